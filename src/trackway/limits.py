@@ -1,0 +1,114 @@
+"""Every limit of the product: one constant each, with its unit and its source.
+
+What an operator may change is a setting (`settings.py`); what stands here is the wire contract or a bound that
+keeps memory and time in check.
+"""
+
+# Wire contract: requests
+RECORDS_PER_REQUEST_MAX = 2000
+"""Records in one request; more is a 413 (protocol §9, [M])."""
+EVENT_BYTES_MAX = 2 * 1024 * 1024
+"""One event as received, uncompressed; more is a 413 (protocol §4, [M])."""
+
+# Wire contract: events
+EVENT_NAME_CHARACTERS_MAX = 255
+"""Length of an event's name (protocol §4)."""
+DISTINCT_ID_CHARACTERS_MAX = 255
+"""Length of distinct_id, $device_id and $user_id; cutting one would merge people, so a longer one is refused."""
+INSERT_ID_BYTES_MAX = 36
+"""Length of $insert_id: letters, digits and '-' (protocol §4, [M])."""
+STRING_CHARACTERS_MAX = 255
+"""A property's string is cut to so many code points (protocol §4)."""
+PROPERTIES_MAX = 254
+"""Properties of an event: 'fewer than 255' (protocol §4). The server's own keys do not count."""
+OBJECT_KEYS_MAX = 254
+"""Keys of a nested object: 'fewer than 255' (protocol §4)."""
+ARRAY_ELEMENTS_MAX = 254
+"""Elements of an array: 'fewer than 255' (protocol §4)."""
+NESTING_DEPTH_MAX = 3
+"""Objects or arrays within one another below a property (protocol §4)."""
+TRACK_AGE_MS_MAX = 5 * 24 * 3600 * 1000
+"""An older event is refused on /track (protocol §4, [M])."""
+FUTURE_MS_MAX = 3600 * 1000
+"""An event further ahead is refused on /import; up to this it is stored as now (protocol §4)."""
+TIME_MS_MIN = 365 * 24 * 3600 * 1000
+"""1971-01-01T00:00:00Z in milliseconds since the epoch; anything before is refused (protocol §4)."""
+SECONDS_BELOW = 1e11
+"""A `time` below this is in seconds, otherwise in milliseconds (protocol §4)."""
+DEDUPLICATION_WINDOW_MS = 24 * 3600 * 1000
+"""An $insert_id repeated within this time is one event (protocol §4, [M])."""
+
+# Wire contract: export
+EXPORT_LIMIT_MAX = 100_000
+"""`limit` of an export; more is a 400 (protocol §7)."""
+GZIP_REPLY_BYTES_MIN = 1400
+"""A reply up to this size is never compressed (protocol §7)."""
+
+# Bounds of our own
+QUERY_STRING_BYTES_MAX = 64 * 1024
+"""The query string of a request, `GET ?data=` included; more is a 413."""
+REJECTED_ORIGINAL_BYTES_MAX = EVENT_BYTES_MAX
+"""Original bytes kept of one rejected record or of one undecodable body; the rest is cut."""
+JSON_MEMBERS_PLAIN_MAX = 256 * 1024
+"""A body with more `{` and `:` than this is taken apart record by record and stopped at the first record too many, so
+that a bomb of tiny objects or members never stands in memory as a whole."""
+
+# Journal
+JOURNAL_SEGMENT_BYTES = 64 * 1024 * 1024
+"""Size of a prepared segment file; a batch that does not fit into one gets a segment of its own size."""
+JOURNAL_UNPREPARED_SEGMENT_BYTES = 8 * 1024 * 1024
+"""Size of a segment made without a spare: writing to it is slower, so the journal should leave it soon."""
+JOURNAL_PAYLOAD_BYTES_MAX = 1 << 30
+"""One payload; offsets in a segment are 32 bits wide. Request limits lie far below."""
+JOURNAL_BATCH_BYTES_MAX = 8 * 1024 * 1024
+"""Payload bytes that share one write and one sync; a larger payload goes alone."""
+JOURNAL_PENDING_BYTES_MAX = 128 * 1024 * 1024
+"""Payload bytes of one process that wait for their sync; over it a request is refused with a 503."""
+FORM_FIELDS_MAX = 64
+"""Fields of a form body or query string; more is bad data."""
+HEAD_BYTES_MAX = 128 * 1024
+"""Request line and headers together, the query string of `GET ?data=` included; more is a 431."""
+HEAD_READ_S_MAX = 30.0
+"""A client that has not finished its request's head after so long is cut off."""
+REQUEST_READ_S_MAX = 300.0
+"""The same for the whole request: the largest body over a slow line."""
+STALLED_LOOK_S = 5.0
+"""How often such connections are looked for."""
+RETRY_AFTER_BUSY_S = 1
+"""`Retry-After` when too many requests are in flight."""
+RETRY_AFTER_STORAGE_S = 5
+"""`Retry-After` when data cannot be made durable: time for a disk to be given room or a process to come back."""
+RATE_SLOTS = 65_536
+"""Projects that are counted apart for rate limits; project ids beyond share a slot."""
+
+# Loader
+LOAD_BATCH_BYTES_MAX = 48 * 1024 * 1024
+"""Journal bytes of one batch, about 100 000 events: large enough for the store, small enough for memory."""
+KEYS_ASKED_AT_ONCE_MAX = 10_000
+"""Suspected keys in one question to the store."""
+LOADER_POLL_S = 0.05
+"""How often an idle loader looks at the journal's head; a look reads three words of shared memory."""
+LOADER_BACKOFF_S_MIN = 0.1
+LOADER_BACKOFF_S_MAX = 5.0
+"""First and longest wait after trouble with the store; doubled in between."""
+REMOVAL_INTERVAL_S = 5.0
+"""How often loaded journal segments are looked for."""
+LOADER_SILENCE_S_MAX = 10.0
+"""A loader that has not been heard of for so long is down, as `/readyz` sees it."""
+
+# Processes
+HEALTH_PROBE_INTERVAL_S = 1.0
+"""`/healthz` writes and syncs an empty record at most this often."""
+PROJECTS_REFRESH_S = 1.0
+"""How often an edge process looks for changed projects."""
+GC_ALLOCATIONS = 100_000
+"""Allocations between two searches for cycles in an edge process."""
+KEEP_ALIVE_S = 75
+"""An idle connection of a client is kept open so long."""
+LISTEN_BACKLOG = 2048
+"""Connections that may wait while all edge processes are busy or being started again."""
+RESTART_BACKOFF_S_MIN = 0.1
+RESTART_BACKOFF_S_MAX = 10.0
+"""First and longest wait before a process that died is started again; doubled in between."""
+RESTART_FORGIVEN_S = 30.0
+"""A process that lived so long starts with the first wait again."""

@@ -1,0 +1,39 @@
+"""The tables of the projects database, as SQLAlchemy Core sees them after every migration.
+
+The migrations below `migrations/` spell their own columns out, so that an old migration never changes its meaning; a
+test compares what they build with what stands here.
+"""
+
+from typing import Final
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, MetaData, String, Table
+
+from trackway.projects.project import KEY_HEX_DIGITS, NAME_CHARACTERS_MAX
+
+metadata: Final = MetaData(
+    naming_convention={"uq": "uq_%(table_name)s_%(column_0_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s"}
+)
+
+projects: Final = Table(
+    "projects",
+    metadata,
+    Column("project_id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(NAME_CHARACTERS_MAX), nullable=False, unique=True),
+    Column("token", String(KEY_HEX_DIGITS), nullable=False, unique=True),
+    Column("secret", String(KEY_HEX_DIGITS), nullable=False, unique=True),
+    Column("region", String(8), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("settings", JSON, nullable=False),
+    CheckConstraint("name <> ''", name="name_not_empty"),
+    sqlite_autoincrement=True,  # an id is never given twice, not even after the newest project was deleted
+)
+
+# One row. Every change of `projects` adds one to it within its own transaction, so that a reader notices any change
+# with one look at one number.
+revisions: Final = Table(
+    "revisions",
+    metadata,
+    Column("only_id", Integer, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    CheckConstraint("only_id = 1", name="one_row"),
+)

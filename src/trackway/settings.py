@@ -1,0 +1,371 @@
+"""The settings: one table, one row a setting, read from flags, environment, a TOML file and defaults.
+
+What arrives: flags of the command line, `TRACKWAY_*` variables, and `--config FILE` (else `./trackway.toml`). What
+leaves: one frozen `Settings`, every value typed, inside its bounds, and with the place it came from. A flag wins over
+the environment, that over the file, that over the default. What is not in the table is an error, so that a
+misspelt setting never passes for a default. `trackway reference settings` writes
+docs/settings.md from the same rows.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from trackway.errors import ConfigError
+
+Region = Literal["us", "eu", "in"]
+Value = str | int | bool | Path | tuple[str, ...]
+Check = Callable[[Any], str | None]
+"""Says what a value must be (`must …`), or None when it is good."""
+
+REGIONS: Final[tuple[Region, ...]] = ("us", "eu", "in")
+ENVIRONMENT_PREFIX: Final = "TRACKWAY_"
+CONFIG_VARIABLE: Final = "TRACKWAY_CONFIG"
+CONFIG_DEFAULT: Final = Path("trackway.toml")
+WORKERS_DEFAULT_MAX: Final = 8
+EMPTY: Final = "empty"
+"""How help texts write a default that is no text at all."""
+
+_TRUE: Final = frozenset({"true", "yes", "on", "1"})
+_FALSE: Final = frozenset({"false", "no", "off", "0"})
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9][0-9_]{0,17}")
+_URL_PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):(?![0-9]*/)[^\s\"']*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table. `kind` says how the value is written: text, number, switch, list or path."""
+
+    name: str
+    kind: Literal["text", "number", "switch", "list", "path"]
+    default: Value
+    help: str
+    lowest: int | None
+    highest: int | None
+    choices: tuple[str, ...]
+    check: Check | None
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def values(self) -> str:
+        """What may be written, for help texts: `0 to 65535`, `us, eu, in`, `true, false`."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.kind == "number":
+            return f"{self.lowest} to {self.highest}"
+        return {"switch": "true, false", "list": "list", "path": "path"}.get(self.kind, "text")
+
+    @property
+    def default_text(self) -> str:
+        return shown(self.default) or EMPTY
+
+
+def _setting(
+    default: Value,
+    help_text: str,
+    *,
+    lowest: int | None = None,
+    highest: int | None = None,
+    choices: tuple[str, ...] = (),
+    check: Check | None = None,
+    secret: bool = False,
+) -> Any:
+    kinds = {bool: "switch", int: "number", str: "text", tuple: "list"}
+    row = (kinds.get(type(default), "path"), default, help_text, lowest, highest, choices, check)
+    return field(default=default, repr=not secret, metadata={"row": row})
+
+
+def _path_prefix(text: str) -> str | None:
+    good = re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text)
+    return None if good else "must be empty or begin with '/' and not end with one, such as '/mixpanel'"
+
+
+def _store_url(text: str) -> str | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415  # only where a store of its own is named
+
+    problem = "must be empty or a URL such as 'http://user:password@host:8123/database'"
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        return problem
+    return None if good else problem
+
+
+def _networks(addresses: tuple[str, ...]) -> str | None:
+    from ipaddress import ip_network  # noqa: PLC0415  # 5 ms that only a server behind a proxy needs
+
+    for address in addresses:
+        try:
+            ip_network(address)
+        except ValueError:
+            return f"must list networks such as '10.0.0.0/8' or addresses, and {address!r} is neither"
+    return None
+
+
+def _host_names(names: tuple[str, ...]) -> str | None:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+            return (
+                f"must list host names such as 'www.example.com', without scheme, port or path, and {name!r} is not one"
+            )
+    return None
+
+
+def _address(text: str) -> str | None:
+    return None if re.fullmatch(r"[^\s/]+", text) else "must be an address or host name to listen on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of a server. Raises ConfigError for a value outside its bounds.
+
+    `sources` holds where the values came from that are not defaults; ask through `source`.
+    """
+
+    host: str = _setting("127.0.0.1", "Address to listen on.", check=_address)
+    port: int = _setting(8080, "TCP port to listen on; 0 takes a free one.", lowest=0, highest=65535)
+    data_dir: Path = _setting(  # noqa: RUF009  # a Field, not a shared value
+        Path("trackway-data"), "Directory of everything stored. A relative path in the file is relative to the file."
+    )
+    workers: int = _setting(
+        0, f"Edge processes; 0 is one per core, at most {WORKERS_DEFAULT_MAX}.", lowest=0, highest=64
+    )
+    region: Region = _setting("us", "Residency region of this server.", choices=REGIONS)  # noqa: RUF009  # as above
+    rate_limits: bool = _setting(True, "Refuse requests over the hourly limits of a project with 429.")
+    store_url: str = _setting(
+        "",
+        "URL of a ClickHouse server; empty is the embedded store. Best not given as a flag.",
+        check=_store_url,
+        secret=True,
+    )
+    path_prefix: str = _setting("", "Path below which every endpoint is served.", check=_path_prefix)
+    body_bytes_max: int = _setting(
+        33_554_432, "Largest request body, uncompressed, in bytes; more is a 413.", lowest=1024, highest=1 << 30
+    )
+    in_flight_bytes_max: int = _setting(
+        268_435_456,
+        "Request bodies held at once by one edge process, in bytes; more is a 503.",
+        lowest=1024,
+        highest=1 << 36,
+    )
+    journal_retention_s: int = _setting(
+        300, "Seconds a journal segment is kept after all of it was loaded.", lowest=0, highest=31_536_000
+    )
+    rejected_retention_days: int = _setting(30, "Days a rejected record is kept.", lowest=1, highest=3650)
+    accept_unknown_tokens: bool = _setting(
+        False, "Answer success for an unknown token and drop the event, as Mixpanel does, instead of rejecting it."
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Networks whose `X-Forwarded-For` header is believed.", check=_networks
+    )
+    log_format: Literal["console", "json"] = _setting(
+        "console", "Form of a log line: for people or for machines.", choices=("console", "json")
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "Least important level that is logged.", choices=("debug", "info", "warning", "error")
+    )
+    shutdown_grace_s: int = _setting(
+        20, "Seconds that requests in flight are given to finish at shutdown.", lowest=1, highest=3600
+    )
+    load_interval_ms: int = _setting(
+        200, "Milliseconds between two loads from the journal into the store.", lowest=10, highest=60_000
+    )
+    redirect_hosts: tuple[str, ...] = _setting(
+        (), "Hosts that the `redirect` parameter of a request may name.", check=_host_names
+    )
+    import_requests_per_hour: int = _setting(
+        60, "`/import` requests of a project in an hour.", lowest=1, highest=1_000_000_000
+    )
+    export_requests_per_hour: int = _setting(
+        60, "Export and query requests of a project in an hour.", lowest=1, highest=1_000_000_000
+    )
+    export_concurrent_max: int = _setting(
+        5, "Export and query requests of a project that run at once.", lowest=1, highest=1000
+    )
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for row in ROWS:
+            problem = _problem(row, getattr(self, row.name))
+            if problem:
+                raise ConfigError(f"{row.name} {problem} (from {self.source(row.name)})")
+        if self.in_flight_bytes_max < self.body_bytes_max:
+            raise ConfigError(
+                f"in_flight_bytes_max must be at least body_bytes_max ({self.body_bytes_max}), "
+                f"not {self.in_flight_bytes_max} (from {self.source('in_flight_bytes_max')})"
+            )
+
+    def source(self, name: str) -> str:
+        """Where the value came from: `--port`, `TRACKWAY_PORT`, the file's path, or `default`."""
+        return self.sources.get(name, "default")
+
+    @property
+    def worker_count(self) -> int:
+        """Edge processes to start, `workers` = 0 resolved against the cores this process may use."""
+        return self.workers or min(len(os.sched_getaffinity(0)), WORKERS_DEFAULT_MAX)
+
+    @property
+    def projects_path(self) -> Path:
+        return self.data_dir / "projects.db"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.data_dir / "run"
+
+    @property
+    def metrics_dir(self) -> Path:
+        return self.run_dir / "metrics"
+
+
+ROWS: Final[tuple[Row, ...]] = tuple(Row(f.name, *f.metadata["row"]) for f in fields(Settings) if "row" in f.metadata)
+ROWS_BY_NAME: Final[Mapping[str, Row]] = MappingProxyType({row.name: row for row in ROWS})
+
+
+def load(
+    flags: Mapping[str, str | bool | None] | None = None,
+    *,
+    config: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read every source into one Settings. Raises ConfigError, naming the setting, the bound and the source.
+
+    flags: by setting name, as text (a switch as bool); None is a flag that was not given. config: the `--config`
+    flag. environ: os.environ unless given.
+    """
+    environ = os.environ if environ is None else environ
+    found: dict[str, tuple[Value, str]] = {}
+    found.update(_from_file(config or environ.get(CONFIG_VARIABLE) or None))
+    found.update(_from_environment(environ))
+    found.update(_from_flags(flags or {}))
+    values: dict[str, Any] = {name: value for name, (value, _) in found.items()}
+    sources = {name: source for name, (_, source) in found.items()}
+    values["data_dir"] = values.get("data_dir", Path(str(ROWS_BY_NAME["data_dir"].default))).absolute()
+    return Settings(**values, sources=MappingProxyType(sources))
+
+
+def _from_flags(flags: Mapping[str, str | bool | None]) -> Iterator[tuple[str, tuple[Value, str]]]:
+    for name, given in flags.items():
+        row = ROWS_BY_NAME[name]
+        if isinstance(given, bool):
+            yield name, (given, row.flag if given else "--no-" + row.flag[2:])
+        elif given is not None:
+            yield name, (_parse_text(row, given, row.flag), row.flag)
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[Value, str]]]:
+    for variable, text in environ.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        row = ROWS_BY_NAME.get(name.lower())
+        if row is None or row.variable != variable:
+            near = did_you_mean(name.upper(), ["CONFIG", *map(str.upper, ROWS_BY_NAME)], ENVIRONMENT_PREFIX)
+            raise ConfigError(f"unknown environment variable {variable}{near}")
+        yield row.name, (_parse_text(row, text, variable), variable)
+
+
+def _from_file(given: str | None) -> Iterator[tuple[str, tuple[Value, str]]]:
+    path = Path(given) if given else CONFIG_DEFAULT
+    if given is None and not path.exists():
+        return
+    for name, value in _toml(path).items():
+        row = ROWS_BY_NAME.get(name)
+        if row is None:
+            raise ConfigError(f"unknown setting {name!r} in {path}{did_you_mean(name, list(ROWS_BY_NAME))}")
+        yield name, (_check_toml(row, value, path), str(path))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415  # 20 ms that a server without a file need not pay
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config file {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        raise ConfigError(f"config file {path} is not valid TOML: {error}") from error
+
+
+def _check_toml(row: Row, value: object, file: Path) -> Value:
+    good = {
+        "text": isinstance(value, str),
+        "path": isinstance(value, str),
+        "switch": isinstance(value, bool),
+        "number": isinstance(value, int) and not isinstance(value, bool),
+        "list": isinstance(value, list) and all(isinstance(element, str) for element in value),
+    }[row.kind]
+    if not good:
+        wanted = {"text": "a string", "path": "a string", "list": "a list of strings"}.get(row.kind, _wanted(row))
+        raise ConfigError(f"{row.name} must be {wanted}, not {value!r} (from {file})")
+    if isinstance(value, str) and row.kind == "path":
+        return _path(row, value, file.absolute().parent, str(file))
+    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]  # checked just above
+
+
+def _parse_text(row: Row, text: str, source: str) -> Value:
+    stripped = text.strip()
+    if row.kind == "number" and _WHOLE_NUMBER.fullmatch(stripped):
+        return int(stripped)
+    if row.kind == "switch" and stripped.lower() in _TRUE | _FALSE:
+        return stripped.lower() in _TRUE
+    if row.kind == "list":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if row.kind in ("number", "switch"):
+        raise ConfigError(f"{row.name} must be {_wanted(row)}, not {text!r} (from {source})")
+    return _path(row, text, Path(), source) if row.kind == "path" else stripped
+
+
+def _path(row: Row, text: str, base: Path, source: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ConfigError(f"{row.name} must be a path, not {text!r} (from {source})")
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{row.name} names a home directory that is not known: {text!r} (from {source})") from error
+
+
+def _wanted(row: Row) -> str:
+    return f"a whole number, {row.values}" if row.kind == "number" else "true or false"
+
+
+def _problem(row: Row, value: Any) -> str | None:
+    if row.choices and value not in row.choices:
+        return f"must be one of {', '.join(row.choices)}, not {value!r}"
+    if row.lowest is not None and row.highest is not None and not row.lowest <= value <= row.highest:
+        return f"must be {row.lowest} to {row.highest}, not {value}"
+    problem = row.check(value) if row.check else None
+    return f"{problem}, not {masked(value)!r}" if problem and isinstance(value, str) else problem
+
+
+def did_you_mean(given: str, known: list[str], prefix: str = "") -> str:
+    """`; did you mean port?`, or nothing when no known name is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only on the way to an error
+
+    near = get_close_matches(given, known, n=1)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def masked(text: str) -> str:
+    """The text with the password of every URL in it replaced by `***`."""
+    return _URL_PASSWORD.sub(r"\1:***@", text)
+
+
+def shown(value: Value) -> str:
+    """A value as a person writes it in the environment, passwords masked."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return masked(str(value))

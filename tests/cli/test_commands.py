@@ -1,0 +1,241 @@
+"""The command as a person or a program runs it: a real process, its two outputs and its exit code."""
+
+import json
+import os
+import pty
+import re
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from trackway import __version__
+from trackway.cli import cli, commands_document, run, settings_document
+from trackway.projects.directory import ProjectDirectory
+from trackway.projects.project import Project
+from trackway.projects.sqlite import SqliteReader
+from trackway.settings import ROWS, ROWS_BY_NAME
+
+DOCS = Path(__file__).parents[2] / "docs"
+TRACKWAY = str(Path(sys.executable).with_name("trackway"))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def trackway(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRACKWAY_")}
+    return subprocess.run([TRACKWAY, *arguments], capture_output=True, text=True, env=environment | variables)
+
+
+def printed(*arguments: str, **variables: str) -> str:
+    done = trackway(*arguments, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def projects_in(directory: str) -> list[Project]:
+    return SqliteReader(Path(directory) / "projects.db").all_projects()
+
+
+def test_created_project_is_listed_with_the_same_fields_in_the_same_order() -> None:
+    created = json.loads(printed("project", "create", "Shop", "--region", "eu", "--json", "--data-dir", "d"))
+    assert list(created) == ["project_id", "name", "token", "secret", "region"]
+    assert (created["project_id"], created["name"], created["region"]) == (1, "Shop", "eu")
+    assert re.fullmatch(r"[0-9a-f]{32}", created["token"])
+    assert json.loads(printed("project", "list", "--json", "--data-dir", "d")) == [created]
+
+
+def test_data_directory_is_taken_from_flag_environment_or_file(elsewhere: Path) -> None:
+    (elsewhere / "some.toml").write_text('data_dir = "by-file"\nregion = "in"\n')
+    printed("project", "create", "a", "--data-dir", "by-flag", TRACKWAY_DATA_DIR="by-environment")
+    printed("project", "create", "b", TRACKWAY_DATA_DIR="by-environment")
+    printed("project", "create", "c", "--config", "some.toml")
+    found = {name: [p.name for p in projects_in(name)] for name in ("by-flag", "by-environment", "by-file")}
+    assert found == {"by-flag": ["a"], "by-environment": ["b"], "by-file": ["c"]}
+    assert [p.region for p in projects_in("by-file")] == ["in"]
+
+
+def test_list_without_a_project_is_empty_and_says_how_to_make_one() -> None:
+    assert json.loads(printed("project", "list", "--json")) == []
+    done = trackway("project", "list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "trackway project create NAME" in done.stderr
+
+
+def test_tables_for_people_hold_every_key_whole_even_in_a_narrow_pipe() -> None:
+    name = "a long name " * 20 + "end"
+    created = json.loads(printed("project", "create", name, "--json"))
+    table = printed("project", "list", COLUMNS="40")
+    assert created["token"] in table
+    assert created["secret"] in table
+    assert name in table
+    assert "\x1b" not in table
+
+
+def test_keys_are_whole_on_a_narrow_terminal_too() -> None:
+    created = json.loads(printed("project", "create", "Shop", "--json"))
+    ours, theirs = pty.openpty()
+    subprocess.run([TRACKWAY, "project", "list"], stdout=theirs, check=True, env={**os.environ, "COLUMNS": "50"})
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert created["token"] in shown
+    assert created["secret"] in shown
+
+
+def test_markup_in_a_name_is_text() -> None:
+    printed("project", "create", "[bold]x[/bold] [/nope]")
+    assert "[bold]x[/bold] [/nope]" in printed("project", "list")
+
+
+def test_project_gets_a_setting_of_its_own_and_gives_it_up() -> None:
+    printed("project", "create", "Shop")
+    changed = printed("project", "set", "1", "import_requests_per_hour=600", "export_concurrent_max=9", "--json")
+    assert json.loads(changed) == {
+        "project_id": 1,
+        "settings": {"import_requests_per_hour": 600, "export_concurrent_max": 9},
+    }
+    assert "600" in printed("project", "set", "1", "export_concurrent_max=")
+
+
+def test_project_made_beside_a_reader_is_seen_by_it_at_once(elsewhere: Path) -> None:
+    printed("project", "create", "first")
+    directory = ProjectDirectory(elsewhere / "trackway-data/projects.db")
+    assert directory.refresh()
+    token = json.loads(printed("project", "create", "second", "--json"))["token"]
+    project = directory.by_token(token)
+    assert project is not None
+    assert project.name == "second"
+
+
+def test_commands_run_at_once_on_a_new_directory() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda n: trackway("project", "create", f"p{n}", "--json"), range(6)))
+    assert [(each.returncode, each.stderr) for each in done] == [(0, "")] * 6
+    assert sorted(json.loads(each.stdout)["project_id"] for each in done) == [1, 2, 3, 4, 5, 6]
+
+
+REFUSED = [
+    (["project", "create", ""], "project name must be 1 to 255 characters, not 0"),
+    (["project", "create"], "missing argument 'NAME' (see 'trackway project create --help')"),
+    (["project", "create", "x", "--region", "de"], "region must be one of us, eu, in, not 'de'"),
+    (["project", "create", "x", "--data-dir", "/proc/none"], "cannot be opened: no such file or directory"),
+    (["project", "set", "1", "export_concurrent_max=1"], "no project has the id 1"),
+    (["project", "set", "1", "nonsense"], "a change must be SETTING=NUMBER or SETTING=, not 'nonsense'"),
+    (["project", "set", "one", "a=1"], "invalid value for 'PROJECT_ID': 'one' is not a valid integer"),
+    (["config", "--port", "x"], "port must be a whole number, 0 to 65535, not 'x' (from --port)"),
+    (["config", "--prt", "1"], "no such option '--prt'"),
+    (["config", "--config", "none.toml"], "config file none.toml cannot be read: no such file or directory"),
+    (["serve", "--workers", "65"], "workers must be 0 to 64, not 65 (from --workers)"),
+    (["prject"], "no such command 'prject'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_error_is_one_line_on_standard_error_and_exit_code_two(arguments: list[str], message: str) -> None:
+    done = trackway(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("trackway: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_unknown_variable_and_broken_file_are_refused_by_every_command(elsewhere: Path) -> None:
+    done = trackway("project", "list", TRACKWAY_DATADIR="x")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "trackway: unknown environment variable TRACKWAY_DATADIR; did you mean TRACKWAY_DATA_DIR?\n",
+    )
+    (elsewhere / "trackway.toml").write_text("port =\n")
+    assert "trackway: config file trackway.toml is not valid TOML: " in trackway("project", "list").stderr
+
+
+def test_file_that_is_no_database_is_refused_in_one_line(elsewhere: Path) -> None:
+    (elsewhere / "trackway-data").mkdir()
+    (elsewhere / "trackway-data/projects.db").write_bytes(b"not a database" * 100)
+    done = trackway("project", "list")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "file is not a database" in done.stderr
+
+
+def test_database_locked_for_long_is_refused_in_one_line(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trackway.projects.database.BUSY_TIMEOUT_S", 0.1)
+    printed("project", "create", "first")
+    holder = sqlite3.connect(elsewhere / "trackway-data/projects.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    assert run(["project", "create", "second"]) == 2
+    holder.close()
+    assert run(["project", "create", "second"]) == 0
+
+
+def test_config_names_every_value_and_where_it_came_from(elsewhere: Path) -> None:
+    (elsewhere / "trackway.toml").write_text("workers = 3\n")
+    shown = json.loads(
+        printed("config", "--json", "--port", "81", "--trusted-proxies", "10.0.0.0/8", "--trusted-proxies", "::1",
+                TRACKWAY_STORE_URL="http://me:hidden@h:8123/db")
+    )  # fmt: skip
+    assert list(shown) == list(ROWS_BY_NAME)
+    assert shown["workers"] == {"value": 3, "source": "trackway.toml"}
+    assert shown["port"] == {"value": 81, "source": "--port"}
+    assert shown["trusted_proxies"] == {"value": ["10.0.0.0/8", "::1"], "source": "--trusted-proxies"}
+    assert shown["store_url"] == {"value": "http://me:***@h:8123/db", "source": "TRACKWAY_STORE_URL"}
+    assert shown["host"] == {"value": "127.0.0.1", "source": "default"}
+    assert shown["data_dir"]["value"] == str(elsewhere / "trackway-data")
+
+
+def test_config_for_people_masks_passwords_too() -> None:
+    table = printed("config", "--no-rate-limits", TRACKWAY_STORE_URL="http://me:hidden@h/db")
+    assert "hidden" not in table
+    assert re.search(r"rate_limits +false +--no-rate-limits", table)
+    assert all(row.name in table for row in ROWS)
+
+
+def test_empty_list_on_the_command_line_wins_over_the_environment() -> None:
+    shown = json.loads(printed("config", "--json", "--redirect-hosts", "", TRACKWAY_REDIRECT_HOSTS="a.example"))
+    assert shown["redirect_hosts"] == {"value": [], "source": "--redirect-hosts"}
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert printed("--version") == f"trackway {__version__}\n"
+
+
+def test_command_without_arguments_shows_its_help() -> None:
+    done = trackway()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: trackway [OPTIONS] COMMAND")
+
+
+def test_reader_that_goes_away_is_not_an_error_worth_a_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([TRACKWAY, "config", "--json"], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_every_setting_is_a_flag_of_serve() -> None:
+    options = {option for parameter in cli.commands["serve"].params for option in parameter.opts}
+    assert {row.flag for row in ROWS} <= options
+
+
+@pytest.mark.parametrize("page", ["cli", "settings"])
+def test_page_in_docs_is_what_the_program_says(page: str) -> None:
+    written = printed("reference", page)
+    assert written == (commands_document() if page == "cli" else settings_document())
+    assert (DOCS / f"{page}.md").read_text() == written, f"run: trackway reference {page} > docs/{page}.md"
+
+
+def test_page_does_not_depend_on_the_width_of_the_terminal() -> None:
+    assert printed("reference", "cli", COLUMNS="40") == printed("reference", "cli", COLUMNS="200")
+
+
+def test_help_is_quick_to_import() -> None:
+    code = "import sys, trackway.cli; print(*{'sqlalchemy', 'rich', 'structlog', 'uvicorn'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
