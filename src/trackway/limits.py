@@ -103,8 +103,14 @@ PROJECTS_REFRESH_S = 1.0
 """How often an edge process looks for changed projects."""
 GC_ALLOCATIONS = 100_000
 """Allocations between two searches for cycles in an edge process."""
+THREADS = 32
+"""Threads of an edge process that wait for the store; further exports wait for one."""
 KEEP_ALIVE_S = 75
 """An idle connection of a client is kept open so long."""
+ACCEPT_PAUSE_S = 0.001
+"""How long an edge process with more connections than another leaves a new one to it."""
+NO_RESOURCES_PAUSE_S = 0.1
+"""The same while there are no file descriptors for it."""
 LISTEN_BACKLOG = 2048
 """Connections that may wait while all edge processes are busy or being started again."""
 RESTART_BACKOFF_S_MIN = 0.1

@@ -1,0 +1,99 @@
+"""What one journal record carries: the outcome of every record of one request, ready to load.
+
+A request becomes one journal record, so that it is durable as a whole or not at all. Its payload is a list of
+entries, one a project (`/track` takes the token from each event, so a batch may name several). An entry holds the
+accepted events as rows in ClickHouse's RowBinary format, in the column order `EVENT_COLUMNS`: the loader joins bytes
+and never looks into an event. `docs/journal-format.md` describes the bytes.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import msgspec
+
+VERSION = 1
+
+EVENT_COLUMNS = (
+    "project_id",
+    "received",
+    "endpoint",
+    "time",
+    "event",
+    "distinct_id",
+    "insert_id",
+    "device_id",
+    "user_id",
+    "properties",
+)
+"""Columns of a version 1 row: UInt32, DateTime64(6), UInt8, DateTime64(3), then six strings."""
+
+KEY_BYTES = 16
+NO_KEY = bytes(KEY_BYTES)
+"""The key of an event whose insert_id was made up here: it takes no part in deduplication."""
+
+NO_PROJECT = 0
+"""The project of rejected records whose token is missing or unknown."""
+
+
+class Endpoint(IntEnum):
+    """Where a record came in; the number is stored."""
+
+    TRACK = 1
+    IMPORT = 2
+
+    @property
+    def path(self) -> str:
+        return f"/{self.name.lower()}"
+
+
+class Rejection(msgspec.Struct, array_like=True, frozen=True):
+    """A record that was refused: its place in the request, why, and the bytes as they were received."""
+
+    index: int
+    reason: str
+    field: str
+    insert_id: str
+    original: bytes
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True):
+    """The outcomes of one request for one project.
+
+    `row_lengths` holds a little-endian u32 an event and `keys` 16 bytes an event (`NO_KEY` = not deduplicated), both
+    in the order of `rows`. `received_us` is the arrival in microseconds since the epoch.
+    """
+
+    version: int
+    project_id: int
+    received_us: int
+    endpoint: int
+    ignored: int
+    row_lengths: bytes
+    keys: bytes
+    rows: bytes
+    rejections: list[Rejection]
+
+    @property
+    def events(self) -> int:
+        return len(self.row_lengths) // 4
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Entry])
+
+
+def encode_entries(entries: Sequence[Entry]) -> bytes:
+    """The payload of one journal record."""
+    return _encoder.encode(entries)
+
+
+def decode_entries(payload: bytes | memoryview) -> list[Entry]:
+    """The entries of a payload. Raises ValueError when it is not one, or of a version not known here."""
+    try:
+        entries = _decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not a journal entry: {error}") from error
+    for entry in entries:
+        if entry.version != VERSION:
+            raise ValueError(f"journal entry of version {entry.version}, known is {VERSION}")
+    return entries
