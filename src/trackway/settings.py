@@ -180,7 +180,7 @@ class Settings:
         20, "Seconds that requests in flight are given to finish at shutdown.", lowest=1, highest=3600
     )
     load_interval_ms: int = _setting(
-        200, "Milliseconds between two loads from the journal into the store.", lowest=10, highest=60_000
+        500, "Milliseconds between two loads from the journal into the store.", lowest=10, highest=60_000
     )
     redirect_hosts: tuple[str, ...] = _setting(
         (), "Hosts that the `redirect` parameter of a request may name.", check=_host_names

@@ -1,0 +1,57 @@
+"""One table of routes. A path goes in, the handler's reply comes out; what no handler knows is answered here."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from trackway.edge.http import PREFLIGHT, Receive, Scope, Send, send_reply
+from trackway.edge.replies import JSON, Reply, error_reply
+from trackway.errors import RequestError
+
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Route(NamedTuple):
+    """A handler and the methods it takes, in the order `Allow` names them."""
+
+    handler: Handler
+    methods: tuple[str, ...]
+
+
+class Edge:
+    """The ASGI application of an edge process: every path with and without a trailing slash, below `path_prefix`."""
+
+    def __init__(self, routes: Mapping[str, Route], path_prefix: str):
+        self._routes = {path_prefix + path: route for path, route in routes.items()}
+        self._routes |= {path + "/": route for path, route in self._routes.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"])
+        method = scope["method"]
+        if route is None:
+            await send_reply(scope, send, error_reply(RequestError(404, f"no such path: {scope['path'][:200]}")))
+        elif method in route.methods:
+            await route.handler(scope, receive, send)
+        elif method == "OPTIONS":
+            await send_reply(scope, send, PREFLIGHT)
+        else:
+            allow = ", ".join((*route.methods, "OPTIONS"))
+            refusal = RequestError(405, f"method {method[:20]} is not allowed here", allow=allow)
+            await send_reply(scope, send, error_reply(refusal))
+
+
+def fixed(body: bytes, content_type: bytes = JSON) -> Handler:
+    """A handler that always says the same: what SDKs ask on the side (protocol §8)."""
+    reply = Reply(200, content_type, body)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_reply(scope, send, reply)
+
+    return answer
+
+
+SIDE_ROUTES = {
+    "/flags": Route(fixed(b'{"code":200,"flags":{}}'), ("GET", "HEAD", "POST")),
+    "/settings": Route(fixed(b'{"sdk_config":{"config":{}}}'), ("GET", "HEAD")),
+    "/record": Route(fixed(b'{"code":200,"status":"OK"}'), ("POST",)),
+}
+"""Asked by SDKs on the side: no flags, no remote settings, and session recordings are thrown away."""

@@ -1,0 +1,170 @@
+"""`/track` and `/import`: read, decode, apply the rules, make durable, answer. In that order, and nothing between the
+sync and the reply."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from trackway import metrics
+from trackway.edge import replies
+from trackway.edge.credentials import authenticate, check_project_id
+from trackway.edge.decode import Decoded, decode_request, parse_query
+from trackway.edge.http import (
+    CLIENT_GONE,
+    ClientGone,
+    InFlight,
+    Receive,
+    Scope,
+    Send,
+    client_address,
+    header,
+    networks,
+    read_body,
+    send_reply,
+)
+from trackway.edge.ratelimit import RateLimits
+from trackway.edge.replies import Flags, Reply, read_flags
+from trackway.errors import RequestError, StorageError
+from trackway.ingest.events import Arrival
+from trackway.ingest.outcome import Rejected
+from trackway.ingest.records import MalformedBody, split_json, split_lines
+from trackway.ingest.request import Ingested, ingest_events, ingest_undecodable
+from trackway.journal.commit import GroupCommit
+from trackway.journal.entry import Endpoint
+from trackway.limits import QUERY_STRING_BYTES_MAX, RETRY_AFTER_STORAGE_S
+from trackway.projects.directory import ProjectDirectory
+from trackway.projects.project import Project
+from trackway.settings import Settings
+
+
+class EventsEndpoint:
+    """One of the two endpoints that take events; an ASGI application."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: Settings,
+        directory: ProjectDirectory,
+        journal: GroupCommit,
+        rates: RateLimits,
+        in_flight: InFlight,
+    ):
+        self._endpoint = endpoint
+        self._plain = endpoint is Endpoint.TRACK
+        self._settings = settings
+        self._directory = directory
+        self._journal = journal
+        self._rates = rates
+        self._in_flight = in_flight
+        self._trusted = networks(settings.trusted_proxies)
+        self._redirect_hosts: Sequence[str] = settings.redirect_hosts
+        self._path = endpoint.path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held = 0
+        try:
+            body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
+            held = len(body)
+            reply = await self._reply(scope, body)
+        except ClientGone:
+            metrics.request(self._path, CLIENT_GONE)
+            return
+        except RequestError as error:
+            reply = replies.error_reply(error, plain=self._plain)
+        finally:
+            self._in_flight.give(held)
+        metrics.request(self._path, reply.status)
+        await send_reply(scope, send, reply)
+
+    async def _reply(self, scope: Scope, body: bytes) -> Reply:
+        """Everything between the body and the answer. Raises RequestError."""
+        received_us = time.time_ns() // 1000
+        parameters = self._query_parameters(scope)
+        flags = read_flags(parameters, self._redirect_hosts)
+        try:
+            project = self._authenticate(scope, parameters)
+            text = body
+            try:
+                decoded = self._decode(scope, body)
+                text, parameters = decoded.text, decoded.parameters
+                flags = read_flags(parameters, self._redirect_hosts)
+                arrival = self._arrival(scope, parameters, flags, received_us, project)
+                ingested = self._ingest(decoded, arrival)
+            except MalformedBody as fault:
+                arrival = self._arrival(scope, parameters, flags, received_us, project)
+                ingested = self._undecodable(text, str(fault), arrival)
+            return await self._commit(ingested, flags)
+        except RequestError as error:
+            return replies.error_reply(error, flags, plain=self._plain)
+
+    def _decode(self, scope: Scope, body: bytes) -> Decoded:
+        return decode_request(
+            scope["query_string"],
+            header(scope, b"content-type"),
+            header(scope, b"content-encoding"),
+            body,
+            self._settings.body_bytes_max,
+        )
+
+    def _undecodable(self, text: bytes, fault: str, arrival: Arrival) -> Ingested:
+        """`/import` answers 400; `/track` must answer 200 or Android sends the batch again for ever (protocol §3)."""
+        if self._endpoint is Endpoint.IMPORT:
+            raise RequestError(400, fault)
+        return ingest_undecodable(text, Rejected("data", fault), arrival)
+
+    def _authenticate(self, scope: Scope, parameters: Mapping[str, str]) -> Project | None:
+        """The project of an `/import` request, which is counted. Raises RequestError 401 or 429."""
+        if self._endpoint is not Endpoint.IMPORT:
+            return None
+        project = authenticate(header(scope, b"authorization"), self._directory)
+        check_project_id(project, parameters)
+        self._rates.count_import(project)
+        return project
+
+    def _arrival(
+        self, scope: Scope, parameters: Mapping[str, str], flags: Flags, received_us: int, project: Project | None
+    ) -> Arrival:
+        """What the rules need to know of the request. Raises RequestError 401 when a form names another project."""
+        if project is not None:
+            check_project_id(project, parameters)
+        return Arrival(
+            endpoint=self._endpoint,
+            received_us=received_us,
+            find_project=self._directory.by_token,
+            project=project,
+            strict=flags.strict and project is not None,
+            hash_address=client_address(scope, self._trusted) if parameters.get("ip") == "1" else None,
+            accept_unknown_tokens=self._settings.accept_unknown_tokens,
+        )
+
+    def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:
+        records = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)
+        if not records.records:
+            raise MalformedBody("data, missing or empty")
+        return ingest_events(records, arrival)
+
+    async def _commit(self, ingested: Ingested, flags: Flags) -> Reply:
+        """Durable first, then the answer."""
+        try:
+            await self._journal.commit(ingested.payload)
+        except StorageError as error:
+            raise RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S) from error
+        self._count(ingested)
+        return replies.events_reply(self._endpoint, flags, ingested)
+
+    def _count(self, ingested: Ingested) -> None:
+        if ingested.accepted:
+            metrics.records(self._path, "accepted", ingested.accepted)
+        if ingested.ignored:
+            metrics.records(self._path, "ignored", ingested.ignored)
+        for reason, count in ingested.rejected.items():
+            metrics.records(self._path, "rejected", count, reason)
+
+    def _query_parameters(self, scope: Scope) -> Mapping[str, str]:
+        """The parameters as far as they can be read without the body."""
+        query = scope["query_string"]
+        if len(query) > QUERY_STRING_BYTES_MAX:
+            raise RequestError(413, f"query string exceeds max limit of {QUERY_STRING_BYTES_MAX} bytes")
+        try:
+            return parse_query(query)
+        except MalformedBody:
+            return {}

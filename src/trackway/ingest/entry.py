@@ -1,0 +1,43 @@
+"""What one request holds for one project, while its records are being looked at."""
+
+import struct
+from collections.abc import Callable
+
+from trackway.ingest.events import Accepted, Arrival, Project
+from trackway.ingest.rows import deduplication_key, event_row, row_head
+from trackway.journal.entry import NO_KEY, VERSION, Entry, Rejection
+
+
+class ProjectEntry:
+    """Gathers rows, keys, rejected and ignored records in the order of the request."""
+
+    def __init__(self, project_id: int, arrival: Arrival):
+        self.project_id = project_id
+        self.head = row_head(project_id, arrival.received_us, arrival.endpoint)
+        self.rows: list[bytes] = []
+        self.keys: list[bytes] = []
+        self.ignored = 0
+        self.rejections: list[Rejection] = []
+        self._arrival = arrival
+
+    def add(self, event: Accepted) -> None:
+        row, identity = event_row(self.head, event)
+        self.rows.append(row)
+        self.keys.append(deduplication_key(self.project_id, identity) if event.deduplicated else NO_KEY)
+
+    def finished(self) -> Entry:
+        lengths = struct.pack(f"<{len(self.rows)}I", *map(len, self.rows))
+        return Entry(
+            VERSION,
+            self.project_id,
+            self._arrival.received_us,
+            self._arrival.endpoint,
+            self.ignored,
+            lengths,
+            b"".join(self.keys),
+            b"".join(self.rows),
+            self.rejections,
+        )
+
+
+EntryOfProject = Callable[[Project], ProjectEntry]

@@ -1,0 +1,45 @@
+"""The outcomes a record can have at the edge. Each record gets exactly one.
+
+accepted: durable in the journal; the loader turns it into *stored* or *duplicate*. ignored: the client asked for it to
+be dropped. rejected: it breaks a rule; kept with the reason and its bytes, so that it can be mended and sent again.
+"""
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+
+class Rejected(NamedTuple):
+    """Why a record was refused: the field as the client wrote it (`properties.time`) and a sentence that names it."""
+
+    field: str
+    reason: str
+
+
+class Ignored:
+    """The client marked the record with `$ignore`: dropped, answered as success (protocol §4)."""
+
+
+IGNORED: Final = Ignored()
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A rejected record as the reply names it (openapi/ingestion StrictInvalid)."""
+
+    index: int
+    insert_id: str
+    field: str
+    message: str
+
+
+def invalid(field: str, why: str) -> Rejected:
+    """A rejection in the words of the real service: `'properties.time' is invalid: must not be missing`."""
+    return Rejected(field, f"'{field}' is invalid: {why}")
+
+
+EVENT_MISSING = Rejected("event", "event, missing")
+TOKEN_MISSING = Rejected("properties.token", "token, missing or empty")
+TOKEN_UNKNOWN = Rejected("properties.token", "token, unknown")
+DISTINCT_ID_MISSING = Rejected("properties.distinct_id", "distinct_id, missing or empty")
+DATA_MISSING = Rejected("data", "data, missing or empty")
+NOT_UTF8 = "string should be valid utf8"

@@ -1,0 +1,118 @@
+"""A whole request of events: its records in, its outcomes and the journal payload out.
+
+The payload holds everything that must be durable before the reply: accepted events as rows, and rejected records with
+their bytes. Nothing here touches disk or network; the caller commits the payload and then answers.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from trackway.ingest.entry import ProjectEntry
+from trackway.ingest.events import Accepted, Arrival, Project, accept_event, look
+from trackway.ingest.outcome import Failure, Ignored, Rejected
+from trackway.ingest.properties import is_plain
+from trackway.ingest.records import Records, decode_record
+from trackway.ingest.usual import take_usual
+from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
+from trackway.limits import REJECTED_ORIGINAL_BYTES_MAX
+
+
+class Ingested(NamedTuple):
+    """What became of a request's records: `accepted` + `ignored` + len(`failures`) = `received`.
+
+    `payload` is to be made durable before the reply. `rejected` counts by reason.
+    """
+
+    received: int
+    accepted: int
+    ignored: int
+    failures: list[Failure]
+    rejected: Counter[str]
+    payload: bytes
+
+    @property
+    def imported(self) -> int:
+        """Records the client need not send again."""
+        return self.accepted + self.ignored
+
+
+class _Gathering:
+    """The outcomes of one request so far, apart by project."""
+
+    def __init__(self, source: Records, arrival: Arrival):
+        self.source = source
+        self.arrival = arrival
+        self.entries: dict[int, ProjectEntry] = {}
+        self.failures: list[Failure] = []
+        self.ignored = 0
+
+    def entry_of(self, project: Project) -> ProjectEntry:
+        return self.entry(project.project_id)
+
+    def entry(self, project_id: int) -> ProjectEntry:
+        found = self.entries.get(project_id)
+        if found is None:
+            found = self.entries[project_id] = ProjectEntry(project_id, self.arrival)
+        return found
+
+    def take(self, index: int, outcome: Accepted | Rejected | Ignored) -> None:
+        """Add the outcome of one record."""
+        if isinstance(outcome, Accepted):
+            self.entry_of(outcome.project).add(outcome)
+            return
+        original = self.source.original(index)
+        project_id, insert_id = _claims(original, self.arrival)
+        if isinstance(outcome, Ignored):
+            self.entry(project_id).ignored += 1
+            self.ignored += 1
+            return
+        self.failures.append(Failure(index, insert_id, outcome.field, outcome.reason))
+        kept = original[:REJECTED_ORIGINAL_BYTES_MAX]
+        self.entry(project_id).rejections.append(Rejection(index, outcome.reason, outcome.field, insert_id, kept))
+
+    def finished(self, received: int) -> Ingested:
+        payload = encode_entries([entry.finished() for entry in self.entries.values()])
+        rejected = Counter(failure.message for failure in self.failures)
+        accepted = received - self.ignored - len(self.failures)
+        return Ingested(received, accepted, self.ignored, self.failures, rejected, payload)
+
+
+def ingest_events(source: Records, arrival: Arrival) -> Ingested:
+    """Apply the rules to every record, in order: the usual ones in runs, all others one by one."""
+    gathering = _Gathering(source, arrival)
+    records = source.records
+    plain = is_plain(source.text, len(records))
+    index = 0
+    while (index := take_usual(records, index, arrival, gathering.entry_of, plain=plain)) < len(records):
+        record = records[index]
+        outcome = record if isinstance(record, Rejected) else accept_event(record, arrival, plain=plain)
+        gathering.take(index, outcome)
+        index += 1
+    return gathering.finished(len(records))
+
+
+def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> Ingested:
+    """A body that is no JSON at all, on an endpoint that answers 200: one rejected record with the body's bytes."""
+    entry = ProjectEntry(arrival.project.project_id if arrival.project else NO_PROJECT, arrival)
+    kept = original[:REJECTED_ORIGINAL_BYTES_MAX]
+    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", kept))
+    failure = Failure(0, "", reason.field, reason.reason)
+    return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
+
+
+def _claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
+    """The project and `$insert_id` that a refused or ignored record names, as far as they can be read."""
+    project_id = arrival.project.project_id if arrival.project else NO_PROJECT
+    try:
+        members = decode_record(original).properties
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return project_id, ""
+    if members is UNSET:
+        return project_id, ""
+    token, insert_id = look(members, "token"), look(members, "$insert_id")
+    if arrival.project is None and type(token) is str and (project := arrival.find_project(token)):
+        project_id = project.project_id
+    return project_id, insert_id if type(insert_id) is str else ""
