@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from trackway.ingest import outcome, values
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
-from trackway.ingest.properties import Members, check_properties
+from trackway.ingest.properties import SUSPECT_ALL, Members, Suspicions, check_properties
 from trackway.journal.entry import Endpoint
 from trackway.limits import EVENT_NAME_CHARACTERS_MAX, FUTURE_MS_MAX, TIME_MS_MIN, TRACK_AGE_MS_MAX
 
@@ -101,12 +101,14 @@ def look(members: Members, name: str) -> Any:
 def _parse(raw: msgspec.Raw) -> Any:
     try:
         return _value_of(raw)
-    except msgspec.ValidationError:  # a number no float can hold: no rule accepts bytes
-        return bytes(raw)
+    except (msgspec.ValidationError, UnicodeDecodeError):  # a number no float can hold, or no text
+        return bytes(raw)  # which no rule accepts
 
 
-def accept_event(record: EventRecord, arrival: Arrival, *, plain: bool = False) -> Accepted | Rejected | Ignored:
-    """Apply every rule to one event; `plain`: its values are known to be within limits (`properties.is_plain`)."""
+def accept_event(
+    record: EventRecord, arrival: Arrival, suspected: Suspicions = SUSPECT_ALL
+) -> Accepted | Rejected | Ignored:
+    """Apply every rule to one event; `suspected` is what is not ruled out for its values."""
     name = _event_name(record.event, arrival)
     if isinstance(name, Rejected):
         return name
@@ -127,7 +129,7 @@ def accept_event(record: EventRecord, arrival: Arrival, *, plain: bool = False) 
     insert_id, deduplicated = _insert_id(members, name, arrival)
     if isinstance(insert_id, Rejected):
         return insert_id
-    properties = check_properties(members, plain=plain)
+    properties = check_properties(members, suspected)
     if isinstance(properties, Rejected):
         return properties
     distinct_id, device_id, user_id = identity

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import UNSET
 
 from trackway.ingest.entry import ProjectEntry
-from trackway.ingest.events import Accepted, Arrival, Project, accept_event, look
+from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event, look
 from trackway.ingest.outcome import Failure, Ignored, Rejected
-from trackway.ingest.properties import is_plain
+from trackway.ingest.properties import suspicions
 from trackway.ingest.records import Records, decode_record
 from trackway.ingest.usual import take_usual
 from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
@@ -84,11 +84,12 @@ def ingest_events(source: Records, arrival: Arrival) -> Ingested:
     """Apply the rules to every record, in order: the usual ones in runs, all others one by one."""
     gathering = _Gathering(source, arrival)
     records = source.records
-    plain = is_plain(source.text, len(records))
+    objects = sum(1 + (type(each.properties) is dict) for each in records if type(each) is EventRecord)
+    suspected = suspicions(source.text, objects)
     index = 0
-    while (index := take_usual(records, index, arrival, gathering.entry_of, plain=plain)) < len(records):
+    while (index := take_usual(records, index, arrival, gathering.entry_of, suspected)) < len(records):
         record = records[index]
-        outcome = record if isinstance(record, Rejected) else accept_event(record, arrival, plain=plain)
+        outcome = record if isinstance(record, Rejected) else accept_event(record, arrival, suspected)
         gathering.take(index, outcome)
         index += 1
     return gathering.finished(len(records))

@@ -38,6 +38,7 @@ REFUSED_IDS = frozenset(
 _LONGEST_REFUSED = max(map(len, REFUSED_IDS))
 _NUMERIC = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
 _INSERT_ID = re.compile(r"[A-Za-z0-9-]+")
+_ID_BITS_MAX = 1024  # a larger whole number has more digits than any id may have characters
 _TIME_MS_MAX = 253_402_300_799_999  # 9999-12-31, so that no later step can overflow
 
 
@@ -56,7 +57,7 @@ def time_ms(value: Any) -> int | Rejected:
     if type(value) is not int and type(value) is not float:
         return invalid("properties.time", "must be specified as seconds since epoch")
     ms = value * 1000 if value < SECONDS_BELOW else value
-    return int(ms) if ms < _TIME_MS_MAX else _TIME_MS_MAX
+    return int(max(min(ms, _TIME_MS_MAX), -_TIME_MS_MAX))
 
 
 def id_text(value: Any, field: str) -> str | Rejected:
@@ -64,7 +65,7 @@ def id_text(value: Any, field: str) -> str | Rejected:
 
     Shape: at most 255 characters, not one of the refused values; the empty string passes.
     """
-    if type(value) is int:
+    if type(value) is int and value.bit_length() <= _ID_BITS_MAX:
         value = str(value)
     elif type(value) is float:
         value = format(Decimal(repr(value)).normalize(), "f")
@@ -79,7 +80,7 @@ def id_text(value: Any, field: str) -> str | Rejected:
 
 def insert_id(value: Any) -> str | Rejected:
     """A well-formed `$insert_id`: at most 36 bytes of letters, digits and '-' (protocol §4, [M])."""
-    if type(value) is int:
+    if type(value) is int and value.bit_length() <= _ID_BITS_MAX:
         value = str(value)
     if type(value) is not str:
         return invalid("$insert_id", "must be a string")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from trackway import logs, metrics
 from trackway.edge import worker
-from trackway.errors import ConfigError
+from trackway.errors import ConfigError, StorageError
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.recovery import recover
 from trackway.journal.writer import Writer
@@ -33,7 +33,6 @@ _log = logs.get("supervisor")
 def serve(settings: Settings) -> int:
     """Run the server until it is told to stop; the exit code. Raises ConfigError and StorageError before it starts."""
     logs.configure(settings.log_format, settings.log_level, "supervisor")
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
     with _lock(settings.run_dir / "lock"):
         sock = _listen(settings.host, settings.port)
         url = _url(settings, sock)
@@ -50,16 +49,23 @@ def serve(settings: Settings) -> int:
 
 def _lock(path: Path) -> "_Held":
     """Refuse to run beside another server. The lock lives until the last child that inherited it is gone."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be used: {error.strerror or error}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError as error:
         holder = os.pread(file, 32, 0).decode(errors="replace").strip()
         os.close(file)
         message = f"another trackway server (pid {holder or 'unknown'}) uses {path.parent.parent}"
         raise ConfigError(f"{message}: stop it first, or give another --data-dir") from error
-    os.ftruncate(file, 0)
-    os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(file)
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
     return _Held(file)
 
 

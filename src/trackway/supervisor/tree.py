@@ -15,7 +15,7 @@ from trackway import logs, metrics
 from trackway.supervisor.child import Child
 
 _WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
-_LOADER_GRACE_S = 30
+_TELL_AGAIN_S = 1.0
 _log = logs.get("supervisor")
 
 
@@ -27,28 +27,40 @@ class Tree:
         self._children = [child for group in groups for child in group]
         self._tell = tell
         self._grace_s = grace_s
+        self._told = True
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; at return all children are gone."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         for child in reversed(self._children):
             child.start()
-        self._told()
+        self._say()
         while True:
-            arrived = signal.sigtimedwait(_WATCHED, self._until_next_start_s())
+            arrived = signal.sigtimedwait(_WATCHED, self._wait_s())
             if arrived is not None and arrived.si_signo != signal.SIGCHLD:
                 break
-            if self._reap() + self._start_due():
-                self._told()
+            changes = self._reap() + self._start_due()
+            if changes or not self._told:
+                self._say()
         _log.info("stopping", signal=signal.Signals(arrived.si_signo).name)
         for group in self._groups:
             self._stop(group)
 
-    def _told(self) -> None:
-        self._tell({child.role: child.pid for child in self._children if child.alive})
+    def _say(self) -> None:
+        """Tell who runs. A full disk must not end the tree, so what cannot be told now is told later."""
+        told, self._told = self._told, True
+        try:
+            self._tell({child.role: child.pid for child in self._children if child.alive})
+        except OSError as error:
+            self._told = False
+            if told:
+                _log.warning("cannot write which processes run, will try again", error=error.strerror)
 
-    def _until_next_start_s(self) -> float:
+    def _wait_s(self) -> float:
+        """Until a child is to be started or something is to be told again."""
         due = [child.due_s for child in self._children if not child.alive]
+        if not self._told:
+            due.append(time.monotonic() + _TELL_AGAIN_S)
         return max(min(due, default=time.monotonic() + 3600) - time.monotonic(), 0.0)
 
     def _start_due(self) -> int:

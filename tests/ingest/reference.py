@@ -1,0 +1,235 @@
+"""The rules of an event once more: slowly, over `json.loads`, one after the other as protocol §4 and §6 name them.
+
+Written apart from the product's own rules and only to be compared with them. What it cannot know (an `$insert_id` made
+up or replaced) it leaves out.
+"""
+
+import string
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tests.ingest.sending import DAY_S, PROJECTS
+
+from trackway.ingest.events import Arrival
+from trackway.journal.entry import Endpoint
+
+REFUSED = [
+    "00000000-0000-0000-0000-000000000000",
+    "anon",
+    "anonymous",
+    "nil",
+    "none",
+    "null",
+    "n/a",
+    "na",
+    "undefined",
+    "unknown",
+    "<nil>",
+    "0",
+    "-1",
+    "true",
+    "false",
+    "[]",
+    "{}",
+]
+LINKING = ["$identify", "$create_alias", "$merge"]
+NEVER_STORED = ["token", "time", "distinct_id", "$insert_id", "ip", "api_key"]
+WRITTEN_BY_SERVER = [
+    "$import",
+    "$mp_api_endpoint",
+    "$mp_api_timestamp_ms",
+    "mp_processing_time_ms",
+    "$distinct_id_before_identity",
+]
+
+
+@dataclass(frozen=True)
+class Event:
+    """An accepted event. `insert_id` is None where it is the server's own; `distinct_id` where it is a hash."""
+
+    project_id: int
+    time_ms: int
+    event: str
+    distinct_id: str | None
+    insert_id: str | None
+    device_id: str
+    user_id: str
+    properties: dict[str, Any]
+
+
+class Refused(Exception):
+    """A broken rule: (field, message)."""
+
+    def __init__(self, field: str, message: str):
+        super().__init__(field, message)
+        self.field = field
+        self.message = message
+
+
+class IgnoredRecord(Exception):
+    """The client wants the record to be dropped."""
+
+
+def invalid(field: str, why: str) -> Refused:
+    return Refused(field, f"'{field}' is invalid: {why}")
+
+
+def judge(record: dict[str, Any], to: Arrival) -> Event | tuple[str, str] | None:
+    """What becomes of a record: the event, the (field, message) of its rejection, or None when it is ignored."""
+    try:
+        return _event(record, to)
+    except Refused as refused:
+        return refused.field, refused.message
+    except IgnoredRecord:
+        return None
+
+
+def _event(record: dict[str, Any], to: Arrival) -> Event:
+    on_track = to.endpoint is Endpoint.TRACK
+    name = record.get("event")
+    if name is None or name == "":
+        raise Refused("event", "event, missing") if on_track else invalid("event", "must not be missing")
+    if not isinstance(name, str):
+        raise invalid("event", "must be a string")
+    if len(name) > 255:
+        raise invalid("event", "must not be longer than 255 characters")
+    if "properties" not in record:
+        if on_track:
+            raise Refused("properties.token", "token, missing or empty")
+        raise invalid("properties", "must not be missing")
+    given: dict[str, Any] = record["properties"]
+    project_id = _project_id(given, to)
+    if given.get("$ignore"):
+        raise IgnoredRecord
+    time_ms = _time_ms(given.get("time"), name, to)
+    distinct_id, device_id, user_id = _ids(given, name, to)
+    insert_id = _insert_id(given.get("$insert_id"), name, to)
+    properties = _properties(given)
+    return Event(project_id, time_ms, name, distinct_id, insert_id, device_id, user_id, properties)
+
+
+def _project_id(given: dict[str, Any], to: Arrival) -> int:
+    if to.project is not None:
+        return to.project.project_id
+    token = given.get("token")
+    if not isinstance(token, str) or not token:
+        raise Refused("properties.token", "token, missing or empty")
+    if token not in PROJECTS:
+        if to.accept_unknown_tokens:
+            raise IgnoredRecord
+        raise Refused("properties.token", "token, unknown")
+    return PROJECTS[token].project_id
+
+
+def _time_ms(value: Any, name: str, to: Arrival) -> int:
+    now_ms = to.received_us // 1000
+    if value is None:
+        if to.strict and name not in LINKING:
+            raise invalid("properties.time", "must not be missing")
+        return now_ms
+    if isinstance(value, str) and _is_numeric(value):
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise invalid("properties.time", "must be specified as seconds since epoch")
+    if value < 1e11:
+        value = max(value, -1e15) * 1000  # far enough back for every rule
+    ms = int(min(value, 1e15))
+    if to.endpoint is Endpoint.TRACK:
+        if ms < now_ms - 5 * DAY_S * 1000:
+            raise invalid("properties.time", "must not be older than 5 days; send it to /import")
+    elif ms > now_ms + 3_600_000:
+        raise invalid("properties.time", "must not be in the future")
+    elif ms < 31_536_000_000:
+        raise invalid("properties.time", "must not be before 1971-01-01")
+    return min(ms, now_ms)
+
+
+def _is_numeric(text: str) -> bool:
+    whole, point, fraction = text.removeprefix("-").partition(".")
+    parts = [whole, fraction] if point else [whole]
+    return all(0 < len(part) <= 20 and set(part) <= set(string.digits) for part in parts)
+
+
+def _id(value: Any, field: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise invalid(field, "must be a string")
+    if isinstance(value, float):
+        value = np.format_float_positional(value, trim="-")
+    text = str(value)
+    if len(text) > 255:
+        raise invalid(field, "must not be longer than 255 characters")
+    if text.lower() in REFUSED:
+        raise invalid(field, f"must not be '{text}', which stands for no one")
+    return text
+
+
+def _ids(given: dict[str, Any], name: str, to: Arrival) -> tuple[str | None, str, str]:
+    """distinct_id, device_id, user_id in simplified identity (protocol §6)."""
+    ids = {}
+    for key in ("distinct_id", "$user_id", "$device_id"):
+        ids[key] = None if given.get(key) is None else _id(given[key], f"properties.{key}")
+    distinct_id, user_id, device_id = ids["distinct_id"], ids["$user_id"] or "", ids["$device_id"] or ""
+    if not device_id and distinct_id is not None and distinct_id.startswith("$device:"):
+        device_id = distinct_id[len("$device:") :]
+    if user_id:
+        return user_id, device_id, user_id
+    if device_id:
+        return f"$device:{device_id}", device_id, ""
+    if distinct_id is not None:
+        return distinct_id, "", ""
+    if name in LINKING:
+        linked = given.get("$identified_id")
+        return linked if isinstance(linked, str) else "", "", ""
+    if to.hash_address is not None:
+        return None, "", ""
+    if to.endpoint is Endpoint.TRACK:
+        raise Refused("properties.distinct_id", "distinct_id, missing or empty")
+    raise invalid("properties.distinct_id", "must not be missing")
+
+
+def _insert_id(value: Any, name: str, to: Arrival) -> str | None:
+    try:
+        if value is None:
+            raise invalid("$insert_id", "must not be missing")
+        return _given_insert_id(value)
+    except Refused:
+        if to.strict and (value is not None or name not in LINKING):
+            raise
+        return None
+
+
+def _given_insert_id(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise invalid("$insert_id", "must be a string")
+    text = str(value)
+    if len(text) > 36:
+        raise invalid("$insert_id", "must not be longer than 36 bytes")
+    if not text or not set(text) <= set(string.ascii_letters + string.digits + "-"):
+        raise invalid("$insert_id", "must only contain alphanumeric or hyphen '-' characters")
+    if text.lower() in REFUSED:
+        raise invalid("$insert_id", f"must not be '{text}', which identifies nothing")
+    return text
+
+
+def _properties(given: dict[str, Any]) -> dict[str, Any]:
+    own = {key: value for key, value in given.items() if key not in NEVER_STORED + WRITTEN_BY_SERVER}
+    if len(own) >= 255:
+        raise invalid("properties", "must have fewer than 255 properties")
+    return {key: _value(f"properties.{key}", value, 1) for key, value in own.items() if value is not None}
+
+
+def _value(field: str, value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return value[:255]
+    if isinstance(value, dict | list) and depth > 3:
+        raise invalid(field, "must not be nested deeper than 3 levels")
+    if isinstance(value, list):
+        if len(value) >= 255:
+            raise invalid(field, "must have fewer than 255 elements")
+        return [_value(f"{field}[{index}]", element, depth + 1) for index, element in enumerate(value)]
+    if isinstance(value, dict):
+        if len(value) >= 255:
+            raise invalid(field, "must have fewer than 255 keys")
+        return {key: _value(f"{field}.{key}", member, depth + 1) for key, member in value.items()}
+    return value

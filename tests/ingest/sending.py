@@ -1,0 +1,150 @@
+"""Hands bodies to the rules the way the edge does, and shows what came of them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.ingest.rowbinary import StoredEvent, read_events
+
+from trackway.ingest.events import Arrival
+from trackway.ingest.outcome import Failure
+from trackway.ingest.records import split_json, split_lines
+from trackway.ingest.request import Ingested, ingest_events
+from trackway.journal.entry import Endpoint, Rejection, decode_entries
+
+NOW_S = 1_760_000_000
+NOW_MS = NOW_S * 1000
+DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class KnownProject:
+    project_id: int
+    token: str
+    secret: str
+
+
+ALPHA = KnownProject(7, "a" * 32, "secret of alpha")
+BETA = KnownProject(8, "b" * 32, "secret of beta")
+PROJECTS = {project.token: project for project in (ALPHA, BETA)}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a body: the counts, the stored events, and by project the rejected and ignored records."""
+
+    ingested: Ingested
+    events: list[StoredEvent]
+    rejections: dict[int, list[Rejection]]
+    ignored: dict[int, int]
+
+    @property
+    def failures(self) -> list[Failure]:
+        return self.ingested.failures
+
+    @property
+    def event(self) -> StoredEvent:
+        (only,) = self.events
+        return only
+
+    @property
+    def failure(self) -> tuple[str, str]:
+        (only,) = self.failures
+        return only.field, only.message
+
+
+def arrival(endpoint: Endpoint = Endpoint.TRACK, **changes: Any) -> Arrival:
+    """A request at NOW_S; `/import` comes with the credentials of ALPHA."""
+    fields: dict[str, Any] = {
+        "endpoint": endpoint,
+        "received_us": NOW_S * 1_000_000,
+        "find_project": PROJECTS.get,
+        "project": ALPHA if endpoint is Endpoint.IMPORT else None,
+    }
+    return Arrival(**(fields | changes))
+
+
+TRACK = arrival()
+IMPORT = arrival(Endpoint.IMPORT)
+STRICT = arrival(Endpoint.IMPORT, strict=True)
+
+
+def send(body: bytes, to: Arrival = TRACK, *, lines: bool = False) -> Sent:
+    """Split, apply the rules, read back; and check what holds of every request: the outcomes add up."""
+    ingested = ingest_events(split_lines(body) if lines else split_json(body), to)
+    entries = decode_entries(ingested.payload)
+    sent = Sent(
+        ingested,
+        read_events(ingested.payload),
+        {entry.project_id: entry.rejections for entry in entries if entry.rejections},
+        {entry.project_id: entry.ignored for entry in entries if entry.ignored},
+    )
+    assert len({entry.project_id for entry in entries}) == len(entries)
+    assert ingested.received == ingested.accepted + ingested.ignored + len(ingested.failures)
+    assert ingested.imported == ingested.accepted + ingested.ignored
+    assert len(sent.events) == ingested.accepted
+    assert sum(sent.ignored.values()) == ingested.ignored
+    assert sum(map(len, sent.rejections.values())) == len(ingested.failures) == ingested.rejected.total()
+    return sent
+
+
+def record(changes: dict[str, Any] | None = None, *without: str, name: Any = "a") -> dict[str, Any]:
+    """An event that every endpoint accepts, with changed and without some properties."""
+    properties = {
+        "token": ALPHA.token,
+        "time": NOW_S - 60,
+        "distinct_id": "u",
+        "$insert_id": "insert-id-1",
+    } | (changes or {})
+    return {"event": name, "properties": {key: value for key, value in properties.items() if key not in without}}
+
+
+def dumps(value: Any) -> bytes:
+    """Compact JSON, not escaped beyond need."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+FILLER = [record({"$insert_id": f"filler-event-{number}", "text": "x " * 100}) for number in range(50)]
+"""Enough plain events that a body of them takes the fast path."""
+
+
+def forms(text: bytes) -> list[tuple[str, bytes, bool]]:
+    """One record's JSON text in every form of a body: (name, body, whether it is lines); the record comes last."""
+    filler = [dumps(each) for each in FILLER]
+    flat = text.replace(b"\n", b" ")
+    return [
+        ("alone", text, False),
+        ("in a list", b"[" + text + b"]", False),
+        ("among many", b"[" + b",".join([*filler, text]) + b"]", False),
+        ("after a bad one", b"[5," + text + b"]", False),
+        ("as a line", flat + b"\r\n", True),
+        ("as one of many lines", b"\n".join([*filler, flat]), True),
+    ]
+
+
+def last(sent: Sent, text: bytes) -> StoredEvent | tuple[str, str] | None:
+    """What became of the last record of a body: its event, its (field, message), or None when it was ignored."""
+    index = sent.ingested.received - 1
+    for failure in sent.failures:
+        if failure.index == index:
+            (rejection,) = [each for group in sent.rejections.values() for each in group if each.index == index]
+            assert (rejection.field, rejection.reason) == (failure.field, failure.message)
+            assert rejection.original == text
+            return failure.field, failure.message
+    return sent.events[-1] if _was_stored(sent) else None
+
+
+def _was_stored(sent: Sent) -> bool:
+    return sent.ingested.ignored == 0
+
+
+def outcomes(value: Any, to: Arrival) -> Sequence[StoredEvent | tuple[str, str] | None]:
+    """What became of one record in each of the forms."""
+    text = value if isinstance(value, bytes) else dumps(value)
+    found = []
+    for _, body, lines in forms(text):
+        sent = send(body, to, lines=lines)
+        flat = text.replace(b"\n", b" ") if lines else text
+        found.append(last(sent, flat))
+    return found

@@ -1,0 +1,216 @@
+import asyncio
+import errno
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.journal.faulty_disk import FaultyDisk
+
+from trackway.errors import StorageError
+from trackway.journal.commit import GroupCommit, OnSync
+from trackway.journal.disk import Disk, OsDisk
+from trackway.journal.reader import Reader
+from trackway.journal.recovery import recover
+from trackway.journal.writer import Writer
+
+SEGMENT_BYTES = 64 * 1024
+
+
+class GatedDisk(OsDisk):
+    """A real disk whose syncs of files wait at a gate."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.syncs = 0
+
+    def sync(self, file: int) -> None:
+        self.gate.wait()
+        self.syncs += 1
+        super().sync(file)
+
+
+Act = Callable[[GroupCommit], Coroutine[Any, Any, None]]
+
+
+def run(
+    directory: Path,
+    disk: Disk,
+    act: Act,
+    *,
+    on_sync: OnSync | None = None,
+    pending_bytes_max: int = 10_000_000,
+    batch_bytes_max: int = 1_000_000,
+) -> None:
+    """Let `act` use a group commit on a fresh journal."""
+    recover(directory, disk, SEGMENT_BYTES)
+
+    async def main() -> None:
+        with closing(Writer(directory, disk, SEGMENT_BYTES, background=lambda work: work())) as writer:
+            commit = GroupCommit(writer, on_sync, pending_bytes_max, batch_bytes_max)
+            await act(commit)
+            await commit.close()
+
+    threads = threading.active_count()
+    asyncio.run(main())
+    assert threading.active_count() == threads
+
+
+def stored(directory: Path, disk: Disk) -> list[bytes]:
+    payloads = []
+    with closing(Reader(directory, 0, disk)) as reader:
+        while records := reader.read(100_000):
+            payloads += [bytes(record.payload) for record in records]
+    return payloads
+
+
+async def refusals(futures: Sequence[asyncio.Future[int]]) -> list[BaseException]:
+    return [result for result in await asyncio.gather(*futures, return_exceptions=True) if not isinstance(result, int)]
+
+
+def test_commits_in_order_and_each_gets_its_own_position(tmp_path: Path) -> None:
+    payloads = [b"%d" % number for number in range(1000)]
+    positions: list[int] = []
+
+    async def act(commit: GroupCommit) -> None:
+        positions.extend(await asyncio.gather(*map(commit.commit, payloads)))
+        positions.append(await commit.commit(b"last"))
+
+    run(tmp_path, OsDisk(), act)
+    assert positions == sorted(set(positions))
+    assert stored(tmp_path, OsDisk()) == [*payloads, b"last"]
+
+
+def test_payloads_that_come_during_a_sync_share_the_next_one(tmp_path: Path) -> None:
+    disk = GatedDisk()
+
+    async def act(commit: GroupCommit) -> None:
+        await commit.commit(b"the spare is ready by now")
+        before = disk.syncs
+        disk.gate.clear()
+        first = commit.commit(b"first")
+        await asyncio.sleep(0.01)
+        others = [commit.commit(b"%d" % number) for number in range(100)]
+        await asyncio.sleep(0.01)
+        assert not first.done()
+        disk.gate.set()
+        await asyncio.gather(first, *others)
+        assert disk.syncs - before == 2
+
+    run(tmp_path, disk, act)
+
+
+def test_no_commit_is_answered_before_its_sync(tmp_path: Path) -> None:
+    disk = GatedDisk()
+
+    async def act(commit: GroupCommit) -> None:
+        disk.gate.clear()
+        future = commit.commit(b"payload")
+        await asyncio.sleep(0.05)
+        assert not future.done()
+        assert commit.pending_bytes == 7
+        disk.gate.set()
+        await future
+        assert commit.pending_bytes == 0
+
+    run(tmp_path, disk, act)
+
+
+def test_batches_are_bounded_and_a_larger_payload_goes_alone(tmp_path: Path) -> None:
+    batches: list[tuple[int, int]] = []
+
+    async def act(commit: GroupCommit) -> None:
+        await asyncio.gather(*[commit.commit(bytes(size)) for size in (40, 40, 40, 500, 40)])
+
+    run(
+        tmp_path,
+        OsDisk(),
+        act,
+        on_sync=lambda duration_s, records, size: batches.append((records, size)),
+        batch_bytes_max=100,
+    )
+    assert batches == [(2, 80), (1, 40), (1, 500), (1, 40)]
+
+
+def test_payloads_over_the_pending_bound_are_refused_and_room_comes_back(tmp_path: Path) -> None:
+    async def act(commit: GroupCommit) -> None:
+        futures = [commit.commit(bytes([number]) * 400) for number in range(1, 4)]
+        failures = await refusals(futures)
+        assert [str(failure) for failure in failures] == ["more than 1000 bytes wait for the journal"]
+        await commit.commit(b"x" * 400)
+        await commit.commit(b"larger than the bound, alone: " + bytes(2000))
+
+    run(tmp_path, OsDisk(), act, pending_bytes_max=1000)
+    assert [len(payload) for payload in stored(tmp_path, OsDisk())] == [400, 400, 400, 2030]
+
+
+def test_failed_sync_refuses_its_whole_batch_and_the_next_goes_on(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+
+    async def act(commit: GroupCommit) -> None:
+        await commit.commit(b"before")
+        failing = [errno.EIO]
+        disk.fault = lambda _, name: failing.pop() if name == "sync" and failing else None
+        failures = await refusals([commit.commit(b"%d" % number) for number in range(3)])
+        assert [type(failure) for failure in failures] == [StorageError] * 3
+        assert len({id(failure) for failure in failures}) == 3
+        await commit.commit(b"after")
+
+    run(tmp_path, disk, act)
+    assert stored(tmp_path, disk) == [b"before", b"after"]
+
+
+def test_a_programmers_error_reaches_the_request_and_hangs_nobody(tmp_path: Path) -> None:
+    async def act(commit: GroupCommit) -> None:
+        with pytest.raises(AssertionError, match="payload of 0 bytes"):
+            await commit.commit(b"")
+        await commit.commit(b"after")
+
+    run(tmp_path, OsDisk(), act)
+
+
+def test_request_that_gives_up_disturbs_no_other(tmp_path: Path) -> None:
+    disk = GatedDisk()
+
+    async def act(commit: GroupCommit) -> None:
+        disk.gate.clear()
+        gone, here = commit.commit(b"gone"), commit.commit(b"here")
+        gone.cancel()
+        disk.gate.set()
+        await here
+
+    run(tmp_path, disk, act)
+    assert stored(tmp_path, disk) == [b"gone", b"here"]
+
+
+def test_close_finishes_what_was_committed_and_refuses_what_comes_later(tmp_path: Path) -> None:
+    disk = GatedDisk()
+
+    async def act(commit: GroupCommit) -> None:
+        disk.gate.clear()
+        futures = [commit.commit(b"%d" % number) for number in range(10)]
+        closing_down = asyncio.create_task(commit.close())
+        await asyncio.sleep(0.01)
+        assert not closing_down.done()
+        with pytest.raises(StorageError, match="journal is closed"):
+            await commit.commit(b"late")
+        disk.gate.set()
+        await closing_down
+        assert all(future.done() for future in futures)
+
+    run(tmp_path, disk, act)
+    assert len(stored(tmp_path, disk)) == 10
+
+
+def test_on_sync_tells_seconds_records_and_bytes(tmp_path: Path) -> None:
+    told: list[tuple[float, int, int]] = []
+
+    async def act(commit: GroupCommit) -> None:
+        await asyncio.gather(commit.commit(b"one"), commit.commit(b"three"))
+
+    run(tmp_path, OsDisk(), act, on_sync=lambda *figures: told.append(figures))
+    assert [figures[1:] for figures in told] == [(2, 8)]
+    assert told[0][0] > 0
