@@ -99,6 +99,8 @@ LOADER_SILENCE_S_MAX = 10.0
 # Processes
 HEALTH_PROBE_INTERVAL_S = 1.0
 """`/healthz` writes and syncs an empty record at most this often."""
+HEALTH_STORE_S_MAX = 3
+"""`/readyz` waits so long for the store; while it is started again, connections wait in its socket."""
 PROJECTS_REFRESH_S = 1.0
 """How often an edge process looks for changed projects."""
 GC_ALLOCATIONS = 100_000

@@ -1,6 +1,7 @@
 """A body's text into records: what is JSON, where it is broken, how many records and how large (protocol §3, §9)."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -251,3 +252,17 @@ def test_any_body_that_the_standard_parser_reads_is_read_and_no_other(body: byte
 def test_import_says_the_same_of_a_body_as_track() -> None:
     with pytest.raises(MalformedBody):
         send(b"[", IMPORT)
+
+
+def test_whitespace_costs_no_more_than_text() -> None:
+    def seconds(filler: bytes) -> float:
+        body = b"[5" + filler + b",5]"
+        started_s = time.perf_counter()
+        assert len(send(body).failures) == 2
+        return time.perf_counter() - started_s
+
+    text = b',"' + b"x" * EVENT_BYTES_MAX
+    started_s = time.perf_counter()
+    json.loads(b"[5" + text[:-2] + b'"]')
+    text_s = time.perf_counter() - started_s
+    assert seconds(b" " * EVENT_BYTES_MAX) < 20 * max(text_s, 0.004)

@@ -25,7 +25,7 @@ from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.journal.head import Head
 from trackway.journal.writer import Writer
-from trackway.limits import GC_ALLOCATIONS, PROJECTS_REFRESH_S, THREADS
+from trackway.limits import GC_ALLOCATIONS, HEALTH_STORE_S_MAX, PROJECTS_REFRESH_S, THREADS
 from trackway.projects.directory import ProjectDirectory
 from trackway.settings import Settings
 from trackway.store.client import Store
@@ -54,10 +54,12 @@ async def _serve(
     directory = ProjectDirectory(settings.projects_path, _tell_projects)
     directory.refresh()
     refreshing = asyncio.create_task(_refresh(directory))
-    writer, head, store = Writer(journal), Head(journal), Store(store_url)
+    writer, store = Writer(journal), Store(store_url)
     commit = GroupCommit(writer, metrics.journal_synced)
     rates = RateLimits(settings.run_dir / RATES_FILE, index, settings)
-    app = Edge(_routes(settings, directory, commit, rates, head, store), settings.path_prefix)
+    health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
+    export = ExportEndpoint(directory, rates, store)
+    app = Edge(_routes(settings, directory, commit, rates, health, export), settings.path_prefix)
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index)
     finally:
@@ -68,16 +70,20 @@ async def _serve(
 
 
 def _routes(
-    settings: Settings, directory: ProjectDirectory, commit: GroupCommit, rates: RateLimits, head: Head, store: Store
+    settings: Settings,
+    directory: ProjectDirectory,
+    commit: GroupCommit,
+    rates: RateLimits,
+    health: Health,
+    export: ExportEndpoint,
 ) -> dict[str, Route]:
     """The one table of routes."""
     in_flight = InFlight(settings.in_flight_bytes_max)
     track, imported = (EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight) for endpoint in Endpoint)
-    health = Health(commit, head, store)
     return {
         "/track": Route(track, ("GET", "POST")),
-        "/import": Route(imported, ("POST",)),
-        EXPORT_PATH: Route(ExportEndpoint(directory, rates, store), ("GET",)),
+        "/import": Route(imported, ("GET", "POST")),  # the Node SDK sends single events by GET
+        EXPORT_PATH: Route(export, ("GET",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),
         "/metrics": Route(health.metrics, ("GET", "HEAD")),

@@ -104,9 +104,10 @@ def _needs_look(members: Members, text: bytes, suspected: Suspicions) -> bool:
             return True
     if suspected.null and b":null" in text:
         return True
-    return suspected.long and (
-        _has_long_run(text) or (b'\\"' in text and max(map(len, members.values())) > _LONG_BYTES)
-    )
+    if not suspected.long:
+        return False
+    escaped = b"\\" in text and b'\\"' in text  # then a run does not tell how long a string is
+    return _has_long_run(text) or (escaped and max(map(len, members.values())) > _LONG_BYTES)
 
 
 def _has_long_run(text: bytes) -> bool:

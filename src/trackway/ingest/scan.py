@@ -17,6 +17,7 @@ from trackway.limits import RECORDS_PER_REQUEST_MAX
 NO_OBJECT = Rejected("", "data, must be a JSON object")
 WHITESPACE = b" \t\r\n"
 _LINE = re.compile(rb"[^ \t\r\n][^\n]*")
+_SPACE = re.compile(r"[ \t\r\n]*")
 _LENIENT = "surrogateescape"
 
 
@@ -84,7 +85,6 @@ class _Source:
 
     def __init__(self, text: bytes, at: int):
         self._text = text.decode("utf-8", _LENIENT)
-        self._ascii = text.isascii()
         self._at = 0
         self.offset = at
 
@@ -95,9 +95,8 @@ class _Source:
     def skip(self, characters: int) -> None:
         """Go on by so many characters of one byte, then over white space."""
         begin = self._at
-        self._at += characters
-        while self._text[self._at : self._at + 1] in (" ", "\t", "\r", "\n"):
-            self._at += 1
+        space = _SPACE.match(self._text, begin + characters)
+        self._at = space.end() if space else begin + characters
         self.offset += self._at - begin
 
     def value(self) -> bytes:

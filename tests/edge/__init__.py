@@ -1,0 +1,1 @@
+"""Decoding, credentials, limits and replies of the edge, without a server."""

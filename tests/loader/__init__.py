@@ -1,0 +1,1 @@
+"""Deduplication and loading: against a model, and against a real journal and store."""

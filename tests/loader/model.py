@@ -1,0 +1,118 @@
+"""Journal records for the tests of the loader, and what must become of them, said plainly.
+
+The model walks through the records one event at a time: an event is a duplicate if, and only if, the last stored event
+with its key arrived less than 24 hours before it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tests.ingest.rowbinary import StoredEvent, entry_events
+from tests.ingest.sending import ALPHA, BETA, PROJECTS, dumps, record
+
+from trackway.ingest.events import Arrival
+from trackway.ingest.records import split_json
+from trackway.ingest.request import ingest_events
+from trackway.journal.entry import NO_KEY, Endpoint, decode_entries
+from trackway.journal.format import Record
+from trackway.loader.batch import Batch, Count
+
+SECOND_US = 1_000_000
+HOUR_US = 3600 * SECOND_US
+DAY_US = 24 * HOUR_US
+BEGAN_US = 1_760_000_000 * SECOND_US
+
+
+class Sending(NamedTuple):
+    """One request: how long after the beginning it came in, and what its events are called.
+
+    Each event is a number, which stands for its `$insert_id`, or None for one made up; -1 is rejected, -2 ignored.
+    """
+
+    after_us: int
+    events: Sequence[int | None]
+    endpoint: Endpoint = Endpoint.TRACK
+
+
+def event(number: int | None, received_us: int) -> dict[str, Any]:
+    """The JSON of one event; every third is of another project, and its time tells when it was sent."""
+    properties: dict[str, Any] = {"time": received_us // 1000, "distinct_id": "u"}
+    if number is not None:
+        properties |= {"$insert_id": f"insert-id-{number}", "token": (BETA if number % 3 == 0 else ALPHA).token}
+    if number == -1:
+        properties["distinct_id"] = "null"
+    if number == -2:
+        properties["$ignore"] = True
+    changed = record(properties)
+    if number is None:
+        del changed["properties"]["$insert_id"]
+    return changed
+
+
+def payload(sending: Sending, began_us: int = BEGAN_US) -> bytes:
+    """The journal payload of a request, made by the real rules."""
+    received_us = began_us + sending.after_us
+    arrival = Arrival(
+        endpoint=sending.endpoint,
+        received_us=received_us,
+        find_project=PROJECTS.get,
+        project=ALPHA if sending.endpoint is Endpoint.IMPORT else None,
+    )
+    body = dumps([event(number, received_us) for number in sending.events])
+    return ingest_events(split_json(body), arrival).payload
+
+
+class Expected(NamedTuple):
+    """The stored events in order, and the counts that the store must show."""
+
+    stored: list[StoredEvent]
+    counts: Counter[Count]
+
+
+def expected_of(payloads: Sequence[bytes]) -> Expected:
+    """What must become of these journal records."""
+    last_us: dict[bytes, int] = {}
+    stored: list[StoredEvent] = []
+    counts: Counter[Count] = Counter()
+    for entry in (each for payload in payloads for each in decode_entries(payload)):
+        minute_us = entry.received_us - entry.received_us % 60_000_000
+        for each in entry_events(entry):
+            duplicate = each.key != NO_KEY and entry.received_us - last_us.get(each.key, -DAY_US) < DAY_US
+            if not duplicate:
+                last_us[each.key] = entry.received_us
+                stored.append(each)
+            outcome = "duplicate" if duplicate else "stored"
+            counts[Count(entry.project_id, minute_us, entry.endpoint, outcome, "")] += 1  # type: ignore[arg-type]
+        if entry.ignored:
+            counts[Count(entry.project_id, minute_us, entry.endpoint, "ignored", "")] += entry.ignored
+        for rejection in entry.rejections:
+            counts[Count(entry.project_id, minute_us, entry.endpoint, "rejected", rejection.reason)] += 1
+    return Expected(stored, counts)
+
+
+def records_of(payloads: Sequence[bytes]) -> list[Record]:
+    """The payloads as records of a journal."""
+    return [Record(1000 + 100 * number, memoryview(payload)) for number, payload in enumerate(payloads)]
+
+
+def rows(stored: Sequence[StoredEvent]) -> list[tuple[int, str, int]]:
+    """What tells events apart: project, insert_id and arrival."""
+    return [(each.project_id, each.insert_id, each.received_us) for each in stored]
+
+
+def batch_rows(batch: Batch, payloads: Sequence[bytes]) -> list[StoredEvent]:
+    """The events of a batch's rows, read back; `payloads` are all that may be in it."""
+    by_row: dict[bytes, StoredEvent] = {}
+    for entry in (each for payload in payloads for each in decode_entries(payload)):
+        at = 0
+        for number, each in enumerate(entry_events(entry)):
+            size = int.from_bytes(entry.row_lengths[4 * number : 4 * number + 4], "little")
+            by_row[entry.rows[at : at + size]] = each
+            at += size
+    found, joined = [], b"".join(batch.events)
+    while joined:
+        row = next(row for row in by_row if joined.startswith(row))
+        found.append(by_row[row])
+        joined = joined[len(row) :]
+    return found

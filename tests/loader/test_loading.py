@@ -1,0 +1,376 @@
+"""The loader with a real journal and a real store: killed between any two inserts, everything counts exactly once."""
+
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.ingest.rowbinary import StoredEvent
+from tests.loader.model import DAY_US, HOUR_US, SECOND_US, Sending, expected_of, payload
+from tests.store.running import RunningStore, running_store
+
+from trackway.journal.entry import KEY_BYTES, VERSION, Endpoint, Entry, Rejection, decode_entries, encode_entries
+from trackway.journal.head import Head
+from trackway.journal.recovery import recover
+from trackway.journal.writer import Writer
+from trackway.loader import loader as loader_module
+from trackway.loader import tables
+from trackway.loader.batch import NOT_STORABLE, WINDOW_US, Count
+from trackway.loader.loader import Loader
+from trackway.loader.window import Window
+from trackway.settings import Settings
+from trackway.store.client import Store, StoreError
+from trackway.store.migrate import migrate
+
+TABLES = ("events", "event_keys", "rejected_records", "loads")
+SEGMENT_BYTES = 1 << 16
+LOAD_S_MAX = 30
+
+
+class Killed(Exception):
+    """The loader's process ends here."""
+
+
+class FailingStore(Store):
+    """A store that fails at one insert: before it is made, or after, when its answer is lost."""
+
+    def __init__(self, url: str, at: int, *, after: bool, error: Exception):
+        super().__init__(url)
+        self.inserts = 0
+        self.failed = False
+        self._at = at
+        self._after = after
+        self._error = error
+
+    def insert_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: bytes | Iterable[bytes],
+        format: str = "RowBinary",
+        settings: Mapping[str, str] | None = None,
+    ) -> int:
+        number, self.inserts = self.inserts, self.inserts + 1
+        self.failed |= number == self._at
+        if number == self._at and not self._after:
+            raise self._error
+        written = super().insert_rows(table, columns, rows, format, settings)
+        if number == self._at:
+            raise self._error
+        return written
+
+
+class StopWhenLoaded(threading.Event):
+    """Stops a loader as soon as the store holds all that the journal does."""
+
+    def __init__(self, head: Head):
+        super().__init__()
+        self._head = head
+        self._deadline_s = time.monotonic() + LOAD_S_MAX
+
+    def is_set(self) -> bool:
+        assert time.monotonic() < self._deadline_s, "the journal is not loaded"
+        return super().is_set() or self._head.loaded >= self._head.synced
+
+
+class Place:
+    """A journal, and the store it is loaded into."""
+
+    def __init__(self, directory: Path, url: str):
+        self.directory = directory / "journal"
+        self.url = url
+        self.began_us = time.time_ns() // 1000 - DAY_US - 2 * HOUR_US
+        self.payloads: list[bytes] = []
+        self.settings = Settings(data_dir=directory, load_interval_ms=10)
+        recover(self.directory, segment_bytes=SEGMENT_BYTES)
+        self.head = Head(self.directory)
+        self._writer = Writer(self.directory, segment_bytes=SEGMENT_BYTES, background=lambda work: work())
+
+    def append(self, *sendings: Sending) -> None:
+        self.append_payloads([payload(sending, self.began_us) for sending in sendings])
+
+    def append_payloads(self, payloads: list[bytes]) -> None:
+        self._writer.append(payloads)
+        self.payloads += payloads
+
+    def load(self, store: Store | None = None) -> None:
+        """A new loader loads until all is loaded or it is killed."""
+        self.head.loaded = 0
+        stop = StopWhenLoaded(self.head)
+        with closing(store or Store(self.url)) as chosen:
+            try:
+                Loader(self.settings, self.directory, chosen, stop).run()
+            finally:
+                stop.set()
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(Store(self.url)) as store:
+            return store.query(sql)
+
+    def stored(self) -> list[tuple[Any, ...]]:
+        return self.ask(
+            "SELECT project_id, toUnixTimestamp64Micro(received), endpoint, toUnixTimestamp64Milli(time), event,"
+            " distinct_id, insert_id, device_id, user_id, properties FROM events FINAL"
+            " ORDER BY project_id, received, insert_id"
+        )
+
+    def counts(self) -> Counter[Count]:
+        found = self.ask(
+            "SELECT project_id, toUnixTimestamp(minute), endpoint, outcome, reason, sum(records) FROM loads"
+            " GROUP BY ALL HAVING sum(records) > 0"
+        )
+        return Counter({Count(row[0], row[1] * SECOND_US, *row[2:5]): row[5] for row in found})
+
+    def rejected(self) -> list[tuple[Any, ...]]:
+        return self.ask(
+            "SELECT project_id, toUnixTimestamp64Micro(received), `index`, endpoint, reason, field, insert_id, original"
+            " FROM rejected_records FINAL ORDER BY received, position, project_id, `index`"
+        )
+
+    def check(self) -> None:
+        """What stands in the store is what the model says, each outcome once."""
+        expected = expected_of(self.payloads)
+        assert self.stored() == sorted(map(row_of, expected.stored))
+        assert self.counts() == expected.counts
+        entries = [entry for payload in self.payloads for entry in decode_entries(payload)]
+        assert self.rejected() == [
+            (entry.project_id, entry.received_us, each.index, entry.endpoint, *each_rejected(each))
+            for entry in sorted(entries, key=lambda entry: entry.received_us)
+            for each in entry.rejections
+        ]
+
+    def close(self) -> None:
+        self._writer.close()
+        self.head.close()
+
+
+def each_rejected(rejection: Rejection) -> tuple[str, str, str, str]:
+    return rejection.reason, rejection.field, rejection.insert_id, rejection.original.decode()
+
+
+def row_of(event: StoredEvent) -> tuple[Any, ...]:
+    return (
+        event.project_id,
+        event.received_us,
+        event.endpoint,
+        event.time_ms,
+        event.event,
+        event.distinct_id,
+        event.insert_id,
+        event.device_id,
+        event.user_id,
+        event.text.decode(),
+    )
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
+    with running_store(tmp_path_factory.mktemp("store")) as store:
+        with closing(Store(store.url)) as client:
+            migrate(client)
+        yield store
+
+
+@pytest.fixture
+def place(running: RunningStore, tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path, running.url)
+    yield made
+    made.close()
+    with closing(Store(running.url)) as store:
+        for table in TABLES:
+            store.command(f"TRUNCATE TABLE {table}")
+
+
+STORY = (
+    Sending(0, [1, 2, 3, None, -1]),
+    Sending(SECOND_US, [1, 4, -2, None], Endpoint.IMPORT),
+    Sending(HOUR_US, [3, 3, 5, -1, -2]),
+    Sending(DAY_US - 1, [1, 2]),
+    Sending(DAY_US, [1, 3, 6]),
+    Sending(DAY_US + HOUR_US, [1, 5, 5, None, -1], Endpoint.IMPORT),
+)
+"""Requests with every outcome, and repetitions just within and just beyond 24 hours."""
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of about two of the story's requests."""
+    monkeypatch.setattr(loader_module, "LOAD_BATCH_BYTES_MAX", 1000)
+
+
+def test_loader_loads_everything_once(place: Place) -> None:
+    place.append(*STORY)
+    place.load()
+    place.check()
+
+
+def test_loading_on_in_small_batches_gives_the_same(place: Place, small_batches: None) -> None:
+    for sending in STORY:
+        place.append(sending)
+    place.load()
+    place.check()
+    assert len(place.ask("SELECT DISTINCT to_position FROM loads")) > 1
+
+
+def test_a_loader_started_again_loads_nothing_twice(place: Place) -> None:
+    place.append(*STORY[:3])
+    place.load()
+    place.load()
+    place.append(*STORY[3:])
+    place.load()
+    place.check()
+
+
+def test_loading_all_again_from_the_beginning_changes_no_event(place: Place) -> None:
+    place.append(*STORY)
+    place.load()
+    before = place.stored(), place.rejected()
+    with closing(Store(place.url)) as store:
+        store.command("TRUNCATE TABLE loads")
+    place.load()
+    assert (place.stored(), place.rejected()) == before
+    place.check()
+
+
+@pytest.mark.parametrize(
+    ("at", "after"), [(0, False), (0, True), (1, True), (2, False), (3, True), (5, False), (7, True)]
+)
+def test_a_loader_killed_at_any_insert_goes_on_as_if_nothing_had_been(
+    place: Place, small_batches: None, at: int, after: bool
+) -> None:
+    for sending in STORY:
+        place.append(sending)
+    store = FailingStore(place.url, at, after=after, error=Killed())
+    with pytest.raises(Killed):
+        place.load(store)
+    assert store.failed
+    place.load()
+    place.check()
+
+
+@pytest.mark.parametrize(("at", "after"), [(0, True), (1, False), (1, True)])
+def test_a_failed_insert_is_tried_again_also_with_more_records_behind_it(place: Place, at: int, after: bool) -> None:
+    place.append(*STORY[:4])
+
+    class GrowingStore(FailingStore):
+        """While the loader is in trouble, the journal grows."""
+
+        def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+            if self.failed and len(place.payloads) == 4:
+                place.append(*STORY[4:])
+            return super().query(sql, parameters)
+
+    store = GrowingStore(place.url, at, after=after, error=StoreError("store: connection failed"))
+    place.load(store)
+    assert store.failed
+    assert len(place.payloads) == len(STORY)
+    place.check()
+
+
+def bad_payload(received_us: int, events: int = 1) -> bytes:
+    """A record whose rows no store can read: their first string is said to be longer than anything."""
+    row = struct.pack("<IqBq", 7, received_us, 1, received_us // 1000) + b"\xff" * 8 + b"\x7f"
+    lengths = struct.pack(f"<{events}I", *[len(row)] * events)
+    keys = b"".join(bytes([number + 1]) * KEY_BYTES for number in range(events))
+    return encode_entries([Entry(VERSION, 7, received_us, 1, 0, lengths, keys, row * events, [])])
+
+
+@pytest.mark.parametrize(("where", "events"), [(0, 1), (3, 2), (6, 1)])
+def test_a_record_that_the_store_refuses_is_singled_out(place: Place, where: int, events: int) -> None:
+    good = [payload(sending, place.began_us) for sending in STORY]
+    bad = bad_payload(place.began_us + 7, events)
+    place.append_payloads([*good[:where], bad, *good[where:]])
+    place.load()
+    expected = expected_of(good)
+    assert place.stored() == sorted(map(row_of, expected.stored))
+    minute_us = place.began_us + 7 - (place.began_us + 7) % 60_000_000
+    assert place.counts() == expected.counts + Counter({Count(7, minute_us, 1, "rejected", NOT_STORABLE): events})
+    (entry,) = decode_entries(bad)
+    kept = place.ask(
+        f"SELECT hex(original), `index` FROM rejected_records FINAL WHERE reason = '{NOT_STORABLE}' ORDER BY `index`"
+    )
+    assert kept == [(entry.rows[: len(entry.rows) // events].hex().upper(), index) for index in range(events)]
+
+
+@pytest.mark.parametrize(("at", "after"), [(2, False), (4, True)])
+def test_a_loader_killed_while_it_singles_out_a_record_goes_on(place: Place, at: int, after: bool) -> None:
+    good = [payload(sending, place.began_us) for sending in STORY]
+    place.append_payloads([*good[:2], bad_payload(place.began_us + 7), *good[2:]])
+    with pytest.raises(Killed):
+        place.load(FailingStore(place.url, at, after=after, error=Killed()))
+    place.load()
+    assert place.stored() == sorted(map(row_of, expected_of(good).stored))
+    refused = {count.outcome: number for count, number in place.counts().items() if count.reason == NOT_STORABLE}
+    assert refused == {"rejected": 1}
+    assert sum(place.counts().values()) == sum(expected_of(good).counts.values()) + 1
+
+
+def test_an_empty_journal_loads_nothing(place: Place) -> None:
+    place.append_payloads([encode_entries([])])
+    place.load()
+    assert (place.stored(), place.counts(), place.rejected()) == ([], Counter(), [])
+
+
+def test_the_cursor_of_a_new_store_is_the_beginning(place: Place) -> None:
+    with closing(Store(place.url)) as store:
+        assert tables.read_cursor(store) == 0
+        place.append(*STORY)
+        place.load()
+        assert tables.read_cursor(store) == place.head.synced
+
+
+def test_a_window_is_filled_with_the_keys_of_its_time(place: Place) -> None:
+    place.append(Sending(0, [1]), Sending(DAY_US, [2, None]))
+    place.load()
+    with closing(Store(place.url)) as store:
+        for since_us, keys in ((0, 2), (place.began_us, 2), (place.began_us + 1, 1), (place.began_us + 2 * DAY_US, 0)):
+            assert tables.fill_window(store, Window(WINDOW_US), since_us) == keys
+
+
+@pytest.mark.parametrize("size", [0, 10_001])
+def test_known_keys_are_asked_for_in_pieces_and_by_position(place: Place, size: int) -> None:
+    keys = [number.to_bytes(KEY_BYTES, "big") for number in range(1, size + 1)]
+    now_us = time.time_ns() // 1000
+    with closing(Store(place.url)) as store:
+        if keys:
+            rows = b"".join(
+                key + struct.pack("<qQ", now_us, 5) + key + struct.pack("<qQ", now_us + 9, 8) for key in keys
+            )
+            store.insert_rows("event_keys", ("key", "received", "position"), rows)
+        unknown = b"\xff" * KEY_BYTES
+        assert tables.known_keys(store, [*keys, unknown], 5) == {}
+        assert tables.known_keys(store, [*keys, unknown], 6) == dict.fromkeys(keys, now_us)
+        assert tables.known_keys(store, [*keys, unknown], 9) == dict.fromkeys(keys, now_us + 9)
+
+
+def test_a_store_that_is_away_loses_nothing(place: Place, running: RunningStore) -> None:
+    place.append(*STORY[:3])
+    running.kill()
+    back = threading.Timer(0.5, running.start)
+    back.start()
+    try:
+        place.load()
+    finally:
+        back.join()
+    place.append(*STORY[3:])
+    place.load()
+    place.check()
+
+
+def test_events_that_arrived_a_little_out_of_order_are_still_recognised_after_a_restart(place: Place) -> None:
+    place.append(Sending(0, [1]))
+    place.load()
+    place.append(Sending(DAY_US + 10 * SECOND_US, [2]), Sending(DAY_US - SECOND_US, [1]))
+    place.load()
+    place.check()
+
+
+def test_loader_raises_what_is_no_trouble_of_the_store(place: Place) -> None:
+    place.append_payloads([b"not an entry"])
+    with pytest.raises(ValueError, match="not a journal entry"):
+        place.load()

@@ -1,0 +1,1 @@
+"""The SQL of queries against a real store."""
