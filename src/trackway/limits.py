@@ -78,7 +78,7 @@ RETRY_AFTER_BUSY_S = 1
 """`Retry-After` when too many requests are in flight."""
 RETRY_AFTER_STORAGE_S = 5
 """`Retry-After` when data cannot be made durable: time for a disk to be given room or a process to come back."""
-RATE_SLOTS = 65_536
+RATE_SLOTS = 16_384
 """Projects that are counted apart for rate limits; project ids beyond share a slot."""
 
 # Loader

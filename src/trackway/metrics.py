@@ -24,6 +24,9 @@ Outcome = Literal["accepted", "ignored", "rejected", "throttled"]
 REASONS_MAX: Final = 64
 """Different reasons a process tells apart; further ones count as "other", so that clients cannot make series."""
 SYNC_BUCKETS_S: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_FILE_KINDS: Final = ("counter", "gauge_mostrecent", "histogram")
+_FILE_BYTES: Final = 1 << 16
+"""Room for some four hundred series a process; the labels are bounded well below."""
 _QUOTED: Final = re.compile(r"'[^']*'")
 
 
@@ -95,13 +98,13 @@ def start(directory: Path, role: str = "supervisor") -> None:
     Called once, by the supervisor, before it forks and while it has one thread. role: the caller's own.
     """
     global _directory, _families  # noqa: PLW0603  # the one state of this module
-    begin(role)
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob("*.db"):
         old.unlink()
+    _directory = directory
+    begin(role)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     values.ValueClass = values.MultiProcessValue(_identity)  # type: ignore[no-untyped-call]
-    _directory = directory
     _families = _Families()
     _forget_children()
 
@@ -111,6 +114,19 @@ def begin(role: str) -> None:
     global _role  # noqa: PLW0603
     assert re.fullmatch(r"[a-z0-9-]+", role), f"{role!r} becomes part of a file name"
     _role = role
+    if _directory is not None:
+        for kind in _FILE_KINDS:
+            _allocate(_directory / f"{kind}_{role}.db")
+
+
+def _allocate(path: Path) -> None:
+    """Give a file its blocks before it is mapped: a count into a hole would be a SIGBUS when the disk is full."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(file).st_size == 0:
+            os.posix_fallocate(file, 0, _FILE_BYTES)
+    finally:
+        os.close(file)
 
 
 def request(endpoint: str, status: int) -> None:

@@ -49,7 +49,10 @@ class Tables:
     def restart(self) -> None:
         """What a loader knows after a crash is what stands in the tables."""
         self.window = Window(WINDOW_US + HOUR_US)
-        for key, received_us, _ in self.keys:
+        begin = self.records[self.cursor].position
+        for key, received_us, position in self.keys:
+            if position >= begin:
+                continue  # left by the load that crashed, and perhaps a day ahead of what is loaded next
             self.window.add(np.frombuffer(key, dtype=np.uint64).reshape(-1, 2), received_us)
 
     def load(self, count: int, crash_after: int) -> None:

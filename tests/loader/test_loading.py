@@ -329,7 +329,7 @@ def test_a_window_is_filled_with_the_keys_of_its_time(place: Place) -> None:
     place.load()
     with closing(Store(place.url)) as store:
         for since_us, keys in ((0, 2), (place.began_us, 2), (place.began_us + 1, 1), (place.began_us + 2 * DAY_US, 0)):
-            assert tables.fill_window(store, Window(WINDOW_US), since_us) == keys
+            assert tables.fill_window(store, Window(WINDOW_US), since_us, 1 << 62) == keys
 
 
 @pytest.mark.parametrize("size", [0, 10_001])

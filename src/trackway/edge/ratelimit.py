@@ -40,7 +40,7 @@ class RateLimits:
         file = os.open(path.with_name(f"{path.name}-{self._workers}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if os.fstat(file).st_size != size:
-                os.ftruncate(file, size)
+                os.posix_fallocate(file, 0, size)  # a store into a hole would be a SIGBUS when the disk is full
             self._cells = memoryview(mmap.mmap(file, size)).cast("Q")
         finally:
             os.close(file)

@@ -77,12 +77,13 @@ class Loader:
         records = reader.read(LOAD_BATCH_BYTES_MAX)
         self._tell_damage(reader)
         if records:
-            self._load(records, self._head.loaded or records[0].position, reader.position)
+            self._load(records, records[0].position, reader.position)
             self._publish(reader.position)
             full = sum(len(record.payload) for record in records) >= LOAD_BATCH_BYTES_MAX // 2
             rest_s = 0.0 if full else self._settings.load_interval_ms / 1000 - (time.monotonic() - started_s)
             self._stop.wait(max(rest_s, 0.0))
         else:
+            self._head.loaded = reader.position  # it may have gone on to a new segment
             metrics.loader_lag(0, 0.0)
             self._stop.wait(LOADER_POLL_S)
         self._remove()
@@ -94,7 +95,7 @@ class Loader:
         reader = Reader(self._journal, cursor)
         since_us = min(self._oldest_unloaded_us(cursor), time.time_ns() // 1000) - WINDOW_US - DISORDER_US
         self._window = Window(WINDOW_US + DISORDER_US)
-        keys = tables.fill_window(self._store, self._window, since_us)
+        keys = tables.fill_window(self._store, self._window, since_us, cursor)
         self._reader = reader
         self._head.loaded = cursor
         _log.info("loading", from_position=cursor, keys_in_window=keys, migrations=applied)

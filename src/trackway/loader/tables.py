@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 
+from trackway.errors import StorageError
 from trackway.ingest.rows import string
 from trackway.journal.entry import EVENT_COLUMNS, NO_PROJECT
 from trackway.limits import KEYS_ASKED_AT_ONCE_MAX
@@ -40,14 +41,18 @@ def read_cursor(store: Store) -> int:
     return int(position)
 
 
-def fill_window(store: Store, window: Window, since_us: int) -> int:
-    """Put the keys that arrived since then into the window; their number."""
+def fill_window(store: Store, window: Window, since_us: int, before_position: int) -> int:
+    """Put the keys that arrived since then, by records before a position, into the window; their number.
+
+    Keys of later records were left by a load that crashed. They may be a day ahead of what is loaded next, and would
+    make the window forget what that needs.
+    """
     sql = (
         "SELECT key, toUnixTimestamp64Micro(received) FROM event_keys"
-        " WHERE received >= fromUnixTimestamp64Micro({since_us:Int64})"
+        " WHERE received >= fromUnixTimestamp64Micro({since_us:Int64}) AND position < {before:UInt64}"
     )
     keys = 0
-    for key_column, received in store.query_columns(sql, {"since_us": since_us}):
+    for key_column, received in store.query_columns(sql, {"since_us": since_us, "before": before_position}):
         window.add(key_column.view("<u8").reshape(-1, 2), int(received.max()))
         keys += len(received)
     return keys
@@ -79,13 +84,18 @@ def insert_rest(store: Store, batch: Batch, loaded_ms: int) -> None:
     """Insert all that belongs to the events; the last insert, atomic, makes the batch count and moves the cursor.
 
     Everything before it may be repeated: keys are asked for by position, so that a batch never takes itself for its
-    own duplicate, and rejected records replace themselves.
+    own duplicate, and rejected records replace themselves. Raises StorageError also when the batch does not count.
     """
     if batch.key_rows:
         store.insert_rows("event_keys", ("key", "received", "position"), batch.key_rows)
     if batch.rejected:
         store.insert_rows("rejected_records", _REJECTED_COLUMNS, batch.rejected)
-    store.insert_rows("loads", _LOADS_COLUMNS, _loads_rows(batch, loaded_ms))
+    # A loader that was killed may have left this insert on its way. The batches of both begin with the same record, so
+    # whichever comes first counts, and the store drops the other.
+    once = {"insert_deduplication_token": str(batch.from_position)}
+    store.insert_rows("loads", _LOADS_COLUMNS, _loads_rows(batch, loaded_ms), settings=once)
+    if read_cursor(store) != batch.to_position:
+        raise StorageError("the load of another loader was there first")
 
 
 _LOADS_NUMBERS = struct.Struct("<QQqIIB")

@@ -1,6 +1,6 @@
 -- What each load did: the loader's cursor and the counts of every outcome, in one insert and therefore in one part,
 -- which is there whole or not at all. That is why the table has no partitions and why the cursor is not a table of its
--- own. The cursor, max(to_position), is read from the parts' own minima and maxima through the projection.
+-- own. Of two inserts with one token (the first record's position) the first counts. The cursor, max(to_position), is read from the parts' own minima and maxima through the projection.
 CREATE TABLE IF NOT EXISTS loads
 (
     from_position UInt64 CODEC(Delta, ZSTD(1)),
@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS loads
 ENGINE = MergeTree
 ORDER BY (project_id, minute, outcome, to_position)
 SETTINGS
+    non_replicated_deduplication_window = 1000,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,

@@ -1,0 +1,1 @@
+"""The published API documents against a running server."""

@@ -1,0 +1,99 @@
+"""What must hold after a crash test, between what clients know, the journal, the store and the export.
+
+The journal is the hinge. Against the clients it can only be bounded, since nobody knows how a broken attempt ended:
+every request is in it at least as often as it was acknowledged, at most as often as it may have arrived, and whole.
+From the journal on everything is exact: each count, each row.
+"""
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+from tests.crash.durable import Content, Stored, by_outcome, sequences
+from tests.crash.ledger import Kind, Ledger, Signature
+
+from trackway.journal.entry import Endpoint
+
+
+def check_journal(ledger: Ledger, content: Content) -> None:
+    """Whole requests only, none lost, none that was not sent, none more often than it was tried."""
+    least, most = ledger.acknowledged(), ledger.possible()
+    lost: Counter[Signature] = least - content.requests
+    assert not lost, f"{lost.total()} acknowledged requests are not in the journal: {_first(lost)}"
+    strange = content.requests - most
+    assert not strange, f"{strange.total()} records of the journal were not sent, or not whole: {_first(strange)}"
+
+
+def _first(requests: Counter[Signature]) -> str:
+    return str(next(iter(requests)))[:2000]
+
+
+def check_store(content: Content, stored: Stored) -> None:
+    """The store holds exactly what the journal says, and each load stands there once."""
+    assert stored.counts == content.counts, _difference(stored.counts, content.counts)
+    assert stored.rejected == content.rejected, _difference(stored.rejected, content.rejected)
+    assert stored.keys == stored.rows == len(content.stored)
+    for (begin, end), (following, _) in pairwise(stored.loads):
+        assert end <= following, f"records from {following} to {end} were loaded twice, from {begin} on"
+
+
+def _difference(found: Counter[Any], expected: Counter[Any]) -> str:
+    return f"too many: {dict(found - expected)}, too few: {dict(expected - found)}"[:4000]
+
+
+def check_export(content: Content, lines: list[dict[str, Any]], ledger: Ledger) -> None:
+    """Exactly the stored events, each as it first arrived, with what the client said."""
+    expected = {row.sequence: row for row in content.stored.values()}
+    assert sequences(lines) == Counter(list(expected))
+    said = {number: record.said["properties"] for number, record in ledger.events(acknowledged=False).items()}
+    for line in lines:
+        properties = line["properties"]
+        row, sent = expected[properties["sequence"]], said[properties["sequence"]]
+        found = (line["event"], properties["distinct_id"], properties["$insert_id"], properties["time"])
+        assert found == (row.event, row.distinct_id, row.insert_id, row.time_ms // 1000)
+        assert properties["$mp_api_timestamp_ms"] == row.received_us // 1000
+        assert properties.get("$import", False) is (row.endpoint == Endpoint.IMPORT)
+        assert row.distinct_id == sent["distinct_id"] and properties["time"] == sent.get("time", properties["time"])
+        assert all(properties[name] == value for name, value in sent.items() if name not in ("token", "time"))
+
+
+def check_clients(ledger: Ledger, lines: list[dict[str, Any]]) -> None:
+    """What a client can see by itself: its acknowledged events once, its lost ones at most once, nothing else."""
+    found = sequences(lines)
+    doubled = [number for number, copies in found.items() if copies != 1]
+    assert not doubled, f"{len(doubled)} events are exported more than once: {doubled[:10]}"
+    lost = ledger.events(acknowledged=True).keys() - found.keys()
+    assert not lost, f"{len(lost)} acknowledged events are not exported: {sorted(lost)[:10]}"
+    strange = found.keys() - ledger.events(acknowledged=False).keys()
+    assert not strange, f"{len(strange)} events are exported that were not sent: {sorted(strange)[:10]}"
+
+
+def check_copies(ledger: Ledger, lines: list[dict[str, Any]]) -> None:
+    """With copies that are not merged away yet, the same events as without, each at least once."""
+    assert sequences(lines).keys() >= ledger.events(acknowledged=True).keys()
+    assert sequences(lines).keys() <= ledger.events(acknowledged=False).keys()
+
+
+def check_counts(ledger: Ledger, stored: Stored, exported: int) -> None:
+    """The counts add up between what was acknowledged and what was sent; exactly, when no attempt was broken."""
+    counts = by_outcome(stored.counts)
+    assert counts["stored"] == exported
+    events, repeats = (Kind.EVENT, Kind.REPEAT)
+    for outcomes, kinds in (
+        (("stored", "duplicate"), (events, repeats)),
+        (("ignored",), (Kind.IGNORED,)),
+        (("rejected",), (Kind.INVALID,)),
+        (("stored", "duplicate", "ignored", "rejected"), tuple(Kind)),
+    ):
+        least, most = (sum(ledger.copies(kind, acknowledged=sure) for kind in kinds) for sure in (True, False))
+        assert least <= sum(counts.get(outcome, 0) for outcome in outcomes) <= most, (outcomes, least, most, counts)
+    assert len(ledger.events(acknowledged=True)) <= counts["stored"] <= len(ledger.events(acknowledged=False))
+
+
+def check_rejected(ledger: Ledger, stored: Stored) -> None:
+    """Every acknowledged rejected record is kept with its bytes, once for each time it was received."""
+    kept: Counter[bytes] = Counter(each.original for each in stored.rejected.elements())
+    bounds = ledger.rejected()
+    assert kept.keys() <= bounds.keys(), f"never sent: {list(kept.keys() - bounds.keys())[:3]}"
+    for original, (least, most) in bounds.items():
+        assert least <= kept[original] <= most, (original, least, kept[original], most)

@@ -1,0 +1,183 @@
+"""What a journal and a store hold, read after the server stopped; and what the store must hold, worked out from the
+journal by the rule of protocol §4 alone, one event at a time, without any code of the loader."""
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.crash.ledger import Share, Signature
+from tests.crash.traffic import ANY_REASON
+from tests.store.running import running_store
+
+from trackway.journal.entry import NO_PROJECT, Endpoint, Entry, decode_entries
+from trackway.journal.reader import Reader
+from trackway.store.client import Store
+
+READ_BYTES = 8 << 20
+MINUTE_S = 60
+
+
+class Event(NamedTuple):
+    """A row of the events table, as far as it matters."""
+
+    project_id: int
+    received_us: int
+    endpoint: int
+    time_ms: int
+    event: str
+    distinct_id: str
+    insert_id: str
+    sequence: int
+
+
+class Rejected(NamedTuple):
+    """A row of rejected_records."""
+
+    project_id: int
+    received_us: int
+    position: int
+    place: int
+    endpoint: int
+    reason: str
+    original: bytes
+
+
+Counts = Counter[tuple[int, int, int, str, str]]
+"""By project, minute in seconds since the epoch, endpoint, outcome, reason."""
+
+
+@dataclass
+class Content:
+    """All of a journal, or what a store must hold because of it."""
+
+    requests: Counter[Signature] = field(default_factory=Counter)
+    stored: dict[tuple[int, str, str, str], Event] = field(default_factory=dict)
+    rejected: Counter[Rejected] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counter)
+
+
+def read_journal(directory: Path) -> Content:
+    """The whole journal, in order. An event is a duplicate when one like it came before; the test is shorter than the
+    window."""
+    content = Content()
+    reader = Reader(directory)
+    try:
+        while records := reader.read(READ_BYTES):
+            for record in records:
+                _take(content, record.position, decode_entries(record.payload))
+        assert reader.damage == []
+    finally:
+        reader.close()
+    return content
+
+
+def _take(content: Content, position: int, entries: list[Entry]) -> None:
+    shares = []
+    for entry in entries:
+        rows = list(_rows(entry))
+        rejected = tuple((each.index, _shown(entry, each.reason), each.original) for each in entry.rejections)
+        shares.append(Share(entry.project_id, tuple(row.sequence for row in rows), entry.ignored, rejected))
+        for row in rows:
+            key = (row.project_id, row.event, row.distinct_id, row.insert_id)
+            _count(content, entry, "duplicate" if key in content.stored else "stored")
+            content.stored.setdefault(key, row)
+        for each in entry.rejections:
+            kept = (entry.project_id, entry.received_us, position, each.index, entry.endpoint)
+            content.rejected[Rejected(*kept, each.reason, each.original)] += 1
+            _count(content, entry, "rejected", each.reason)
+        if entry.ignored:
+            _count(content, entry, "ignored", number=entry.ignored)
+    if entries:
+        content.requests[Endpoint(entries[0].endpoint), frozenset(shares)] += 1
+
+
+def _shown(entry: Entry, reason: str) -> str:
+    return ANY_REASON if entry.project_id == NO_PROJECT else reason
+
+
+def _count(content: Content, entry: Entry, outcome: str, reason: str = "", number: int = 1) -> None:
+    second = entry.received_us // 1_000_000
+    content.counts[entry.project_id, second - second % MINUTE_S, entry.endpoint, outcome, reason] += number
+
+
+_NUMBERS = struct.Struct("<IqBq")
+
+
+def _rows(entry: Entry) -> Iterator[Event]:
+    """The entry's RowBinary rows, decoded."""
+    at = 0
+    for (length,) in struct.iter_unpack("<I", entry.row_lengths):
+        row = entry.rows[at : at + length]
+        at += length
+        name, distinct_id, insert_id, _, _, properties = _strings(row, _NUMBERS.size)
+        sequence = json.loads(properties)["sequence"]
+        project_id, received_us, endpoint, time_ms = _NUMBERS.unpack_from(row)
+        texts = (name.decode(), distinct_id.decode(), insert_id.decode())
+        yield Event(project_id, received_us, endpoint, time_ms, *texts, sequence)
+    assert at == len(entry.rows)
+
+
+def _strings(row: bytes, at: int) -> Iterator[bytes]:
+    while at < len(row):
+        length = shift = 0
+        while True:
+            byte = row[at]
+            at += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        yield row[at : at + length]
+        at += length
+
+
+class Stored(NamedTuple):
+    """What the store holds: `keys` counts the different ones, `loads` are (from, to) positions in order."""
+
+    rejected: Counter[Rejected]
+    counts: Counts
+    keys: int
+    loads: list[tuple[int, int]]
+    rows: int
+
+
+def read_store(directory: Path) -> Stored:
+    """The tables of a stopped server's store, by a store process of our own."""
+    with running_store(directory) as running:
+        store = Store(running.url)
+        try:
+            return Stored(
+                Counter(Rejected._make([*row[:-1], bytes.fromhex(row[-1])]) for row in store.query(_REJECTED)),
+                Counter({(row[0], row[1], row[2], row[3], row[4]): int(row[5]) for row in store.query(_COUNTS)}),
+                int(store.query("SELECT uniqExact(key) FROM event_keys")[0][0]),
+                [(int(begin), int(end)) for begin, end in store.query(_LOADS)],
+                int(store.query("SELECT count() FROM events FINAL")[0][0]),
+            )
+        finally:
+            store.close()
+
+
+_REJECTED = """
+    SELECT project_id, toUnixTimestamp64Micro(received), position, `index`, endpoint, reason, hex(original)
+    FROM rejected_records FINAL"""
+_COUNTS = """
+    SELECT project_id, toUnixTimestamp(minute), endpoint, outcome, reason, sum(records) FROM loads
+    WHERE records > 0 GROUP BY project_id, minute, endpoint, outcome, reason"""
+_LOADS = "SELECT DISTINCT from_position, to_position FROM loads ORDER BY from_position, to_position"
+
+
+def by_outcome(counts: Counts) -> dict[str, int]:
+    """The counts of each outcome, over everything else."""
+    total: Counter[str] = Counter()
+    for key, number in counts.items():
+        total[key[3]] += number
+    return dict(total)
+
+
+def sequences(lines: list[dict[str, Any]]) -> Counter[int]:
+    """How often each sequence number stands in exported lines."""
+    return Counter(line["properties"]["sequence"] for line in lines)

@@ -1,0 +1,193 @@
+"""A real `trackway serve` on a free port, for the tests that speak HTTP to it.
+
+Out comes a `Server`: its address, a project made by `trackway project create`, ways to ask, to wait until everything
+acknowledged can be queried, and to export. On leaving, the server is told to stop and must do so: with exit code 0,
+in time, and without leaving a process behind.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import psutil
+from tests.wire.exchange import Reply, Request, ask
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+VISIBLE_TIMEOUT_S = 30.0
+POLL_S = 0.03
+_TRACKWAY = str(Path(sys.executable).with_name("trackway"))
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as `trackway project create --json` prints it."""
+
+    project_id: int
+    name: str
+    token: str
+    secret: str
+    region: str
+
+
+def basic(user: str, password: str = "") -> tuple[str, str]:
+    """An `Authorization` header for HTTP Basic."""
+    return "Authorization", "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+@dataclass
+class Server:
+    """A running server. `port` is that of the edge; `project` is one project, made when it came up."""
+
+    url: str
+    port: int
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+    project: Project
+    prefix: str = ""
+
+    def ask(self, request: Request) -> Reply:
+        return ask(self.port, request)
+
+    def create_project(self, name: str = "", *arguments: str) -> Project:
+        """A new project, by the command line."""
+        return create_project(self.data_dir, name, *arguments)
+
+    def processes(self) -> dict[str, int]:
+        """Process ids by role, as the supervisor wrote them last."""
+        found: dict[str, int] = _read_state(self.data_dir)["processes"]
+        return found
+
+    def edge_bytes(self) -> int:
+        """Memory that the edge processes hold now, in bytes (RSS)."""
+        return sum(psutil.Process(pid).memory_info().rss for role, pid in self.processes().items() if "edge" in role)
+
+    def export_reply(self, project: Project, headers: tuple[tuple[str, str], ...] = (), **parameters: str) -> Reply:
+        """One export of the whole time range, unless `from_date` and `to_date` say otherwise."""
+        query = {"from_date": "1971-01-01", "to_date": "2100-01-01"} | parameters
+        target = f"{self.prefix}/api/2.0/export?{urlencode(query)}"
+        return self.ask(Request("GET", target, (basic(project.secret), *headers)))
+
+    def export(self, project: Project, **parameters: str) -> list[dict[str, Any]]:
+        """The exported events, in the order they came."""
+        reply = self.export_reply(project, (), **parameters)
+        assert reply.status == 200, f"export answered {reply.status}: {reply.body[:500]!r}"
+        return [json.loads(line) for line in reply.body.splitlines()]
+
+    def export_when(self, project: Project, count: int, **parameters: str) -> list[dict[str, Any]]:
+        """The exported events as soon as there are `count` of them."""
+        deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+        while True:
+            events = self.export(project, **parameters)
+            if len(events) >= count or time.monotonic() > deadline:
+                assert len(events) == count, f"{len(events)} events exported, {count} expected"
+                return events
+            time.sleep(POLL_S)
+
+    def wait_loaded(self) -> None:
+        """Return once all that was acknowledged before can be queried.
+
+        The journal is one sequence, loaded in order: an event sent now is visible only after all earlier ones.
+        """
+        mark = uuid.uuid4().hex
+        properties = {"token": self.project.token, "distinct_id": mark, "$insert_id": mark}
+        body = json.dumps({"event": f"mark {mark}", "properties": properties}).encode()
+        reply = self.ask(Request("POST", f"{self.prefix}/track", (("Content-Type", "application/json"),), body))
+        assert (reply.status, reply.body) == (200, b"1"), reply
+        self.export_when(self.project, 1, event=json.dumps([f"mark {mark}"]))
+
+
+def create_project(data_dir: Path, name: str = "", *arguments: str) -> Project:
+    """A new project in a data directory, by the command line."""
+    command = [
+        _TRACKWAY,
+        "project",
+        "create",
+        name or f"test {uuid.uuid4().hex}",
+        "--json",
+        "--data-dir",
+        str(data_dir),
+    ]
+    done = subprocess.run([*command, *arguments], env=_environment(), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return Project(**json.loads(done.stdout))
+
+
+@contextlib.contextmanager
+def running_server(data_dir: Path, *arguments: str) -> Iterator[Server]:
+    """`trackway serve` on `data_dir` with a free port and no rate limits, unless the arguments say otherwise."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    prefix = arguments[arguments.index("--path-prefix") + 1] if "--path-prefix" in arguments else ""
+    limits = () if any("rate-limits" in each for each in arguments) else ("--no-rate-limits",)
+    command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *limits, *arguments]
+    with (data_dir / "serve.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
+        try:
+            port = _wait_ready(process, data_dir, prefix)
+            project = create_project(data_dir)
+            yield Server(f"http://127.0.0.1:{port}{prefix}", port, data_dir, process, project, prefix)
+        finally:
+            _stop(process, data_dir)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without settings of the product or proxies, which would change what is tested."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TRACKWAY_") and not name.lower().endswith("_proxy")
+    }
+
+
+def _read_state(data_dir: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((data_dir / "run" / "server.json").read_text())
+    return state
+
+
+def _wait_ready(process: subprocess.Popen[bytes], data_dir: Path, prefix: str) -> int:
+    """The port, once `/readyz` answers 200."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"server ended with {process.returncode}: {_log_end(data_dir)}"
+        with contextlib.suppress(OSError, ValueError, KeyError, HTTPException):
+            state = _read_state(data_dir)
+            if state["pid"] == process.pid and ask(state["port"], Request("GET", f"{prefix}/readyz")).status == 200:
+                return int(state["port"])
+        time.sleep(POLL_S)
+    raise AssertionError(f"server not ready within {START_TIMEOUT_S} s: {_log_end(data_dir)}")
+
+
+def _stop(process: subprocess.Popen[bytes], data_dir: Path) -> None:
+    """SIGTERM, then the checks that it stopped well; whatever is left is killed before the test fails."""
+    if process.poll() is not None:
+        raise AssertionError(f"server had ended by itself with {process.returncode}: {_log_end(data_dir)}")
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_TIMEOUT_S)
+    stopped = process.poll()
+    left = [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    for each in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    if stopped is None:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"server did not stop within {STOP_TIMEOUT_S} s: {_log_end(data_dir)}")
+    assert not left, f"processes left behind: {left}; {_log_end(data_dir)}"
+    assert stopped == 0, f"server ended with {stopped}: {_log_end(data_dir)}"
+
+
+def _log_end(data_dir: Path) -> str:
+    return (data_dir / "serve.log").read_text(errors="replace")[-4000:]

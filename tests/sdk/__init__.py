@@ -1,0 +1,1 @@
+"""The real SDKs against a running server."""

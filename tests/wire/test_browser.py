@@ -1,0 +1,107 @@
+"""What browsers and SDKs ask on the side (protocol §8): cross-origin rules, flags, settings, recordings, HEAD."""
+
+import json
+
+import pytest
+from tests.running import Project, Server, basic
+from tests.wire.encodings import FORM, JSON, base64_form
+from tests.wire.exchange import Reply, Request
+from tests.wire.sending import record
+
+ORIGIN = ("Origin", "https://shop.example:8443")
+PREFLIGHT = (
+    ORIGIN,
+    ("Access-Control-Request-Method", "POST"),
+    ("Access-Control-Request-Headers", "authorization, content-type, traceparent"),
+)
+
+
+def assert_echoes_origin(reply: Reply) -> None:
+    assert reply.header("access-control-allow-origin") == ORIGIN[1]
+    assert reply.header("access-control-allow-credentials") == "true"
+    assert "origin" in (reply.header("vary") or "").lower()
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [
+        ("GET", "/flags?context=%7B%7D&token=abc", b'{"code":200,"flags":{}}'),
+        ("GET", "/flags/", b'{"code":200,"flags":{}}'),
+        ("GET", "/settings?token=abc", b'{"sdk_config":{"config":{}}}'),
+        ("GET", "/settings/", b'{"sdk_config":{"config":{}}}'),
+        ("POST", "/record", b'{"code":200,"status":"OK"}'),
+        ("POST", "/record/?distinct_id=u&seq=0", b'{"code":200,"status":"OK"}'),
+    ],
+)
+def test_what_sdks_ask_on_the_side_is_answered(server: Server, method: str, target: str, body: bytes) -> None:
+    reply = server.ask(Request(method, target, (ORIGIN,), b"x" * 5000 if method == "POST" else b""))
+    assert (reply.status, reply.body) == (200, body)
+    assert reply.header("content-type") == "application/json"
+    assert_echoes_origin(reply)
+
+
+@pytest.mark.parametrize("path", ["/track", "/track/", "/import", "/api/2.0/export", "/flags", "/settings", "/record"])
+def test_preflight_allows_what_the_browser_sdk_sends(server: Server, path: str) -> None:
+    reply = server.ask(Request("OPTIONS", path, PREFLIGHT))
+    assert reply.status in (200, 204)
+    assert reply.body == b""
+    assert_echoes_origin(reply)
+    assert reply.header("access-control-allow-headers") == "authorization, content-type, traceparent"
+    assert reply.header("access-control-allow-methods") == "GET, POST, OPTIONS"
+
+
+def test_every_kind_of_reply_echoes_the_exact_origin(server: Server, project: Project) -> None:
+    good, secret = json.dumps(record(project)).encode(), basic(project.secret)
+    requests = [
+        Request("POST", "/track", (JSON, ORIGIN), good),
+        Request("POST", "/track?verbose=1", (JSON, ORIGIN), b"{}"),
+        Request("POST", "/track", (JSON, ORIGIN), b"["),
+        Request("POST", "/import?strict=1", (JSON, ORIGIN), good),
+        Request("POST", "/import?strict=1", (JSON, ORIGIN, secret), b"["),
+        Request("GET", "/nothing", (ORIGIN,)),
+        Request("DELETE", "/track", (ORIGIN,)),
+        Request("GET", "/track?img=1", (ORIGIN,)),
+        Request("GET", "/api/2.0/export", (ORIGIN, secret)),
+        Request("GET", "/api/2.0/export?from_date=2020-01-01&to_date=2020-01-01", (ORIGIN, secret)),
+    ]
+    for request in requests:
+        reply = server.ask(request)
+        assert_echoes_origin(reply)
+        assert "Retry-After" in (reply.header("access-control-expose-headers") or ""), request
+
+
+def test_no_origin_gets_no_cross_origin_headers(server: Server, project: Project) -> None:
+    reply = server.ask(Request("POST", "/track", (JSON,), json.dumps(record(project)).encode()))
+    assert [name for name, _ in reply.headers if name.startswith("access-control")] == []
+
+
+def test_browser_sdk_request_is_answered_across_origins(server: Server, project: Project) -> None:
+    body = base64_form()(json.dumps([record(project, insert_id="a")]).encode())
+    headers = (FORM, ORIGIN, ("Referer", "https://shop.example:8443/cart"), ("Cookie", "a=b"))
+    reply = server.ask(Request("POST", "/track/?verbose=1&ip=1&_=1700000000000", headers, body))
+    assert (reply.status, reply.body) == (200, b'{"error":null,"status":1}')
+    assert_echoes_origin(reply)
+    server.wait_loaded()
+    assert len(server.export(project)) == 1
+
+
+@pytest.mark.parametrize("path", ["/track", "/import", "/api/2.0/export", "/flags", "/settings"])
+def test_head_is_answered_without_body_and_stores_nothing(server: Server, project: Project, path: str) -> None:
+    data = base64_form()(json.dumps(record(project)).encode()).decode()
+    reply = server.ask(Request("HEAD", f"{path}?{data}&img=1", (basic(project.secret),)))
+    assert reply.status in (200, 400, 401, 405)
+    assert reply.body == b""
+    server.wait_loaded()
+    assert server.export(project) == []
+
+
+def test_wrong_method_names_the_right_ones(server: Server) -> None:
+    for path, allowed in (
+        ("/track", {"GET", "POST"}),
+        ("/import", {"POST"}),
+        ("/record", {"POST"}),
+        ("/flags", {"GET"}),
+    ):
+        reply = server.ask(Request("PATCH", path))
+        assert reply.status == 405
+        assert allowed <= set((reply.header("allow") or "").split(", "))
