@@ -6,6 +6,7 @@ and the database are imported by the commands that need them, so that `--help` s
 """
 
 import json
+import os
 import re
 import signal
 import sys
@@ -107,6 +108,7 @@ def cli() -> None:
 def serve(**flags: Any) -> int:
     """Run the server until it gets SIGTERM or SIGINT."""
     settings = _load(flags)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's algebra is not used, and threads must not be forked
     from trackway.supervisor import serve as run_server  # noqa: PLC0415  # the whole server
 
     return run_server(settings)

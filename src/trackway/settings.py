@@ -16,13 +16,12 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from trackway.errors import ConfigError
+from trackway.residency import REGIONS, Region
 
-Region = Literal["us", "eu", "in"]
 Value = str | int | bool | Path | tuple[str, ...]
 Check = Callable[[Any], str | None]
 """Says what a value must be (`must …`), or None when it is good."""
 
-REGIONS: Final[tuple[Region, ...]] = ("us", "eu", "in")
 ENVIRONMENT_PREFIX: Final = "TRACKWAY_"
 CONFIG_VARIABLE: Final = "TRACKWAY_CONFIG"
 CONFIG_DEFAULT: Final = Path("trackway.toml")

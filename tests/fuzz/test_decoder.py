@@ -35,6 +35,7 @@ class AnyProject:
 
     project_id: int = 7
     secret: str = "f" * 32
+    region: str = "us"
 
 
 def arrival(endpoint: Endpoint, strict: bool) -> Arrival:

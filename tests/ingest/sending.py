@@ -23,6 +23,7 @@ class KnownProject:
     project_id: int
     token: str
     secret: str
+    region: str = "us"
 
 
 ALPHA = KnownProject(7, "a" * 32, "secret of alpha")

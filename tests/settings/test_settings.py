@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trackway.errors import ConfigError
-from trackway.settings import REGIONS, ROWS, ROWS_BY_NAME, Row, Settings, load, masked, shown
+from trackway.residency import REGIONS
+from trackway.settings import ROWS, ROWS_BY_NAME, Row, Settings, load, masked, shown
 
 
 @pytest.fixture(autouse=True)

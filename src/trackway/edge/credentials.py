@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from trackway.errors import RequestError
 from trackway.projects.project import Project
+from trackway.residency import wrong_region
 
 
 class Directory(Protocol):
@@ -53,6 +54,12 @@ def authenticate(header: bytes, directory: Directory) -> Project:
     if project is None:
         raise RequestError(401, "Invalid credentials")
     return project
+
+
+def check_region(project: Project, region: str) -> None:
+    """Raise RequestError 403, naming the right host, when the project's data lives elsewhere."""
+    if project.region != region:
+        raise RequestError(403, wrong_region(project.region, region))
 
 
 def check_project_id(project: Project, parameters: Mapping[str, str]) -> None:

@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+import numpy as np
 from isal import isal_zlib
+from numpy.typing import NDArray
 
 from trackway.errors import RequestError
 from trackway.ingest.records import MalformedBody
@@ -20,7 +22,12 @@ from trackway.limits import FORM_FIELDS_MAX
 LINES_TYPES = (b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonlines")
 _IsalError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # the stub calls it an instance
 _GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_PIECE_BYTES = 256 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PIECE_BYTES = 256 * 1024
+_WORTH_BYTES = 4 * 1024
+"""Below this, the standard library's way to undo percent-encoding is the quicker one."""
+_HEX = np.full(256, 0xFF, dtype=np.uint8)
+_HEX[np.frombuffer(b"0123456789abcdefABCDEF", dtype=np.uint8)] = [*range(16), *range(10, 16)]
 GZIP_MEMBERS_MAX = 1000
 """Members of a gzip body; each costs some microseconds, however little it holds."""
 _URL_SAFE = bytes.maketrans(b"-_ ", b"+/+")
@@ -47,6 +54,7 @@ def decode_request(query: bytes, content_type: bytes, content_encoding: bytes, b
     elif content_encoding not in (b"", b"identity"):
         raise MalformedBody(f"data, content-encoding must be gzip, not '{content_encoding.decode('latin-1')[:40]}'")
     lines = content_type.partition(b";")[0].strip().lower() in LINES_TYPES
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     if not body.strip(_WHITESPACE):
         return Decoded(_data_text(parameters.get("data", "").encode("latin-1")), False, parameters)
     if lines or body.lstrip(_WHITESPACE)[:1] in (b"{", b"["):
@@ -74,9 +82,39 @@ def _parse_fields(encoded: bytes) -> Mapping[str, str]:
     for pair in pairs:
         name, _, value = pair.partition(b"=")
         if name:
-            decoded = unquote_to_bytes(value.replace(b"+", b" ")) if b"%" in value or b"+" in value else value
-            fields.setdefault(unquote_to_bytes(name).decode("latin-1"), decoded.decode("latin-1"))
+            fields.setdefault(_unquote(name).decode("latin-1"), _unquote(value).decode("latin-1"))
     return fields
+
+
+def _unquote(value: bytes) -> bytes:
+    """Undo percent-encoding; what is no escape stays as it is."""
+    value = value.replace(b"+", b" ")
+    if b"%" not in value:
+        return value
+    if len(value) <= _WORTH_BYTES:
+        return unquote_to_bytes(value)
+    parts: list[bytes] = []
+    at = 0
+    while at < len(value):
+        end = at + _PIECE_BYTES
+        cut = value.rfind(b"%", end - 2, end)  # an escape is not cut in two
+        end = end if cut < 0 else cut
+        parts.append(_unquote_piece(np.frombuffer(value[at:end], dtype=np.uint8)))
+        at = end
+    return b"".join(parts)
+
+
+def _unquote_piece(text: NDArray[np.uint8]) -> bytes:
+    """The same for a large value, all escapes at once: one by one, 30 MB of them take three seconds and 2 GB."""
+    at = np.flatnonzero(text[:-2] == ord("%"))
+    high, low = _HEX[text[at + 1]], _HEX[text[at + 2]]
+    valid = (high < 16) & (low < 16)
+    at = at[valid]
+    decoded = text.copy()
+    decoded[at] = high[valid] << 4 | low[valid]
+    kept = np.ones(len(text), dtype=np.bool_)
+    kept[at + 1] = kept[at + 2] = False
+    return bytes(decoded[kept].data)
 
 
 def _data_text(value: bytes) -> bytes:
@@ -132,7 +170,7 @@ def _unpack_member(packed: bytes, start: int, bytes_max: int) -> tuple[bytes, in
     while not member.eof and size <= bytes_max:
         if at == len(packed):
             raise MalformedBody(f"data, not valid gzip: ends too early at byte {len(packed)}")
-        piece = packed[at : at + _GZIP_PIECE_BYTES]
+        piece = packed[at : at + _PIECE_BYTES]
         try:
             parts.append(member.decompress(piece, bytes_max + 1 - size))
         except _IsalError as error:

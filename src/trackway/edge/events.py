@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from trackway import metrics
 from trackway.edge import replies
-from trackway.edge.credentials import authenticate, check_project_id
+from trackway.edge.credentials import authenticate, check_project_id, check_region
 from trackway.edge.decode import Decoded, decode_request, parse_query
 from trackway.edge.http import (
     CLIENT_GONE,
@@ -22,7 +22,7 @@ from trackway.edge.http import (
     send_reply,
 )
 from trackway.edge.ratelimit import RateLimits
-from trackway.edge.replies import Flags, Reply, read_flags
+from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import Rejected
@@ -69,7 +69,7 @@ class EventsEndpoint:
             metrics.request(self._path, CLIENT_GONE)
             return
         except RequestError as error:
-            reply = replies.error_reply(error, plain=self._plain)
+            reply = replies.error_reply(error, self._flags_of_query(scope), plain=self._plain)
         finally:
             self._in_flight.give(held)
         metrics.request(self._path, reply.status)
@@ -117,6 +117,7 @@ class EventsEndpoint:
             return None
         project = authenticate(header(scope, b"authorization"), self._directory)
         check_project_id(project, parameters)
+        check_region(project, self._settings.region)
         self._rates.count_import(project)
         return project
 
@@ -130,6 +131,7 @@ class EventsEndpoint:
             endpoint=self._endpoint,
             received_us=received_us,
             find_project=self._directory.by_token,
+            region=self._settings.region,
             project=project,
             strict=flags.strict and project is not None,
             hash_address=client_address(scope, self._trusted) if parameters.get("ip") == "1" else None,
@@ -158,6 +160,13 @@ class EventsEndpoint:
             metrics.records(self._path, "ignored", ingested.ignored)
         for reason, count in ingested.rejected.items():
             metrics.records(self._path, "rejected", count, reason)
+
+    def _flags_of_query(self, scope: Scope) -> Flags:
+        """How to answer a request whose body was not looked at."""
+        try:
+            return read_flags(self._query_parameters(scope), self._redirect_hosts)
+        except RequestError:
+            return NO_FLAGS
 
     def _query_parameters(self, scope: Scope) -> Mapping[str, str]:
         """The parameters as far as they can be read without the body."""

@@ -13,7 +13,7 @@ import msgspec
 from isal import isal_zlib
 
 from trackway import logs, metrics
-from trackway.edge.credentials import authenticate, check_project_id
+from trackway.edge.credentials import authenticate, check_project_id, check_region
 from trackway.edge.decode import parse_query
 from trackway.edge.http import CLIENT_GONE, Receive, Scope, Send, cors_headers, header, send_reply
 from trackway.edge.ratelimit import RateLimits
@@ -36,14 +36,16 @@ _DATES = (date(1970, 1, 1), date(2199, 12, 31))
 class ExportEndpoint:
     """An ASGI application that streams a project's events."""
 
-    def __init__(self, directory: ProjectDirectory, rates: RateLimits, store: Store):
+    def __init__(self, directory: ProjectDirectory, rates: RateLimits, store: Store, region: str):
         self._directory = directory
+        self._region = region
         self._rates = rates
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             project = authenticate(header(scope, b"authorization"), self._directory)
+            check_region(project, self._region)
             query = read_query(scope["query_string"], project)
             self._rates.begin_export(project)
             try:

@@ -58,7 +58,7 @@ async def _serve(
     commit = GroupCommit(writer, metrics.journal_synced)
     rates = RateLimits(settings.run_dir / RATES_FILE, index, settings)
     health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
-    export = ExportEndpoint(directory, rates, store)
+    export = ExportEndpoint(directory, rates, store, settings.region)
     app = Edge(_routes(settings, directory, commit, rates, health, export), settings.path_prefix)
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index)

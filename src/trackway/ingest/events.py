@@ -18,6 +18,7 @@ from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
 from trackway.ingest.properties import SUSPECT_ALL, Members, Suspicions, check_properties
 from trackway.journal.entry import Endpoint
 from trackway.limits import EVENT_NAME_CHARACTERS_MAX, FUTURE_MS_MAX, TIME_MS_MIN, TRACK_AGE_MS_MAX
+from trackway.residency import wrong_region
 
 DEVICE_PREFIX = "$device:"
 IDENTITY_EVENTS = frozenset({"$identify", "$create_alias", "$merge"})
@@ -31,6 +32,8 @@ class Project(Protocol):
     def project_id(self) -> int: ...
     @property
     def secret(self) -> str: ...
+    @property
+    def region(self) -> str: ...
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -38,7 +41,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
     `received_us`: arrival in microseconds since the epoch. `project`: the one the credentials name (`/import`), else
     None and each event's token is looked up with `find_project`. `hash_address`: the client's address where `ip=1`
-    asks for a distinct_id made from it, else None.
+    asks for a distinct_id made from it, else None. `region`: the server's.
     """
 
     endpoint: Endpoint
@@ -48,6 +51,7 @@ class Arrival(msgspec.Struct, frozen=True):
     strict: bool = False
     hash_address: str | None = None
     accept_unknown_tokens: bool = False
+    region: str = "us"
 
 
 class EventRecord(msgspec.Struct, gc=False):
@@ -160,7 +164,12 @@ def _project(members: Members, arrival: Arrival) -> Project | Rejected:
         return arrival.project
     if not token or type(token) is not str:
         return outcome.TOKEN_MISSING
-    return arrival.find_project(token) or outcome.TOKEN_UNKNOWN
+    project = arrival.find_project(token)
+    if project is None:
+        return outcome.TOKEN_UNKNOWN
+    if project.region != arrival.region:
+        return Rejected("properties.token", f"token, {wrong_region(project.region, arrival.region)}")
+    return project
 
 
 def _event_time(members: Members, name: str, arrival: Arrival) -> int | Rejected:

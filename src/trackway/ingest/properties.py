@@ -38,7 +38,7 @@ SERVERS_OWN = frozenset(
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
-_QUOTE, _OBJECT, _ARRAY, _NULL = b'"{[n'
+_QUOTE, _OBJECT, _ARRAY, _NULL, _COMMA, _BACKSLASH, _NEWLINE, _RETURN = b'"{[n,\\\n\r'
 _LONG_BYTES = STRING_CHARACTERS_MAX + 2
 
 _RUN_BYTES = STRING_CHARACTERS_MAX // 2 + 1
@@ -96,17 +96,18 @@ def check_properties(members: Members, suspected: Suspicions = SUSPECT_ALL) -> b
 def _needs_look(members: Members, text: bytes, suspected: Suspicions) -> bool:
     """The same of one event, cheaply, from its encoded text. Sufficient, not necessary, to leave the values alone.
 
-    With so few brackets and commas in all, no value is nested too deep or holds too many.
+    With so few brackets and commas in all, no value is nested too deep or holds too many. Single characters are looked
+    for by number, and words with `find`: ten and two times as fast as `in` with bytes.
     """
-    if suspected.nested and (b"[" in text or text.find(b"{", 1) > 0):
-        opened = text.count(b"{") + text.count(b"[") - 1
-        if opened > NESTING_DEPTH_MAX or text.count(b",") >= ARRAY_ELEMENTS_MAX or b"\n" in text or b"\r" in text:
+    if suspected.nested and (_ARRAY in text or text.find(_OBJECT, 1) > 0):
+        opened = text.count(_OBJECT) + text.count(_ARRAY) - 1
+        if opened > NESTING_DEPTH_MAX or text.count(_COMMA) >= ARRAY_ELEMENTS_MAX or _has_line_end(text):
             return True
-    if suspected.null and b":null" in text:
+    if suspected.null and text.find(b":null") >= 0:
         return True
     if not suspected.long:
         return False
-    escaped = b"\\" in text and b'\\"' in text  # then a run does not tell how long a string is
+    escaped = _BACKSLASH in text and text.find(b'\\"') >= 0  # then a run does not tell how long a string is
     return _has_long_run(text) or (escaped and max(map(len, members.values())) > _LONG_BYTES)
 
 
@@ -114,7 +115,7 @@ def _has_long_run(text: bytes) -> bool:
     """Whether more than 255 bytes stand between two quotes."""
     at, end = 0, len(text) - STRING_CHARACTERS_MAX
     while at < end:
-        at = text.rfind(b'"', at + 1, at + STRING_CHARACTERS_MAX + 2)
+        at = text.rfind(_QUOTE, at + 1, at + STRING_CHARACTERS_MAX + 2)
         if at < 0:
             return True
     return False
@@ -142,7 +143,11 @@ def _check_values(members: Members) -> Rejected | None:
 
 def _on_one_line(text: bytes) -> bytes:
     """The same JSON without line ends, which a client may have put between the members of a nested value."""
-    return msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text
+    return msgspec.json.format(text, indent=-1) if _has_line_end(text) else text
+
+
+def _has_line_end(text: bytes) -> bool:
+    return _NEWLINE in text or _RETURN in text
 
 
 def _is_plainly_fine(raw: msgspec.Raw) -> bool:

@@ -68,7 +68,7 @@ def take_usual(
             user_id = _value_of(members["$user_id"]) if "$user_id" in members else ""
             if by_token and (token := _value_of(members["token"])) != token_before:
                 project = arrival.find_project(token) if type(token) is str else None
-                if project is None:
+                if project is None or project.region != arrival.region:
                     return at
                 entry, token_before = entry_of(project), token
         except (KeyError, msgspec.ValidationError):

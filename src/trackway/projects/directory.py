@@ -17,7 +17,7 @@ from trackway.errors import StorageError
 from trackway.projects.project import Project
 from trackway.projects.sqlite import SqliteReader
 
-MISS_INTERVAL_S_MIN: Final = 0.01
+MISS_INTERVAL_S_MIN: Final = 0.001
 """An unknown key asks SQLite again, 15 µs, but not more often than this: a new project works at once."""
 REMOTE_MISS_INTERVAL_S_MIN: Final = 0.2
 """The same for a database that is not on this machine."""

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from trackway.errors import ConfigError
-from trackway.settings import REGIONS, ROWS_BY_NAME, Region, did_you_mean
+from trackway.residency import REGIONS, Region
+from trackway.settings import ROWS_BY_NAME, did_you_mean
 
 NAME_CHARACTERS_MAX: Final = 255
 KEY_HEX_DIGITS: Final = 32

@@ -1,0 +1,49 @@
+"""How much is measured and how often. Two plans: the whole one, and the quick one that only shows that all works."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+Kind = Literal["browser", "server"]
+
+EVENTS_PER_BATCH: Final = 2000
+"""What `/import` takes in one request."""
+WORK_DIR: Final = Path("test-artefacts")
+"""Where data directories are made and removed again: on the disk to be measured, and ignored by git."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The sizes of a run. Work directories are made below `work_dir`."""
+
+    kind: Kind = "browser"
+    rounds: int = 3
+    batches: int = 300
+    connections: int = 4
+    """Keep-alive connections of the `/import` client."""
+    singles_s: int = 5
+    singles_connections: int = 64
+    visible_s: float = 10.0
+    settle_s: float = 2.0
+    """Time given to a new server before its idle memory is taken."""
+    disk_s: float = 1.0
+    work_dir: Path = WORK_DIR
+
+    @property
+    def events(self) -> int:
+        return self.batches * EVENTS_PER_BATCH
+
+
+def quick(kind: Kind, work_dir: Path) -> Plan:
+    """One small round of everything: a check of the benchmarks, not a measurement."""
+    return Plan(
+        kind=kind,
+        rounds=1,
+        batches=10,
+        singles_s=1,
+        singles_connections=16,
+        visible_s=2.0,
+        settle_s=0.5,
+        disk_s=0.2,
+        work_dir=work_dir,
+    )

@@ -1,0 +1,203 @@
+"""A `trackway serve` to be measured: started on a data directory, asked over HTTP, stopped.
+
+It runs as an operator would run it, but for a free port and no hourly limits. Starting measures itself: from the
+moment before the process exists to the first 200 of `/track`.
+"""
+
+import contextlib
+import functools
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+START_S_MAX: Final = 60.0
+LOADED_S_MAX: Final = 300.0
+STOP_S_MAX: Final = 60.0
+POLL_S: Final = 0.005
+LAG_POLL_S: Final = 0.02
+_TRACKWAY: Final = str(Path(sys.executable).with_name("trackway"))
+_WHOLE_RANGE: Final = {"from_date": "1971-01-01", "to_date": "2100-01-01"}
+_JSON: Final = {"Content-Type": "application/json"}
+
+
+class Keys(NamedTuple):
+    """What a client of one project needs."""
+
+    token: str
+    secret: str
+
+    @property
+    def authorization(self) -> str:
+        return "Basic " + b64encode(f"{self.secret}:".encode()).decode()
+
+
+class Server:
+    """A running server. `start_s`: seconds from starting the process to the first 200 of `/track`."""
+
+    def __init__(self, data_dir: Path, process: subprocess.Popen[bytes], first: Keys, start_s: float):
+        self._data_dir = data_dir
+        self._process = process
+        state = _state(data_dir)
+        self.first = first
+        self.start_s = start_s
+        self.port = int(state["port"])
+        self.pids: dict[str, int] = {"supervisor": process.pid, **state["processes"]}
+
+    @property
+    def workers(self) -> int:
+        return sum(role.startswith("edge") for role in self.pids)
+
+    def create_projects(self, *names: str) -> list[Keys]:
+        """New projects, by the command line, once the server knows them."""
+        with ThreadPoolExecutor() as threads:
+            created = list(threads.map(self._create_project, names))
+        for keys in created:
+            wait_until(functools.partial(self._knows, keys), 10.0, "the new project to be known")
+        return created
+
+    def _create_project(self, name: str) -> Keys:
+        command = [_TRACKWAY, "project", "create", name, "--json", "--data-dir", str(self._data_dir)]
+        made = json.loads(subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, check=True).stdout)
+        return Keys(made["token"], made["secret"])
+
+    def _knows(self, keys: Keys) -> bool:
+        """Asked often enough that every edge process answers at least once."""
+        target = export_target({"limit": "1"})
+        replies = [
+            ask(self.port, "GET", target, {"Authorization": keys.authorization}) for _ in range(4 * self.workers)
+        ]
+        return all(status == 200 for status, _ in replies)
+
+    def track(self, event: Mapping[str, Any]) -> None:
+        """Send one event. Raises RuntimeError unless it is acknowledged."""
+        reply = ask(self.port, "POST", "/track", _JSON, json.dumps(event).encode())
+        if reply != (200, b"1"):
+            raise RuntimeError(f"/track answered {reply}")
+
+    def wait_loaded(self) -> float:
+        """Wait until the loader has loaded all that is in the journal; the time, of the monotonic clock."""
+        wait_until(lambda: self._lag_bytes() == 0, LOADED_S_MAX, "the loader to load everything", LAG_POLL_S)
+        return time.monotonic()
+
+    def _lag_bytes(self) -> int | None:
+        _, body = ask(self.port, "GET", "/readyz")
+        lag_bytes: int | None = json.loads(body)["loader"]["lag_bytes"]
+        return lag_bytes
+
+    def accepted(self, endpoint: str) -> int:
+        """Records of an endpoint that were acknowledged since the start, as the server itself counts."""
+        _, body = ask(self.port, "GET", "/metrics")
+        line = f'trackway_records_total{{endpoint="{endpoint}",outcome="accepted",reason=""}} '
+        return sum(int(float(each.removeprefix(line))) for each in body.decode().splitlines() if each.startswith(line))
+
+    def check_alive(self) -> None:
+        """Raises RuntimeError when any process died and was started again: such a run says nothing."""
+        now = {"supervisor": self._process.pid, **_state(self._data_dir)["processes"]}
+        if now != self.pids:
+            raise RuntimeError(f"processes of the server died: {self.pids} became {now}\n{_log_end(self._data_dir)}")
+
+    def stop(self) -> None:
+        """SIGTERM, and the whole tree must end well."""
+        self._process.terminate()
+        try:
+            code = self._process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its children die with it
+            code = self._process.wait()
+        if code:
+            raise RuntimeError(f"the server ended with code {code}: {_log_end(self._data_dir)}")
+
+
+@contextlib.contextmanager
+def running(data_dir: Path, first: Keys | None = None) -> Iterator[Server]:
+    """A server on `data_dir`. first: a project known to be there; without one, the one that a first start makes."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    command = [_TRACKWAY, "serve", "--port", "0", "--no-rate-limits", "--data-dir", str(data_dir)]
+    began_s = time.monotonic()
+    with (data_dir / "serve.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
+    try:
+        wait_until(lambda: _listening(data_dir, process), START_S_MAX, "the server to listen")
+        first = first or _first_project(data_dir)
+        _first_event(int(_state(data_dir)["port"]), first)
+        server = Server(data_dir, process, first, time.monotonic() - began_s)
+        yield server
+        server.check_alive()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    server.stop()
+
+
+def _listening(data_dir: Path, process: subprocess.Popen[bytes]) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"the server ended with code {process.returncode}: {_log_end(data_dir)}")
+    with contextlib.suppress(FileNotFoundError):
+        return bool(_state(data_dir)["pid"] == process.pid)
+    return False
+
+
+def _first_project(data_dir: Path) -> Keys:
+    """The keys that a first start prints."""
+    text = (data_dir / "serve.log").read_text()
+    token, secret = (re.search(rf"{name}\s+([0-9a-f]{{32}})", text) for name in ("token", "secret"))
+    assert token and secret, f"the server prints no keys: {text[-1000:]}"
+    return Keys(token[1], secret[1])
+
+
+def _first_event(port: int, keys: Keys) -> None:
+    """Send until it is acknowledged. The socket listens before anybody accepts, so one try is the rule."""
+    properties = {"token": keys.token, "distinct_id": "start", "$insert_id": uuid.uuid4().hex}
+    body = json.dumps({"event": "Started", "properties": properties}).encode()
+    wait_until(lambda: ask(port, "POST", "/track", _JSON, body) == (200, b"1"), START_S_MAX, "the first 200 of /track")
+
+
+def export_target(parameters: Mapping[str, str] = {}) -> str:
+    """The path and query of an export of all dates."""
+    return f"/api/2.0/export?{urlencode({**_WHOLE_RANGE, **parameters})}"
+
+
+def ask(
+    port: int, method: str, target: str, headers: Mapping[str, str] = {}, body: bytes | None = None
+) -> tuple[int, bytes]:
+    """One request on a connection of its own: status and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request(method, target, body, dict(headers))
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+
+
+def wait_until(is_so: Callable[[], object], seconds_max: float, what: str, poll_s: float = POLL_S) -> None:
+    """Raises TimeoutError, naming what was waited for."""
+    deadline_s = time.monotonic() + seconds_max
+    while not is_so():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"waited {seconds_max} s for {what}")
+        time.sleep(poll_s)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without settings of the product, which would change what is measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TRACKWAY_")}
+
+
+def _state(data_dir: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((data_dir / "run" / "server.json").read_text())
+    return state
+
+
+def _log_end(data_dir: Path) -> str:
+    return (data_dir / "serve.log").read_text(errors="replace")[-4000:]
