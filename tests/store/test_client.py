@@ -4,7 +4,7 @@ import pytest
 from tests.store.running import PASSWORD, RunningStore
 
 from trackway.errors import ConfigError, StorageError
-from trackway.store.client import DataRefused, Store, StoreError
+from trackway.store.client import INSERT_BLOCK_BYTES, DataRefused, Store, StoreError, in_blocks
 
 HOSTILE = "a'b\"c\\d`e\n\t{x:String} ; DROP TABLE t -- /* ü €\U0001f600"
 
@@ -165,3 +165,10 @@ def test_other_database_of_the_url_is_used(running: RunningStore, store: Store) 
     assert other.query("SELECT currentDatabase(), a FROM here") == [("an `other", 1)]
     assert store.query("SELECT currentDatabase()") == [("default",)]
     other.close()
+
+
+def test_small_pieces_are_sent_in_blocks_and_none_is_lost() -> None:
+    pieces = [bytes([number % 256]) * (number % 5000) for number in range(1000)]
+    blocks = list(in_blocks(iter(pieces)))
+    assert b"".join(blocks) == b"".join(pieces)
+    assert all(INSERT_BLOCK_BYTES <= len(block) < INSERT_BLOCK_BYTES + 5000 for block in blocks[:-1])

@@ -21,6 +21,7 @@ from trackway.limits import FORM_FIELDS_MAX
 
 LINES_TYPES = (b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonlines")
 _IsalError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # the stub calls it an instance
+_JSON_TYPE = b"application/json"
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PIECE_BYTES = 256 * 1024
@@ -48,6 +49,8 @@ def decode_request(query: bytes, content_type: bytes, content_encoding: bytes, b
     Raises MalformedBody (the bytes are not what they claim), RequestError 413 (larger than `bytes_max` unpacked).
     """
     parameters = parse_query(query)
+    if not content_encoding and content_type == _JSON_TYPE and body[:1] in (b"{", b"["):
+        return Decoded(body, False, parameters)  # what most SDKs send
     content_encoding = content_encoding.strip().lower()
     if content_encoding in (b"gzip", b"x-gzip") or body[:2] == _GZIP_MAGIC:
         body = gunzip(body, bytes_max)

@@ -39,6 +39,9 @@ class Ingested(NamedTuple):
         return self.accepted + self.ignored
 
 
+_NONE: Counter[str] = Counter()
+
+
 class _Gathering:
     """The outcomes of one request so far, apart by project."""
 
@@ -75,7 +78,7 @@ class _Gathering:
 
     def finished(self, received: int) -> Ingested:
         payload = encode_entries([entry.finished() for entry in self.entries.values()])
-        rejected = Counter(failure.message for failure in self.failures)
+        rejected = Counter(failure.message for failure in self.failures) if self.failures else _NONE
         accepted = received - self.ignored - len(self.failures)
         return Ingested(received, accepted, self.ignored, self.failures, rejected, payload)
 

@@ -33,6 +33,7 @@ from trackway.limits import (
 _UUID_OF_NOBODY = max(REFUSED_IDS, key=len)
 _SHORT_MAX = max(len(each) for each in REFUSED_IDS - {_UUID_OF_NOBODY})
 
+_TAKEN = ("time", "distinct_id", "$insert_id", "token")
 _value_of = msgspec.json.Decoder().decode
 _pack_i64 = struct.Struct("<q").pack
 _digest = xxhash.xxh3_128_digest
@@ -100,12 +101,10 @@ def take_usual(
             ids = string(device_id.encode()) + string(user_id.encode())
         elif distinct_id[0] == "$" or device_id != "" or user_id != "":
             return at
-        before = members.copy()
-        del members["time"], members["distinct_id"], members["$insert_id"]
-        members.pop("token", None)
+        taken = [members.pop(own, None) for own in _TAKEN]
         properties = check_properties(members, suspected)
         if type(properties) is not bytes:
-            record.properties = before
+            members.update((own, raw) for own, raw in zip(_TAKEN, taken, strict=True) if raw is not None)
             return at
         named = names.get(name)
         if named is None:

@@ -85,11 +85,10 @@ def make_batch(placed: list[Placed], from_position: int, to_position: int, windo
 
     events: list[bytes] = []
     counts: Counter[Count] = Counter()
-    at = 0
+    some, at = bool(duplicate.any()), 0
     for (_, entry), size in zip(placed, sizes, strict=True):
-        part = duplicate[at : at + size]
-        doubled = int(np.count_nonzero(part))
-        events.append(_without(entry, part) if doubled else entry.rows)
+        doubled = int(np.count_nonzero(duplicate[at : at + size])) if some else 0
+        events.append(_without(entry, duplicate[at : at + size]) if doubled else entry.rows)
         _count(counts, entry, size - doubled, doubled)
         at += size
     return Batch(
@@ -146,10 +145,12 @@ def _without(entry: Entry, duplicate: Mask) -> bytes:
 
 def _count(counts: Counter[Count], entry: Entry, stored: int, doubled: int) -> None:
     minute_us = entry.received_us - entry.received_us % MINUTE_US
-    numbers: dict[Outcome, int] = {"stored": stored, "duplicate": doubled, "ignored": entry.ignored}
-    for outcome, number in numbers.items():
-        if number:
-            counts[Count(entry.project_id, minute_us, entry.endpoint, outcome, "")] += number
+    if stored:
+        counts[Count(entry.project_id, minute_us, entry.endpoint, "stored", "")] += stored
+    if doubled:
+        counts[Count(entry.project_id, minute_us, entry.endpoint, "duplicate", "")] += doubled
+    if entry.ignored:
+        counts[Count(entry.project_id, minute_us, entry.endpoint, "ignored", "")] += entry.ignored
     for rejection in entry.rejections:
         counts[Count(entry.project_id, minute_us, entry.endpoint, "rejected", rejection.reason)] += 1
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, Any]
 
 STREAM_PIECE_BYTES = 1 << 20
+INSERT_BLOCK_BYTES = 256 * 1024
 FAILURE_BYTES_MAX = 64 << 10
 
 # ClickHouse's codes for "these rows cannot be parsed or stored", as opposed to trouble that passes.
@@ -81,7 +82,7 @@ class Store:
         happened or not.
         """
         # Bytes are handed on as an iterable as well: the driver sends those it can rewind a second time.
-        blocks = (block for block in ((rows,) if isinstance(rows, bytes) else rows))
+        blocks = in_blocks((rows,) if isinstance(rows, bytes) else rows)
         wanted = {"max_partitions_per_insert_block": "0", **(settings or {})}
         with self._errors(refusable=True):
             summary = self._driver().raw_insert(table, list(columns), blocks, settings=wanted, fmt=format)
@@ -213,6 +214,20 @@ def _failure_in(piece: bytes, tag: str | None) -> StoreError | None:
     text = piece.rpartition(marker)[2].decode(errors="replace")
     match = _CODE.search(text)
     return StoreError(f"store: {text.splitlines()[0]}", int(match.group(1)) if match else None)
+
+
+def in_blocks(rows: Iterable[bytes]) -> Generator[bytes, None, None]:
+    """The same bytes in pieces worth a system call each: a batch of single events is thousands of small ones."""
+    gathered: list[bytes] = []
+    size = 0
+    for piece in rows:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= INSERT_BLOCK_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield b"".join(gathered)
 
 
 def _without_password(url: str) -> str:
