@@ -210,3 +210,5 @@ def _label(reason: str) -> str:
 def _forget_children() -> None:
     _request_counts.clear()
     _record_counts.clear()
+    _reasons.clear()
+    _label.cache_clear()
