@@ -50,6 +50,7 @@ class Acceptor:
         self._paused: asyncio.TimerHandle | None = None
         self._connecting: set[asyncio.Task[None]] = set()
         self._counts.tell(process, 0)
+        sock.setblocking(False)
         self._loop.add_reader(sock, self._readable)
 
     def close(self) -> None:

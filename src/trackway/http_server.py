@@ -112,7 +112,7 @@ async def serve(
         server_header=False,
         proxy_headers=False,
         backlog=LISTEN_BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=grace_s,
     )
     server = _Server(config)

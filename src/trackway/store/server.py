@@ -5,17 +5,17 @@ engine. SIGKILL at any moment is safe too: an insert is answered only after its 
 for an insert not yet answered is thrown away at the next start. One process for a directory; the engine locks it.
 """
 
-import logging
+import asyncio
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-import uvicorn
+import uvloop
 
+from trackway import http_server
 from trackway.errors import StorageError
+from trackway.http_accept import ConnectionCounts
 from trackway.store import engine
 from trackway.store.execution import Execution, empty_spool
 from trackway.store.http import StoreApp
@@ -53,30 +53,5 @@ def run(sock: socket.socket, directory: Path, password: str) -> None:
 
 
 def _serve(sock: socket.socket, app: StoreApp) -> None:
-    # The server would report every connection cut on purpose; real failures are logged by the application itself.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=SHUTDOWN_S_MAX,
-    )
-    _Server(config).run(sockets=[sock])
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, but a stop by signal is a normal return and not the signal raised again."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(http_server.serve(app, sock, SHUTDOWN_S_MAX, ConnectionCounts(1), 0, KEEP_ALIVE_S))
