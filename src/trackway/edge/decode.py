@@ -16,8 +16,9 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from trackway.errors import RequestError
+from trackway.ingest.outcome import DATA_MISSING
 from trackway.ingest.records import MalformedBody
-from trackway.limits import FORM_FIELDS_MAX
+from trackway.limits import FORM_FIELDS_MAX, QUERY_STRING_BYTES_MAX
 
 LINES_TYPES = (b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonlines")
 _IsalError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # the stub calls it an instance
@@ -64,6 +65,13 @@ def decode_request(query: bytes, content_type: bytes, content_encoding: bytes, b
         return Decoded(body, lines, parameters)
     form = _parse_fields(body)
     return Decoded(_data_text(form.get("data", "").encode("latin-1")), False, {**form, **parameters})
+
+
+def bounded_query(query: bytes) -> bytes:
+    """The query string as it is. Raises RequestError 413 when it is too long to be looked at."""
+    if len(query) > QUERY_STRING_BYTES_MAX:
+        raise RequestError(413, f"query string exceeds max limit of {QUERY_STRING_BYTES_MAX} bytes")
+    return query
 
 
 def parse_query(query: bytes) -> Mapping[str, str]:
@@ -124,7 +132,7 @@ def _data_text(value: bytes) -> bytes:
     """The JSON text of a `data` value: raw JSON or base64, standard or URL-safe, padded or not."""
     value = value.strip(_WHITESPACE)
     if not value:
-        raise MalformedBody("data, missing or empty")
+        raise MalformedBody(DATA_MISSING)
     if value[:1] in (b"{", b"["):
         return value
     # A '+' that was not percent-encoded has become a blank.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from trackway import metrics
 from trackway.edge import replies
 from trackway.edge.credentials import authenticate, check_project_id, check_region
-from trackway.edge.decode import Decoded, decode_request, parse_query
+from trackway.edge.decode import Decoded, bounded_query, decode_request, parse_query
 from trackway.edge.http import (
     CLIENT_GONE,
     ClientGone,
@@ -25,12 +25,12 @@ from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
 from trackway.ingest.events import Arrival
-from trackway.ingest.outcome import Rejected
+from trackway.ingest.outcome import DATA_MISSING, Rejected
 from trackway.ingest.records import MalformedBody, split_json, split_lines
 from trackway.ingest.request import Ingested, ingest_events, ingest_undecodable
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
-from trackway.limits import QUERY_STRING_BYTES_MAX, RETRY_AFTER_STORAGE_S
+from trackway.limits import RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
 from trackway.settings import Settings
@@ -141,7 +141,7 @@ class EventsEndpoint:
     def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:
         records = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)
         if not records.records:
-            raise MalformedBody("data, missing or empty")
+            raise MalformedBody(DATA_MISSING)
         return ingest_events(records, arrival)
 
     async def _commit(self, ingested: Ingested, flags: Flags) -> Reply:
@@ -170,9 +170,7 @@ class EventsEndpoint:
 
     def _query_parameters(self, scope: Scope) -> Mapping[str, str]:
         """The parameters as far as they can be read without the body."""
-        query = scope["query_string"]
-        if len(query) > QUERY_STRING_BYTES_MAX:
-            raise RequestError(413, f"query string exceeds max limit of {QUERY_STRING_BYTES_MAX} bytes")
+        query = bounded_query(scope["query_string"])
         try:
             return parse_query(query)
         except MalformedBody:

@@ -14,13 +14,13 @@ from isal import isal_zlib
 
 from trackway import logs, metrics
 from trackway.edge.credentials import authenticate, check_project_id, check_region
-from trackway.edge.decode import parse_query
+from trackway.edge.decode import bounded_query, parse_query
 from trackway.edge.http import CLIENT_GONE, Receive, Scope, Send, cors_headers, header, send_reply
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import TEXT, error_reply
 from trackway.errors import RequestError, StorageError
 from trackway.ingest.records import MalformedBody
-from trackway.limits import EXPORT_LIMIT_MAX, GZIP_REPLY_BYTES_MIN, QUERY_STRING_BYTES_MAX, RETRY_AFTER_STORAGE_S
+from trackway.limits import EXPORT_LIMIT_MAX, GZIP_REPLY_BYTES_MIN, RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
 from trackway.query.events import ExportQuery, export_lines
@@ -131,8 +131,7 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
 
 def read_query(query_string: bytes, project: Project) -> ExportQuery:
     """The export that a query string asks for. Raises RequestError 400, naming the parameter, or 401."""
-    if len(query_string) > QUERY_STRING_BYTES_MAX:
-        raise RequestError(413, f"query string exceeds max limit of {QUERY_STRING_BYTES_MAX} bytes")
+    query_string = bounded_query(query_string)
     try:
         raw = parse_query(query_string)
         parameters = {name: value.encode("latin-1").decode() for name, value in raw.items()}

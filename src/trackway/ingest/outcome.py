@@ -41,5 +41,5 @@ EVENT_MISSING = Rejected("event", "event, missing")
 TOKEN_MISSING = Rejected("properties.token", "token, missing or empty")
 TOKEN_UNKNOWN = Rejected("properties.token", "token, unknown")
 DISTINCT_ID_MISSING = Rejected("properties.distinct_id", "distinct_id, missing or empty")
-DATA_MISSING = Rejected("data", "data, missing or empty")
+DATA_MISSING = "data, missing or empty"
 NOT_UTF8 = "string should be valid utf8"

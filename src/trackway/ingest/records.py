@@ -13,7 +13,7 @@ import msgspec
 
 from trackway.errors import RequestError
 from trackway.ingest.events import EventRecord
-from trackway.ingest.outcome import Rejected
+from trackway.ingest.outcome import DATA_MISSING, Rejected
 from trackway.ingest.scan import (
     WHITESPACE,
     MalformedBody,
@@ -86,7 +86,7 @@ def split_lines(body: bytes) -> Records:
     """
     pieces = lines(body)
     if not pieces:
-        raise MalformedBody("data, missing or empty")
+        raise MalformedBody(DATA_MISSING)
     if _is_plain(body):
         try:
             records = _decode_lines(body)

@@ -11,14 +11,13 @@ import struct
 from collections.abc import Sequence
 
 import msgspec
-import xxhash
 from msgspec import UNSET
 
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import DEVICE_PREFIX, Arrival, EventRecord
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.properties import Suspicions, check_properties
-from trackway.ingest.rows import VARINTS, string
+from trackway.ingest.rows import VARINTS, deduplication_key, string
 from trackway.ingest.values import REFUSED_IDS
 from trackway.journal.entry import Endpoint
 from trackway.limits import (
@@ -36,7 +35,6 @@ _SHORT_MAX = max(len(each) for each in REFUSED_IDS - {_UUID_OF_NOBODY})
 _TAKEN = ("time", "distinct_id", "$insert_id", "token")
 _value_of = msgspec.json.Decoder().decode
 _pack_i64 = struct.Struct("<q").pack
-_digest = xxhash.xxh3_128_digest
 _is_insert_id = re.compile(f"[A-Za-z0-9-]{{{_SHORT_MAX + 1},{INSERT_ID_BYTES_MAX}}}").fullmatch
 _NO_DEVICE_NO_USER = b"\0\0"
 
@@ -114,7 +112,7 @@ def take_usual(
         identity = b"".join((named, VARINTS[size], person, VARINTS[len(once)], once))
         assert entry is not None, "found by the token or there from the start"
         entry.rows.append(b"".join((entry.head, _pack_i64(time_ms), identity, ids, string(properties))))
-        entry.keys.append(_digest(identity, entry.project_id))
+        entry.keys.append(deduplication_key(entry.project_id, identity))
     return len(records)
 
 

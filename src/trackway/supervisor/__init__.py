@@ -10,6 +10,8 @@ import secrets
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -47,7 +49,8 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def _lock(path: Path) -> "_Held":
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
     """Refuse to run beside another server. The lock lives until the last child that inherited it is gone."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,20 +69,10 @@ def _lock(path: Path) -> "_Held":
     except OSError as error:
         os.close(file)
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
-    return _Held(file)
-
-
-class _Held:
-    """A lock that is held until the block is left."""
-
-    def __init__(self, file: int):
-        self._file = file
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+    try:
+        yield
+    finally:
+        os.close(file)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -138,7 +131,7 @@ def _tree(settings: Settings, sock: socket.socket, url: str) -> Tree:
 
 
 def _load(settings: Settings, journal: Path, store_url: str) -> None:
-    """The loader process. Its modules (numpy) are imported here: they start threads, which a fork would lose."""
+    """The loader process. Its modules are imported here, since no other process needs them."""
     from trackway.loader.loader import Loader  # noqa: PLC0415
     from trackway.store.client import Store  # noqa: PLC0415
 
