@@ -1,68 +1,21 @@
-"""How our processes serve HTTP: uvicorn with httptools and uvloop on a socket that somebody else opened.
-
-uvicorn bounds neither how long a client may take to send a request nor how large its head may grow, so the protocol
-below does: a connection that keeps half a request open is closed, without a timer for every request.
-"""
+"""How our processes serve HTTP: uvicorn with httptools and uvloop on a socket that somebody else opened."""
 
 import asyncio
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trackway.http_accept import Acceptor, ConnectionCounts
-from trackway.limits import (
-    HEAD_BYTES_MAX,
-    HEAD_READ_S_MAX,
-    KEEP_ALIVE_S,
-    LISTEN_BACKLOG,
-    REQUEST_READ_S_MAX,
-    STALLED_LOOK_S,
-)
+from trackway.http_protocol import Direct, Protocol
+from trackway.limits import KEEP_ALIVE_S, LISTEN_BACKLOG, STALLED_LOOK_S
 
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 0\r\n"
-    b"connection: close\r\n\r\n"
-)
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `reading_since_s` is when the request being read began, None between requests."""
-
-    reading_since_s: float | None = None
-    in_head = False
-    _head_bytes = 0
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                self.transport.write(_TOO_LARGE)
-                self.transport.close()
-
-    def on_message_begin(self) -> None:
-        self.in_head, self._head_bytes = True, 0
-        self.reading_since_s = time.monotonic()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self.in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self.reading_since_s = None
-        super().on_message_complete()
-
-    def is_stalled(self, now_s: float) -> bool:
-        if self.reading_since_s is None:
-            return False
-        return now_s - self.reading_since_s > (HEAD_READ_S_MAX if self.in_head else REQUEST_READ_S_MAX)
+_NONE: Mapping[bytes, Direct] = MappingProxyType({})
 
 
 class _Server(uvicorn.Server):
@@ -72,9 +25,10 @@ class _Server(uvicorn.Server):
     """
 
     acceptor: Acceptor
+    direct: Mapping[bytes, Direct]
 
     def make_protocol(self) -> asyncio.Protocol:
-        return BoundedProtocol(config=self.config, server_state=self.server_state, app_state={})
+        return Protocol(self.config, self.server_state, self.direct)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.acceptor.close()
@@ -94,16 +48,18 @@ async def serve(
     counts: ConnectionCounts,
     process: int,
     keep_alive_s: int = KEEP_ALIVE_S,
+    direct: Mapping[bytes, Direct] = _NONE,
 ) -> None:
     """Serve an ASGI application until SIGTERM or SIGINT; requests in flight get `grace_s` to finish.
 
-    `process` is this one's place in `counts`, among all that accept from `sock`.
+    `process` is this one's place in `counts`, among all that accept from `sock`. `direct` are paths of the application
+    with a short way (`http_protocol`).
     """
     # It would report every connection that a client cuts; real failures are answered and logged by the application.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=Protocol,  # made by make_protocol alone
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -116,6 +72,7 @@ async def serve(
         timeout_graceful_shutdown=grace_s,
     )
     server = _Server(config)
+    server.direct = direct
     server.acceptor = Acceptor(
         sock, server.make_protocol, counts, process, lambda: len(server.server_state.connections)
     )
@@ -132,5 +89,5 @@ async def _close_stalled(server: uvicorn.Server) -> None:
         await asyncio.sleep(STALLED_LOOK_S)
         now_s = time.monotonic()
         for connection in list(server.server_state.connections):
-            if isinstance(connection, BoundedProtocol) and connection.is_stalled(now_s):
+            if isinstance(connection, Protocol) and connection.is_stalled(now_s):
                 connection.transport.close()

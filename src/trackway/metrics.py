@@ -129,12 +129,12 @@ def _allocate(path: Path) -> None:
         os.close(file)
 
 
-def request(endpoint: str, status: int) -> None:
-    """One request answered. endpoint: the name of a route, never a path as the client wrote it."""
+def request(endpoint: str, status: int, number: int = 1) -> None:
+    """Requests answered. endpoint: the name of a route, never a path as the client wrote it."""
     count = _request_counts.get((endpoint, status))
     if count is None:
         count = _request_counts[endpoint, status] = _families.requests.labels(endpoint, str(status)).inc
-    count(1)
+    count(number)
 
 
 def records(endpoint: str, outcome: Outcome, count: int = 1, reason: str = "") -> None:

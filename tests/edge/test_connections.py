@@ -9,7 +9,7 @@ import psutil
 import pytest
 from tests.running import Server
 
-from trackway import http_server
+from trackway import http_protocol, http_server
 from trackway.edge.app import fixed
 from trackway.http_accept import ConnectionCounts
 from trackway.limits import HEAD_BYTES_MAX
@@ -53,8 +53,9 @@ async def talk(port: int, *parts: bytes) -> bytes:
     ids=["head", "body", "chunk"],
 )
 def test_a_request_that_does_not_end_is_cut_off(half: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound_s in (("HEAD_READ_S_MAX", 0.2), ("REQUEST_READ_S_MAX", 0.2), ("STALLED_LOOK_S", 0.05)):
-        monkeypatch.setattr(http_server, name, bound_s)
+    for name in ("HEAD_READ_S_MAX", "REQUEST_READ_S_MAX"):
+        monkeypatch.setattr(http_protocol, name, 0.2)
+    monkeypatch.setattr(http_server, "STALLED_LOOK_S", 0.05)
 
     async def both() -> bytes:
         async with serving() as port:

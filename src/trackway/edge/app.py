@@ -6,15 +6,17 @@ from typing import NamedTuple
 from trackway.edge.http import PREFLIGHT, Receive, Scope, Send, send_reply
 from trackway.edge.replies import JSON, Reply, error_reply
 from trackway.errors import RequestError
+from trackway.http_protocol import Direct
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Route(NamedTuple):
-    """A handler and the methods it takes, in the order `Allow` names them."""
+    """A handler and the methods it takes, in the order `Allow` names them; `direct` is its short way for POST."""
 
     handler: Handler
     methods: tuple[str, ...]
+    direct: Direct | None = None
 
 
 class Edge:
@@ -23,6 +25,11 @@ class Edge:
     def __init__(self, routes: Mapping[str, Route], path_prefix: str):
         self._routes = {path_prefix + path: route for path, route in routes.items()}
         self._routes |= {path + "/": route for path, route in self._routes.items()}
+
+    @property
+    def direct(self) -> dict[bytes, Direct]:
+        """The paths with a short way."""
+        return {path.encode(): route.direct for path, route in self._routes.items() if route.direct}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get(scope["path"])

@@ -1,10 +1,12 @@
 """`/track` and `/import`: read, decode, apply the rules, make durable, answer. In that order, and nothing between the
 sync and the reply."""
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from trackway import metrics
+from trackway import logs, metrics
 from trackway.edge import replies
 from trackway.edge.credentials import authenticate, check_project_id, check_region
 from trackway.edge.decode import Decoded, bounded_query, decode_request, parse_query
@@ -35,6 +37,8 @@ from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
 from trackway.settings import Settings
 
+_log = logs.get("edge")
+
 
 class EventsEndpoint:
     """One of the two endpoints that take events; an ASGI application."""
@@ -60,29 +64,30 @@ class EventsEndpoint:
         self._path = endpoint.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         held = 0
         try:
             body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
             held = len(body)
-            reply = await self._reply(scope, body)
+            self.answer(scope, body, answered.set_result)
+            reply = await answered
         except ClientGone:
             metrics.request(self._path, CLIENT_GONE)
             return
         except RequestError as error:
-            reply = replies.error_reply(error, self._flags_of_query(scope), plain=self._plain)
+            reply = self.refusal(error, self.flags_of_query(scope))
         finally:
             self._in_flight.give(held)
-        metrics.request(self._path, reply.status)
         await send_reply(scope, send, reply)
 
-    async def _reply(self, scope: Scope, body: bytes) -> Reply:
-        """Everything between the body and the answer. Raises RequestError."""
+    def answer(self, scope: Scope, body: bytes, done: Callable[[Reply], None]) -> None:
+        """Everything between the body and the answer, which `done` gets: now, or when the data is durable."""
         received_us = time.time_ns() // 1000
-        parameters = self._query_parameters(scope)
-        flags = read_flags(parameters, self._redirect_hosts)
+        flags, text = NO_FLAGS, body
         try:
+            parameters = self._query_parameters(scope)
+            flags = read_flags(parameters, self._redirect_hosts)
             project = self._authenticate(scope, parameters)
-            text = body
             try:
                 decoded = self._decode(scope, body)
                 text, parameters = decoded.text, decoded.parameters
@@ -92,9 +97,32 @@ class EventsEndpoint:
             except MalformedBody as fault:
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._undecodable(text, str(fault), arrival)
-            return await self._commit(ingested, flags)
         except RequestError as error:
-            return replies.error_reply(error, flags, plain=self._plain)
+            done(self.refusal(error, flags))
+            return
+        self._journal.submit(ingested.payload, partial(self._committed, ingested, flags, done))
+
+    def _committed(
+        self, ingested: Ingested, flags: Flags, done: Callable[[Reply], None], result: int | Exception
+    ) -> None:
+        """Durable first, then the answer."""
+        if isinstance(result, Exception):
+            done(self.not_durable(result, flags))
+        else:
+            reply = replies.events_reply(self._endpoint, flags, ingested)
+            self._count(ingested, reply.status)
+            done(reply)
+
+    def not_durable(self, failure: Exception, flags: Flags) -> Reply:
+        """The reply when the journal could not take the records."""
+        if isinstance(failure, StorageError):
+            return self.refusal(RequestError(503, str(failure), retry_after_s=RETRY_AFTER_STORAGE_S), flags)
+        _log.error("the journal failed", exc_info=failure)
+        return self.refusal(RequestError(500, "internal error"), flags)
+
+    def refusal(self, error: RequestError, flags: Flags) -> Reply:
+        metrics.request(self._path, error.status)
+        return replies.error_reply(error, flags, plain=self._plain)
 
     def _decode(self, scope: Scope, body: bytes) -> Decoded:
         return decode_request(
@@ -144,16 +172,8 @@ class EventsEndpoint:
             raise MalformedBody(DATA_MISSING)
         return ingest_events(records, arrival)
 
-    async def _commit(self, ingested: Ingested, flags: Flags) -> Reply:
-        """Durable first, then the answer."""
-        try:
-            await self._journal.commit(ingested.payload)
-        except StorageError as error:
-            raise RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S) from error
-        self._count(ingested)
-        return replies.events_reply(self._endpoint, flags, ingested)
-
-    def _count(self, ingested: Ingested) -> None:
+    def _count(self, ingested: Ingested, status: int) -> None:
+        metrics.request(self._path, status)
         if ingested.accepted:
             metrics.records(self._path, "accepted", ingested.accepted)
         if ingested.ignored:
@@ -161,7 +181,7 @@ class EventsEndpoint:
         for reason, count in ingested.rejected.items():
             metrics.records(self._path, "rejected", count, reason)
 
-    def _flags_of_query(self, scope: Scope) -> Flags:
+    def flags_of_query(self, scope: Scope) -> Flags:
         """How to answer a request whose body was not looked at."""
         try:
             return read_flags(self._query_parameters(scope), self._redirect_hosts)

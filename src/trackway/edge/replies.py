@@ -86,9 +86,14 @@ def events_reply(endpoint: Endpoint, flags: Flags, ingested: Ingested) -> Reply:
     if endpoint is Endpoint.IMPORT:
         return _dressed(_import_reply(flags, ingested), flags)
     if ingested.imported:
-        return _dressed(VERBOSE_OK if flags.verbose else OK, flags)
+        return accepted_reply(flags)
     reason = ingested.failures[0].message
     return _dressed(_json(200, {"error": reason, "status": 0}) if flags.verbose else BAD, flags)
+
+
+def accepted_reply(flags: Flags) -> Reply:
+    """The reply of `/track` when a record was accepted."""
+    return _dressed(VERBOSE_OK if flags.verbose else OK, flags)
 
 
 def _import_reply(flags: Flags, ingested: Ingested) -> Reply:

@@ -20,6 +20,7 @@ from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
+from trackway.edge.singles import Singles
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
@@ -61,7 +62,7 @@ async def _serve(
     export = ExportEndpoint(directory, rates, store, settings.region)
     app = Edge(_routes(settings, directory, commit, rates, health, export), settings.path_prefix)
     try:
-        await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index)
+        await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
     finally:
         refreshing.cancel()
         await commit.close()
@@ -80,8 +81,9 @@ def _routes(
     """The one table of routes."""
     in_flight = InFlight(settings.in_flight_bytes_max)
     track, imported = (EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight) for endpoint in Endpoint)
+    singles = Singles(settings, directory, commit, in_flight, track)
     return {
-        "/track": Route(track, ("GET", "POST")),
+        "/track": Route(track, ("GET", "POST"), singles.direct),
         "/import": Route(imported, ("GET", "POST")),  # the Node SDK sends single events by GET
         EXPORT_PATH: Route(export, ("GET",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),

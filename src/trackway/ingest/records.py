@@ -25,7 +25,7 @@ from trackway.ingest.scan import (
 )
 from trackway.limits import EVENT_BYTES_MAX, JSON_MEMBERS_PLAIN_MAX, RECORDS_PER_REQUEST_MAX
 
-__all__ = ["MalformedBody", "Records", "decode_record", "split_json", "split_lines"]
+__all__ = ["MalformedBody", "Records", "decode_record", "single_record", "split_json", "split_lines"]
 
 
 class Records(NamedTuple):
@@ -77,6 +77,13 @@ def split_json(body: bytes) -> Records:
         else:
             return _checked(Records(list(records), _Originals(text).original, text))
     return _one_by_one(list(elements(text, at)))
+
+
+def single_record(body: bytes) -> EventRecord | None:
+    """The record of a body that is one JSON object, None when it is anything else. Raises RequestError 413."""
+    text = body.strip(WHITESPACE)
+    record = _record(Piece(text, 0)) if text.startswith(b"{") else None
+    return record if isinstance(record, EventRecord) else None
 
 
 def split_lines(body: bytes) -> Records:

@@ -5,6 +5,7 @@ their bytes. Nothing here touches disk or network; the caller commits the payloa
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import UNSET
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event, look
 from trackway.ingest.outcome import Failure, Ignored, Rejected
-from trackway.ingest.properties import suspicions
+from trackway.ingest.properties import SUSPECT_ALL, suspicions
 from trackway.ingest.records import Records, decode_record
 from trackway.ingest.usual import take_usual
 from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
@@ -96,6 +97,29 @@ def ingest_events(source: Records, arrival: Arrival) -> Ingested:
         gathering.take(index, outcome)
         index += 1
     return gathering.finished(len(records))
+
+
+def ingest_singles(records: Sequence[EventRecord], arrival: Arrival) -> tuple[bytes, list[int]]:
+    """The only events of several requests, as if one had brought them: the payload, and the indexes of those left out.
+
+    Left out is what is not plainly fine (`ingest.usual`); its request is to be ingested by itself, from its bytes. No
+    payload when nothing was taken. Done together an event costs half of what it costs alone, here and in the loader.
+    """
+    entries: dict[int, ProjectEntry] = {}
+
+    def entry_of(project: Project) -> ProjectEntry:
+        found = entries.get(project.project_id)
+        if found is None:
+            found = entries[project.project_id] = ProjectEntry(project.project_id, arrival)
+        return found
+
+    left_out: list[int] = []
+    index = 0
+    while (index := take_usual(records, index, arrival, entry_of, SUSPECT_ALL)) < len(records):
+        left_out.append(index)
+        index += 1
+    finished = [entry.finished() for entry in entries.values() if entry.rows]
+    return encode_entries(finished) if finished else b"", left_out
 
 
 def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> Ingested:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 
 from trackway import limits
@@ -19,7 +20,10 @@ from trackway.journal.writer import Writer
 OnSync = Callable[[float, int, int], None]
 """Called in the event loop after each sync: seconds it took, records, payload bytes."""
 
-_Batch = tuple[list[bytes], list["asyncio.Future[int]"], int]
+Done = Callable[[int | Exception], None]
+"""Called in the event loop with the position of a record that is durable now, or with why it is not."""
+
+_Batch = tuple[list[bytes], list[Done], int]
 
 
 class GroupCommit:
@@ -37,7 +41,7 @@ class GroupCommit:
         self._pending_bytes_max = pending_bytes_max
         self._batch_bytes_max = batch_bytes_max
         self._loop = asyncio.get_running_loop()
-        self._gathered: deque[tuple[bytes, asyncio.Future[int]]] = deque()
+        self._gathered: deque[tuple[bytes, Done]] = deque()
         self._pending_bytes = 0
         self._busy = False
         self._idle = asyncio.Event()
@@ -59,19 +63,26 @@ class GroupCommit:
         take the payload back.
         """
         future = self._loop.create_future()
+        self.submit(payload, partial(_settle_future, future))
+        return future
+
+    def submit(self, payload: bytes, done: Done) -> None:
+        """The same for a caller that does not wait: `done` is called instead, right away when nothing can be taken.
+
+        It must not raise.
+        """
         size = len(payload)
         if self._closing:
-            future.set_exception(StorageError("journal is closed"))
+            done(StorageError("journal is closed"))
         elif self._pending_bytes and self._pending_bytes + size > self._pending_bytes_max:
-            future.set_exception(StorageError(f"more than {self._pending_bytes_max} bytes wait for the journal"))
+            done(StorageError(f"more than {self._pending_bytes_max} bytes wait for the journal"))
         else:
-            self._gathered.append((payload, future))
+            self._gathered.append((payload, done))
             self._pending_bytes += size
             if not self._busy:
                 self._busy = True
                 self._idle.clear()
                 self._loop.call_soon(self._send)
-        return future
 
     async def close(self) -> None:
         """Finish what was committed and stop the thread. Nothing can be committed afterwards."""
@@ -88,14 +99,14 @@ class GroupCommit:
             self._idle.set()
             return
         payloads: list[bytes] = []
-        futures: list[asyncio.Future[int]] = []
+        waiting: list[Done] = []
         size = 0
         while gathered and (not payloads or size + len(gathered[0][0]) <= self._batch_bytes_max):
-            payload, future = gathered.popleft()
+            payload, done = gathered.popleft()
             payloads.append(payload)
-            futures.append(future)
+            waiting.append(done)
             size += len(payload)
-        self._batches.put((payloads, futures, size))
+        self._batches.put((payloads, waiting, size))
 
     def _run(self) -> None:
         """The thread. It must answer each batch, or requests would wait for ever."""
@@ -112,22 +123,32 @@ class GroupCommit:
             self._loop.call_soon_threadsafe(self._settle, batch, positions, failure, duration_s)
 
     def _settle(self, batch: _Batch, positions: list[int], failure: Exception | None, duration_s: float) -> None:
-        payloads, futures, size = batch
+        payloads, waiting, size = batch
         self._pending_bytes -= size
         self._send()
         if failure is not None:
-            self._refuse(futures, failure)
+            for done in waiting:
+                done(_own(failure))
             return
-        for future, position in zip(futures, positions, strict=True):
-            if not future.done():
-                future.set_result(position)
+        for done, position in zip(waiting, positions, strict=True):
+            done(position)
         if self._on_sync is not None:
             self._on_sync(duration_s, len(payloads), size)
 
-    def _refuse(self, futures: "list[asyncio.Future[int]]", failure: Exception) -> None:
-        """Each request gets an exception of its own, since one that is raised twice gathers tracebacks."""
-        for future in futures:
-            if not future.done():
-                own = StorageError(str(failure)) if isinstance(failure, StorageError) else failure
-                own.__cause__ = failure if own is not failure else failure.__cause__
-                future.set_exception(own)
+
+def _own(failure: Exception) -> Exception:
+    """Each request gets an exception of its own, since one that is raised twice gathers tracebacks."""
+    if not isinstance(failure, StorageError):
+        return failure
+    own = StorageError(str(failure))
+    own.__cause__ = failure
+    return own
+
+
+def _settle_future(future: "asyncio.Future[int]", result: int | Exception) -> None:
+    if future.done():
+        return  # whoever waited has given up
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,9 +1,10 @@
 """What one journal record carries: the outcome of every record of one request, ready to load.
 
-A request becomes one journal record, so that it is durable as a whole or not at all. Its payload is a list of
-entries, one a project (`/track` takes the token from each event, so a batch may name several). An entry holds the
-accepted events as rows in ClickHouse's RowBinary format, in the column order `EVENT_COLUMNS`: the loader joins bytes
-and never looks into an event. `docs/journal-format.md` describes the bytes.
+A request becomes one journal record (several requests with one event each may share one), so that it is durable as a
+whole or not at all. Its payload is a list of entries, one a project (`/track` takes the token from each event, so a
+batch may name several). An entry holds the accepted events as rows in ClickHouse's RowBinary format, in the column
+order `EVENT_COLUMNS`: the loader joins bytes and never looks into an event. `docs/journal-format.md` describes the
+bytes.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,168 @@
+"""The short way of a request answers as the whole HTTP server does, whatever the client sends and however it is cut."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from trackway import http_server
+from trackway.http_accept import ConnectionCounts
+from trackway.http_protocol import Direct, Respond
+from trackway.limits import DIRECT_BODY_BYTES_MAX
+
+seen: list[str] = []
+"""Which way the requests of a test took."""
+
+
+def _reply_to(method: str, path: str, body: bytes) -> bytes:
+    return f"{method} {path} ".encode() + body[:10] + b" %d" % len(body)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message["body"]
+        more = message["more_body"]
+    seen.append("application")
+    await asyncio.sleep(0.01)
+    answer = _reply_to(scope["method"], scope["path"], body)
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(answer))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
+
+
+def direct(scope: dict[str, Any], body: bytes, respond: Respond) -> None:
+    seen.append("direct")
+    answer = _reply_to(scope["method"], scope["path"], body)
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(answer))]
+    asyncio.get_running_loop().call_later(0.01, respond, 200, headers, answer)
+
+
+def failing(_scope: dict[str, Any], _body: bytes, _respond: Respond) -> None:
+    raise RuntimeError("a programmer's error")
+
+
+@asynccontextmanager
+async def serving(routes: Mapping[bytes, Direct]) -> AsyncIterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        sock.setblocking(False)
+        counts = ConnectionCounts(1)
+        task = asyncio.create_task(http_server.serve(application, sock, 1, counts, 0, direct=routes))
+        try:
+            yield sock.getsockname()[1]
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def exchange(routes: Mapping[bytes, Direct], pieces: list[bytes]) -> bytes:
+    """All the bytes that come back until the server closes, or nothing more has come for a while."""
+    async with serving(routes) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        got = b""
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.001 if len(pieces) < 1000 else 0)
+            while piece := await asyncio.wait_for(reader.read(1 << 16), 0.15):
+                got += piece
+        except (TimeoutError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+    return re.sub(rb"date: [^\r]*\r\n", b"", got)
+
+
+def post(body: bytes, *more: bytes, version: bytes = b"1.1", path: bytes = b"/direct") -> bytes:
+    lines = (b"POST %b HTTP/%b" % (path, version), b"host: x", b"content-length: %d" % len(body), *more)
+    return b"\r\n".join((*lines, b"", body))
+
+
+CHUNKED = b"POST /direct HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+LARGE = b"x" * (DIRECT_BODY_BYTES_MAX + 1)
+
+CASES = {
+    "one": (post(b"body"), ["direct"]),
+    "empty body": (post(b""), ["direct"]),
+    "no length": (b"POST /direct HTTP/1.1\r\nhost: x\r\n\r\n", ["direct"]),
+    "query": (post(b"body", path=b"/direct?a=b%20c"), ["direct"]),
+    "chunked": (CHUNKED, ["direct"]),
+    "close": (post(b"body", b"connection: close"), ["direct"]),
+    "two at once": (post(b"first") + post(b"second"), ["direct", "application"]),
+    "three at once": (post(b"first") + post(b"2nd", path=b"/other") + post(b"3rd"), ["direct", "application"]),
+    "after the application": (post(b"1st", path=b"/other") + post(b"2nd"), ["application", "application"]),
+    "largest": (post(LARGE[1:]), ["direct"]),
+    "too large": (post(LARGE), ["application"]),
+    "too large, then another": (post(LARGE) + post(b"small"), ["application", "application"]),
+    "old version": (post(b"body", version=b"1.0"), ["application"]),
+    "expect": (post(b"body", b"expect: 100-continue"), ["application"]),
+    "upgrade": (post(b"body", b"connection: upgrade", b"upgrade: websocket"), ["application"]),
+    "get": (b"GET /direct HTTP/1.1\r\nhost: x\r\n\r\n", ["application"]),
+    "other path": (post(b"body", path=b"/direct/more"), ["application"]),
+    "escaped path": (post(b"body", path=b"/dir%65ct"), ["application"]),
+    "no http": (post(b"body") + b"no http\r\n\r\n", ["direct"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("cut", ["whole", "in pieces"])
+def test_short_way_answers_as_the_application_does(case: str, cut: str) -> None:
+    text, ways = CASES[case]
+    if cut == "in pieces":
+        pieces = [text[at : at + 1] for at in range(len(text))] if len(text) < 1000 else [text[:50], text[50:]]
+    else:
+        pieces = [text]
+    expected = asyncio.run(exchange({}, pieces))
+    seen.clear()
+    answered = asyncio.run(exchange({b"/direct": direct}, pieces))
+    assert answered == expected
+    if cut == "whole":
+        assert answered.startswith(b"HTTP/1.1 ")
+        assert seen[: len(ways)] == ways
+
+
+def test_requests_one_after_the_other_all_go_the_short_way() -> None:
+    async def three() -> list[bytes]:
+        async with serving({b"/direct": direct}) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            answers = []
+            for body in (b"first", b"second", b"third"):
+                writer.write(post(body))
+                await reader.readuntil(b"\r\n\r\n")
+                answers.append(await reader.readexactly(len(_reply_to("POST", "/direct", body))))
+            writer.close()
+            return answers
+
+    seen.clear()
+    assert [answer.split()[2] for answer in asyncio.run(three())] == [b"first", b"second", b"third"]
+    assert seen == ["direct"] * 3
+
+
+def test_a_handler_that_fails_is_a_500_and_the_end_of_the_connection() -> None:
+    answered = asyncio.run(exchange({b"/direct": failing}, [post(b"body")]))
+    assert answered.startswith(b"HTTP/1.1 500 ")
+    assert b"connection: close" in answered
+
+
+def test_an_answer_to_a_client_that_has_gone_is_dropped() -> None:
+    answers: list[Respond] = []
+
+    async def gone() -> None:
+        async with serving({b"/direct": lambda _scope, _body, respond: answers.append(respond)}) as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(post(b"body"))
+            while not answers:
+                await asyncio.sleep(0.01)
+            writer.transport.abort()
+            await asyncio.sleep(0.05)
+            answers[0](200, [(b"content-length", b"1")], b"1")
+
+    asyncio.run(gone())
