@@ -53,6 +53,14 @@ JSON_MEMBERS_PLAIN_MAX = 256 * 1024
 """A body with more `{` and `:` than this is taken apart record by record and stopped at the first record too many, so
 that a bomb of tiny objects or members never stands in memory as a whole."""
 
+# Geolocation
+ADDRESS_CHARACTERS_MAX = 45
+"""The longest notation of an IP address: IPv6 that ends in one of IPv4. What is longer is none."""
+ADDRESSES_REMEMBERED = 8192
+"""Addresses whose places an edge process keeps in memory, some 500 bytes each."""
+CITY_DATABASE_LOOK_S = 2.0
+"""How often an edge process looks whether the city database has changed; it is taken over a look later."""
+
 # Journal
 JOURNAL_SEGMENT_BYTES = 64 * 1024 * 1024
 """Size of a prepared segment file; a batch that does not fit into one gets a segment of its own size."""

