@@ -15,6 +15,7 @@ from trackway.edge.events import EventsEndpoint
 from trackway.edge.http import ClientGone, InFlight, client_address, networks, read_body
 from trackway.edge.ratelimit import RateLimits
 from trackway.errors import RequestError
+from trackway.geo.locator import Locator
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.journal.recovery import recover
@@ -109,13 +110,16 @@ class Edge:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[dict[str, EventsEndpoint]]:
         projects = ProjectDirectory(self.directory / "projects.db")
-        configured = Settings(workers=1, rate_limits=False, body_bytes_max=1024, in_flight_bytes_max=1500)
+        configured = Settings(
+            workers=1, rate_limits=False, body_bytes_max=1024, in_flight_bytes_max=1500, geolocation=False
+        )
+        locator = Locator(configured)
         writer = Writer(self.directory / "journal", segment_bytes=1 << 20, background=lambda work: work())
         commit = GroupCommit(writer)
         rates = RateLimits(self.directory / "rates", 0, configured)
         try:
             yield {
-                each.path: EventsEndpoint(each, configured, projects, commit, rates, self.in_flight)
+                each.path: EventsEndpoint(each, configured, projects, commit, rates, self.in_flight, locator)
                 for each in Endpoint
             }
         finally:

@@ -26,6 +26,7 @@ from trackway.edge.http import (
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
+from trackway.geo.locator import Locator
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import DATA_MISSING, Rejected
 from trackway.ingest.records import MalformedBody, split_json, split_lines
@@ -51,6 +52,7 @@ class EventsEndpoint:
         journal: GroupCommit,
         rates: RateLimits,
         in_flight: InFlight,
+        locator: Locator,
     ):
         self._endpoint = endpoint
         self._plain = endpoint is Endpoint.TRACK
@@ -59,6 +61,7 @@ class EventsEndpoint:
         self._journal = journal
         self._rates = rates
         self._in_flight = in_flight
+        self._locator = locator
         self._trusted = networks(settings.trusted_proxies)
         self._redirect_hosts: Sequence[str] = settings.redirect_hosts
         self._path = endpoint.path
@@ -155,6 +158,8 @@ class EventsEndpoint:
         """What the rules need to know of the request. Raises RequestError 401 when a form names another project."""
         if project is not None:
             check_project_id(project, parameters)
+        ip = parameters.get("ip")
+        address = client_address(scope, self._trusted) if ip != "0" else None
         return Arrival(
             endpoint=self._endpoint,
             received_us=received_us,
@@ -162,8 +167,11 @@ class EventsEndpoint:
             region=self._settings.region,
             project=project,
             strict=flags.strict and project is not None,
-            hash_address=client_address(scope, self._trusted) if parameters.get("ip") == "1" else None,
+            hash_address=address if ip == "1" else None,
             accept_unknown_tokens=self._settings.accept_unknown_tokens,
+            address=address,
+            place_of=self._locator.place_of,
+            nearest=self._locator.nearest,
         )
 
     def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:

@@ -7,6 +7,7 @@ requests in flight finish, then the journal's last sync, then the process ends.
 import asyncio
 import gc
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,12 +22,19 @@ from trackway.edge.health import Health
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import Singles
+from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.journal.head import Head
 from trackway.journal.writer import Writer
-from trackway.limits import GC_ALLOCATIONS, HEALTH_STORE_S_MAX, PROJECTS_REFRESH_S, THREADS
+from trackway.limits import (
+    CITY_DATABASE_LOOK_S,
+    GC_ALLOCATIONS,
+    HEALTH_STORE_S_MAX,
+    PROJECTS_REFRESH_S,
+    THREADS,
+)
 from trackway.projects.directory import ProjectDirectory
 from trackway.settings import Settings
 from trackway.store.client import Store
@@ -37,34 +45,50 @@ _log = logs.get("edge")
 
 
 def run(
-    sock: socket.socket, counts: ConnectionCounts, settings: Settings, index: int, journal: Path, store_url: str
+    sock: socket.socket,
+    counts: ConnectionCounts,
+    settings: Settings,
+    index: int,
+    journal: Path,
+    store_url: str,
+    locator: Locator,
 ) -> None:
     """Serve as worker `index` until SIGTERM. Blocks."""
     # A batch makes tens of thousands of objects that all go at once: looking for cycles among them is wasted.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(sock, counts, settings, index, journal, store_url))
+        runner.run(_serve(sock, counts, settings, index, journal, store_url, locator))
 
 
 async def _serve(
-    sock: socket.socket, counts: ConnectionCounts, settings: Settings, index: int, journal: Path, store_url: str
+    sock: socket.socket,
+    counts: ConnectionCounts,
+    settings: Settings,
+    index: int,
+    journal: Path,
+    store_url: str,
+    locator: Locator,
 ) -> None:
     # Exports wait in threads for the store; they must not keep a health check or the projects waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     directory = ProjectDirectory(settings.projects_path, _tell_projects)
     directory.refresh()
-    refreshing = asyncio.create_task(_refresh(directory))
+    refreshing = [
+        asyncio.create_task(_again_and_again(directory.refresh, PROJECTS_REFRESH_S)),
+        asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
+    ]
     writer, store = Writer(journal), Store(store_url)
     commit = GroupCommit(writer, metrics.journal_synced)
     rates = RateLimits(settings.run_dir / RATES_FILE, index, settings)
     health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
     export = ExportEndpoint(directory, rates, store, settings.region)
-    app = Edge(_routes(settings, directory, commit, rates, health, export), settings.path_prefix)
+    app = Edge(_routes(settings, directory, commit, rates, health, export, locator), settings.path_prefix)
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
     finally:
-        refreshing.cancel()
+        for task in refreshing:
+            task.cancel()
         await commit.close()
         writer.close()
         store.close()
@@ -77,10 +101,13 @@ def _routes(
     rates: RateLimits,
     health: Health,
     export: ExportEndpoint,
+    locator: Locator,
 ) -> dict[str, Route]:
     """The one table of routes."""
     in_flight = InFlight(settings.in_flight_bytes_max)
-    track, imported = (EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight) for endpoint in Endpoint)
+    track, imported = (
+        EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator) for endpoint in Endpoint
+    )
     singles = Singles(settings, directory, commit, in_flight, track)
     return {
         "/track": Route(track, ("GET", "POST"), singles.direct),
@@ -93,11 +120,11 @@ def _routes(
     }
 
 
-async def _refresh(directory: ProjectDirectory) -> None:
-    """Take over changes of the projects, made by a command beside the running server."""
+async def _again_and_again(refresh: Callable[[], object], interval_s: float) -> None:
+    """Take over changes that were made beside the running server: of the projects, of the city database."""
     while True:
-        await asyncio.sleep(PROJECTS_REFRESH_S)
-        await asyncio.to_thread(directory.refresh)
+        await asyncio.sleep(interval_s)
+        await asyncio.to_thread(refresh)
 
 
 def _tell_projects(failure: str | None) -> None:

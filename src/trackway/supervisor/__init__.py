@@ -18,6 +18,7 @@ from pathlib import Path
 from trackway import logs, metrics
 from trackway.edge import worker
 from trackway.errors import ConfigError, StorageError
+from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.recovery import recover
 from trackway.journal.writer import Writer
@@ -36,13 +37,14 @@ def serve(settings: Settings) -> int:
     """Run the server until it is told to stop; the exit code. Raises ConfigError and StorageError before it starts."""
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     with _lock(settings.run_dir / "lock"):
+        locator = Locator(settings)
         sock = _listen(settings.host, settings.port)
         url = _url(settings, sock)
         metrics.start(settings.metrics_dir)
         _recover(settings.data_dir / "journal")
         migrate_if_needed(settings.projects_path)
         welcome(settings, url)
-        tree = _tree(settings, sock, url)
+        tree = _tree(settings, sock, url, locator)
         tree.run()
         _seal(settings.data_dir / "journal")
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -109,7 +111,7 @@ def _seal(journal: Path) -> None:
     writer.close()
 
 
-def _tree(settings: Settings, sock: socket.socket, url: str) -> Tree:
+def _tree(settings: Settings, sock: socket.socket, url: str, locator: Locator) -> Tree:
     """The children in the order in which they are stopped: edges, loader, store."""
     journal = settings.data_dir / "journal"
     store_url = settings.store_url
@@ -122,7 +124,9 @@ def _tree(settings: Settings, sock: socket.socket, url: str) -> Tree:
         stores = [Child("store", lambda: store_server.run(store_sock, directory, password), settings)]
     counts = ConnectionCounts(settings.worker_count)
     edges = [
-        Child(f"edge-{index}", partial(worker.run, sock, counts, settings, index, journal, store_url), settings)
+        Child(
+            f"edge-{index}", partial(worker.run, sock, counts, settings, index, journal, store_url, locator), settings
+        )
         for index in range(settings.worker_count)
     ]
     loader = Child("loader", lambda: _load(settings, journal, store_url), settings)
