@@ -6,7 +6,7 @@ up or replaced) it leaves out.
 
 import string
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from tests.ingest.sending import DAY_S, PROJECTS
@@ -105,7 +105,7 @@ def _event(record: dict[str, Any], to: Arrival) -> Event:
     time_ms = _time_ms(given.get("time"), name, to)
     distinct_id, device_id, user_id = _ids(given, name, to)
     insert_id = _insert_id(given.get("$insert_id"), name, to)
-    properties = _properties(given)
+    properties = _properties(given) | _location(given, to)
     return Event(project_id, time_ms, name, distinct_id, insert_id, device_id, user_id, properties)
 
 
@@ -217,6 +217,25 @@ def _properties(given: dict[str, Any]) -> dict[str, Any]:
     if len(own) >= 255:
         raise invalid("properties", "must have fewer than 255 properties")
     return {key: _value(f"properties.{key}", value, 1) for key, value in own.items() if value is not None}
+
+
+def _location(given: dict[str, Any], to: Arrival) -> dict[str, str]:
+    """What geolocation adds: by coordinates, else by the event's ip, else by the request's address (protocol §4)."""
+    place = None
+    latitude, longitude = given.get("$latitude"), given.get("$longitude")
+    if _is_number(latitude) and _is_number(longitude):
+        place = to.nearest(latitude, longitude)
+    if place is None:
+        address = to.address if given.get("ip") is None else given["ip"]
+        place = to.place_of(address) if isinstance(address, str) else None
+    if place is None:
+        return {}
+    found = {"$city": place.city, "$region": place.region, "mp_country_code": place.country_code}
+    return {name: value for name, value in found.items() if value and given.get(name) is None}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _value(field: str, value: Any, depth: int) -> Any:

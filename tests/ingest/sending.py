@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.ingest.rowbinary import StoredEvent, read_events
 
+from trackway.geo.place import Place
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import Failure
 from trackway.ingest.records import split_json, split_lines
@@ -29,6 +30,23 @@ class KnownProject:
 ALPHA = KnownProject(7, "a" * 32, "secret of alpha")
 BETA = KnownProject(8, "b" * 32, "secret of beta")
 PROJECTS = {project.token: project for project in (ALPHA, BETA)}
+
+HOME, OFFICE, ABROAD = "192.0.2.10", "192.0.2.70", "198.51.100.1"
+PLACES = {
+    HOME: Place("Paris", "Île-de-France", "FR", "Europe/Paris"),
+    OFFICE: Place('The "Office"', "", "DE", ""),
+    ABROAD: Place("", "", "JP", ""),
+}
+HARBOUR = Place("Takoradi", "Western", "GH", "")
+
+
+def nearest(latitude: float, longitude: float) -> Place | None:
+    """One city for all of the earth that lies in the north and east."""
+    return HARBOUR if 0 <= latitude <= 90 and 0 <= longitude <= 180 else None
+
+
+LOCATED: dict[str, Any] = {"address": HOME, "place_of": PLACES.get, "nearest": nearest}
+"""What a request has that comes from HOME."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 from tests.ingest import reference
 from tests.ingest.rowbinary import StoredEvent
 from tests.ingest.sending import (
+    ABROAD,
     ALPHA,
     BETA,
+    HOME,
     IMPORT,
+    LOCATED,
     NOW_S,
+    OFFICE,
     STRICT,
     TRACK,
     Sent,
@@ -28,7 +32,17 @@ from trackway.ingest.records import MalformedBody
 from trackway.journal.entry import NO_KEY, Endpoint
 
 ARRIVALS = st.sampled_from(
-    [TRACK, IMPORT, STRICT, arrival(hash_address="192.0.2.1"), arrival(accept_unknown_tokens=True)]
+    [
+        TRACK,
+        IMPORT,
+        STRICT,
+        arrival(hash_address="192.0.2.1"),
+        arrival(accept_unknown_tokens=True),
+        arrival(**LOCATED),
+        arrival(Endpoint.IMPORT, **LOCATED | {"address": ABROAD}),
+        arrival(**LOCATED | {"address": None}),
+        arrival(**LOCATED | {"address": "203.0.113.1"}),
+    ]
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
     ["", "x" * 255, "ü" * 256, '"' * 300, "\\" * 200, "\n\x00/", "😀" * 256, "{[,:]}" * 60]
@@ -66,7 +80,12 @@ PROPERTIES = st.fixed_dictionaries(
         "$insert_id": INSERT_IDS | LEAVES,
         "$ignore": st.sampled_from([True, False, None, 0, 1, "", "no", [], {"a": 1}]),
         "$identified_id": IDS,
-        "ip": LEAVES,
+        "ip": st.sampled_from([HOME, OFFICE, ABROAD, "203.0.113.1", 0, "0", None]) | LEAVES,
+        "$latitude": st.sampled_from([5, 5.5, -5, 91, True, None]) | LEAVES,
+        "$longitude": st.sampled_from([5, 5.5, -5, 181, "5", None]) | LEAVES,
+        "$city": VALUES,
+        "$region": LEAVES,
+        "mp_country_code": LEAVES,
         "$import": LEAVES,
         "a": VALUES,
         "b": VALUES,

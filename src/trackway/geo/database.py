@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import _lru_cache_wrapper, lru_cache, partial
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ import maxminddb_rust
 from trackway import logs
 from trackway.errors import ConfigError
 from trackway.geo.layout import place_in
-from trackway.geo.place import Place, PlaceOfAddress
+from trackway.geo.place import Place
 from trackway.limits import ADDRESS_CHARACTERS_MAX, ADDRESSES_REMEMBERED
 
 _COPY_BYTES = 1 << 20
@@ -57,6 +57,11 @@ class CityDatabase:
         """The place of an IPv4 or IPv6 address in its usual notation; None when it is unknown, or is no address."""
         return self._place_of(address) if len(address) <= ADDRESS_CHARACTERS_MAX else None
 
+    @property
+    def remembered(self) -> int:
+        """Addresses whose places are in memory."""
+        return self._place_of.cache_info().currsize
+
     def refresh(self) -> None:
         """Take the file over if it has changed, and has not since the last call: it may still be being written.
 
@@ -86,7 +91,7 @@ def _identity_of(found: os.stat_result) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
 
 
-def _open(path: Path, copies: Path | None) -> tuple[PlaceOfAddress, Identity | None]:
+def _open(path: Path, copies: Path | None) -> tuple["_lru_cache_wrapper[Place | None]", Identity | None]:
     try:
         identity, reader = _copied(path, copies) if copies else (_identity(path), _reader(path))
     except OSError as error:

@@ -13,12 +13,12 @@ from msgspec import UNSET
 
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event, look
+from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure, Ignored, Rejected
 from trackway.ingest.properties import SUSPECT_ALL, suspicions
 from trackway.ingest.records import Records, decode_record
 from trackway.ingest.usual import take_usual
 from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
-from trackway.limits import REJECTED_ORIGINAL_BYTES_MAX
 
 
 class Ingested(NamedTuple):
@@ -74,8 +74,8 @@ class _Gathering:
             self.ignored += 1
             return
         self.failures.append(Failure(index, insert_id, outcome.field, outcome.reason))
-        kept = original[:REJECTED_ORIGINAL_BYTES_MAX]
-        self.entry(project_id).rejections.append(Rejection(index, outcome.reason, outcome.field, insert_id, kept))
+        rejection = Rejection(index, outcome.reason, outcome.field, insert_id, kept(original))
+        self.entry(project_id).rejections.append(rejection)
 
     def finished(self, received: int) -> Ingested:
         payload = encode_entries([entry.finished() for entry in self.entries.values()])
@@ -125,8 +125,7 @@ def ingest_singles(records: Sequence[EventRecord], arrival: Arrival) -> tuple[by
 def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> Ingested:
     """A body that is no JSON at all, on an endpoint that answers 200: one rejected record with the body's bytes."""
     entry = ProjectEntry(arrival.project.project_id if arrival.project else NO_PROJECT, arrival)
-    kept = original[:REJECTED_ORIGINAL_BYTES_MAX]
-    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", kept))
+    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", kept(original)))
     failure = Failure(0, "", reason.field, reason.reason)
     return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
 
