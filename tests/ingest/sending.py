@@ -9,6 +9,7 @@ from tests.ingest.rowbinary import StoredEvent, read_events
 
 from trackway.geo.place import Place
 from trackway.ingest.events import Arrival
+from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure
 from trackway.ingest.records import split_json, split_lines
 from trackway.ingest.request import Ingested, ingest_events
@@ -149,7 +150,7 @@ def last(sent: Sent, text: bytes) -> StoredEvent | tuple[str, str] | None:
         if failure.index == index:
             (rejection,) = [each for group in sent.rejections.values() for each in group if each.index == index]
             assert (rejection.field, rejection.reason) == (failure.field, failure.message)
-            assert rejection.original == text
+            assert rejection.original == kept(text)
             return failure.field, failure.message
     return sent.events[-1] if _was_stored(sent) else None
 

@@ -140,7 +140,7 @@ def accept_event(
     insert_id, deduplicated = _insert_id(members, name, arrival)
     if isinstance(insert_id, Rejected):
         return insert_id
-    properties = _properties(members, arrival, suspected)
+    properties = event_properties(members, arrival, suspected)
     if isinstance(properties, Rejected):
         return properties
     distinct_id, device_id, user_id = identity
@@ -245,8 +245,11 @@ def _identity_without_ids(members: Members, name: str, project: Project, arrival
     return Identity(digest.hexdigest(), "", "")
 
 
-def _properties(members: Members, arrival: Arrival, suspected: Suspicions) -> bytes | Rejected:
-    """The properties within their limits, and the place of the event, which does not count against these."""
+def event_properties(members: Members, arrival: Arrival, suspected: Suspicions) -> bytes | Rejected:
+    """The JSON text to store: the properties, within their limits, and the event's place, which does not count there.
+
+    Whether they are refused does not depend on `ip`, which is taken out.
+    """
     ip = take(members, "ip")
     properties = check_properties(members, suspected)
     if isinstance(properties, Rejected):

@@ -4,12 +4,17 @@ Coordinates win over an address, and the record's own address over the request's
 each of its names is added where the client gave no such property itself. No address passes on from here.
 """
 
-from collections.abc import Container
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
 
 from trackway.geo.place import Place, PlaceOfAddress, PlaceOfCoordinates
+from trackway.limits import PLACES_REMEMBERED
+
+EVENT_NAMES = ("$city", "$region", "mp_country_code")
+"""What a place's city, region and country code are called in an event."""
 
 
 class Whereabouts(Protocol):
@@ -31,21 +36,26 @@ def place_of_record(ip: Any, latitude: Any, longitude: Any, request: Whereabouts
     return _nearest(latitude, longitude, request) or _place_of_ip(ip, request)
 
 
-def with_place(properties: bytes, place: Place, own: Container[str]) -> bytes:
-    """The JSON text of an event's properties with those of its place added, but none that is among its `own`."""
-    return with_members(properties, place_members({name: value for name, value in _of_event(place) if name not in own}))
+@lru_cache(PLACES_REMEMBERED)
+def event_members(place: Place) -> bytes:
+    """What a place adds to an event, as JSON: the members of an object, without its braces."""
+    return _members(_of_event(place))
 
 
-def place_members(named: dict[str, str]) -> bytes:
-    """The members of a JSON object, without its braces; those with a value."""
-    return _encode({name: value for name, value in named.items() if value})[1:-1]
+def with_place(properties: bytes, place: Place, own: Mapping[str, Any]) -> bytes:
+    """The JSON text of an event's properties with those of its place added, except for names among its `own`."""
+    if own.keys().isdisjoint(EVENT_NAMES):
+        return with_members(properties, event_members(place))
+    return with_members(
+        properties, _members({name: value for name, value in _of_event(place).items() if name not in own})
+    )
 
 
 def with_members(properties: bytes, members: bytes) -> bytes:
     """A JSON object's text with members added at its end."""
     if not members:
         return properties
-    return b"%b%b%b}" % (properties[:-1], b"," if len(properties) > 2 else b"", members)
+    return b"%b%b%b}" % (properties[:-1], b"," if len(properties) > len(b"{}") else b"", members)
 
 
 def profile_location(ip: Any, latitude: Any, longitude: Any, request: Whereabouts) -> dict[str, str]:
@@ -67,8 +77,12 @@ def profile_location(ip: Any, latitude: Any, longitude: Any, request: Whereabout
     return {name: value for name, value in named.items() if value}
 
 
-def _of_event(place: Place) -> tuple[tuple[str, str], ...]:
-    return ("$city", place.city), ("$region", place.region), ("mp_country_code", place.country_code)
+def _of_event(place: Place) -> dict[str, str]:
+    return dict(zip(EVENT_NAMES, place, strict=False))  # all but the time zone
+
+
+def _members(named: dict[str, str]) -> bytes:
+    return _encode({name: value for name, value in named.items() if value})[1:-1]
 
 
 def _nearest(latitude: Any, longitude: Any, request: Whereabouts) -> Place | None:

@@ -82,6 +82,11 @@ def check_properties(members: Members, suspected: Suspicions = SUSPECT_ALL) -> b
     if not members.keys().isdisjoint(SERVERS_OWN):
         for name in SERVERS_OWN.intersection(members):
             del members[name]
+    return check_clients_own(members, suspected)
+
+
+def check_clients_own(members: Members, suspected: Suspicions) -> bytes | Rejected:
+    """The same for properties that have none of SERVERS_OWN among them."""
     text = _encode(members)
     if _needs_look(members, text, suspected):
         broken = _check_values(members)

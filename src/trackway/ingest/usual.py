@@ -14,9 +14,10 @@ import msgspec
 from msgspec import UNSET
 
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
-from trackway.ingest.events import DEVICE_PREFIX, Arrival, EventRecord
+from trackway.ingest.events import DEVICE_PREFIX, Arrival, EventRecord, event_properties
+from trackway.ingest.location import EVENT_NAMES, event_members, with_members
 from trackway.ingest.outcome import Rejected
-from trackway.ingest.properties import Suspicions, check_properties
+from trackway.ingest.properties import SERVERS_OWN, Suspicions, check_clients_own
 from trackway.ingest.rows import VARINTS, deduplication_key, string
 from trackway.ingest.values import REFUSED_IDS
 from trackway.journal.entry import Endpoint
@@ -32,6 +33,8 @@ from trackway.limits import (
 _UUID_OF_NOBODY = max(REFUSED_IDS, key=len)
 _SHORT_MAX = max(len(each) for each in REFUSED_IDS - {_UUID_OF_NOBODY})
 
+_NEEDS_LOOK = SERVERS_OWN | {"$ignore", "$latitude"}
+"""With one of these, properties are more than text to pass on; where the request has a place, with its names too."""
 _TAKEN = ("time", "distinct_id", "$insert_id", "token")
 _value_of = msgspec.json.Decoder().decode
 _pack_i64 = struct.Struct("<q").pack
@@ -52,12 +55,18 @@ def take_usual(
     entry: ProjectEntry | None = entry_of(arrival.project) if arrival.project else None
     by_token, token_before = entry is None, UNSET
     names: dict[str, bytes] = {}
+    place = arrival.place_of(arrival.address) if arrival.address else None
+    located = event_members(place) if place else b""
+    needs_look = _NEEDS_LOOK.union(EVENT_NAMES) if located else _NEEDS_LOOK
     for at in range(start, len(records)):
         record = records[at]
         if type(record) is not EventRecord:
             return at
         name, members = record.event, record.properties
-        if type(members) is not dict or type(name) is not str or "$ignore" in members:
+        if type(members) is not dict or type(name) is not str:
+            return at
+        looked_at = not members.keys().isdisjoint(needs_look)
+        if looked_at and "$ignore" in members:
             return at
         try:
             time_ms = _value_of(members["time"])
@@ -100,10 +109,14 @@ def take_usual(
         elif distinct_id[0] == "$" or device_id != "" or user_id != "":
             return at
         taken = [members.pop(own, None) for own in _TAKEN]
-        properties = check_properties(members, suspected)
+        properties = (
+            event_properties(members, arrival, suspected) if looked_at else check_clients_own(members, suspected)
+        )
         if type(properties) is not bytes:
             members.update((own, raw) for own, raw in zip(_TAKEN, taken, strict=True) if raw is not None)
             return at
+        if located and not looked_at:
+            properties = with_members(properties, located)
         named = names.get(name)
         if named is None:
             named = names[name] = string(name.encode())
