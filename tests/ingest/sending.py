@@ -32,11 +32,12 @@ ALPHA = KnownProject(7, "a" * 32, "secret of alpha")
 BETA = KnownProject(8, "b" * 32, "secret of beta")
 PROJECTS = {project.token: project for project in (ALPHA, BETA)}
 
-HOME, OFFICE, ABROAD = "192.0.2.10", "192.0.2.70", "198.51.100.1"
+HOME, OFFICE, ABROAD, AFLOAT = "192.0.2.10", "192.0.2.70", "198.51.100.1", "198.51.100.2"
 PLACES = {
     HOME: Place("Paris", "Île-de-France", "FR", "Europe/Paris"),
     OFFICE: Place('The "Office"', "", "DE", ""),
     ABROAD: Place("", "", "JP", ""),
+    AFLOAT: Place("", "", "", "Etc/GMT+5"),
 }
 HARBOUR = Place("Takoradi", "Western", "GH", "")
 

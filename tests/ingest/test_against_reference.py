@@ -9,6 +9,7 @@ from tests.ingest import reference
 from tests.ingest.rowbinary import StoredEvent
 from tests.ingest.sending import (
     ABROAD,
+    AFLOAT,
     ALPHA,
     BETA,
     HOME,
@@ -41,7 +42,7 @@ ARRIVALS = st.sampled_from(
         arrival(**LOCATED),
         arrival(Endpoint.IMPORT, **LOCATED | {"address": ABROAD}),
         arrival(**LOCATED | {"address": None}),
-        arrival(**LOCATED | {"address": "203.0.113.1"}),
+        arrival(**LOCATED | {"address": AFLOAT}),
     ]
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.ingest.rowbinary import StoredEvent
 from tests.ingest.sending import (
     ABROAD,
+    AFLOAT,
     HARBOUR,
     HOME,
     LOCATED,
@@ -28,6 +29,7 @@ FROM_HOME = arrival(**LOCATED)
 FROM_NOWHERE = arrival(**LOCATED | {"address": None})
 """What `ip=0` makes of a request."""
 FROM_UNKNOWN = arrival(**LOCATED | {"address": "203.0.113.1"})
+FROM_SEA = arrival(**LOCATED | {"address": AFLOAT})
 IMPORTED = arrival(Endpoint.IMPORT, **LOCATED)
 
 PARIS = {"$city": "Paris", "$region": "Île-de-France", "mp_country_code": "FR"}
@@ -42,6 +44,7 @@ CASES: list[tuple[str, Arrival, Given, Given]] = [
     ("request's address on import", IMPORTED, {}, PARIS),
     ("no address", FROM_NOWHERE, {}, {}),
     ("unknown address", FROM_UNKNOWN, {}, {}),
+    ("address of a place without names", FROM_SEA, {}, {}),
     ("event's ip before the request's", FROM_HOME, {"ip": OFFICE}, GERMANY),
     ("event's ip where the request's is not asked for", FROM_NOWHERE, {"ip": OFFICE}, GERMANY),
     ("event's ip on import", IMPORTED, {"ip": ABROAD}, JAPAN),

@@ -37,25 +37,23 @@ def place_of_record(ip: Any, latitude: Any, longitude: Any, request: Whereabouts
 
 
 @lru_cache(PLACES_REMEMBERED)
-def event_members(place: Place) -> bytes:
-    """What a place adds to an event, as JSON: the members of an object, without its braces."""
-    return _members(_of_event(place))
+def event_ending(place: Place) -> bytes:
+    """What a place adds to an event: the end of a JSON object, from the comma before its members to its brace."""
+    return _ending(_of_event(place))
 
 
 def with_place(properties: bytes, place: Place, own: Mapping[str, Any]) -> bytes:
     """The JSON text of an event's properties with those of its place added, except for names among its `own`."""
     if own.keys().isdisjoint(EVENT_NAMES):
-        return with_members(properties, event_members(place))
-    return with_members(
-        properties, _members({name: value for name, value in _of_event(place).items() if name not in own})
+        return with_ending(properties, event_ending(place))
+    return with_ending(
+        properties, _ending({name: value for name, value in _of_event(place).items() if name not in own})
     )
 
 
-def with_members(properties: bytes, members: bytes) -> bytes:
-    """A JSON object's text with members added at its end."""
-    if not members:
-        return properties
-    return b"%b%b%b}" % (properties[:-1], b"," if len(properties) > len(b"{}") else b"", members)
+def with_ending(properties: bytes, ending: bytes) -> bytes:
+    """A JSON object's text, as compact as `_encode` writes it, with another end."""
+    return properties[:-1] + ending if len(properties) > len(b"{}") else b"{" + ending.removeprefix(b",")
 
 
 def profile_location(ip: Any, latitude: Any, longitude: Any, request: Whereabouts) -> dict[str, str]:
@@ -81,8 +79,9 @@ def _of_event(place: Place) -> dict[str, str]:
     return dict(zip(EVENT_NAMES, place, strict=False))  # all but the time zone
 
 
-def _members(named: dict[str, str]) -> bytes:
-    return _encode({name: value for name, value in named.items() if value})[1:-1]
+def _ending(named: dict[str, str]) -> bytes:
+    known = {name: value for name, value in named.items() if value}
+    return b"," + _encode(known)[1:] if known else b"}"
 
 
 def _nearest(latitude: Any, longitude: Any, request: Whereabouts) -> Place | None:

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import DEVICE_PREFIX, Arrival, EventRecord, event_properties
-from trackway.ingest.location import EVENT_NAMES, event_members, with_members
+from trackway.ingest.location import EVENT_NAMES, event_ending, with_ending
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.properties import SERVERS_OWN, Suspicions, check_clients_own
 from trackway.ingest.rows import VARINTS, deduplication_key, string
@@ -56,7 +56,7 @@ def take_usual(
     by_token, token_before = entry is None, UNSET
     names: dict[str, bytes] = {}
     place = arrival.place_of(arrival.address) if arrival.address else None
-    located = event_members(place) if place else b""
+    located = event_ending(place) if place else b""
     needs_look = _NEEDS_LOOK.union(EVENT_NAMES) if located else _NEEDS_LOOK
     for at in range(start, len(records)):
         record = records[at]
@@ -116,7 +116,7 @@ def take_usual(
             members.update((own, raw) for own, raw in zip(_TAKEN, taken, strict=True) if raw is not None)
             return at
         if located and not looked_at:
-            properties = with_members(properties, located)
+            properties = with_ending(properties, located)
         named = names.get(name)
         if named is None:
             named = names[name] = string(name.encode())
