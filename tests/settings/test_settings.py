@@ -72,6 +72,21 @@ def test_paths_below_the_data_directory_follow_it() -> None:
     assert settings.metrics_dir == Path("/d/run/metrics")
 
 
+def test_city_database_is_a_path_relative_to_the_file_that_names_it_or_none(elsewhere: Path) -> None:
+    (elsewhere / "etc").mkdir()
+    (elsewhere / "etc/one.toml").write_text('geoip_database = "city.mmdb"\n')
+    (elsewhere / "etc/none.toml").write_text('geoip_database = ""\n')
+    assert load(config="etc/one.toml", environ={}).geoip_database == elsewhere / "etc/city.mmdb"
+    assert load({"geoip_database": "/x.mmdb"}, environ={}).geoip_database == Path("/x.mmdb")
+    for none in (
+        load(environ={}),
+        load(config="etc/none.toml", environ={}),
+        load(config="etc/one.toml", environ={"TRACKWAY_GEOIP_DATABASE": ""}),
+    ):
+        assert none.geoip_database is None
+        assert shown(none.geoip_database) == ""
+
+
 def test_worker_count_is_at_most_eight_unless_asked_for() -> None:
     assert 1 <= Settings().worker_count <= 8
     assert Settings(workers=12).worker_count == 12
@@ -196,6 +211,7 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "trusted_proxies": st.lists(st.ip_addresses().map(str), max_size=3).map(tuple),
         "redirect_hosts": st.lists(st.sampled_from(["a.example", "B", "127.0.0.1"]), max_size=3).map(tuple),
         "data_dir": st.sampled_from([Path("/a"), Path("/a b/c")]),
+        "geoip_database": st.sampled_from([Path("/a.mmdb"), Path("/a b/c.mmdb")]),
         "body_bytes_max": st.integers(1024, 1 << 20),
         "in_flight_bytes_max": st.integers(33_554_432, 1 << 36),
     }
