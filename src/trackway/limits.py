@@ -57,7 +57,7 @@ that a bomb of tiny objects or members never stands in memory as a whole."""
 ADDRESS_CHARACTERS_MAX = 45
 """The longest notation of an IP address: IPv6 that ends in one of IPv4. What is longer is none."""
 ADDRESSES_REMEMBERED = 8192
-"""Addresses whose places an edge process keeps in memory, some 500 bytes each."""
+"""Addresses of which an edge process remembers the place, some 500 bytes each."""
 PLACES_REMEMBERED = 1024
 """Places whose JSON an edge process keeps in memory, some 300 bytes each."""
 CITY_DATABASE_LOOK_S = 2.0

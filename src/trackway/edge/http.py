@@ -6,17 +6,19 @@ of an event together.
 
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from trackway.edge.decode import body_too_large
 from trackway.edge.replies import Headers, Reply
 from trackway.errors import RequestError
-from trackway.limits import RETRY_AFTER_BUSY_S
+from trackway.limits import ADDRESS_CHARACTERS_MAX, ADDRESSES_REMEMBERED, RETRY_AFTER_BUSY_S
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 CLIENT_GONE = 499
@@ -139,7 +141,7 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     """The client's address; a trusted proxy's `X-Forwarded-For` is read from the right up to the first stranger."""
     client = scope.get("client")
     address = client[0] if client else ""
-    if not trusted or not _is_within(address, trusted):
+    if not trusted or not _is_within(_parse_address(address), trusted):
         return address
     # A proxy may add a header of its own instead of appending to the client's: all of them are one list.
     hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
@@ -147,20 +149,25 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
         if hop is None:
             break
         address = str(hop)
-        if not _is_within(address, trusted):
+        if not _is_within(hop, trusted):
             break
     return address
 
 
-def _is_within(address: str, trusted: Sequence[Network]) -> bool:
-    parsed = _parse_address(address)
-    return parsed is not None and any(parsed in network for network in trusted)
+def _is_within(address: Address | None, trusted: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in trusted)
 
 
-def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_address(text: str) -> Address | None:
     """An address, None when it is none. One of IPv4 that came over a socket of IPv6 is one of IPv4."""
+    text = text.strip()
+    return _parsed(text) if len(text) <= ADDRESS_CHARACTERS_MAX else None
+
+
+@lru_cache(ADDRESSES_REMEMBERED)
+def _parsed(text: str) -> Address | None:
     try:
-        parsed = ipaddress.ip_address(text.strip())
+        parsed = ipaddress.ip_address(text)
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
