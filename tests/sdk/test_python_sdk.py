@@ -49,6 +49,14 @@ def test_track_serializes_dates_and_cuts_nothing_else(server: Server, project: P
     assert without_servers_own(line) == {"at": "2026-01-31T12:00:00"}
 
 
+def test_track_with_the_ip_of_a_client_is_located_there(server: Server, project: Project) -> None:
+    client = Mixpanel(project.token, Consumer(**urls(server)))
+    client.track("user-1", "from its own server", {})
+    client.track("user-2", "from London", {"ip": "81.2.69.142"})
+    places = {line["properties"]["distinct_id"]: without_servers_own(line) for line in server.export_when(project, 2)}
+    assert places == {"user-1": {}, "user-2": {"$city": "London", "$region": "England", "mp_country_code": "GB"}}
+
+
 def test_buffered_consumer_loses_nothing_over_several_batches(server: Server, project: Project) -> None:
     consumer = BufferedConsumer(max_size=50, **urls(server))
     client = Mixpanel(project.token, consumer)
