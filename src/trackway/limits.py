@@ -60,7 +60,7 @@ ADDRESSES_REMEMBERED = 8192
 """Addresses of which an edge process remembers the place, some 500 bytes each."""
 PLACES_REMEMBERED = 1024
 """Places whose JSON an edge process keeps in memory, some 300 bytes each."""
-CITY_DATABASE_LOOK_S = 2.0
+CITY_DATABASE_LOOK_S = 1.0
 """How often an edge process looks whether the city database has changed; it is taken over a look later."""
 
 # Journal

@@ -25,21 +25,22 @@ def kept(original: bytes) -> bytes:
 
 def _without_address(original: bytes) -> bytes:
     record = _members(original)
-    if record is None:
+    inner = bytes(record.get("properties", b"")) if record is not None else b""
+    properties = _members(inner)
+    if record is None or (properties is None and inner.startswith(b"{")):
         return _LOOKS_LIKE_ADDRESS.sub(rb"\g<1>0", original)
-    properties = _members(record.get("properties", b"")) or {}
-    if "$ip" not in record and "ip" not in properties:
-        return original
     if "$ip" in record:
         record["$ip"] = _NO_ADDRESS
-    if "ip" in properties:
+    if properties and "ip" in properties:
         properties["ip"] = _NO_ADDRESS
         record["properties"] = msgspec.Raw(_encode(properties))
+    elif "$ip" not in record:
+        return original
     return _encode(record)
 
 
-def _members(text: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:
-    """The members of a JSON object, None when it is none."""
+def _members(text: bytes) -> dict[str, msgspec.Raw] | None:
+    """The members of a JSON object, None when it is none or its names are no text."""
     try:
         return _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
