@@ -12,12 +12,14 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.geo.databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
 
 from trackway.edge.events import EventsEndpoint
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
-from trackway.edge.singles import Singles
+from trackway.edge.singles import SinglesEndpoint
 from trackway.errors import StorageError
+from trackway.geo.locator import Locator
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint, decode_entries
 from trackway.journal.reader import Reader
@@ -42,7 +44,14 @@ class Edge:
         self.tokens = [database.create(name, "us").token for name in ("one", "two")]
         self.directory = directory
         self.in_flight = InFlight(1 << 20)
-        self.settings = Settings(workers=1, rate_limits=False, redirect_hosts=("example.com",))
+        self.settings = Settings(
+            workers=1,
+            rate_limits=False,
+            redirect_hosts=("example.com",),
+            trusted_proxies=("203.0.113.9",),
+            geoip_database=write_database(directory / "city.mmdb", GEOLITE2),
+            data_dir=directory,
+        )
 
     def play(self, name: str, requests: list[Request], *, together: bool, closed: bool = False) -> list[Answer]:
         """The answers, in the order of the requests; `closed`: by a journal that takes nothing any more."""
@@ -57,8 +66,9 @@ class Edge:
             directory = ProjectDirectory(self.directory / "projects.db")
             directory.refresh()
             rates = RateLimits(self.directory / "rates", 0, self.settings)
-            track = EventsEndpoint(Endpoint.TRACK, self.settings, directory, commit, rates, self.in_flight)
-            singles = Singles(self.settings, directory, commit, self.in_flight, track)
+            locator = Locator(self.settings)
+            track = EventsEndpoint(Endpoint.TRACK, self.settings, directory, commit, rates, self.in_flight, locator)
+            singles = SinglesEndpoint(self.settings, commit, self.in_flight, locator, track)
             for number, (query, headers, body) in enumerate(requests):
 
                 def respond(status: int, fields: list[tuple[bytes, bytes]], text: bytes, number: int = number) -> None:
@@ -66,7 +76,7 @@ class Edge:
                     answers[number] = (status, dict(fields), text)
 
                 scope = {"method": "POST", "path": "/track", "query_string": query, "headers": headers}
-                singles.direct({**scope, "client": ("192.0.2.1", 5)}, body, respond)
+                singles.direct({**scope, "client": ("203.0.113.9", 5)}, body, respond)
                 while not together and number not in answers:
                     await asyncio.sleep(0)
             while len(answers) < len(requests):
@@ -110,7 +120,7 @@ def event(token: str, number: int, **more: Any) -> dict[str, Any]:
 
 
 def encoded(kind: str, token: str, number: int, now_s: int) -> Request:
-    """One request of a kind; all but the first six go alone."""
+    """One request of a kind."""
     good = event(token, number, time=now_s)
     text = json.dumps(good).encode()
     return {
@@ -120,6 +130,14 @@ def encoded(kind: str, token: str, number: int, now_s: int) -> Request:
         "form": (b"", [FORM], b"ip=1&verbose=1&data=" + quote_plus(text).encode()),
         "base64": (b"img=1", [FORM], b"data=" + base64.b64encode(text)),
         "origin": (b"", [JSON, (b"origin", b"https://a.example")], text),
+        "paris": (b"", [JSON, (b"x-forwarded-for", PARIS.encode())], text),
+        "tokyo": (b"verbose=1", [JSON, (b"x-forwarded-for", TOKYO.encode())], text),
+        "paris, not to be told": (b"ip=0", [JSON, (b"x-forwarded-for", PARIS.encode())], text),
+        "paris, in berlin": (
+            b"ip=1",
+            [JSON, (b"x-forwarded-for", PARIS.encode())],
+            json.dumps(event(token, number, time=now_s, ip=BERLIN)).encode(),
+        ),
         "redirect": (b"redirect=http://example.com/", [JSON], text),
         "batch": (b"", [JSON], json.dumps([good, event(token, number)]).encode()),
         "old": (b"verbose=1", [JSON], json.dumps(event(token, number)).encode()),
@@ -132,7 +150,18 @@ def encoded(kind: str, token: str, number: int, now_s: int) -> Request:
     }[kind]
 
 
-JOINT = ("json", "verbose", "callback", "form", "base64", "origin")
+JOINT = (
+    "json",
+    "verbose",
+    "callback",
+    "form",
+    "base64",
+    "origin",
+    "paris",
+    "tokyo",
+    "paris, not to be told",
+    "paris, in berlin",
+)
 ALONE = ("redirect", "batch", "old", "unknown token", "ignored", "no json", "no data", "long query", "nested")
 
 
@@ -158,6 +187,9 @@ def test_single_events_of_many_requests_are_one_journal_record(edge: Edge) -> No
     kept, records = edge.kept("joint")
     assert records == 2
     assert sum(kept.values()) == len(kinds)
+    rows = b"".join(key[1] for key in kept if key[0] == "row")
+    # The two cities are also the names of their regions.
+    assert [rows.count(name) for name in (b"Paris", b"Tokyo", b"Berlin")] == [2, 4, 4]
 
 
 def test_a_journal_that_takes_nothing_refuses_each_of_them(edge: Edge) -> None:

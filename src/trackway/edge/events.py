@@ -158,16 +158,36 @@ class EventsEndpoint:
         """What the rules need to know of the request. Raises RequestError 401 when a form names another project."""
         if project is not None:
             check_project_id(project, parameters)
-        ip = parameters.get("ip")
-        address = client_address(scope, self._trusted) if ip != "0" else None
+        address = self.address_of(scope, parameters)
+        return self.arrival(
+            received_us,
+            address,
+            hash_address=address if parameters.get("ip") == "1" else None,
+            project=project,
+            strict=flags.strict and project is not None,
+        )
+
+    def address_of(self, scope: Scope, parameters: Mapping[str, str]) -> str | None:
+        """The address whose place is that of the records, None when it is not to be looked at."""
+        return client_address(scope, self._trusted) if parameters.get("ip") != "0" else None
+
+    def arrival(
+        self,
+        received_us: int,
+        address: str | None,
+        *,
+        hash_address: str | None = None,
+        project: Project | None = None,
+        strict: bool = False,
+    ) -> Arrival:
         return Arrival(
             endpoint=self._endpoint,
             received_us=received_us,
             find_project=self._directory.by_token,
             region=self._settings.region,
             project=project,
-            strict=flags.strict and project is not None,
-            hash_address=address if ip == "1" else None,
+            strict=strict,
+            hash_address=hash_address,
             accept_unknown_tokens=self._settings.accept_unknown_tokens,
             address=address,
             place_of=self._locator.place_of,

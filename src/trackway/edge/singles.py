@@ -16,15 +16,16 @@ from trackway.edge import replies
 from trackway.edge.decode import bounded_query, decode_request
 from trackway.edge.events import EventsEndpoint
 from trackway.edge.http import InFlight, Scope, header, reply_headers
-from trackway.edge.replies import Flags, Reply, read_flags
+from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError
+from trackway.geo.locator import Locator
+from trackway.geo.place import Place
 from trackway.http_protocol import Respond
-from trackway.ingest.events import Arrival, EventRecord
+from trackway.ingest.events import EventRecord
 from trackway.ingest.records import MalformedBody, single_record
-from trackway.ingest.request import ingest_singles
+from trackway.ingest.request import Singles, ingest_singles
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
-from trackway.projects.directory import ProjectDirectory
 from trackway.settings import Settings
 
 _PATH = Endpoint.TRACK.path
@@ -42,22 +43,23 @@ class _Single(NamedTuple):
     """A request with one event, and how it wants to be answered."""
 
     request: _Request
+    record: EventRecord
     flags: Flags
 
 
-class Singles:
+class SinglesEndpoint:
     """The short way (`http_protocol.Direct`) of `/track`; `endpoint` takes what does not fit here."""
 
     def __init__(
         self,
         settings: Settings,
-        directory: ProjectDirectory,
         journal: GroupCommit,
         in_flight: InFlight,
+        locator: Locator,
         endpoint: EventsEndpoint,
     ):
         self._settings = settings
-        self._directory = directory
+        self._place_of = locator.place_of
         self._journal = journal
         self._in_flight = in_flight
         self._endpoint = endpoint
@@ -78,29 +80,25 @@ class Singles:
 
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        singles: list[_Single] = []
-        records: list[EventRecord] = []
+        places: dict[Place | None, tuple[str | None, list[_Single]]] = {}
         for request in waiting:
-            found = self._single(request)
-            if found is None:
-                self._answer_alone(request)
-            else:
-                singles.append(_Single(request, found[1]))
-                records.append(found[0])
-        arrival = Arrival(
-            endpoint=Endpoint.TRACK,
-            received_us=time.time_ns() // 1000,
-            find_project=self._directory.by_token,
-            region=self._settings.region,
+            self._put_to_its_place(request, places)
+        received_us = time.time_ns() // 1000
+        arrivals = [self._endpoint.arrival(received_us, address) for address, _ in places.values()]
+        groups = [singles for _, singles in places.values()]
+        payload, left_out = ingest_singles(
+            [Singles(arrival, [each.record for each in group]) for arrival, group in zip(arrivals, groups, strict=True)]
         )
-        payload, left_out = ingest_singles(records, arrival)
-        for index in reversed(left_out):
-            self._answer_alone(singles.pop(index).request)
+        for group, out in zip(groups, left_out, strict=True):
+            for index in reversed(out):
+                self._answer_alone(group.pop(index).request)
         if payload:
-            self._journal.submit(payload, partial(self._committed, singles))
+            self._journal.submit(payload, partial(self._committed, [each for group in groups for each in group]))
 
-    def _single(self, request: _Request) -> tuple[EventRecord, Flags] | None:
-        """The event of a request and its flags; None for anything that has to be looked at more closely."""
+    def _put_to_its_place(
+        self, request: _Request, places: dict[Place | None, tuple[str | None, list[_Single]]]
+    ) -> None:
+        """With the others from there: the request's place is part of what is said of its event."""
         scope, body, _ = request
         content_type, content_encoding = header(scope, b"content-type"), header(scope, b"content-encoding")
         try:
@@ -108,9 +106,14 @@ class Singles:
             decoded = decode_request(query, content_type, content_encoding, body, self._settings.body_bytes_max)
             record = None if decoded.lines else single_record(decoded.text)
         except (MalformedBody, RequestError):
-            return None
-        flags = read_flags(decoded.parameters, self._settings.redirect_hosts)
-        return None if record is None or flags.redirect else (record, flags)
+            record = None
+        flags = NO_FLAGS if record is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
+        if record is None or flags.redirect:
+            self._answer_alone(request)
+            return
+        address = self._endpoint.address_of(scope, decoded.parameters)
+        place = self._place_of(address) if address else None
+        places.setdefault(place, (address if place else None, []))[1].append(_Single(request, record, flags))
 
     def _answer_alone(self, request: _Request) -> None:
         self._endpoint.answer(request.scope, request.body, partial(self._reply, request))
@@ -118,12 +121,12 @@ class Singles:
     def _committed(self, singles: list[_Single], result: int | Exception) -> None:
         """Durable first, then the answers."""
         if isinstance(result, Exception):
-            for request, flags in singles:
+            for request, _, flags in singles:
                 self._reply(request, self._endpoint.not_durable(result, flags))
             return
         metrics.request(_PATH, 200, len(singles))
         metrics.records(_PATH, "accepted", len(singles))
-        for request, flags in singles:
+        for request, _, flags in singles:
             self._reply(request, replies.accepted_reply(flags))
 
     def _reply(self, request: _Request, reply: Reply) -> None:

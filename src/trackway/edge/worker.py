@@ -21,7 +21,7 @@ from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
-from trackway.edge.singles import Singles
+from trackway.edge.singles import SinglesEndpoint
 from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.commit import GroupCommit
@@ -108,7 +108,7 @@ def _routes(
     track, imported = (
         EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator) for endpoint in Endpoint
     )
-    singles = Singles(settings, directory, commit, in_flight, track)
+    singles = SinglesEndpoint(settings, commit, in_flight, locator, track)
     return {
         "/track": Route(track, ("GET", "POST"), singles.direct),
         "/import": Route(imported, ("GET", "POST")),  # the Node SDK sends single events by GET

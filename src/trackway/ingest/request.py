@@ -99,25 +99,35 @@ def ingest_events(source: Records, arrival: Arrival) -> Ingested:
     return gathering.finished(len(records))
 
 
-def ingest_singles(records: Sequence[EventRecord], arrival: Arrival) -> tuple[bytes, list[int]]:
-    """The only events of several requests, as if one had brought them: the payload, and the indexes of those left out.
+class Singles(NamedTuple):
+    """The only events of several requests from one place; `arrival` says what they have in common."""
+
+    arrival: Arrival
+    records: list[EventRecord]
+
+
+def ingest_singles(groups: Sequence[Singles]) -> tuple[bytes, list[list[int]]]:
+    """All of them as if one request had brought them: the payload, and for each group the indexes of those left out.
 
     Left out is what is not plainly fine (`ingest.usual`); its request is to be ingested by itself, from its bytes. No
-    payload when nothing was taken. Done together an event costs half of what it costs alone, here and in the loader.
+    payload when nothing was taken. All arrived at one time. Done together an event costs half of what it costs alone,
+    here and in the loader.
     """
     entries: dict[int, ProjectEntry] = {}
+    left_out: list[list[int]] = []
+    for arrival, records in groups:
 
-    def entry_of(project: Project) -> ProjectEntry:
-        found = entries.get(project.project_id)
-        if found is None:
-            found = entries[project.project_id] = ProjectEntry(project.project_id, arrival)
-        return found
+        def entry_of(project: Project, arrival: Arrival = arrival) -> ProjectEntry:
+            found = entries.get(project.project_id)
+            if found is None:
+                found = entries[project.project_id] = ProjectEntry(project.project_id, arrival)
+            return found
 
-    left_out: list[int] = []
-    index = 0
-    while (index := take_usual(records, index, arrival, entry_of, SUSPECT_ALL)) < len(records):
-        left_out.append(index)
-        index += 1
+        index, out = 0, []
+        while (index := take_usual(records, index, arrival, entry_of, SUSPECT_ALL)) < len(records):
+            out.append(index)
+            index += 1
+        left_out.append(out)
     finished = [entry.finished() for entry in entries.values() if entry.rows]
     return encode_entries(finished) if finished else b"", left_out
 
