@@ -116,7 +116,7 @@ class Edge:
         try:
             yield {
                 each.path: EventsEndpoint(each, configured, projects, commit, rates, self.in_flight)
-                for each in Endpoint
+                for each in (Endpoint.TRACK, Endpoint.IMPORT)
             }
         finally:
             await commit.close()

@@ -79,7 +79,10 @@ def _routes(
 ) -> dict[str, Route]:
     """The one table of routes."""
     in_flight = InFlight(settings.in_flight_bytes_max)
-    track, imported = (EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight) for endpoint in Endpoint)
+    track, imported = (
+        EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight)
+        for endpoint in (Endpoint.TRACK, Endpoint.IMPORT)
+    )
     return {
         "/track": Route(track, ("GET", "POST")),
         "/import": Route(imported, ("GET", "POST")),  # the Node SDK sends single events by GET
