@@ -14,7 +14,8 @@ EVENT_BYTES_MAX = 2 * 1024 * 1024
 EVENT_NAME_CHARACTERS_MAX = 255
 """Length of an event's name (protocol §4)."""
 DISTINCT_ID_CHARACTERS_MAX = 255
-"""Length of distinct_id, $device_id and $user_id; cutting one would merge people, so a longer one is refused."""
+"""Length of distinct_id, $device_id, $user_id, and of $group_key and $group_id; cutting one would merge people, so a
+longer one is refused."""
 INSERT_ID_BYTES_MAX = 36
 """Length of $insert_id: letters, digits and '-' (protocol §4, [M])."""
 STRING_CHARACTERS_MAX = 255
@@ -37,6 +38,14 @@ SECONDS_BELOW = 1e11
 """A `time` below this is in seconds, otherwise in milliseconds (protocol §4)."""
 DEDUPLICATION_WINDOW_MS = 24 * 3600 * 1000
 """An $insert_id repeated within this time is one event (protocol §4, [M])."""
+
+# Wire contract: profiles
+PROFILE_UPDATE_BYTES_MAX = 1024 * 1024
+"""One profile record as received, uncompressed; more is a 413 (protocol §5)."""
+PROFILE_PROPERTIES_MAX = 2000
+"""Properties of a profile, and of one operand: further ones are not added, those there still change (protocol §5)."""
+PROPERTY_NAME_CHARACTERS_MAX = 255
+"""Length of a profile property's name; cutting one would mix up two properties, so a longer one is refused."""
 
 # Wire contract: export
 EXPORT_LIMIT_MAX = 100_000

@@ -1,8 +1,9 @@
-"""`/track` and `/import`: read, decode, apply the rules, make durable, answer. In that order, and nothing between the
-sync and the reply."""
+"""`/track`, `/import`, `/engage` and `/groups`: read, decode, apply the rules, make durable, answer. In that order, and
+nothing between the sync and the reply."""
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from trackway import metrics
 from trackway.edge import replies
@@ -26,8 +27,8 @@ from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import DATA_MISSING, Rejected
-from trackway.ingest.records import MalformedBody, split_json, split_lines
-from trackway.ingest.request import Ingested, ingest_events, ingest_undecodable
+from trackway.ingest.records import MalformedBody, Records, split_json, split_lines, split_updates
+from trackway.ingest.request import Ingested, ingest_events, ingest_undecodable, ingest_updates
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.limits import RETRY_AFTER_STORAGE_S
@@ -35,9 +36,11 @@ from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
 from trackway.settings import Settings
 
+R = TypeVar("R")
 
-class EventsEndpoint:
-    """One of the two endpoints that take events; an ASGI application."""
+
+class RecordsEndpoint:
+    """One of the endpoints that take records, events or profile updates; an ASGI application."""
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class EventsEndpoint:
         in_flight: InFlight,
     ):
         self._endpoint = endpoint
-        self._plain = endpoint is Endpoint.TRACK
+        self._plain = endpoint is not Endpoint.IMPORT
         self._settings = settings
         self._directory = directory
         self._journal = journal
@@ -106,8 +109,9 @@ class EventsEndpoint:
         )
 
     def _undecodable(self, text: bytes, fault: str, arrival: Arrival) -> Ingested:
-        """`/import` answers 400; `/track` must answer 200 or Android sends the batch again for ever (protocol §3)."""
-        if self._endpoint is Endpoint.IMPORT:
+        """`/import` and strict requests get a 400; others must get 200 or Android sends the batch again for ever
+        (protocol §3)."""
+        if self._endpoint is Endpoint.IMPORT or arrival.strict:
             raise RequestError(400, fault)
         return ingest_undecodable(text, Rejected("data", fault), arrival)
 
@@ -133,16 +137,16 @@ class EventsEndpoint:
             find_project=self._directory.by_token,
             region=self._settings.region,
             project=project,
-            strict=flags.strict and project is not None,
+            strict=flags.strict and self._endpoint is not Endpoint.TRACK,
             hash_address=client_address(scope, self._trusted) if parameters.get("ip") == "1" else None,
             accept_unknown_tokens=self._settings.accept_unknown_tokens,
         )
 
     def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:
-        records = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)
-        if not records.records:
-            raise MalformedBody(DATA_MISSING)
-        return ingest_events(records, arrival)
+        if self._endpoint.takes_profiles:
+            return ingest_updates(_some(split_updates(decoded.text, lines=decoded.lines)), arrival)
+        events = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)
+        return ingest_events(_some(events), arrival)
 
     async def _commit(self, ingested: Ingested, flags: Flags) -> Reply:
         """Durable first, then the answer."""
@@ -151,7 +155,7 @@ class EventsEndpoint:
         except StorageError as error:
             raise RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S) from error
         self._count(ingested)
-        return replies.events_reply(self._endpoint, flags, ingested)
+        return replies.records_reply(self._endpoint, flags, ingested)
 
     def _count(self, ingested: Ingested) -> None:
         if ingested.accepted:
@@ -175,3 +179,10 @@ class EventsEndpoint:
             return parse_query(query)
         except MalformedBody:
             return {}
+
+
+def _some(records: Records[R]) -> Records[R]:
+    """The same records. Raises MalformedBody when there are none."""
+    if not records.records:
+        raise MalformedBody(DATA_MISSING)
+    return records

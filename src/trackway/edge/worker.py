@@ -14,7 +14,7 @@ import uvloop
 
 from trackway import http_server, logs, metrics
 from trackway.edge.app import SIDE_ROUTES, Edge, Route
-from trackway.edge.events import EventsEndpoint
+from trackway.edge.events import RecordsEndpoint
 from trackway.edge.export import PATH as EXPORT_PATH
 from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
@@ -79,13 +79,12 @@ def _routes(
 ) -> dict[str, Route]:
     """The one table of routes."""
     in_flight = InFlight(settings.in_flight_bytes_max)
-    track, imported = (
-        EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight)
-        for endpoint in (Endpoint.TRACK, Endpoint.IMPORT)
-    )
+    records = {
+        endpoint.path: RecordsEndpoint(endpoint, settings, directory, commit, rates, in_flight) for endpoint in Endpoint
+    }
     return {
-        "/track": Route(track, ("GET", "POST")),
-        "/import": Route(imported, ("GET", "POST")),  # the Node SDK sends single events by GET
+        # By GET, too: the Node SDK sends single records so, even to /import.
+        **{path: Route(endpoint, ("GET", "POST")) for path, endpoint in records.items()},
         EXPORT_PATH: Route(export, ("GET",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),

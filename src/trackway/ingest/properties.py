@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from trackway.ingest.outcome import Rejected, invalid
+from trackway.ingest.outcome import BEYOND_DOUBLE, Rejected, invalid
 from trackway.limits import (
     ARRAY_ELEMENTS_MAX,
     NESTING_DEPTH_MAX,
@@ -162,14 +162,14 @@ def _is_plainly_fine(raw: msgspec.Raw) -> bool:
 
 def _check_nested(field: str, raw: msgspec.Raw) -> bytes | Rejected:
     try:
-        checked = _cut(field, _decode(raw), 1)
+        checked = cut(field, _decode(raw), 1)
     except msgspec.ValidationError:
-        return invalid(field, "must not hold a number beyond the range of a double")
+        return invalid(field, BEYOND_DOUBLE)
     return checked if isinstance(checked, Rejected) else _encode(checked)
 
 
-def _cut(field: str, value: Any, depth: int) -> Any:
-    """The value with every string cut to its limit, or Rejected."""
+def cut(field: str, value: Any, depth: int) -> Any:
+    """The value with every string cut to its limit, or Rejected; `depth` is that of the value below its property."""
     if isinstance(value, str):
         return value[:STRING_CHARACTERS_MAX]
     if not isinstance(value, dict | list):
@@ -179,9 +179,9 @@ def _cut(field: str, value: Any, depth: int) -> Any:
     if isinstance(value, list):
         if len(value) > ARRAY_ELEMENTS_MAX:
             return invalid(field, f"must have fewer than {ARRAY_ELEMENTS_MAX + 1} elements")
-        elements = [_cut(f"{field}[{index}]", element, depth + 1) for index, element in enumerate(value)]
+        elements = [cut(f"{field}[{index}]", element, depth + 1) for index, element in enumerate(value)]
         return next((each for each in elements if isinstance(each, Rejected)), elements)
     if len(value) > OBJECT_KEYS_MAX:
         return invalid(field, f"must have fewer than {OBJECT_KEYS_MAX + 1} keys")
-    members = {key: _cut(f"{field}.{key}", member, depth + 1) for key, member in value.items()}
+    members = {key: cut(f"{field}.{key}", member, depth + 1) for key, member in value.items()}
     return next((each for each in members.values() if isinstance(each, Rejected)), members)

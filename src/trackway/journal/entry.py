@@ -50,6 +50,11 @@ class Endpoint(IntEnum):
     def path(self) -> str:
         return f"/{self.name.lower()}"
 
+    @property
+    def takes_profiles(self) -> bool:
+        """Whether its records are profile updates, not events."""
+        return self in (Endpoint.ENGAGE, Endpoint.GROUPS)
+
 
 class Rejection(msgspec.Struct, array_like=True, frozen=True):
     """A record that was refused: its place in the request, why, and the bytes as they were received."""
