@@ -12,7 +12,7 @@ from trackway.ingest.outcome import Failure
 from trackway.ingest.request import Ingested
 from trackway.journal.entry import Endpoint
 
-TRACK, IMPORT = Endpoint.TRACK, Endpoint.IMPORT
+TRACK, IMPORT, ENGAGE, GROUPS = Endpoint
 SENTENCE = "'properties.time' is invalid: must not be missing"
 FAILURES = [Failure(1, "id-1", "properties.time", SENTENCE), Failure(3, "", "event", 'no "event"')]
 
@@ -87,6 +87,13 @@ TABLE: dict[tuple[Endpoint, bool, bool], Row] = {
         "bad": (200, verbose_bad(0)),
     },
     (IMPORT, True, True): STRICT_BAD | {"good": (200, verbose_ok(3)), "ignored": (200, verbose_ok(1))},
+}
+# Profiles are answered as events of /track are, and with strict=1 as those of /import.
+TABLE |= {
+    (profiles, strict, verbose): TABLE[IMPORT if strict else TRACK, strict, verbose]
+    for profiles in (ENGAGE, GROUPS)
+    for strict in (False, True)
+    for verbose in (False, True)
 }
 CASES = [(key, name) for key in TABLE for name in OUTCOMES]
 
