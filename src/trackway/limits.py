@@ -42,10 +42,18 @@ DEDUPLICATION_WINDOW_MS = 24 * 3600 * 1000
 # Wire contract: profiles
 PROFILE_UPDATE_BYTES_MAX = 1024 * 1024
 """One profile record as received, uncompressed; more is a 413 (protocol §5)."""
-PROFILE_PROPERTIES_MAX = 2000
-"""Properties of a profile, and of one operand: further ones are not added, those there still change (protocol §5)."""
 PROPERTY_NAME_CHARACTERS_MAX = 255
 """Length of a profile property's name; cutting one would mix up two properties, so a longer one is refused."""
+
+# Wire contract: profiles as they are kept
+PROFILE_PROPERTIES_MAX = 2000
+"""Properties of a profile; further ones are not added, those it has still change (protocol §5)."""
+PROFILE_LIST_BYTES_MAX = 256 * 1024
+"""JSON text of a list or object in a profile; an operand with a longer one is refused, `$append` and `$union` add
+nothing beyond (Mixpanel's documented 256 KB)."""
+PROFILE_BYTES_MAX = 4 * 1024 * 1024
+"""JSON text of a whole profile, about; what would make it longer is not applied. 2000 strings of 255 characters of
+four bytes are half of it."""
 
 # Wire contract: export
 EXPORT_LIMIT_MAX = 100_000

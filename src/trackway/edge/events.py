@@ -143,6 +143,13 @@ class RecordsEndpoint:
         )
 
     def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:
+        """The outcomes of all records. Raises MalformedBody, also for nesting that passes the parser only just."""
+        try:
+            return self._outcomes(decoded, arrival)
+        except RecursionError as error:
+            raise MalformedBody("data, not valid JSON: nested too deep") from error
+
+    def _outcomes(self, decoded: Decoded, arrival: Arrival) -> Ingested:
         if self._endpoint.takes_profiles:
             return ingest_updates(_some(split_updates(decoded.text, lines=decoded.lines)), arrival)
         events = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)

@@ -15,7 +15,7 @@ import msgspec
 from trackway.ingest.outcome import BEYOND_DOUBLE, Rejected, invalid
 from trackway.ingest.properties import Members, cut
 from trackway.limits import (
-    NESTING_DEPTH_MAX,
+    PROFILE_LIST_BYTES_MAX,
     PROFILE_PROPERTIES_MAX,
     PROPERTY_NAME_CHARACTERS_MAX,
     STRING_CHARACTERS_MAX,
@@ -26,6 +26,7 @@ Operations = dict[str, Any]
 _INT64_MIN, _UINT64_MAX = -(1 << 63), (1 << 64) - 1
 _MANY_DIGITS = re.compile(rb"\d{19}")
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 def read_operations(record: Members) -> Operations | Rejected:
@@ -49,11 +50,19 @@ def read_operations(record: Members) -> Operations | Rejected:
 
 def _checked(check: Callable[[str, Any], Any], name: str, raw: msgspec.Raw) -> Any:
     try:
-        return check(name, _parsed(raw))
+        operand = check(name, _parsed(raw))
     except (msgspec.ValidationError, OverflowError):
         return invalid(name, BEYOND_DOUBLE)
-    except RecursionError:
-        return invalid(name, f"must not be nested deeper than {NESTING_DEPTH_MAX} levels")
+    if len(raw) > PROFILE_LIST_BYTES_MAX and type(operand) is dict:
+        return _too_long(name, operand) or operand
+    return operand
+
+
+def _too_long(field: str, operand: dict[str, Any]) -> Rejected | None:
+    for name, value in operand.items():
+        if isinstance(value, list | dict) and len(_encode(value)) > PROFILE_LIST_BYTES_MAX:
+            return invalid(f"{field}.{name}", f"must not be longer than {PROFILE_LIST_BYTES_MAX} bytes as JSON")
+    return None
 
 
 def _parsed(raw: msgspec.Raw) -> Any:
@@ -129,26 +138,27 @@ def _each(field: str, operand: Any, check: Callable[[str, str, Any], Any], *, nu
 
 
 def _value(field: str, name: str, value: Any) -> Any:
+    """Lists are bounded by their bytes, and so may have more elements than those of events."""
     if type(value) is str:  # what most are, without putting the field's name together
         return value if len(value) <= STRING_CHARACTERS_MAX else value[:STRING_CHARACTERS_MAX]
-    return cut(f"{field}.{name}", value, 1)
+    return cut(f"{field}.{name}", value, 1, PROFILE_LIST_BYTES_MAX)
 
 
 def _element(field: str, name: str, value: Any) -> Any:
     """One level down, since the property is the list around it."""
-    return cut(f"{field}.{name}", value, 2)
+    return cut(f"{field}.{name}", value, 2, PROFILE_LIST_BYTES_MAX)
 
 
 def _list(field: str, name: str, value: Any) -> Any:
     if type(value) is not list:
         return invalid(f"{field}.{name}", "must be a list")
-    return cut(f"{field}.{name}", value, 1)
+    return cut(f"{field}.{name}", value, 1, PROFILE_LIST_BYTES_MAX)
 
 
 def _number(field: str, name: str, value: Any) -> Any:
     if type(value) is not int and type(value) is not float:
         return invalid(f"{field}.{name}", "must be a number")
-    return cut(f"{field}.{name}", value, 1)
+    return value
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {

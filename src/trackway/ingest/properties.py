@@ -168,7 +168,7 @@ def _check_nested(field: str, raw: msgspec.Raw) -> bytes | Rejected:
     return checked if isinstance(checked, Rejected) else _encode(checked)
 
 
-def cut(field: str, value: Any, depth: int) -> Any:
+def cut(field: str, value: Any, depth: int, elements_max: int = ARRAY_ELEMENTS_MAX) -> Any:
     """The value with every string cut to its limit, or Rejected; `depth` is that of the value below its property."""
     if isinstance(value, str):
         return value[:STRING_CHARACTERS_MAX]
@@ -177,11 +177,11 @@ def cut(field: str, value: Any, depth: int) -> Any:
     if depth > NESTING_DEPTH_MAX:
         return invalid(field, f"must not be nested deeper than {NESTING_DEPTH_MAX} levels")
     if isinstance(value, list):
-        if len(value) > ARRAY_ELEMENTS_MAX:
-            return invalid(field, f"must have fewer than {ARRAY_ELEMENTS_MAX + 1} elements")
-        elements = [cut(f"{field}[{index}]", element, depth + 1) for index, element in enumerate(value)]
+        if len(value) > elements_max:
+            return invalid(field, f"must have fewer than {elements_max + 1} elements")
+        elements = [cut(f"{field}[{index}]", each, depth + 1, elements_max) for index, each in enumerate(value)]
         return next((each for each in elements if isinstance(each, Rejected)), elements)
     if len(value) > OBJECT_KEYS_MAX:
         return invalid(field, f"must have fewer than {OBJECT_KEYS_MAX + 1} keys")
-    members = {key: cut(f"{field}.{key}", member, depth + 1) for key, member in value.items()}
+    members = {key: cut(f"{field}.{key}", member, depth + 1, elements_max) for key, member in value.items()}
     return next((each for each in members.values() if isinstance(each, Rejected)), members)
