@@ -51,9 +51,9 @@ PROFILE_PROPERTIES_MAX = 2000
 PROFILE_LIST_BYTES_MAX = 256 * 1024
 """JSON text of a list or object in a profile; an operand with a longer one is refused, `$append` and `$union` add
 nothing beyond (Mixpanel's documented 256 KB)."""
-PROFILE_BYTES_MAX = 4 * 1024 * 1024
-"""JSON text of a whole profile, about; what would make it longer is not applied. 2000 strings of 255 characters of
-four bytes are half of it."""
+PROFILE_BYTES_MAX = 2 * 1024 * 1024
+"""JSON text of a whole profile, about; what would make it longer is not applied. 2000 strings of 255 characters, each
+of four bytes, are as much."""
 
 # Wire contract: export
 EXPORT_LIMIT_MAX = 100_000
@@ -103,6 +103,10 @@ LOAD_BATCH_BYTES_MAX = 48 * 1024 * 1024
 """Journal bytes of one batch, about 100 000 events: large enough for the store, small enough for memory."""
 KEYS_ASKED_AT_ONCE_MAX = 10_000
 """Suspected keys in one question to the store."""
+PROFILES_ASKED_AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
+"""Names of profiles in one question to the store, some 80 000: reading them one by one costs as much as all of them."""
+PROFILE_ROWS_BYTES_MAX = 16 * 1024 * 1024
+"""Rows of profiles in one insert, and so in memory, however many and large a batch's profiles are."""
 LOADER_POLL_S = 0.05
 """How often an idle loader looks at the journal's head; a look reads three words of shared memory."""
 LOADER_BACKOFF_S_MIN = 0.1

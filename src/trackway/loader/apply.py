@@ -56,6 +56,15 @@ def fold(properties: Properties | None, updates: Iterable[bytes]) -> Folded:
     return Folded(folding.properties(), folding.left_alone)
 
 
+def readable(operations: bytes) -> bool:
+    """Whether `operations` can be applied. It does not depend on the profile."""
+    try:
+        apply(None, operations)
+    except ValueError:
+        return False
+    return True
+
+
 def read_properties(text: bytes) -> Properties:
     """The properties in the text of a stored profile."""
     return _members(text)
