@@ -1,7 +1,7 @@
 """A running server whose store the tests can read: what became of profiles, row by row."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,10 @@ from tests.store.running import running_store
 
 from trackway.store.client import Store
 
-_PROFILES = "SELECT group_key, profile_id, properties FROM profiles FINAL WHERE project_id = {project_id:UInt32}"
-
+_PROFILES = (
+    "SELECT project_id, group_key, profile_id, properties FROM profiles FINAL"
+    " WHERE has({project_ids:Array(UInt32)}, project_id)"
+)
 Profiles = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -28,12 +30,14 @@ class ProfileServer:
         """The properties of each profile, by group key (empty for a user's) and id, once all that was acknowledged
         before is loaded."""
         self.server.wait_loaded()
-        return self.profiles_now(project)
+        return self.profiles_now([project])[project.project_id]
 
-    def profiles_now(self, project: Project) -> Profiles:
-        """The same without waiting."""
-        rows = self.store.query(_PROFILES, {"project_id": project.project_id})
-        return {(group_key, profile_id): json.loads(properties) for group_key, profile_id, properties in rows}
+    def profiles_now(self, projects: Sequence[Project]) -> dict[int, Profiles]:
+        """The same of several projects, by project id, without waiting."""
+        found: dict[int, Profiles] = {project.project_id: {} for project in projects}
+        for project_id, group_key, profile_id, text in self.store.query(_PROFILES, {"project_ids": list(found)}):
+            found[project_id][group_key, profile_id] = json.loads(text)
+        return found
 
     def rejections_of(self, project: Project) -> list[tuple[int, str, str, bytes]]:
         """Endpoint, field, reason and original bytes of each rejected record, in the order of their arrival."""

@@ -61,15 +61,14 @@ class ProfileTable(Table):
 
     def __init__(self, profile_server: ProfileServer, projects: Sequence[Project], cases: Sequence[Case]):
         super().__init__(profile_server.server, projects, cases)
-        self._profile_server = profile_server
+        self._profiles = profile_server.profiles_now(projects)
 
     def assert_stored(self, case: Case) -> None:
         """The store holds the profiles of the row, and no others."""
         played = self._performances[case.name].played
         profiles = json.loads(played.fill(json.dumps(case.stored)))
         wanted = {(each["group_key"], each["id"]): each["properties"] for each in profiles}
-        found = self._profile_server.profiles_now(played.project)
-        assert _exact(found) == _exact(wanted)
+        assert _exact(self._profiles[played.project.project_id]) == _exact(wanted)
 
 
 def _exact(profiles: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], str]:
