@@ -61,6 +61,7 @@ class ProfileTable(Table):
 
     def __init__(self, profile_server: ProfileServer, projects: Sequence[Project], cases: Sequence[Case]):
         super().__init__(profile_server.server, projects, cases)
+        profile_server.wait_loaded()
         self._profiles = profile_server.profiles_now(projects)
 
     def assert_stored(self, case: Case) -> None:
