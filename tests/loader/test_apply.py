@@ -194,10 +194,19 @@ def test_a_profile_does_not_outgrow_its_limit_and_what_is_there_may_shrink() -> 
 @given(PROFILES, st.lists(UPDATES, max_size=6))
 def test_the_size_kept_along_is_that_of_the_text(profile: Profile, updates: list[Json]) -> None:
     folding = applying._Folding(None if profile is None else read_properties(json.dumps(profile).encode()))
+    folding.size, folding._near = folding.counted_size(), True
     for update in updates:
         folding.apply(json.dumps(update).encode())
-    names_and_values = sum(len(name) + len(bytes(each)) for name, each in (folding.properties() or {}).items())
-    assert folding.size == names_and_values
+        assert folding.size == folding.counted_size()
+
+
+@given(st.lists(UPDATES, min_size=1, max_size=30))
+def test_a_profile_grows_by_no_more_than_the_bound_it_is_counted_with(updates: list[Json]) -> None:
+    for update in updates:
+        folding = applying._Folding(read_properties(b'{"a":1,"b":[0],"$city":0}'))
+        before, text = folding.counted_size(), json.dumps(update, separators=(",", ":"), ensure_ascii=False).encode()
+        folding.apply(text)
+        assert folding.counted_size() <= before + applying.GROWTH_MAX * len(text)
 
 
 @pytest.mark.parametrize(

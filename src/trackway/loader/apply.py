@@ -75,15 +75,24 @@ def properties_text(properties: Properties | None) -> bytes:
     return msgspec.json.encode(properties or {})
 
 
+GROWTH_MAX = 8
+"""Bytes a profile grows by, at most, for each byte of operations: `"a":1,` may turn a 0 into a sum of 25 digits."""
+
+
 class _Folding:
-    """A profile in the making. Lists stay taken apart until the end, however often they are added to."""
+    """A profile in the making. Lists stay taken apart until the end, however often they are added to.
+
+    Its size is counted only where the limit could be near: until then a bound that each update raises is enough.
+    """
 
     def __init__(self, properties: Properties | None):
         self.exists = properties is not None
         self.left_alone: Counter[str] = Counter()
         self._values: dict[str, Raw | ListValue] = dict(properties or {})
-        self.size = sum(len(name) + _size(value) for name, value in self._values.items())
-        """Bytes of the values' texts and characters of their names."""
+        self.size = 0
+        """Bytes of the values' texts and characters of their names, kept from when `_near` is set."""
+        self._near = False
+        self._size_bound = PROFILE_BYTES_MAX
 
     def properties(self) -> Properties | None:
         if not self.exists:
@@ -91,8 +100,20 @@ class _Folding:
         return {name: each.text() if isinstance(each, ListValue) else each for name, each in self._values.items()}
 
     def apply(self, operations: bytes) -> None:
+        if not self._near:
+            self._raise_bound(GROWTH_MAX * len(operations))
         for name, operand in _members(operations).items():
             _OPERATIONS[name](self, operand)
+
+    def _raise_bound(self, growth: int) -> None:
+        self._size_bound += growth
+        if self._size_bound > PROFILE_BYTES_MAX:
+            self.size = self.counted_size()
+            self._size_bound = self.size + growth
+            self._near = self._size_bound > PROFILE_BYTES_MAX
+
+    def counted_size(self) -> int:
+        return sum(len(name) + _size(value) for name, value in self._values.items())
 
     def set(self, operand: Raw) -> None:
         self.exists = True
@@ -172,7 +193,7 @@ class _Folding:
         before, more = items.size, size_of(item) + 1  # with a comma, also where none is needed
         if before + more > PROFILE_LIST_BYTES_MAX:
             self.left_alone[LIST_TOO_LONG] += 1
-        elif self.size + more > PROFILE_BYTES_MAX:
+        elif self._near and self.size + more > PROFILE_BYTES_MAX:
             self.left_alone[PROFILE_TOO_LARGE] += 1
         else:
             items.append(item)
@@ -180,15 +201,21 @@ class _Folding:
 
     def _put(self, name: str, value: Raw | ListValue) -> bool:
         """Give a property a value, unless the profile would outgrow its bounds by it."""
-        present = self._values.get(name)
-        if present is None and len(self._values) >= PROFILE_PROPERTIES_MAX:
+        if len(self._values) >= PROFILE_PROPERTIES_MAX and name not in self._values:
             self.left_alone[TOO_MANY_PROPERTIES] += 1
             return False
-        grown = _size(value) - (-len(name) if present is None else _size(present))
-        if grown > 0 and self.size + grown > PROFILE_BYTES_MAX:
+        if self._near and not self._fits(name, value):
             self.left_alone[PROFILE_TOO_LARGE] += 1
             return False
         self._values[name] = value
+        return True
+
+    def _fits(self, name: str, value: Raw | ListValue) -> bool:
+        """Count a new value, if there is room for it. One that is no longer than the old always fits."""
+        present = self._values.get(name)
+        grown = _size(value) - (-len(name) if present is None else _size(present))
+        if grown > 0 and self.size + grown > PROFILE_BYTES_MAX:
+            return False
         self.size += grown
         return True
 

@@ -14,31 +14,33 @@ from msgspec import Raw
 
 INTEGER_MIN = -(2**63)
 INTEGER_MAX = 2**64 - 1
-"""Integers the store reads exactly; a sum beyond them is a 64-bit float."""
-INTEGER_CHARACTERS_MAX = 20
-"""What such an integer is written with; a longer one is read as a 64-bit float."""
+"""Integers the store reads exactly; one beyond them is taken for a 64-bit float."""
 
+_encode = msgspec.json.Encoder().encode
+_decode_number = msgspec.json.Decoder(int | float).decode
 _decode = msgspec.json.Decoder().decode
 _decode_list = msgspec.json.Decoder(list[Raw]).decode
 
 
 def number_of(text: Raw) -> int | float | None:
     """The number a JSON text is; None when it is something else or beyond the range of a 64-bit float."""
-    digits = bytes(text)
-    if digits[:1] not in b"-0123456789":
+    try:
+        number = _decode_number(text)
+        return _whole(number) if type(number) is int else number
+    except (msgspec.MsgspecError, OverflowError):
         return None
-    if len(digits) <= INTEGER_CHARACTERS_MAX and digits.lstrip(b"-").isdigit():
-        return int(digits)
-    number = float(digits)
-    return number if math.isfinite(number) else None
 
 
 def sum_of(left: int | float, right: int | float) -> Raw | None:
     """The sum as JSON text; None when it is beyond the range of a 64-bit float."""
     total = left + right
-    if isinstance(total, int) and not INTEGER_MIN <= total <= INTEGER_MAX:
-        total = float(total)
-    return Raw(msgspec.json.encode(total)) if math.isfinite(total) else None
+    if type(total) is int:
+        return Raw(_encode(_whole(total)))
+    return Raw(_encode(total)) if math.isfinite(total) else None
+
+
+def _whole(number: int) -> int | float:
+    return number if INTEGER_MIN <= number <= INTEGER_MAX else float(number)
 
 
 def compared(text: Raw) -> Hashable:
