@@ -193,6 +193,10 @@ def test_last_seen_of_the_client_itself_wins() -> None:
     assert list(taken(user(set_once=own)).operations.items()) == [("$set", {"$last_seen": SEEN}), ("$set_once", own)]
 
 
+def test_properties_of_the_server_stand_behind_those_of_the_client() -> None:
+    assert list(taken(user(set={"b": 1, "a": 2})).operations["$set"]) == ["b", "a", "$last_seen"]
+
+
 SHOWN: list[tuple[dict[str, Any], list[str]]] = [
     ({"set": SET}, ["$set"]),
     ({"set_once": SET}, ["$set", "$set_once"]),

@@ -139,9 +139,10 @@ def _each(field: str, operand: Any, check: Callable[[str, str, Any], Any], *, nu
 
 def _value(field: str, name: str, value: Any) -> Any:
     """Lists are bounded by their bytes, and so may have more elements than those of events."""
-    if type(value) is str:  # what most are, without putting the field's name together
-        return value if len(value) <= STRING_CHARACTERS_MAX else value[:STRING_CHARACTERS_MAX]
-    return cut(f"{field}.{name}", value, 1, PROFILE_LIST_BYTES_MAX)
+    kind = type(value)
+    if kind is list or kind is dict:
+        return cut(f"{field}.{name}", value, 1, PROFILE_LIST_BYTES_MAX)
+    return value[:STRING_CHARACTERS_MAX] if kind is str else value
 
 
 def _element(field: str, name: str, value: Any) -> Any:

@@ -6,6 +6,7 @@ everything that must not differ from one application to the next (the time last 
 """
 
 import time
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -103,7 +104,12 @@ def _added(record: Members, operations: Operations, arrival: Arrival) -> dict[st
         return seen_ms
     if _PUTTING.isdisjoint(operations) or look(record, "$ignore_time") in (True, "true"):
         return {}
-    return {LAST_SEEN: time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seen_ms // 1000))}
+    return {LAST_SEEN: _date_time(seen_ms // 1000)}
+
+
+@lru_cache(maxsize=1024)
+def _date_time(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _time_ms(record: Members, arrival: Arrival) -> int | Rejected:
@@ -123,12 +129,14 @@ def _time_ms(record: Members, arrival: Arrival) -> int | Rejected:
 def _with_added(operations: Operations, added: dict[str, Any]) -> Operations:
     """The operations with properties of the server's in their `$set`; what the client itself sets wins (protocol §4).
 
-    A `$set` made for them goes first, behind a `$delete`, so that the client's own operations have the last word.
+    They stand behind the client's, which come first where a profile is nearly full. A `$set` made for them goes first,
+    behind a `$delete`, so that the client's own operations have the last word.
     """
     if not added:
         return operations
     if "$set" in operations:
-        return operations | {"$set": added | operations["$set"]}
+        own = operations["$set"]
+        return operations | {"$set": own | added | own}
     if "$delete" in operations:
         return {"$delete": operations["$delete"], "$set": added} | operations
     return {"$set": added} | operations
