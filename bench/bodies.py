@@ -1,6 +1,6 @@
-"""The bodies of `/import` requests, made before anything is measured and kept in one file on disk.
+"""The bodies of `/import` and `/engage` requests, made before they are measured and kept in one file on disk.
 
-Each is one JSON array of 2000 events, packed by gzip (level 6, zlib's default). The file holds length and body by
+Each is one JSON array of 2000 records, packed by gzip (level 6, zlib's default). The file holds length and body by
 turns, so that the client process reads it by itself. The yardstick is taken from the very same bodies: `orjson.loads`
 of their text, on one core, with nothing else timed.
 """
@@ -10,10 +10,10 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -38,19 +38,28 @@ class Bodies(NamedTuple):
 
 
 def make_bodies(plan: Plan, path: Path) -> Bodies:
-    """Write `plan.batches` bodies to `path`, using every core."""
+    """Write `plan.batches` bodies of events to `path`."""
+    return write_bodies(partial(_events_of, plan.kind, plan.events), plan.batches, path)
+
+
+def _events_of(kind: Kind, total: int, batch: int) -> list[dict[str, Any]]:
+    return make_events(kind, batch * EVENTS_PER_BATCH, EVENTS_PER_BATCH, total)
+
+
+def write_bodies(records_of: Callable[[int], list[dict[str, Any]]], batches: int, path: Path) -> Bodies:
+    """Write a body of the records of each batch to `path`, using every core."""
     plain_bytes = gzip_bytes = 0
-    make = partial(_make_body, plan.kind, plan.events)
+    make = partial(_make_body, records_of)
     with multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool, path.open("wb") as file:
-        for size, body in pool.imap(make, range(plan.batches)):
+        for size, body in pool.imap(make, range(batches)):
             file.write(_LENGTH.pack(len(body)) + body)
             plain_bytes += size
             gzip_bytes += len(body)
-    return Bodies(path, plan.batches, plain_bytes, gzip_bytes)
+    return Bodies(path, batches, plain_bytes, gzip_bytes)
 
 
-def _make_body(kind: Kind, total: int, batch: int) -> tuple[int, bytes]:
-    text = orjson.dumps(make_events(kind, batch * EVENTS_PER_BATCH, EVENTS_PER_BATCH, total))
+def _make_body(records_of: Callable[[int], list[dict[str, Any]]], batch: int) -> tuple[int, bytes]:
+    text = orjson.dumps(records_of(batch))
     packer = zlib.compressobj(6, wbits=_GZIP)
     return len(text), packer.compress(text) + packer.flush()
 

@@ -41,6 +41,11 @@ FIGURES: Final = (
     Figure("export_mb_per_s", "export, bytes", "MB/s"),
     Figure("export_edge_growth_mb", "edge grows during an export by", "MB"),
     Figure("export_store_growth_mb", "store grows during an export by", "MB"),
+    Figure("hot_profile_rate", "`/engage`, all of one profile, in the store", "updates/s"),
+    Figure("hot_profile_ratio", "the same ÷ `orjson.loads` of the bodies", "×"),
+    Figure("wide_profiles_rate", "`/engage`, each of another profile, in the store", "updates/s"),
+    Figure("wide_profiles_ratio", "the same ÷ `orjson.loads` of the bodies", "×"),
+    Figure("profiles_loader_mb", "loader's memory meanwhile", "MB"),
     Figure("memory_idle_mb", "memory, idle after start", "MB", at_most=450),
     Figure("memory_load_mb", "memory, highest under load", "MB", at_most=1500),
     Figure("start_fresh_s", "start to first 200, fresh directory", "s", at_most=2.0),
@@ -50,12 +55,14 @@ FIGURES: Final = (
 
 def values_of(measured: Round) -> dict[str, float]:
     """One value for each figure."""
-    imports, singles, visibility, export = (
+    imports, singles, visibility, profiles = (
         measured.imports,
         measured.singles,
         measured.visibility,
-        measured.imports.export,
+        measured.profiles,
     )
+    export = imports.export
+    loads = (imports, singles, export, profiles.hot, profiles.wide)
     values = {
         "import_acknowledged_rate": imports.acknowledged_rate,
         "import_queryable_rate": imports.queryable_rate,
@@ -74,8 +81,13 @@ def values_of(measured: Round) -> dict[str, float]:
         "export_mb_per_s": export.size_bytes / export.duration_s / _MB,
         "export_edge_growth_mb": export.edge_growth_bytes / _MB,
         "export_store_growth_mb": export.store_growth_bytes / _MB,
+        "hot_profile_rate": profiles.hot.stored_rate,
+        "hot_profile_ratio": profiles.hot.stored_rate / profiles.hot.parse_rate,
+        "wide_profiles_rate": profiles.wide.stored_rate,
+        "wide_profiles_ratio": profiles.wide.stored_rate / profiles.wide.parse_rate,
+        "profiles_loader_mb": max(profiles.hot.loader_bytes, profiles.wide.loader_bytes) / _MB,
         "memory_idle_mb": measured.memory_idle_bytes / _MB,
-        "memory_load_mb": max(imports.memory_bytes, singles.memory_bytes, export.memory_bytes) / _MB,
+        "memory_load_mb": max(each.memory_bytes for each in loads) / _MB,
         "start_fresh_s": measured.start_fresh_s,
         "start_existing_s": measured.start_existing_s,
     }

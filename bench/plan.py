@@ -21,6 +21,10 @@ class Plan:
     batches: int = 300
     connections: int = 4
     """Keep-alive connections of the `/import` client."""
+    hot_batches: int = 50
+    """Batches of updates of one profile, 2000 in each."""
+    wide_batches: int = 500
+    """Batches of updates, every one of a profile of its own."""
     singles_s: int = 5
     singles_connections: int = 64
     visible_s: float = 10.0
@@ -40,6 +44,8 @@ def quick(kind: Kind, work_dir: Path) -> Plan:
         kind=kind,
         rounds=1,
         batches=10,
+        hot_batches=5,
+        wide_batches=5,
         singles_s=1,
         singles_connections=16,
         visible_s=2.0,

@@ -1,7 +1,7 @@
 """One round: every measurement once, on a server of its own with a data directory of its own.
 
-The order is that of a server's life: first start, idle, import and export, singles, half load, stop, and a start on
-what is there by then.
+The order is that of a server's life: first start, idle, import and export, singles, half load, profiles, stop, and a
+start on what is there by then.
 """
 
 import shutil
@@ -15,6 +15,7 @@ from bench.counts import Count
 from bench.imports import Import, measure_import
 from bench.memory import pss_by_role
 from bench.plan import Plan
+from bench.profiles import Profiles, measure_profiles
 from bench.server import Server, running
 from bench.singles import Singles, measure_singles
 from bench.visibility import Visibility, measure_visibility
@@ -32,12 +33,14 @@ class Round(NamedTuple):
     imports: Import
     singles: Singles
     visibility: Visibility
+    profiles: Profiles
 
     @property
     def counts(self) -> list[Count]:
         """The counts of every measurement."""
         found = self.visibility
-        return [self.imports.counted, self.singles.counted, found.load_count, found.probe_count]
+        events = [self.imports.counted, self.singles.counted, found.load_count, found.probe_count]
+        return [*events, self.profiles.hot.counted, self.profiles.wide.counted]
 
 
 def measure_round(plan: Plan, bodies: Bodies, work: Path, tell: Tell) -> Round:
@@ -48,22 +51,24 @@ def measure_round(plan: Plan, bodies: Bodies, work: Path, tell: Tell) -> Round:
         first, start_fresh_s = server.first, server.start_s
         time.sleep(plan.settle_s)
         memory_idle_bytes = sum(pss_by_role(server.pids).values())
-        imports, singles, visibility = _under_load(server, plan, bodies, work, tell)
+        loaded = _under_load(server, plan, bodies, work, tell)
     tell("start on the data that is there")
     with running(data_dir, first) as again:
         start_existing_s = again.start_s
     shutil.rmtree(data_dir)
-    return Round(start_fresh_s, start_existing_s, memory_idle_bytes, imports, singles, visibility)
+    return Round(start_fresh_s, start_existing_s, memory_idle_bytes, *loaded)
 
 
 def _under_load(
     server: Server, plan: Plan, bodies: Bodies, work: Path, tell: Tell
-) -> tuple[Import, Singles, Visibility]:
-    projects = server.create_projects("import", "singles", "half load", "probes")
+) -> tuple[Import, Singles, Visibility, Profiles]:
+    projects = server.create_projects("import", "singles", "half load", "probes", "hot profile", "profiles")
     tell(f"/import and export of {bodies.events:,} events")
     imports = measure_import(server, projects[0], bodies, plan)
     tell("/track one by one")
     singles = measure_singles(server, projects[1], plan, work)
     tell("time to visible at half load")
     half = imports.queryable_rate / 2
-    return imports, singles, measure_visibility(server, projects[2], projects[3], bodies, plan, half)
+    visibility = measure_visibility(server, projects[2], projects[3], bodies, plan, half)
+    tell("/engage, one profile and many")
+    return imports, singles, visibility, measure_profiles(server, projects[4], projects[5], plan, work)

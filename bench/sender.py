@@ -1,4 +1,4 @@
-"""The `/import` client: a process of its own that keeps a few connections busy and does next to nothing else.
+"""The client of batches: a process of its own that keeps a few connections busy and does next to nothing else.
 
 `Sending` starts it; `python -m bench.sender` is it. It reads the bodies into memory, says when its first byte leaves,
 sends each body once, and says what came back. Times are CLOCK_MONOTONIC, which all processes of a machine share.
@@ -18,7 +18,7 @@ from bench.bodies import read_bodies
 
 
 class Order(NamedTuple):
-    """What to send. batches_per_s: 0 is as fast as the replies come."""
+    """What to send. batches_per_s: 0 is as fast as the replies come. target: a path that answers as `/import` does."""
 
     port: int
     authorization: str
@@ -26,6 +26,7 @@ class Order(NamedTuple):
     batches: int
     connections: int
     batches_per_s: float
+    target: str = "/import?strict=1"
 
 
 class Sent(NamedTuple):
@@ -66,7 +67,7 @@ class Sending:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the import client ended with code {self._process.wait()}")
+            raise RuntimeError(f"the client of batches ended with code {self._process.wait()}")
         return line
 
 
@@ -108,7 +109,7 @@ class _Client:
 
     def _head(self, length: int) -> bytes:
         return (
-            f"POST /import?strict=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {self._order.authorization}\r\n"
+            f"POST {self._order.target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {self._order.authorization}\r\n"
             "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
             f"Content-Length: {length}\r\n\r\n"
         ).encode()
@@ -120,7 +121,7 @@ async def _imported(reader: asyncio.StreamReader) -> int:
     length = next(int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length:"))
     body = await reader.readexactly(length)
     if b" 200 " not in status:
-        raise RuntimeError(f"/import answered {status.decode()}: {body[:300]!r}")
+        raise RuntimeError(f"a batch was answered {status.decode()}: {body[:300]!r}")
     imported: Any = orjson.loads(body)["num_records_imported"]
     return int(imported)
 

@@ -101,6 +101,12 @@ class Server:
         line = f'trackway_records_total{{endpoint="{endpoint}",outcome="accepted",reason=""}} '
         return sum(int(float(each.removeprefix(line))) for each in body.decode().splitlines() if each.startswith(line))
 
+    def stored(self) -> int:
+        """Records that the loader has put into the store since the start, as the server itself counts."""
+        _, body = ask(self.port, "GET", "/metrics")
+        line = 'trackway_loaded_records_total{outcome="stored"} '
+        return sum(int(float(each.removeprefix(line))) for each in body.decode().splitlines() if each.startswith(line))
+
     def check_alive(self) -> None:
         """Raises RuntimeError when any process died and was started again: such a run says nothing."""
         now = {"supervisor": self._process.pid, **_state(self._data_dir)["processes"]}

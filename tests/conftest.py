@@ -1,10 +1,11 @@
-"""One running server for all tests that speak HTTP to it, and a fresh project for each test."""
+"""One server for all tests that speak HTTP to it, one whose profiles can be read, and a project for each test."""
 
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from tests.profiles import ProfileServer, running_profile_server
 from tests.running import Project, Server, running_server
 
 from trackway.projects.database import ProjectsDatabase
@@ -21,8 +22,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def make_projects(server: Server) -> Callable[[int], Sequence[Project]]:
-    """Makes so many new projects, as `trackway project create` does but without a process for each."""
+def profile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProfileServer]:
+    """A server whose store can be read, shared by the whole run."""
+    with running_profile_server(tmp_path_factory.mktemp("profiles")) as running:
+        yield running
+
+
+MakeProjects = Callable[[int], Sequence[Project]]
+"""Makes so many new projects, as `trackway project create` does but without a process for each."""
+
+
+@pytest.fixture(scope="session")
+def make_projects(server: Server) -> MakeProjects:
+    return _project_maker(server)
+
+
+@pytest.fixture(scope="session")
+def make_profile_projects(profile_server: ProfileServer) -> MakeProjects:
+    return _project_maker(profile_server.server)
+
+
+def _project_maker(server: Server) -> MakeProjects:
     database = ProjectsDatabase(server.data_dir / "projects.db")
 
     def make(count: int) -> list[Project]:
@@ -35,6 +55,12 @@ def make_projects(server: Server) -> Callable[[int], Sequence[Project]]:
 
 
 @pytest.fixture
-def project(make_projects: Callable[[int], Sequence[Project]]) -> Project:
+def project(make_projects: MakeProjects) -> Project:
     """A project that no other test uses."""
     return make_projects(1)[0]
+
+
+@pytest.fixture
+def profile_project(make_profile_projects: MakeProjects) -> Project:
+    """The same of the server whose store can be read."""
+    return make_profile_projects(1)[0]

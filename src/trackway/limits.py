@@ -14,7 +14,8 @@ EVENT_BYTES_MAX = 2 * 1024 * 1024
 EVENT_NAME_CHARACTERS_MAX = 255
 """Length of an event's name (protocol §4)."""
 DISTINCT_ID_CHARACTERS_MAX = 255
-"""Length of distinct_id, $device_id and $user_id; cutting one would merge people, so a longer one is refused."""
+"""Length of distinct_id, $device_id, $user_id, and of $group_key and $group_id; cutting one would merge people, so a
+longer one is refused."""
 INSERT_ID_BYTES_MAX = 36
 """Length of $insert_id: letters, digits and '-' (protocol §4, [M])."""
 STRING_CHARACTERS_MAX = 255
@@ -37,6 +38,22 @@ SECONDS_BELOW = 1e11
 """A `time` below this is in seconds, otherwise in milliseconds (protocol §4)."""
 DEDUPLICATION_WINDOW_MS = 24 * 3600 * 1000
 """An $insert_id repeated within this time is one event (protocol §4, [M])."""
+
+# Wire contract: profiles
+PROFILE_UPDATE_BYTES_MAX = 1024 * 1024
+"""One profile record as received, uncompressed; more is a 413 (protocol §5)."""
+PROPERTY_NAME_CHARACTERS_MAX = 255
+"""Length of a profile property's name; cutting one would mix up two properties, so a longer one is refused."""
+
+# Wire contract: profiles as they are kept
+PROFILE_PROPERTIES_MAX = 2000
+"""Properties of a profile; further ones are not added, those it has still change (protocol §5)."""
+PROFILE_LIST_BYTES_MAX = 256 * 1024
+"""JSON text of a list or object in a profile; an operand with a longer one is refused, `$append` and `$union` add
+nothing beyond (Mixpanel's documented 256 KB)."""
+PROFILE_BYTES_MAX = 2 * 1024 * 1024
+"""JSON text of a whole profile, about; what would make it longer is not applied. 2000 strings of 255 characters, each
+of four bytes, are as much."""
 
 # Wire contract: export
 EXPORT_LIMIT_MAX = 100_000
@@ -98,6 +115,10 @@ LOAD_BATCH_BYTES_MAX = 48 * 1024 * 1024
 """Journal bytes of one batch, about 100 000 events: large enough for the store, small enough for memory."""
 KEYS_ASKED_AT_ONCE_MAX = 10_000
 """Suspected keys in one question to the store."""
+PROFILES_ASKED_AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
+"""Names of profiles in one question to the store, some 80 000: reading them one by one costs as much as all of them."""
+PROFILE_ROWS_BYTES_MAX = 16 * 1024 * 1024
+"""Rows of profiles in one insert, and so in memory, however many and large a batch's profiles are."""
 LOADER_POLL_S = 0.05
 """How often an idle loader looks at the journal's head; a look reads three words of shared memory."""
 LOADER_BACKOFF_S_MIN = 0.1

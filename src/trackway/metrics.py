@@ -69,6 +69,12 @@ class _Families:
         self.loaded = Counter(
             "trackway_loaded_records", "Records loaded, by what became of them.", ["outcome"], registry=registry
         )
+        self.left_alone = Counter(
+            "trackway_profile_properties_left_alone",
+            "Properties an accepted update did not change, because it did not fit the profile.",
+            ["reason"],
+            registry=registry,
+        )
         self.store_errors = Counter("trackway_store_errors", "Failed calls to the store.", ["call"], registry=registry)
         self.restarts = Counter(
             "trackway_process_restarts", "Processes that died and were started again.", ["role"], registry=registry
@@ -162,6 +168,11 @@ def loader_lag(size_bytes: int, age_s: float) -> None:
 def loaded(outcome: Literal["stored", "duplicate", "ignored", "rejected"], count: int) -> None:
     """Records whose load is durable in the store."""
     _families.loaded.labels(outcome).inc(count)
+
+
+def left_alone(reason: str, count: int) -> None:
+    """Properties of profiles that updates left as they were. reason: one of `loader.apply`."""
+    _families.left_alone.labels(reason).inc(count)
 
 
 def store_error(call: str) -> None:

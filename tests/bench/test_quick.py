@@ -20,6 +20,7 @@ from bench.report import DOCUMENT, write_document
 
 ROOT = Path(__file__).parents[2]
 QUICK_S_MAX = 240
+NAMES = {"/import", "/track", "/import at half load", "probes", "/engage, one profile", "/engage, many profiles"}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,9 @@ def test_quick_run_has_figures_that_fit_together(found: dict[str, Any]) -> None:
     median = {name: values["median"] for name, values in found["figures"].items()}
     assert median["import_queryable_rate"] <= median["import_acknowledged_rate"], "queryable only after acknowledged"
     assert median["import_queryable_ratio"] == median["import_queryable_rate"] / median["parse_rate"]
+    assert 0 < median["hot_profile_ratio"] < median["hot_profile_rate"]
+    assert 0 < median["wide_profiles_ratio"] < median["wide_profiles_rate"]
+    assert median["profiles_loader_mb"] < median["memory_load_mb"]
     assert median["track_ratio"] == median["track_rate"] / median["bare_rate"]
     assert median["visible_p50_s"] <= median["visible_p99_s"]
     assert median["memory_idle_mb"] < median["memory_load_mb"]
@@ -70,7 +74,7 @@ def test_quick_run_has_figures_that_fit_together(found: dict[str, Any]) -> None:
 def test_every_acknowledged_event_is_stored_once(found: dict[str, Any]) -> None:
     for counts in found["counts"]:
         by_name = {each["what"]: Count(**each) for each in counts}
-        assert set(by_name) == {"/import", "/track", "/import at half load", "probes"}
+        assert set(by_name) == NAMES
         for count in by_name.values():
             assert count.stored == count.acknowledged > 0
             assert 0 <= count.acknowledged - count.sent <= count.cut_max

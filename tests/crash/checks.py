@@ -9,8 +9,9 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from tests.crash.durable import Content, Stored, by_outcome, sequences
-from tests.crash.ledger import Kind, Ledger, Signature
+from tests.crash.durable import Content, ProfileKey, Stored, by_outcome, sequences, updates_stored
+from tests.crash.ledger import Kind, Ledger, Record, Signature
+from tests.crash.traffic import DELETED_PROFILES, SEEN
 
 from trackway.journal.entry import Endpoint
 
@@ -33,6 +34,9 @@ def check_store(content: Content, stored: Stored) -> None:
     assert stored.counts == content.counts, _difference(stored.counts, content.counts)
     assert stored.rejected == content.rejected, _difference(stored.rejected, content.rejected)
     assert stored.keys == stored.rows == len(content.stored)
+    expected = {key: profile for key, profile in content.profiles.items() if profile is not None}
+    wrong = [key for key in expected.keys() | stored.profiles.keys() if stored.profiles.get(key) != expected.get(key)]
+    assert not wrong, f"{wrong}: {stored.profiles.get(wrong[0])} instead of {expected.get(wrong[0])}"[:4000]
     for (begin, end), (following, _) in pairwise(stored.loads):
         assert end <= following, f"records from {following} to {end} were loaded twice, from {begin} on"
 
@@ -68,6 +72,30 @@ def check_clients(ledger: Ledger, lines: list[dict[str, Any]]) -> None:
     assert not strange, f"{len(strange)} events are exported that were not sent: {sorted(strange)[:10]}"
 
 
+def check_profiles(ledger: Ledger, stored: Stored) -> None:
+    """What a client can see of profiles that nobody deletes: each acknowledged update once, and none never sent."""
+    seen = {key: Counter(profile[SEEN]) for key, profile in stored.profiles.items()}
+    for record, least, most in ledger.updates():
+        if "$append" not in record.said or _number(record) < DELETED_PROFILES:
+            continue
+        times = seen.get(_profile(record), Counter())[record.sequence]
+        assert least <= times <= most, f"{record} was applied {times} times, not {least} to {most}"
+    for key, numbers in seen.items():
+        assert stored.profiles[key]["count"] == numbers.total(), (key, stored.profiles[key])
+        assert stored.profiles[key]["last"] == stored.profiles[key][SEEN][-1]
+        assert stored.profiles[key]["first"] == stored.profiles[key][SEEN][0]
+
+
+def _profile(record: Record) -> ProfileKey:
+    said = record.said
+    return ProfileKey(record.project_id, said.get("$group_key", ""), said.get("$group_id") or said["$distinct_id"])
+
+
+def _number(record: Record) -> int:
+    """Which of the profiles it is, as `Traffic` counts them."""
+    return int(_profile(record).profile_id.rpartition("-")[2])
+
+
 def check_copies(ledger: Ledger, lines: list[dict[str, Any]]) -> None:
     """With copies that are not merged away yet, the same events as without, each at least once."""
     assert sequences(lines).keys() >= ledger.events(acknowledged=True).keys()
@@ -77,17 +105,16 @@ def check_copies(ledger: Ledger, lines: list[dict[str, Any]]) -> None:
 def check_counts(ledger: Ledger, stored: Stored, exported: int) -> None:
     """The counts add up between what was acknowledged and what was sent; exactly, when no attempt was broken."""
     counts = by_outcome(stored.counts)
-    assert counts["stored"] == exported
-    events, repeats = (Kind.EVENT, Kind.REPEAT)
+    assert counts["stored"] == exported + updates_stored(stored.counts)
     for outcomes, kinds in (
-        (("stored", "duplicate"), (events, repeats)),
+        (("stored", "duplicate"), (Kind.EVENT, Kind.REPEAT, Kind.UPDATE)),
         (("ignored",), (Kind.IGNORED,)),
         (("rejected",), (Kind.INVALID,)),
         (("stored", "duplicate", "ignored", "rejected"), tuple(Kind)),
     ):
         least, most = (sum(ledger.copies(kind, acknowledged=sure) for kind in kinds) for sure in (True, False))
         assert least <= sum(counts.get(outcome, 0) for outcome in outcomes) <= most, (outcomes, least, most, counts)
-    assert len(ledger.events(acknowledged=True)) <= counts["stored"] <= len(ledger.events(acknowledged=False))
+    assert len(ledger.events(acknowledged=True)) <= exported <= len(ledger.events(acknowledged=False))
 
 
 def check_rejected(ledger: Ledger, stored: Stored) -> None:

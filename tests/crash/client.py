@@ -87,7 +87,7 @@ class Client:
 
 def check_reply(sent: Sent, status: int, body: bytes) -> None:
     """An acknowledgement must say exactly what the request deserves (protocol §3)."""
-    if sent.endpoint is Endpoint.TRACK:
+    if sent.endpoint is not Endpoint.IMPORT:
         assert (status, body) == (200, b"1" if sent.valid else b"0"), (status, body, sent)
         return
     reply = json.loads(body)

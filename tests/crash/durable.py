@@ -1,5 +1,5 @@
 """What a journal and a store hold, read after the server stopped; and what the store must hold, worked out from the
-journal by the rule of protocol §4 alone, one event at a time, without any code of the loader."""
+journal by the rules of protocol §4 and §5 alone, one record at a time, without any code of the loader."""
 
 import json
 import struct
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.crash.ledger import Share, Signature
-from tests.crash.traffic import ANY_REASON
+from tests.crash.traffic import ANY_REASON, SEEN
+from tests.loader.plain import Profile, plainly
 from tests.store.running import running_store
 
 from trackway.journal.entry import NO_PROJECT, Endpoint, Entry, decode_entries
@@ -32,6 +33,14 @@ class Event(NamedTuple):
     distinct_id: str
     insert_id: str
     sequence: int
+
+
+class ProfileKey(NamedTuple):
+    """A profile; `group_key` is empty for a user's."""
+
+    project_id: int
+    group_key: str
+    profile_id: str
 
 
 class Rejected(NamedTuple):
@@ -56,6 +65,7 @@ class Content:
 
     requests: Counter[Signature] = field(default_factory=Counter)
     stored: dict[tuple[int, str, str, str], Event] = field(default_factory=dict)
+    profiles: dict[ProfileKey, Profile] = field(default_factory=dict)
     rejected: Counter[Rejected] = field(default_factory=Counter)
     counts: Counts = field(default_factory=Counter)
 
@@ -79,8 +89,9 @@ def _take(content: Content, position: int, entries: list[Entry]) -> None:
     shares = []
     for entry in entries:
         rows = list(_rows(entry))
+        updates = tuple(_updates(content, entry))
         rejected = tuple((each.index, _shown(entry, each.reason), each.original) for each in entry.rejections)
-        shares.append(Share(entry.project_id, tuple(row.sequence for row in rows), entry.ignored, rejected))
+        shares.append(Share(entry.project_id, tuple(row.sequence for row in rows) + updates, entry.ignored, rejected))
         for row in rows:
             key = (row.project_id, row.event, row.distinct_id, row.insert_id)
             _count(content, entry, "duplicate" if key in content.stored else "stored")
@@ -93,6 +104,16 @@ def _take(content: Content, position: int, entries: list[Entry]) -> None:
             _count(content, entry, "ignored", number=entry.ignored)
     if entries:
         content.requests[Endpoint(entries[0].endpoint), frozenset(shares)] += 1
+
+
+def _updates(content: Content, entry: Entry) -> Iterator[int]:
+    """Apply the entry's updates; their sequence numbers."""
+    for update in entry.updates:
+        operations = json.loads(update.operations)
+        yield operations["$append"][SEEN] if "$append" in operations else int(operations["$unset"][0])
+        key = ProfileKey(entry.project_id, update.group_key, update.profile_id)
+        content.profiles[key] = plainly(content.profiles.get(key), operations)
+        _count(content, entry, "stored")
 
 
 def _shown(entry: Entry, reason: str) -> str:
@@ -138,6 +159,7 @@ def _strings(row: bytes, at: int) -> Iterator[bytes]:
 class Stored(NamedTuple):
     """What the store holds: `keys` counts the different ones, `loads` are (from, to) positions in order."""
 
+    profiles: dict[ProfileKey, dict[str, Any]]
     rejected: Counter[Rejected]
     counts: Counts
     keys: int
@@ -151,6 +173,7 @@ def read_store(directory: Path) -> Stored:
         store = Store(running.url)
         try:
             return Stored(
+                {ProfileKey(*key): json.loads(text) for *key, text in store.query(_PROFILES)},
                 Counter(Rejected._make([*row[:-1], bytes.fromhex(row[-1])]) for row in store.query(_REJECTED)),
                 Counter({(row[0], row[1], row[2], row[3], row[4]): int(row[5]) for row in store.query(_COUNTS)}),
                 int(store.query("SELECT uniqExact(key) FROM event_keys")[0][0]),
@@ -161,6 +184,7 @@ def read_store(directory: Path) -> Stored:
             store.close()
 
 
+_PROFILES = "SELECT project_id, group_key, profile_id, properties FROM profiles FINAL"
 _REJECTED = """
     SELECT project_id, toUnixTimestamp64Micro(received), position, `index`, endpoint, reason, hex(original)
     FROM rejected_records FINAL"""
@@ -176,6 +200,11 @@ def by_outcome(counts: Counts) -> dict[str, int]:
     for key, number in counts.items():
         total[key[3]] += number
     return dict(total)
+
+
+def updates_stored(counts: Counts) -> int:
+    """How many profile updates are counted as stored."""
+    return sum(number for key, number in counts.items() if Endpoint(key[2]).takes_profiles and key[3] == "stored")
 
 
 def sequences(lines: list[dict[str, Any]]) -> Counter[int]:

@@ -5,7 +5,7 @@ is durable), or broken (no reply: it may be durable or not).
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
@@ -14,16 +14,18 @@ from trackway.journal.entry import Endpoint
 
 
 class Kind(Enum):
-    """What is to become of a record. A repeat has the very bytes of an event that was sent before."""
+    """What is to become of a record. A repeat has the very bytes of an event that was sent before; an update, of a
+    profile, counts each time it arrives."""
 
     EVENT = "event"
+    UPDATE = "update"
     REPEAT = "repeat"
     IGNORED = "ignored"
     INVALID = "invalid"
 
 
 class Record(NamedTuple):
-    """One record: its bytes, what they say, and a sequence number that no other event has."""
+    """One record: its bytes, what they say, and a sequence number that no other event or update has."""
 
     kind: Kind
     sequence: int
@@ -65,7 +67,7 @@ class Sent:
         mine = [(index, each) for index, each in enumerate(self.records) if each.project_id == project_id]
         return Share(
             project_id,
-            tuple(each.sequence for _, each in mine if each.kind in (Kind.EVENT, Kind.REPEAT)),
+            tuple(each.sequence for _, each in mine if each.kind in (Kind.EVENT, Kind.REPEAT, Kind.UPDATE)),
             sum(each.kind is Kind.IGNORED for _, each in mine),
             tuple((index, each.reason, each.raw) for index, each in mine if each.kind is Kind.INVALID),
         )
@@ -118,6 +120,13 @@ class Ledger:
             for record in each.records
             if record.kind in (Kind.EVENT, Kind.REPEAT)
         }
+
+    def updates(self) -> Iterator[tuple[Record, int, int]]:
+        """Profile updates: how often each must, and may, have been applied."""
+        for each in self.sent:
+            for record in each.records:
+                if record.kind is Kind.UPDATE:
+                    yield record, each.acknowledged, each.acknowledged + each.broken
 
     def copies(self, kind: Kind, *, acknowledged: bool) -> int:
         """Records of a kind, counted once an attempt: those acknowledged, or all that may have arrived."""

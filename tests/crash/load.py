@@ -11,7 +11,8 @@ from tests.crash.traffic import Traffic, Wire
 
 BATCH_MAX = 40
 IMPORT_MAX = 250
-_SINGLES, _BATCHES, _IMPORTS = 3, 2, 2
+UPDATES_MAX = 20
+_SINGLES, _BATCHES, _IMPORTS, _UPDATES = 3, 2, 2, 3
 
 
 class Form(NamedTuple):
@@ -36,6 +37,7 @@ class Load:
             Form(traffic.single, _SINGLES, 0.02),
             Form(lambda: traffic.batch(BATCH_MAX), _BATCHES, 0.05),
             Form(lambda: traffic.imported(IMPORT_MAX), _IMPORTS, 0.2),
+            Form(lambda: traffic.updates(UPDATES_MAX), _UPDATES, 0.1),
         )
 
     def begin(self) -> None:

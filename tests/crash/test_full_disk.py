@@ -56,7 +56,9 @@ class Sender:
         raise AssertionError("the disk does not fill up")
 
     async def send_each_form(self) -> None:
-        for made in (self._traffic.single(), self._traffic.batch(IMPORT_MAX), self._traffic.imported(IMPORT_MAX)):
+        traffic = self._traffic
+        batches = (traffic.batch(IMPORT_MAX), traffic.imported(IMPORT_MAX), traffic.updates(IMPORT_MAX))
+        for made in (traffic.single(), *batches):
             await self.send(made)
 
     async def send(self, made: tuple[Sent, Wire]) -> None:
@@ -97,7 +99,7 @@ async def fill_and_free(tree: TreeOnSmallDisk, disk: SmallDisk, sender: Sender) 
     disk.fill()
     await sender.until_refused()
     await sender.send_each_form()
-    assert len(sender.refused) == 4
+    assert len(sender.refused) == 5
     assert health(tree) == 503
     sender.close()  # a connection that dies with its process would leave an attempt without an end
     for role in ("edge-0", "edge-1"):
@@ -135,6 +137,7 @@ def test_full_disk_refuses_with_503_and_nothing_acknowledged_is_lost(
     stored, content = read_store(tmp_path / "copy" / "store"), read_journal(tmp_path / "copy" / "journal")
     assert all((each.acknowledged, each.broken) == (1, 0) for each in ledger.sent)
     checks.check_clients(ledger, lines)
+    checks.check_profiles(ledger, stored)
     checks.check_rejected(ledger, stored)
     checks.check_counts(ledger, stored, len(lines))
     checks.check_journal(ledger, content)

@@ -1,4 +1,5 @@
-"""Kill anything at any moment: what was acknowledged is exported once, and all counts add up.
+"""Kill anything at any moment: what was acknowledged is exported once, profiles are what their updates make of them,
+and all counts add up.
 
 A run prints its seed; TRACKWAY_CRASH_SEED repeats it (the moments still depend on the machine's pace), and
 TRACKWAY_SOAK_KILLS sets the number of kills of the soak.
@@ -90,6 +91,7 @@ def run(directory: Path, rng: random.Random, kills: int, *arguments: str) -> Non
     print(f"without an end; {by_outcome(stored.counts)}; {len(copies) - len(lines)} copies not merged; {directory}")
     checks.check_clients(ledger, lines)
     checks.check_copies(ledger, copies)
+    checks.check_profiles(ledger, stored)
     checks.check_rejected(ledger, stored)
     checks.check_counts(ledger, stored, len(lines))
     if FORGET_JOURNAL[1] not in arguments:

@@ -22,10 +22,11 @@ WHOLE_S = 0.5
 
 
 class Network:
-    """Forwards connections to a port, and once it is `armed` keeps the next insert into `loads` until `release`."""
+    """Forwards connections to a port, and once it is `armed` keeps the next insert into a table until `release`."""
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, table: str):
         self.port = 0
+        self._table = table.encode()
         self.armed = threading.Event()
         self.held = threading.Event()
         self.delivered = threading.Event()
@@ -66,7 +67,7 @@ class Network:
         back = asyncio.create_task(_forward(near, writer))
         try:
             while piece := await reader.read(65536):
-                if self.armed.is_set() and not self.held.is_set() and b"INSERT" in piece and b"loads" in piece:
+                if self.armed.is_set() and not self.held.is_set() and b"INSERT" in piece and self._table in piece:
                     back.cancel()
                     await asyncio.wait([back])
                     await self._keep(piece, reader, far)
@@ -103,17 +104,20 @@ def store(tmp_path: Path) -> Iterator[RunningStore]:
 
 
 def send(tree: Tree, project: Project) -> None:
-    """Some events, acknowledged."""
+    """Some events and profile updates, acknowledged."""
     properties = {"token": project.token, "distinct_id": "a"}
     events = [{"event": "sent", "properties": properties | {"$insert_id": f"i-{number}"}} for number in range(EVENTS)]
-    reply = tree.ask(Request("POST", "/track", (("Content-Type", "application/json"),), json.dumps(events).encode()))
-    assert (reply.status, reply.body) == (200, b"1")
+    updates = [{"$token": project.token, "$distinct_id": "a", "$append": {"n": number}} for number in range(EVENTS)]
+    for path, records in (("/track", events), ("/engage", updates)):
+        reply = tree.ask(Request("POST", path, (("Content-Type", "application/json"),), json.dumps(records).encode()))
+        assert (reply.status, reply.body) == (200, b"1")
 
 
-def test_events_are_counted_once_when_an_insert_of_a_killed_loader_arrives_late(
-    store: RunningStore, tmp_path: Path
+@pytest.mark.parametrize("table", ["loads", "profiles"])
+def test_everything_counts_once_when_an_insert_of_a_killed_loader_arrives_late(
+    store: RunningStore, tmp_path: Path, table: str
 ) -> None:
-    with Network(store.port) as network:
+    with Network(store.port, table) as network:
         url = store.url.replace(f":{store.port}/", f":{network.port}/")
         with Tree(tmp_path / "data", "--store-url", url) as tree:
             tree.start()
@@ -129,5 +133,7 @@ def test_events_are_counted_once_when_an_insert_of_a_killed_loader_arrives_late(
             tree.stop()
     asked = Store(store.url)
     ((counted,),) = asked.query("SELECT sum(records) FROM loads")
+    ((text,),) = asked.query("SELECT properties FROM profiles FINAL")
     asked.close()
-    assert counted == EVENTS
+    assert counted == 2 * EVENTS
+    assert json.loads(text)["n"] == list(range(EVENTS))

@@ -42,13 +42,14 @@ def run(tree: Tree, rng: random.Random, outage: Callable[[Load], Awaitable[None]
     assert (ledger.broken, ledger.refused) == (0, 0)
     content = read_journal(tree.data_dir / "journal")
     checks.check_clients(ledger, lines)
+    checks.check_profiles(ledger, stored)
     checks.check_counts(ledger, stored, len(lines))
     checks.check_rejected(ledger, stored)
     checks.check_journal(ledger, content)
     checks.check_store(content, stored)
     checks.check_export(content, lines, ledger)
     assert by_outcome(stored.counts) == {
-        "stored": ledger.copies(Kind.EVENT, acknowledged=True),
+        "stored": sum(ledger.copies(kind, acknowledged=True) for kind in (Kind.EVENT, Kind.UPDATE)),
         "duplicate": ledger.copies(Kind.REPEAT, acknowledged=True),
         "ignored": ledger.copies(Kind.IGNORED, acknowledged=True),
         "rejected": ledger.copies(Kind.INVALID, acknowledged=True),

@@ -1,6 +1,8 @@
-"""The requests that clients send: three forms, and in each some repeats, some `$ignore`, some records that are wrong.
+"""The requests that clients send: three forms of events, and in each some repeats, some `$ignore`, some records that
+are wrong; and updates of a few profiles by many clients at once, most of which leave their number in a list.
 
-A random generator goes in, requests come out. Every event has a `$insert_id` and a sequence number of its own.
+A random generator goes in, requests come out. Every event has a `$insert_id` and a sequence number of its own, and
+every update a sequence number.
 """
 
 import gzip
@@ -19,7 +21,13 @@ RECENT = 2000
 NAMES = ("Signed up", "Page view", "Käufe ☃")
 NO_NAME = {Endpoint.TRACK: "event, missing", Endpoint.IMPORT: "'event' is invalid: must not be missing"}
 NO_TIME = "'properties.time' is invalid: must not be missing"
+NO_NUMBER = "'$add.count' is invalid: must be a number"
 JSON_TYPE = "application/json"
+PROFILES = 8
+"""Profiles of each project and endpoint; the first three are deleted now and then."""
+DELETED_PROFILES = 3
+SEEN = "seen"
+"""The list to which an update appends its sequence number."""
 
 
 class Wire(NamedTuple):
@@ -58,6 +66,38 @@ class Traffic:
         headers = (("Content-Type", JSON_TYPE), ("Content-Encoding", "gzip"), basic(project.secret))
         body = gzip.compress(_array(records), 1)
         return Sent(Endpoint.IMPORT, records), Wire("/import?strict=1", headers, body)
+
+    def updates(self, size_max: int) -> tuple[Sent, Wire]:
+        """A batch of updates to `/engage` or `/groups`, of profiles of several projects."""
+        endpoint = self._rng.choice((Endpoint.ENGAGE, Endpoint.GROUPS))
+        records = [self._update(endpoint) for _ in range(self._rng.randint(1, size_max))]
+        return Sent(endpoint, records), Wire(endpoint.path, (("Content-Type", JSON_TYPE),), _array(records))
+
+    def _update(self, endpoint: Endpoint) -> Record:
+        self._sequence += 1
+        project, number = self._rng.choice(self._projects), self._rng.randrange(PROFILES)
+        names = {"$distinct_id": f"user-{number}"}
+        if endpoint is Endpoint.GROUPS:
+            names = {"$group_key": "company", "$group_id": f"company-{number}"}
+        said = {"$token": project.token, **names, **self._operations(number)}
+        if self._rng.random() < 0.05:
+            said["$add"] = {"count": "one"}
+            return Record(Kind.INVALID, self._sequence, project.project_id, _json(said), said, NO_NUMBER)
+        return Record(Kind.UPDATE, self._sequence, project.project_id, _json(said), said)
+
+    def _operations(self, number: int) -> dict[str, Any]:
+        """Operations whose result tells how often they were applied, and in which order."""
+        sequence = self._sequence
+        if number < DELETED_PROFILES and self._rng.random() < 0.1:
+            return {"$delete": "", "$unset": [str(sequence)]}
+        residue = sequence % 7
+        return {
+            "$append": {SEEN: sequence},
+            "$add": {"count": 1},
+            "$set": {"last": sequence, "padding": "x" * self._padding},
+            "$set_once": {"first": sequence},
+            **self._rng.choice(({"$remove": {"residues": residue}}, {"$union": {"residues": [residue]}})),
+        }
 
     def _record(self, endpoint: Endpoint, project: Project | None = None) -> Record:
         chance = self._rng.random()

@@ -110,7 +110,7 @@ def test_a_content_encoding_other_than_gzip_is_named(encoding: bytes) -> None:
     assert fault_of(TEXT, encoding=encoding).startswith("data, content-encoding must be gzip, not '")
 
 
-@pytest.mark.parametrize("body", [b"", b" \n", b"data=", b"data=%20", b"verbose=1", b"data", b"=x"])
+@pytest.mark.parametrize("body", [b"", b" \n", b"data=", b"data=%20", b"verbose=1", b"data", b"=x", b"data=="])
 def test_no_data_at_all_is_named(body: bytes) -> None:
     assert fault_of(body) == "data, missing or empty"
     assert fault_of(gzip.compress(body), encoding=b"gzip") == "data, missing or empty"

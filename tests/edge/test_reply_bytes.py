@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
-from trackway.edge.replies import Flags, error_reply, events_reply, read_flags
+from trackway.edge.replies import Flags, error_reply, read_flags, records_reply
 from trackway.errors import RequestError
 from trackway.ingest.outcome import Failure
 from trackway.ingest.request import Ingested
 from trackway.journal.entry import Endpoint
 
-TRACK, IMPORT = Endpoint.TRACK, Endpoint.IMPORT
+TRACK, IMPORT, ENGAGE, GROUPS = Endpoint
 SENTENCE = "'properties.time' is invalid: must not be missing"
 FAILURES = [Failure(1, "id-1", "properties.time", SENTENCE), Failure(3, "", "event", 'no "event"')]
 
@@ -88,6 +88,13 @@ TABLE: dict[tuple[Endpoint, bool, bool], Row] = {
     },
     (IMPORT, True, True): STRICT_BAD | {"good": (200, verbose_ok(3)), "ignored": (200, verbose_ok(1))},
 }
+# Profiles are answered as events of /track are, and with strict=1 as those of /import.
+TABLE |= {
+    (profiles, strict, verbose): TABLE[IMPORT if strict else TRACK, strict, verbose]
+    for profiles in (ENGAGE, GROUPS)
+    for strict in (False, True)
+    for verbose in (False, True)
+}
 CASES = [(key, name) for key in TABLE for name in OUTCOMES]
 
 
@@ -98,23 +105,23 @@ def test_a_reply_is_exact_to_the_byte(key: tuple[Endpoint, bool, bool], name: st
     endpoint, strict, verbose = key
     status, body = TABLE[key][name]
     flags = Flags(verbose=verbose, strict=strict)
-    reply = events_reply(endpoint, flags, OUTCOMES[name])
+    reply = records_reply(endpoint, flags, OUTCOMES[name])
     assert (reply.status, reply.body.decode()) == (status, body)
     assert reply.content_type == (TEXT if body in ("0", "1") else JSON)
     assert reply.headers == ()
 
-    script = events_reply(endpoint, flags._replace(callback="a.b$_1"), OUTCOMES[name])
+    script = records_reply(endpoint, flags._replace(callback="a.b$_1"), OUTCOMES[name])
     assert (script.status, script.body.decode()) == (status, f"a.b$_1({body});")
     assert script.content_type == b"text/javascript; charset=utf-8"
     assert (b"x-content-type-options", b"nosniff") in script.headers
 
     for pixel_flags in (flags._replace(img=True), flags._replace(img=True, callback="f", redirect="https://x")):
-        pixel = events_reply(endpoint, pixel_flags, OUTCOMES[name])
+        pixel = records_reply(endpoint, pixel_flags, OUTCOMES[name])
         assert (pixel.status, pixel.content_type, pixel.body[:6]) == (200, b"image/gif", b"GIF89a")
         assert int.from_bytes(pixel.body[6:8], "little") == int.from_bytes(pixel.body[8:10], "little") == 1
 
     for moved_flags in (flags._replace(redirect="https://x/y"), flags._replace(redirect="https://x/y", callback="f")):
-        moved = events_reply(endpoint, moved_flags, OUTCOMES[name])
+        moved = records_reply(endpoint, moved_flags, OUTCOMES[name])
         assert (moved.status, moved.body) == (302, b"")
         assert (b"location", b"https://x/y") in moved.headers
 
@@ -211,8 +218,8 @@ def test_flags_are_read_and_what_is_not_allowed_is_absent(parameters: dict[str, 
 def test_a_verbose_reason_of_any_characters_is_json() -> None:
     failure = Failure(0, 'i"\n', 'properties.\x00"ü', 'why "\\ \u2028 😀')
     outcome = Ingested(1, 0, 0, [failure], Counter(), b"")
-    assert json.loads(events_reply(TRACK, Flags(verbose=True), outcome).body)["error"] == failure.message
-    (shown,) = json.loads(events_reply(IMPORT, Flags(strict=True), outcome).body)["failed_records"]
+    assert json.loads(records_reply(TRACK, Flags(verbose=True), outcome).body)["error"] == failure.message
+    (shown,) = json.loads(records_reply(IMPORT, Flags(strict=True), outcome).body)["failed_records"]
     assert shown == {
         "index": 0,
         "insert_id": failure.insert_id,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackway.edge.events import EventsEndpoint
+from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import ClientGone, InFlight, client_address, networks, read_body
 from trackway.edge.ratelimit import RateLimits
 from trackway.errors import RequestError
@@ -108,7 +108,7 @@ class Edge:
         self.in_flight = InFlight(1500)
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[dict[str, EventsEndpoint]]:
+    async def serving(self) -> AsyncIterator[dict[str, RecordsEndpoint]]:
         projects = ProjectDirectory(self.directory / "projects.db")
         configured = Settings(
             workers=1, rate_limits=False, body_bytes_max=1024, in_flight_bytes_max=1500, geolocation=False
@@ -119,7 +119,7 @@ class Edge:
         rates = RateLimits(self.directory / "rates", 0, configured)
         try:
             yield {
-                each.path: EventsEndpoint(each, configured, projects, commit, rates, self.in_flight, locator)
+                each.path: RecordsEndpoint(each, configured, projects, commit, rates, self.in_flight, locator)
                 for each in Endpoint
             }
         finally:

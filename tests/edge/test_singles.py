@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.geo.databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
 
-from trackway.edge.events import EventsEndpoint
+from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
@@ -67,7 +67,7 @@ class Edge:
             directory.refresh()
             rates = RateLimits(self.directory / "rates", 0, self.settings)
             locator = Locator(self.settings)
-            track = EventsEndpoint(Endpoint.TRACK, self.settings, directory, commit, rates, self.in_flight, locator)
+            track = RecordsEndpoint(Endpoint.TRACK, self.settings, directory, commit, rates, self.in_flight, locator)
             singles = SinglesEndpoint(self.settings, commit, self.in_flight, locator, track)
             for number, (query, headers, body) in enumerate(requests):
 
@@ -146,6 +146,11 @@ def encoded(kind: str, token: str, number: int, now_s: int) -> Request:
         "no json": (b"verbose=1", [JSON], b"{"),
         "no data": (b"", [FORM], b"verbose=1"),
         "long query": (b"a" * 70_000, [JSON], text),
+        "just parsed": (
+            b"verbose=1",
+            [JSON],
+            text.replace(b'"n": ', b'"deep": ' + b"[" * 1020 + b"]" * 1020 + b', "n": '),
+        ),
         "nested": (b"", [JSON], json.dumps(event(token, number, time=now_s, deep=[[[[1]]]])).encode()),
     }[kind]
 
@@ -162,7 +167,18 @@ JOINT = (
     "paris, not to be told",
     "paris, in berlin",
 )
-ALONE = ("redirect", "batch", "old", "unknown token", "ignored", "no json", "no data", "long query", "nested")
+ALONE = (
+    "redirect",
+    "batch",
+    "old",
+    "unknown token",
+    "ignored",
+    "no json",
+    "no data",
+    "long query",
+    "nested",
+    "just parsed",
+)
 
 
 @settings(max_examples=40, deadline=None)

@@ -59,6 +59,11 @@ def event(properties: bytes) -> bytes:
     return b'{"event":"a","properties":{"time":1600000000,"distinct_id":"u","$insert_id":"a",%b}}' % properties
 
 
+def update(operations: bytes) -> bytes:
+    """A profile update with these raw members."""
+    return b'{"$token":"<token>","$distinct_id":"u",%b}' % operations
+
+
 def packed_blanks(size: int) -> bytes:
     """gzip of so many blanks, made by repeating one packed block; no one who keeps to a bound gets to its trailer."""
     block_bytes = 10_000_000
@@ -100,6 +105,21 @@ BOMBS: dict[str, Callable[[], tuple[tuple[tuple[str, str], ...], bytes]]] = {
     "a string of escapes": lambda: ((JSON,), event(b'"x":"' + b"\\u00fc" * 300_000 + b'"')),
     "an event name of two million characters": lambda: ((JSON,), b'{"event":"' + b"x" * 2_000_000 + b'"}'),
     "a property name of two million characters": lambda: ((JSON,), event(b'"' + b"x" * 2_000_000 + b'":1')),
+    "brackets within an operand": lambda: ((JSON,), update(b'"$set":{"x":' + b"[" * 500_000 + b"]" * 500_000 + b"}")),
+    "a million keys to set": lambda: (
+        (JSON,),
+        update(b'"$set":{' + b",".join(b'"%x":0' % number for number in range(100_000)) + b"}"),
+    ),
+    "a million elements to unite": lambda: ((JSON,), update(b'"$union":{"x":[' + b"0," * 500_000 + b"0]}")),
+    "a million empty arrays to unite": lambda: ((JSON,), update(b'"$union":{"x":[' + b"[]," * 300_000 + b"[]]}")),
+    "a million names to unset": lambda: ((JSON,), update(b'"$unset":[' + b'"",' * 300_000 + b'""]')),
+    "a million digits to add": lambda: ((JSON,), update(b'"$add":{"x":' + b"9" * 1_000_000 + b"}")),
+    "a name of a million characters": lambda: ((JSON,), update(b'"$set":{"' + b"x" * 1_000_000 + b'":1}')),
+    "a million members": lambda: ((JSON,), update(b",".join(b'"%x":0' % number for number in range(100_000)))),
+    "2000 updates of long lists": lambda: (
+        (JSON,),
+        b"[" + b",".join([update(b'"$union":{"x":[' + b"0," * 8_000 + b"0]}")] * 2000) + b"]",
+    ),
     "2000 large bad events": lambda: (
         (JSON,),
         b"[" + b",".join(b'{"event":"","x":"%b"}' % (b"x" * 15_000) for _ in range(2000)) + b"]",
@@ -120,7 +140,8 @@ def assert_refused_or_stored(reply: Reply) -> None:
 @pytest.mark.parametrize("name", BOMBS)
 def test_bomb_is_answered_within_the_memory_bound(server: Server, memory: Memory, name: str) -> None:
     headers, body = BOMBS[name]()
-    for target in ("/track?verbose=1", "/import?strict=1"):
+    body = body.replace(b"<token>", server.project.token.encode())
+    for target in ("/track?verbose=1", "/import?strict=1", "/engage?strict=1"):
         assert_refused_or_stored(server.ask(Request("POST", target, (*headers, basic(server.project.secret)), body)))
 
 

@@ -11,12 +11,13 @@ from tests.fuzz.test_requests import BODIES, GOOD, JSON_VALUES
 from trackway.edge.decode import Decoded, decode_request
 from trackway.errors import RequestError
 from trackway.ingest.events import Arrival
-from trackway.ingest.records import MalformedBody, split_json, split_lines
-from trackway.ingest.request import ingest_events
+from trackway.ingest.records import MalformedBody, split_json, split_lines, split_updates
+from trackway.ingest.request import Ingested, ingest_events, ingest_updates
 from trackway.journal.entry import Endpoint, decode_entries
 
 BYTES_MAX = 1_000_000
 NOW_US = 1_780_000_000_000_000
+EVENT_ENDPOINTS = (Endpoint.TRACK, Endpoint.IMPORT)
 FUZZED = settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 TYPES = st.sampled_from(
     [b"", b"application/json", b"application/x-ndjson", b"application/x-www-form-urlencoded", b"\xff"]
@@ -53,18 +54,24 @@ def decoded(query: bytes, content_type: bytes, content_encoding: bytes, body: by
         return None
 
 
+def ingested_of(text: bytes, lines: bool, to: Arrival) -> Ingested:
+    """The outcomes of a body. Raises MalformedBody or RequestError."""
+    if to.endpoint.takes_profiles:
+        return ingest_updates(split_updates(text, lines=lines), to)
+    return ingest_events(split_lines(text) if lines else split_json(text), to)
+
+
 def assert_counts_add_up(text: bytes, lines: bool, endpoint: Endpoint, strict: bool) -> None:
     """Split, apply the rules, and count: every record has one outcome, and the payload can be read back."""
     try:
-        records = split_lines(text) if lines else split_json(text)
-        ingested = ingest_events(records, arrival(endpoint, strict))
+        ingested = ingested_of(text, lines, arrival(endpoint, strict))
     except (MalformedBody, RequestError) as refusal:
         assert str(refusal)
         return
     assert ingested.accepted + ingested.ignored + len(ingested.failures) == ingested.received
     assert sum(ingested.rejected.values()) == len(ingested.failures)
     entries = decode_entries(ingested.payload) if ingested.payload else []
-    assert sum(entry.events for entry in entries) == ingested.accepted
+    assert sum(entry.events + len(entry.updates) for entry in entries) == ingested.accepted
     assert sum(entry.ignored for entry in entries) == ingested.ignored
     assert sum(len(entry.rejections) for entry in entries) == len(ingested.failures)
     for failure in ingested.failures:
@@ -92,6 +99,12 @@ def test_decoder_answers_or_names_the_fault(
 @example(text=b'[{"event":"","properties":{"token":"\xff"}}]', lines=False, endpoint=Endpoint.TRACK, strict=False)
 @example(text=b'[{"event":"","properties":{"$insert_id":"\xff"}}]', lines=False, endpoint=Endpoint.TRACK, strict=False)
 @example(text=b'[{"event":"a","properties":{"\\ud800":1}}]', lines=False, endpoint=Endpoint.TRACK, strict=False)
+@example(
+    text=b'[{"$token":"a","$distinct_id":"u","$set":{"\\ud800":1}}]', lines=False, endpoint=Endpoint.ENGAGE, strict=True
+)
+@example(
+    text=b'[{"$token":"a","$distinct_id":"u","$add":{"a":1e999}}]', lines=False, endpoint=Endpoint.ENGAGE, strict=True
+)
 def test_every_record_has_one_outcome(text: bytes, lines: bool, endpoint: Endpoint, strict: bool) -> None:
     assert_counts_add_up(text, lines, endpoint, strict)
 
@@ -102,14 +115,20 @@ def test_any_json_has_one_outcome_a_record(body: object, lines: bool, endpoint: 
     assert_counts_add_up(json.dumps(body).encode(), lines, endpoint, strict)
 
 
+NUMBERED = ["time", "distinct_id", "$insert_id", "a", "group_id", "ip", "unset"]
+
+
 @FUZZED
-@given(digits=st.integers(1, 5000), key=st.sampled_from(["time", "distinct_id", "$insert_id", "a"]), sign=st.booleans())
+@given(digits=st.integers(1, 5000), key=st.sampled_from(NUMBERED), sign=st.booleans())
 def test_numbers_of_any_length_have_one_outcome(digits: int, key: str, sign: bool) -> None:
     number = ("-" if sign else "") + "9" * digits
     for text in (number, f"0.{'9' * digits}", f"1e{digits}", f"1e-{digits}", f'"{number}"'):
         properties = f'{{"token":"a","distinct_id":"u","{key}":{text}}}'
-        for endpoint in Endpoint:
+        for endpoint in EVENT_ENDPOINTS:
             assert_counts_add_up(f'[{{"event":"a","properties":{properties}}}]'.encode(), False, endpoint, True)
+        profile = f'{{"$token":"a","$distinct_id":"u","${key}":{text},"$set":{properties},"$add":{properties}}}'
+        for endpoint in (Endpoint.ENGAGE, Endpoint.GROUPS):
+            assert_counts_add_up(f"[{profile}]".encode(), False, endpoint, True)
 
 
 PROPERTY_KEYS = st.sampled_from(["time", "distinct_id", "$user_id", "$device_id", "$ignore", "ip", "a", "b", "$import"])
@@ -153,7 +172,7 @@ def outcomes(records: list[dict[str, object]], endpoint: Endpoint, lines: bool) 
 @settings(FUZZED, max_examples=300)
 @given(
     events=st.lists(SMALL_EVENTS | st.just(TINY), min_size=1, max_size=4),
-    endpoint=st.sampled_from(Endpoint),
+    endpoint=st.sampled_from(EVENT_ENDPOINTS),
     lines=st.booleans(),
 )
 def test_large_batch_is_stored_as_its_events_one_by_one(

@@ -15,22 +15,24 @@ from tests.fuzz.mutation import damaged
 from tests.running import Project, Server, basic
 from tests.wire.case import OLD, Played
 from tests.wire.cases_encodings import CASES
+from tests.wire.cases_profiles import CASES as PROFILE_CASES
 from tests.wire.exchange import REPLY_TIMEOUT_S, Reply, Request
 from tests.wire.recordings import rows
 from tests.wire.sending import record, track
 
 FUZZED = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 FORMS = re.compile(rb"[01]|\w+\([01]\);|GIF89a.*|(\w+\()?\{.*\}(\);)?|", re.DOTALL)
-TRACK, IMPORT = {200, 413}, {200, 400, 401, 413}
+TRACK, ENGAGE, IMPORT = {200, 413}, {200, 400, 413}, {200, 400, 401, 413}
 
 # What was fine before it is damaged: every encoding, and every request recorded from an SDK.
 _PLAYED = Played(Project(1, "fuzz", "0" * 32, "f" * 32, "us"), OLD)
-GOOD = [case.request(_PLAYED) for case in [*CASES, *rows()]]
+GOOD = [case.request(_PLAYED) for case in [*CASES, *PROFILE_CASES, *rows()]]
 
 
 def assert_well_answered(request: Request, reply: Reply) -> None:
     """A documented status, and a body of one of the forms of protocol §3."""
-    allowed = IMPORT if request.target.startswith("/import") else TRACK
+    allowed = TRACK if request.target.startswith("/track") else ENGAGE
+    allowed = IMPORT if request.target.startswith("/import") else allowed
     assert reply.status in allowed, f"{request} got {reply}"
     assert FORMS.fullmatch(reply.body), f"{request} got {reply}"
     if reply.header("content-type") == "application/json":
@@ -61,6 +63,7 @@ def own(server: Server, request: Request) -> Request:
 @example(request=Request("POST", "/track", (("Content-Encoding", "gzip"),), gzip.compress(b"")), known=False)
 @example(request=Request("POST", "/track?verbose=1&callback=f&img=1&strict=1", (), b"["), known=False)
 @example(request=Request("GET", "/track?data=%F0%9F&verbose=1"), known=False)
+@example(request=Request("GET", "/engage?data=%F0%9F&strict=1"), known=False)
 def test_damaged_request_is_answered_and_never_a_5xx(server: Server, request: Request, known: bool) -> None:
     sent = own(server, request) if known else request
     assert_well_answered(sent, server.ask(sent))
@@ -83,14 +86,27 @@ EVENTS = st.fixed_dictionaries(
     {},
     optional={"event": JSON_VALUES, "properties": st.dictionaries(st.sampled_from(KEYS), JSON_VALUES) | JSON_VALUES},
 )
-BODIES = st.one_of(EVENTS, st.lists(EVENTS | JSON_VALUES, max_size=5), JSON_VALUES)
+MEMBERS = ("$token", "$distinct_id", "$group_key", "$group_id", "$time", "$ignore_time", "$ip", "a", "")
+OPERATIONS = ("$set", "$set_once", "$add", "$append", "$union", "$remove", "$unset", "$delete")
+UPDATES = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(MEMBERS, JSON_VALUES)
+    | dict.fromkeys(OPERATIONS, st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=3) | JSON_VALUES),
+)
+RECORDS = EVENTS | UPDATES
+BODIES = st.one_of(RECORDS, st.lists(RECORDS | JSON_VALUES, max_size=5), JSON_VALUES)
 
 
 @FUZZED
-@given(body=BODIES, strict=st.booleans())
-def test_any_json_is_answered_and_outcomes_add_up(server: Server, project: Project, body: object, strict: bool) -> None:
+@given(body=BODIES, strict=st.booleans(), path=st.sampled_from(["/import", "/engage", "/groups"]), known=st.booleans())
+def test_any_json_is_answered_and_outcomes_add_up(
+    server: Server, project: Project, body: object, strict: bool, path: str, known: bool
+) -> None:
+    for each in body if known and isinstance(body, list) else []:
+        if isinstance(each, dict):
+            each["$token"] = project.token
     text = json.dumps(body).encode()
-    target = f"/import?verbose=1{'&strict=1' if strict else ''}"
+    target = f"{path}?verbose=1{'&strict=1' if strict else ''}"
     request = Request("POST", target, (basic(project.secret),), text)
     reply = server.ask(request)
     assert_well_answered(request, reply)

@@ -1,7 +1,7 @@
 """Hands bodies to the rules the way the edge does, and shows what came of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,9 +130,12 @@ FILLER = [record({"$insert_id": f"filler-event-{number}", "text": "x " * 100}) f
 """Enough plain events that a body of them takes the fast path."""
 
 
-def forms(text: bytes) -> list[tuple[str, bytes, bool]]:
-    """One record's JSON text in every form of a body: (name, body, whether it is lines); the record comes last."""
-    filler = [dumps(each) for each in FILLER]
+def forms(text: bytes, plain: Sequence[Mapping[str, Any]] = FILLER) -> list[tuple[str, bytes, bool]]:
+    """One record's JSON text in every form of a body: (name, body, whether it is lines); the record comes last.
+
+    `plain` are records enough to make a long body with.
+    """
+    filler = [dumps(each) for each in plain]
     flat = text.replace(b"\n", b" ")
     return [
         ("alone", text, False),

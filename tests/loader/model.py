@@ -1,15 +1,17 @@
 """Journal records for the tests of the loader, and what must become of them, said plainly.
 
 The model walks through the records one event at a time: an event is a duplicate if, and only if, the last stored event
-with its key arrived less than 24 hours before it.
+with its key arrived less than 24 hours before it. A profile is what its updates leave behind, one after the other.
 """
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tests.ingest.rowbinary import StoredEvent, entry_events
 from tests.ingest.sending import ALPHA, BETA, PROJECTS, dumps, record
+from tests.loader.plain import Profile, plainly
 
 from trackway.ingest.events import Arrival
 from trackway.ingest.records import split_json
@@ -17,6 +19,7 @@ from trackway.ingest.request import ingest_events
 from trackway.journal.entry import NO_KEY, Endpoint, decode_entries
 from trackway.journal.format import Record
 from trackway.loader.batch import Batch, Count
+from trackway.loader.profiles import ProfileKey
 
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
@@ -63,11 +66,15 @@ def payload(sending: Sending, began_us: int = BEGAN_US) -> bytes:
     return ingest_events(split_json(body), arrival).payload
 
 
+Profiles = dict[ProfileKey, dict[str, Any]]
+
+
 class Expected(NamedTuple):
-    """The stored events in order, and the counts that the store must show."""
+    """The stored events in order, the profiles that are there, and the counts that the store must show."""
 
     stored: list[StoredEvent]
     counts: Counter[Count]
+    profiles: Profiles
 
 
 def expected_of(payloads: Sequence[bytes]) -> Expected:
@@ -75,6 +82,7 @@ def expected_of(payloads: Sequence[bytes]) -> Expected:
     last_us: dict[bytes, int] = {}
     stored: list[StoredEvent] = []
     counts: Counter[Count] = Counter()
+    profiles: dict[ProfileKey, Profile] = {}
     for entry in (each for payload in payloads for each in decode_entries(payload)):
         minute_us = entry.received_us - entry.received_us % 60_000_000
         for each in entry_events(entry):
@@ -84,11 +92,15 @@ def expected_of(payloads: Sequence[bytes]) -> Expected:
                 stored.append(each)
             outcome = "duplicate" if duplicate else "stored"
             counts[Count(entry.project_id, minute_us, entry.endpoint, outcome, "")] += 1  # type: ignore[arg-type]
+        for update in entry.updates:
+            key = ProfileKey(entry.project_id, update.group_key, update.profile_id)
+            profiles[key] = plainly(profiles.get(key), json.loads(update.operations))
+            counts[Count(entry.project_id, minute_us, entry.endpoint, "stored", "")] += 1
         if entry.ignored:
             counts[Count(entry.project_id, minute_us, entry.endpoint, "ignored", "")] += entry.ignored
         for rejection in entry.rejections:
             counts[Count(entry.project_id, minute_us, entry.endpoint, "rejected", rejection.reason)] += 1
-    return Expected(stored, counts)
+    return Expected(stored, counts, {key: profile for key, profile in profiles.items() if profile is not None})
 
 
 def records_of(payloads: Sequence[bytes]) -> list[Record]:

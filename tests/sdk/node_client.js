@@ -1,4 +1,5 @@
-// Drives the real Node SDK. Standard input: {"token", "config", "calls": [[name, ...arguments], ...]}.
+// Drives the real Node SDK. Standard input: {"token", "config", "calls": [[name, ...arguments], ...]}; a name may be
+// that of a part's function, such as "people.set".
 // Standard output: for each call, in order, null for success or the text of the error(s) the SDK reported.
 "use strict";
 
@@ -12,9 +13,12 @@ async function main() {
   const client = Mixpanel.init(token, { ...config, logger: quiet });
   const outcomes = [];
   for (const [name, ...given] of calls) {
+    const path = name.split(".");
+    const method = path.pop();
+    const part = path.reduce((whole, each) => whole[each], client);
     outcomes.push(
       await new Promise((resolve) => {
-        client[name](...given, (errors) => {
+        part[method](...given, (errors) => {
           const list = [errors].flat().filter(Boolean);
           resolve(list.length ? list.map((each) => each.message).join("; ") : null);
         });

@@ -51,7 +51,7 @@ def test_second_run_changes_nothing(migrated: Store) -> None:
     before = tables(migrated)
     assert migrate(migrated) == []
     assert tables(migrated) == before
-    assert {"events", "event_keys", "rejected_records", "loads", "schema_migrations"} <= before.keys()
+    assert {"events", "event_keys", "rejected_records", "loads", "profiles", "schema_migrations"} <= before.keys()
 
 
 def test_migration_killed_before_it_was_recorded_runs_again(empty: RunningStore) -> None:
@@ -136,6 +136,6 @@ def test_cursor_is_read_without_the_rows(migrated: Store) -> None:
 
 def test_every_table_syncs_what_it_is_given(migrated: Store) -> None:
     for name, query in tables(migrated).items():
-        if name in {"events", "event_keys", "rejected_records", "loads", "schema_migrations"}:
+        if name in {"events", "event_keys", "rejected_records", "loads", "profiles", "schema_migrations"}:
             assert "fsync_after_insert = 1" in query, name
             assert "fsync_part_directory = 1" in query, name

@@ -5,10 +5,12 @@ So the tables wait for the loader once, not once a row. `assert_reply` and `asse
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
+from typing import Any
 
+from tests.profiles import ProfileServer
 from tests.running import Project, Server
 from tests.wire.case import Case, Played, Window, check_line
 from tests.wire.exchange import Reply
@@ -52,6 +54,27 @@ class Table:
         in_order = sorted(lines, key=_place)
         for expected, line in zip(sorted(wanted, key=_place), in_order, strict=True):
             check_line(expected, line, performance.window)
+
+
+class ProfileTable(Table):
+    """The same for rows whose `stored` are profiles (`cases_profiles.profile`)."""
+
+    def __init__(self, profile_server: ProfileServer, projects: Sequence[Project], cases: Sequence[Case]):
+        super().__init__(profile_server.server, projects, cases)
+        profile_server.wait_loaded()
+        self._profiles = profile_server.profiles_now(projects)
+
+    def assert_stored(self, case: Case) -> None:
+        """The store holds the profiles of the row, and no others."""
+        played = self._performances[case.name].played
+        profiles = json.loads(played.fill(json.dumps(case.stored)))
+        wanted = {(each["group_key"], each["id"]): each["properties"] for each in profiles}
+        assert _exact(self._profiles[played.project.project_id]) == _exact(wanted)
+
+
+def _exact(profiles: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """As text, so that 1, 1.0 and true differ; properties have no order."""
+    return {key: json.dumps(properties, sort_keys=True) for key, properties in profiles.items()}
 
 
 def _place(line: dict[str, dict[str, object]]) -> str:

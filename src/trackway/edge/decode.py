@@ -137,6 +137,8 @@ def _data_text(value: bytes) -> bytes:
         return value
     # A '+' that was not percent-encoded has become a blank.
     standard = value.translate(_URL_SAFE, b"\r\n\t").rstrip(b"=")
+    if not standard:
+        raise MalformedBody(DATA_MISSING)
     try:
         return binascii.a2b_base64(standard + b"=" * (-len(standard) % 4), strict_mode=True)
     except binascii.Error as error:

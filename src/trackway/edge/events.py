@@ -1,10 +1,11 @@
-"""`/track` and `/import`: read, decode, apply the rules, make durable, answer. In that order, and nothing between the
-sync and the reply."""
+"""`/track`, `/import`, `/engage` and `/groups`: read, decode, apply the rules, make durable, answer. In that order, and
+nothing between the sync and the reply."""
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from trackway import logs, metrics
 from trackway.edge import replies
@@ -29,8 +30,8 @@ from trackway.errors import RequestError, StorageError
 from trackway.geo.locator import Locator
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import DATA_MISSING, Rejected
-from trackway.ingest.records import MalformedBody, split_json, split_lines
-from trackway.ingest.request import Ingested, ingest_events, ingest_undecodable
+from trackway.ingest.records import MalformedBody, Records, split_json, split_lines, split_updates
+from trackway.ingest.request import Ingested, ingest_events, ingest_undecodable, ingest_updates
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.limits import RETRY_AFTER_STORAGE_S
@@ -40,9 +41,11 @@ from trackway.settings import Settings
 
 _log = logs.get("edge")
 
+R = TypeVar("R")
 
-class EventsEndpoint:
-    """One of the two endpoints that take events; an ASGI application."""
+
+class RecordsEndpoint:
+    """One of the endpoints that take records, events or profile updates; an ASGI application."""
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class EventsEndpoint:
         locator: Locator,
     ):
         self._endpoint = endpoint
-        self._plain = endpoint is Endpoint.TRACK
+        self._plain = endpoint is not Endpoint.IMPORT
         self._settings = settings
         self._directory = directory
         self._journal = journal
@@ -112,7 +115,7 @@ class EventsEndpoint:
         if isinstance(result, Exception):
             done(self.not_durable(result, flags))
         else:
-            reply = replies.events_reply(self._endpoint, flags, ingested)
+            reply = replies.records_reply(self._endpoint, flags, ingested)
             self._count(ingested, reply.status)
             done(reply)
 
@@ -137,8 +140,9 @@ class EventsEndpoint:
         )
 
     def _undecodable(self, text: bytes, fault: str, arrival: Arrival) -> Ingested:
-        """`/import` answers 400; `/track` must answer 200 or Android sends the batch again for ever (protocol §3)."""
-        if self._endpoint is Endpoint.IMPORT:
+        """`/import` and strict requests get a 400; others must get 200 or Android sends the batch again for ever
+        (protocol §3)."""
+        if self._endpoint is Endpoint.IMPORT or arrival.strict:
             raise RequestError(400, fault)
         return ingest_undecodable(text, Rejected("data", fault), arrival)
 
@@ -164,7 +168,7 @@ class EventsEndpoint:
             address,
             hash_address=address if parameters.get("ip") == "1" else None,
             project=project,
-            strict=flags.strict and project is not None,
+            strict=flags.strict and self._endpoint is not Endpoint.TRACK,
         )
 
     def address_of(self, scope: Scope, parameters: Mapping[str, str]) -> str | None:
@@ -195,10 +199,17 @@ class EventsEndpoint:
         )
 
     def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:
-        records = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)
-        if not records.records:
-            raise MalformedBody(DATA_MISSING)
-        return ingest_events(records, arrival)
+        """The outcomes of all records. Raises MalformedBody, also for nesting that passes the parser only just."""
+        try:
+            return self._outcomes(decoded, arrival)
+        except RecursionError as error:
+            raise MalformedBody("data, not valid JSON: nested too deep") from error
+
+    def _outcomes(self, decoded: Decoded, arrival: Arrival) -> Ingested:
+        if self._endpoint.takes_profiles:
+            return ingest_updates(_some(split_updates(decoded.text, lines=decoded.lines)), arrival)
+        events = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)
+        return ingest_events(_some(events), arrival)
 
     def _count(self, ingested: Ingested, status: int) -> None:
         metrics.request(self._path, status)
@@ -223,3 +234,10 @@ class EventsEndpoint:
             return parse_query(query)
         except MalformedBody:
             return {}
+
+
+def _some(records: Records[R]) -> Records[R]:
+    """The same records. Raises MalformedBody when there are none."""
+    if not records.records:
+        raise MalformedBody(DATA_MISSING)
+    return records

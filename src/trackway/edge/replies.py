@@ -81,9 +81,9 @@ def _may_redirect(url: str, hosts: Sequence[str]) -> bool:
         return False
 
 
-def events_reply(endpoint: Endpoint, flags: Flags, ingested: Ingested) -> Reply:
+def records_reply(endpoint: Endpoint, flags: Flags, ingested: Ingested) -> Reply:
     """The reply to a request whose records were looked at and made durable."""
-    if endpoint is Endpoint.IMPORT:
+    if endpoint is Endpoint.IMPORT or (flags.strict and endpoint.takes_profiles):
         return _dressed(_import_reply(flags, ingested), flags)
     if ingested.imported:
         return accepted_reply(flags)

@@ -11,10 +11,10 @@ import time
 from functools import partial
 from typing import NamedTuple
 
-from trackway import metrics
+from trackway import logs, metrics
 from trackway.edge import replies
 from trackway.edge.decode import bounded_query, decode_request
-from trackway.edge.events import EventsEndpoint
+from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import InFlight, Scope, header, reply_headers
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError
@@ -28,6 +28,7 @@ from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.settings import Settings
 
+_log = logs.get("edge")
 _PATH = Endpoint.TRACK.path
 
 
@@ -56,7 +57,7 @@ class SinglesEndpoint:
         journal: GroupCommit,
         in_flight: InFlight,
         locator: Locator,
-        endpoint: EventsEndpoint,
+        endpoint: RecordsEndpoint,
     ):
         self._settings = settings
         self._place_of = locator.place_of
@@ -81,24 +82,29 @@ class SinglesEndpoint:
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         places: dict[Place | None, tuple[str | None, list[_Single]]] = {}
-        for request in waiting:
-            self._put_to_its_place(request, places)
+        alone = [request for request in waiting if not self._put_to_its_place(request, places)]
+        groups = [group for _, group in places.values()]
         received_us = time.time_ns() // 1000
         arrivals = [self._endpoint.arrival(received_us, address) for address, _ in places.values()]
-        groups = [singles for _, singles in places.values()]
-        payload, left_out = ingest_singles(
-            [Singles(arrival, [each.record for each in group]) for arrival, group in zip(arrivals, groups, strict=True)]
-        )
+        records = [[each.record for each in group] for group in groups]
+        try:
+            payload, left_out = ingest_singles(list(map(Singles, arrivals, records)))
+        except RecursionError:  # one is nested so deep that it passed the parser only just; alone it will be refused
+            payload, left_out = b"", [list(range(len(group))) for group in groups]
         for group, out in zip(groups, left_out, strict=True):
-            for index in reversed(out):
-                self._answer_alone(group.pop(index).request)
+            alone += [group.pop(index).request for index in reversed(out)]
         if payload:
             self._journal.submit(payload, partial(self._committed, [each for group in groups for each in group]))
+        for request in alone:
+            self._answer_alone(request)
 
     def _put_to_its_place(
         self, request: _Request, places: dict[Place | None, tuple[str | None, list[_Single]]]
-    ) -> None:
-        """With the others from there: the request's place is part of what is said of its event."""
+    ) -> bool:
+        """With the others from there, since the request's place is part of what is said of its event.
+
+        False for a request that is not one event, and for one that does not want `1` for an answer.
+        """
         scope, body, _ = request
         content_type, content_encoding = header(scope, b"content-type"), header(scope, b"content-encoding")
         try:
@@ -109,14 +115,18 @@ class SinglesEndpoint:
             record = None
         flags = NO_FLAGS if record is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
         if record is None or flags.redirect:
-            self._answer_alone(request)
-            return
+            return False
         address = self._endpoint.address_of(scope, decoded.parameters)
         place = self._place_of(address) if address else None
         places.setdefault(place, (address if place else None, []))[1].append(_Single(request, record, flags))
+        return True
 
     def _answer_alone(self, request: _Request) -> None:
-        self._endpoint.answer(request.scope, request.body, partial(self._reply, request))
+        try:
+            self._endpoint.answer(request.scope, request.body, partial(self._reply, request))
+        except Exception:  # the outermost place there is: whatever failed, this request gets an answer
+            _log.exception("a request failed")
+            self._reply(request, self._endpoint.refusal(RequestError(500, "internal error"), NO_FLAGS))
 
     def _committed(self, singles: list[_Single], result: int | Exception) -> None:
         """Durable first, then the answers."""

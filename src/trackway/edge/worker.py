@@ -15,7 +15,7 @@ import uvloop
 
 from trackway import http_server, logs, metrics
 from trackway.edge.app import SIDE_ROUTES, Edge, Route
-from trackway.edge.events import EventsEndpoint
+from trackway.edge.events import RecordsEndpoint
 from trackway.edge.export import PATH as EXPORT_PATH
 from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
@@ -105,13 +105,15 @@ def _routes(
 ) -> dict[str, Route]:
     """The one table of routes."""
     in_flight = InFlight(settings.in_flight_bytes_max)
-    track, imported = (
-        EventsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator) for endpoint in Endpoint
-    )
-    singles = SinglesEndpoint(settings, commit, in_flight, locator, track)
+    records = {
+        endpoint: RecordsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator)
+        for endpoint in Endpoint
+    }
+    singles = SinglesEndpoint(settings, commit, in_flight, locator, records[Endpoint.TRACK])
     return {
-        "/track": Route(track, ("GET", "POST"), singles.direct),
-        "/import": Route(imported, ("GET", "POST")),  # the Node SDK sends single events by GET
+        # By GET, too: the Node SDK sends single records so, even to /import.
+        **{endpoint.path: Route(handler, ("GET", "POST")) for endpoint, handler in records.items()},
+        Endpoint.TRACK.path: Route(records[Endpoint.TRACK], ("GET", "POST"), singles.direct),
         EXPORT_PATH: Route(export, ("GET",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from trackway.ingest.events import Accepted, Arrival, Project
 from trackway.ingest.rows import deduplication_key, event_row, row_head
-from trackway.journal.entry import NO_KEY, VERSION, Entry, Rejection
+from trackway.journal.entry import NO_KEY, VERSION, Entry, Rejection, Update
 
 
 class ProjectEntry:
-    """Gathers rows, keys, rejected and ignored records in the order of the request."""
+    """Gathers rows, keys, profile updates, rejected and ignored records in the order of the request."""
 
     def __init__(self, project_id: int, arrival: Arrival):
         self.project_id = project_id
@@ -18,6 +18,7 @@ class ProjectEntry:
         self.keys: list[bytes] = []
         self.ignored = 0
         self.rejections: list[Rejection] = []
+        self.updates: list[Update] = []
         self._arrival = arrival
 
     def add(self, event: Accepted) -> None:
@@ -37,6 +38,7 @@ class ProjectEntry:
             b"".join(self.keys),
             b"".join(self.rows),
             self.rejections,
+            self.updates,
         )
 
 

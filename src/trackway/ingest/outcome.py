@@ -37,9 +37,17 @@ def invalid(field: str, why: str) -> Rejected:
     return Rejected(field, f"'{field}' is invalid: {why}")
 
 
+def missing_or_empty(field: str) -> Rejected:
+    """A rejection of a profile record that lacks one of its names: `$distinct_id, missing or empty`."""
+    return Rejected(field, f"{field}, missing or empty")
+
+
 EVENT_MISSING = Rejected("event", "event, missing")
 TOKEN_MISSING = Rejected("properties.token", "token, missing or empty")
 TOKEN_UNKNOWN = Rejected("properties.token", "token, unknown")
+PROFILE_TOKEN_MISSING = missing_or_empty("$token")
+PROFILE_TOKEN_UNKNOWN = Rejected("$token", TOKEN_UNKNOWN.reason)
 DISTINCT_ID_MISSING = Rejected("properties.distinct_id", "distinct_id, missing or empty")
 DATA_MISSING = "data, missing or empty"
 NOT_UTF8 = "string should be valid utf8"
+BEYOND_DOUBLE = "must not hold a number beyond the range of a double"

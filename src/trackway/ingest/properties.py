@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from trackway.ingest.outcome import Rejected, invalid
+from trackway.ingest.outcome import BEYOND_DOUBLE, Rejected, invalid
 from trackway.limits import (
     ARRAY_ELEMENTS_MAX,
     NESTING_DEPTH_MAX,
@@ -167,26 +167,52 @@ def _is_plainly_fine(raw: msgspec.Raw) -> bool:
 
 def _check_nested(field: str, raw: msgspec.Raw) -> bytes | Rejected:
     try:
-        checked = _cut(field, _decode(raw), 1)
+        checked = cut(field, _decode(raw), 1)
     except msgspec.ValidationError:
-        return invalid(field, "must not hold a number beyond the range of a double")
+        return invalid(field, BEYOND_DOUBLE)
     return checked if isinstance(checked, Rejected) else _encode(checked)
 
 
-def _cut(field: str, value: Any, depth: int) -> Any:
-    """The value with every string cut to its limit, or Rejected."""
-    if isinstance(value, str):
+class _Broken(NamedTuple):
+    """A limit passed, and where below the value: the path is put together only when it is needed."""
+
+    place: str
+    why: str
+
+
+def cut(field: str, value: Any, depth: int, elements_max: int = ARRAY_ELEMENTS_MAX) -> Any:
+    """The value with every string cut to its limit, in place, or Rejected; `depth` is that of the value below its
+    property."""
+    if type(value) is str:
         return value[:STRING_CHARACTERS_MAX]
-    if not isinstance(value, dict | list):
-        return value
+    if type(value) is list or type(value) is dict:
+        broken = _cut_inside(value, depth, elements_max)
+        if broken is not None:
+            return invalid(field + broken.place, broken.why)
+    return value
+
+
+def _cut_inside(value: Any, depth: int, elements_max: int) -> _Broken | None:
+    """Cut every string within an array or object. Millions of elements may come in one body, hence the plain loop."""
     if depth > NESTING_DEPTH_MAX:
-        return invalid(field, f"must not be nested deeper than {NESTING_DEPTH_MAX} levels")
-    if isinstance(value, list):
-        if len(value) > ARRAY_ELEMENTS_MAX:
-            return invalid(field, f"must have fewer than {ARRAY_ELEMENTS_MAX + 1} elements")
-        elements = [_cut(f"{field}[{index}]", element, depth + 1) for index, element in enumerate(value)]
-        return next((each for each in elements if isinstance(each, Rejected)), elements)
-    if len(value) > OBJECT_KEYS_MAX:
-        return invalid(field, f"must have fewer than {OBJECT_KEYS_MAX + 1} keys")
-    members = {key: _cut(f"{field}.{key}", member, depth + 1) for key, member in value.items()}
-    return next((each for each in members.values() if isinstance(each, Rejected)), members)
+        return _Broken("", f"must not be nested deeper than {NESTING_DEPTH_MAX} levels")
+    members: Any
+    if type(value) is list:
+        if len(value) > elements_max:
+            return _Broken("", f"must have fewer than {elements_max + 1} elements")
+        members = enumerate(value)
+    else:
+        if len(value) > OBJECT_KEYS_MAX:
+            return _Broken("", f"must have fewer than {OBJECT_KEYS_MAX + 1} keys")
+        members = value.items()
+    for key, member in members:
+        kind = type(member)
+        if kind is str:
+            if len(member) > STRING_CHARACTERS_MAX:
+                value[key] = member[:STRING_CHARACTERS_MAX]
+        elif kind is list or kind is dict:
+            broken = _cut_inside(member, depth + 1, elements_max)
+            if broken is not None:
+                step = f"[{key}]" if type(value) is list else f".{key}"
+                return _Broken(step + broken.place, broken.why)
+    return None

@@ -1,4 +1,6 @@
-"""A request's JSON text into its records. Bytes go in; a list of event records, or a bad-data error, comes out.
+"""A request's JSON text into its records. Bytes go in; a list of records, or a bad-data error, comes out.
+
+What a record is, an event or a profile update, its `Form` says.
 
 The usual case is one call of a typed decoder over the whole body, which parses no property. Only when that fails is
 the body taken apart record by record (`ingest.scan`), so that one bad record does not spoil the others and the reply
@@ -7,41 +9,91 @@ way, so that a bomb of tiny records is refused before it becomes a million objec
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from trackway.errors import RequestError
 from trackway.ingest.events import EventRecord
 from trackway.ingest.outcome import DATA_MISSING, Rejected
+from trackway.ingest.properties import Members
 from trackway.ingest.scan import (
     WHITESPACE,
+    Fault,
     MalformedBody,
     Piece,
     elements,
+    event_fault,
     lines,
     too_many_records,
+    update_fault,
     why_undecodable,
 )
-from trackway.limits import EVENT_BYTES_MAX, JSON_MEMBERS_PLAIN_MAX, RECORDS_PER_REQUEST_MAX
+from trackway.limits import (
+    EVENT_BYTES_MAX,
+    JSON_MEMBERS_PLAIN_MAX,
+    PROFILE_UPDATE_BYTES_MAX,
+    RECORDS_PER_REQUEST_MAX,
+)
 
-__all__ = ["MalformedBody", "Records", "decode_record", "single_record", "split_json", "split_lines"]
+__all__ = [
+    "MalformedBody",
+    "Records",
+    "decode_record",
+    "decode_update",
+    "single_record",
+    "split_json",
+    "split_lines",
+    "split_updates",
+]
+
+R = TypeVar("R")
 
 
-class Records(NamedTuple):
+class Records(NamedTuple, Generic[R]):
     """The records of a body in order, and how to get the bytes one was made from (only rejected ones need them).
 
     `text` is the JSON of all of them, or nothing where they were taken apart.
     """
 
-    records: list[EventRecord | Rejected]
+    records: list[R | Rejected]
     original: Callable[[int], bytes]
     text: bytes
 
 
-decode_record = msgspec.json.Decoder(EventRecord).decode
-_decode_list = msgspec.json.Decoder(list[EventRecord]).decode
-_decode_lines = msgspec.json.Decoder(EventRecord).decode_lines
+class Form(NamedTuple, Generic[R]):
+    """What a record is: its decoders, its largest size, what it is called, and why a JSON object is none."""
+
+    decode: Callable[[bytes], R]
+    decode_list: Callable[[bytes], list[R]]
+    decode_lines: Callable[[bytes], list[R]]
+    bytes_max: int
+    one: str
+    many: str
+    fault: Fault
+
+
+_event = msgspec.json.Decoder(EventRecord)
+_update = msgspec.json.Decoder(Members)
+EVENT = Form(
+    _event.decode,
+    msgspec.json.Decoder(list[EventRecord]).decode,
+    _event.decode_lines,
+    EVENT_BYTES_MAX,
+    "an event",
+    "events",
+    event_fault,
+)
+UPDATE = Form(
+    _update.decode,
+    msgspec.json.Decoder(list[Members]).decode,
+    _update.decode_lines,
+    PROFILE_UPDATE_BYTES_MAX,
+    "a profile update",
+    "profile updates",
+    update_fault,
+)
+decode_record, decode_update = EVENT.decode, UPDATE.decode
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -57,52 +109,68 @@ class _Originals:
         return bytes(self._raws[index])
 
 
-def split_json(body: bytes) -> Records:
-    """The records of a JSON array, or of a single object.
+def split_json(body: bytes) -> Records[EventRecord]:
+    """The events of a JSON array, or of a single object.
 
     Raises MalformedBody, and RequestError 413 for too many records or too large a one.
     """
+    return _split_json(body, EVENT)
+
+
+def split_lines(body: bytes) -> Records[EventRecord]:
+    """The events of newline-delimited JSON (`application/x-ndjson`); blank lines are passed over.
+
+    Raises as `split_json`.
+    """
+    return _split_lines(body, EVENT)
+
+
+def split_updates(body: bytes, *, lines: bool) -> Records[Members]:
+    """The profile updates of either. Raises as `split_json`."""
+    return _split_lines(body, UPDATE) if lines else _split_json(body, UPDATE)
+
+
+def _split_json(body: bytes, form: Form[R]) -> Records[R]:
     text = body.lstrip(WHITESPACE)
     at = len(body) - len(text)
     text = text.rstrip(WHITESPACE)
     if text[:1] not in (b"[", b"{"):
         raise MalformedBody("data, must be a JSON object or array: found none at byte 0")
     if text[:1] == b"{":
-        return Records([_record(Piece(text, at))], lambda _index: text, text)
+        alone = _record(Piece(text, at), form)
+        return Records([alone], lambda _index: text, text)
     if _is_plain(text):
         try:
-            records = _decode_list(text)
+            records = form.decode_list(text)
         except (msgspec.MsgspecError, RecursionError):
             pass  # one of the records is not what it should be: find out which
         else:
-            return _checked(Records(list(records), _Originals(text).original, text))
-    return _one_by_one(list(elements(text, at)))
+            return _checked(Records(list(records), _Originals(text).original, text), form)
+    return _one_by_one(list(elements(text, at, form.many)), form)
 
 
 def single_record(body: bytes) -> EventRecord | None:
     """The record of a body that is one JSON object, None when it is anything else. Raises RequestError 413."""
     text = body.strip(WHITESPACE)
-    record = _record(Piece(text, 0)) if text.startswith(b"{") else None
+    if not text.startswith(b"{"):
+        return None
+    record = _record(Piece(text, 0), EVENT)
     return record if isinstance(record, EventRecord) else None
 
 
-def split_lines(body: bytes) -> Records:
-    """The records of newline-delimited JSON (`application/x-ndjson`); blank lines are passed over.
-
-    Raises as `split_json`.
-    """
-    pieces = lines(body)
+def _split_lines(body: bytes, form: Form[R]) -> Records[R]:
+    pieces = lines(body, form.many)
     if not pieces:
         raise MalformedBody(DATA_MISSING)
     if _is_plain(body):
         try:
-            records = _decode_lines(body)
+            records = form.decode_lines(body)
         except (msgspec.MsgspecError, RecursionError):
             pass
         else:
             if len(records) == len(pieces):  # else some record is spread over lines, or shares one
-                return _checked(Records(list(records), lambda index: pieces[index].text, body))
-    return _one_by_one(pieces)
+                return _checked(Records(list(records), lambda index: pieces[index].text, body), form)
+    return _one_by_one(pieces, form)
 
 
 def _is_plain(text: bytes) -> bool:
@@ -121,31 +189,35 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _checked(records: Records) -> Records:
+def _checked(records: Records[R], form: Form[R]) -> Records[R]:
     """Refuse what is over the limits of a request (protocol §9, [M])."""
     if len(records.records) > RECORDS_PER_REQUEST_MAX:
-        raise too_many_records()
-    if len(records.text) > EVENT_BYTES_MAX:
+        raise too_many_records(form.many)
+    if len(records.text) > form.bytes_max:
         for index in range(len(records.records)):
-            if len(records.original(index)) > EVENT_BYTES_MAX:
-                raise _too_large_record()
+            if len(records.original(index)) > form.bytes_max:
+                raise _too_large_record(form)
     return records
 
 
-def _too_large_record() -> RequestError:
-    return RequestError(413, f"request exceeds max limit of {EVENT_BYTES_MAX} bytes an event")
+def _too_large_record(form: Form[R]) -> RequestError:
+    return RequestError(413, f"request exceeds max limit of {form.bytes_max} bytes {form.one}")
 
 
-def _one_by_one(pieces: list[Piece]) -> Records:
-    return Records([_record(piece) for piece in pieces], lambda index: pieces[index].text, b"")
+def _one_by_one(pieces: list[Piece], form: Form[R]) -> Records[R]:
+    records: list[R | Rejected] = []
+    for piece in pieces:
+        record = _record(piece, form)
+        records.append(record)
+    return Records(records, lambda index: pieces[index].text, b"")
 
 
-def _record(piece: Piece) -> EventRecord | Rejected:
-    if len(piece.text) > EVENT_BYTES_MAX:
-        raise _too_large_record()
+def _record(piece: Piece, form: Form[R]) -> R | Rejected:
+    if len(piece.text) > form.bytes_max:
+        raise _too_large_record(form)
     if _is_utf8(piece.text):
         try:
-            return decode_record(piece.text)
+            return form.decode(piece.text)
         except (msgspec.MsgspecError, RecursionError):
             pass
-    return why_undecodable(piece)
+    return why_undecodable(piece, form.fault)

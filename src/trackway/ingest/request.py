@@ -1,12 +1,13 @@
-"""A whole request of events: its records in, its outcomes and the journal payload out.
+"""A whole request of events or profile updates: its records in, its outcomes and the journal payload out.
 
-The payload holds everything that must be durable before the reply: accepted events as rows, and rejected records with
-their bytes. Nothing here touches disk or network; the caller commits the payload and then answers.
+The payload holds everything that must be durable before the reply: accepted events as rows, accepted updates as
+operations, and rejected records with their bytes. Nothing here touches disk or network; the caller commits the payload
+and then answers.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -15,8 +16,9 @@ from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event, look
 from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure, Ignored, Rejected
-from trackway.ingest.properties import SUSPECT_ALL, suspicions
-from trackway.ingest.records import Records, decode_record
+from trackway.ingest.profiles import AcceptedUpdate, accept_update
+from trackway.ingest.properties import SUSPECT_ALL, Members, suspicions
+from trackway.ingest.records import Records, decode_record, decode_update
 from trackway.ingest.usual import take_usual
 from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
 
@@ -43,12 +45,17 @@ class Ingested(NamedTuple):
 _NONE: Counter[str] = Counter()
 
 
+Claims = Callable[[bytes, Arrival], tuple[int, str]]
+"""Tells the project and `$insert_id` that the bytes of a refused or ignored record name, as far as can be read."""
+
+
 class _Gathering:
     """The outcomes of one request so far, apart by project."""
 
-    def __init__(self, source: Records, arrival: Arrival):
+    def __init__(self, source: Records[Any], arrival: Arrival, claims: Claims):
         self.source = source
         self.arrival = arrival
+        self.claims = claims
         self.entries: dict[int, ProjectEntry] = {}
         self.failures: list[Failure] = []
         self.ignored = 0
@@ -62,13 +69,16 @@ class _Gathering:
             found = self.entries[project_id] = ProjectEntry(project_id, self.arrival)
         return found
 
-    def take(self, index: int, outcome: Accepted | Rejected | Ignored) -> None:
+    def take(self, index: int, outcome: Accepted | AcceptedUpdate | Rejected | Ignored) -> None:
         """Add the outcome of one record."""
         if isinstance(outcome, Accepted):
             self.entry_of(outcome.project).add(outcome)
             return
+        if isinstance(outcome, AcceptedUpdate):
+            self.entry_of(outcome.project).updates.append(outcome.update)
+            return
         original = self.source.original(index)
-        project_id, insert_id = _claims(original, self.arrival)
+        project_id, insert_id = self.claims(original, self.arrival)
         if isinstance(outcome, Ignored):
             self.entry(project_id).ignored += 1
             self.ignored += 1
@@ -84,9 +94,9 @@ class _Gathering:
         return Ingested(received, accepted, self.ignored, self.failures, rejected, payload)
 
 
-def ingest_events(source: Records, arrival: Arrival) -> Ingested:
+def ingest_events(source: Records[EventRecord], arrival: Arrival) -> Ingested:
     """Apply the rules to every record, in order: the usual ones in runs, all others one by one."""
-    gathering = _Gathering(source, arrival)
+    gathering = _Gathering(source, arrival, _event_claims)
     records = source.records
     objects = sum(1 + (type(each.properties) is dict) for each in records if type(each) is EventRecord)
     suspected = suspicions(source.text, objects)
@@ -97,6 +107,14 @@ def ingest_events(source: Records, arrival: Arrival) -> Ingested:
         gathering.take(index, outcome)
         index += 1
     return gathering.finished(len(records))
+
+
+def ingest_updates(source: Records[Members], arrival: Arrival) -> Ingested:
+    """Apply the rules to every profile update, in order."""
+    gathering = _Gathering(source, arrival, _update_claims)
+    for index, record in enumerate(source.records):
+        gathering.take(index, record if isinstance(record, Rejected) else accept_update(record, arrival))
+    return gathering.finished(len(source.records))
 
 
 class Singles(NamedTuple):
@@ -140,8 +158,7 @@ def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> I
     return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
 
 
-def _claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
-    """The project and `$insert_id` that a refused or ignored record names, as far as they can be read."""
+def _event_claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
     project_id = arrival.project.project_id if arrival.project else NO_PROJECT
     try:
         members = decode_record(original).properties
@@ -149,7 +166,19 @@ def _claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
         return project_id, ""
     if members is UNSET:
         return project_id, ""
-    token, insert_id = look(members, "token"), look(members, "$insert_id")
-    if arrival.project is None and type(token) is str and (project := arrival.find_project(token)):
-        project_id = project.project_id
+    insert_id = look(members, "$insert_id")
+    if arrival.project is None:
+        project_id = _named_project(look(members, "token"), arrival)
     return project_id, insert_id if type(insert_id) is str else ""
+
+
+def _update_claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
+    try:
+        return _named_project(look(decode_update(original), "$token"), arrival), ""
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return NO_PROJECT, ""
+
+
+def _named_project(token: Any, arrival: Arrival) -> int:
+    project = arrival.find_project(token) if type(token) is str else None
+    return project.project_id if project else NO_PROJECT

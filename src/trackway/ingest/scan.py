@@ -7,7 +7,7 @@ stops (text that is not UTF-8, half a surrogate pair), and that is what must be 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from trackway.errors import RequestError
@@ -25,6 +25,10 @@ class MalformedBody(Exception):
     """The text is not JSON (or not the expected JSON) as a whole; the message says what is wrong and at which byte."""
 
 
+Fault = Callable[[dict[str, Any]], Rejected]
+"""Tells what is wrong with a JSON object that was refused as a record."""
+
+
 class Piece(NamedTuple):
     """The bytes of one record, and the byte of the body at which they begin."""
 
@@ -40,21 +44,22 @@ def _refuse_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float)
 
 
-def too_many_records() -> RequestError:
-    return RequestError(413, f"request exceeds max limit of {RECORDS_PER_REQUEST_MAX} events")
+def too_many_records(name: str) -> RequestError:
+    """`name`: what the records are, such as `events`."""
+    return RequestError(413, f"request exceeds max limit of {RECORDS_PER_REQUEST_MAX} {name}")
 
 
-def lines(body: bytes) -> list[Piece]:
+def lines(body: bytes, name: str) -> list[Piece]:
     """The lines of newline-delimited JSON that are not blank. Raises RequestError 413 at the first one too many."""
     found: list[Piece] = []
     for match in _LINE.finditer(body):
         if len(found) == RECORDS_PER_REQUEST_MAX:
-            raise too_many_records()
+            raise too_many_records(name)
         found.append(Piece(match.group().rstrip(WHITESPACE), match.start()))
     return found
 
 
-def elements(text: bytes, at: int) -> Iterator[Piece]:
+def elements(text: bytes, at: int, name: str) -> Iterator[Piece]:
     """The elements of the JSON array `text`, which begins at byte `at` of the body.
 
     Raises MalformedBody, and RequestError 413 at the first element too many.
@@ -68,7 +73,7 @@ def elements(text: bytes, at: int) -> Iterator[Piece]:
             piece = source.value()
             count += 1
             if count > RECORDS_PER_REQUEST_MAX:
-                raise too_many_records()
+                raise too_many_records(name)
             yield Piece(piece, begin)
             if source.here == "]":
                 break
@@ -122,8 +127,8 @@ def malformed(error: ValueError, at: int, begin: int = 0) -> MalformedBody:
     return MalformedBody(f"data, not valid JSON: {error.msg[:1].lower()}{error.msg[1:]} at byte {offset}")
 
 
-def why_undecodable(piece: Piece) -> Rejected:
-    """Why the strict decoder refused a record: no object, or the property whose text is not UTF-8.
+def why_undecodable(piece: Piece, fault: Fault) -> Rejected:
+    """Why the strict decoder refused a record: no object, or the `fault` of the object.
 
     Raises MalformedBody when the text is not JSON at all.
     """
@@ -136,16 +141,33 @@ def why_undecodable(piece: Piece) -> Rejected:
         raise MalformedBody(f"data, not valid JSON: nested too deep at byte {piece.at}") from error
     if not isinstance(value, dict):
         return NO_OBJECT
+    return fault(value)
+
+
+def event_fault(value: dict[str, Any]) -> Rejected:
+    """What the strict decoder refuses of an event: no object as properties, or text that is not UTF-8."""
     if not _is_text(value.get("event", "")):
         return invalid("event", NOT_UTF8)
     properties = value.get("properties", {})
     if not isinstance(properties, dict):
         return invalid("properties", "must be an object")
-    for name, member in properties.items():
+    return _not_utf8("properties.", properties) or invalid("data", NOT_UTF8)
+
+
+def update_fault(value: dict[str, Any]) -> Rejected:
+    """The same of a profile update, which may hold anything but text that is not UTF-8."""
+    for name, operand in value.items():
+        if isinstance(operand, dict) and (found := _not_utf8(f"{name}.", operand)):
+            return found
+    return _not_utf8("", value) or invalid("data", NOT_UTF8)
+
+
+def _not_utf8(prefix: str, members: dict[str, Any]) -> Rejected | None:
+    """The first member whose name or value is not UTF-8."""
+    for name, member in members.items():
         if not _is_text(name) or not _is_text(member):
-            shown = name.encode("utf-8", "replace").decode()
-            return invalid(f"properties.{shown}", NOT_UTF8)
-    return invalid("data", NOT_UTF8)
+            return invalid((prefix + name).encode("utf-8", "replace").decode(), NOT_UTF8)
+    return None
 
 
 def _is_text(value: Any) -> bool:

@@ -47,24 +47,29 @@ def is_refused(text: str) -> bool:
     return len(text) <= _LONGEST_REFUSED and text.lower() in REFUSED_IDS
 
 
-def time_ms(value: Any) -> int | Rejected:
-    """Milliseconds since the epoch from a JSON `time`: number or numeric string, seconds or milliseconds.
+def time_ms(value: Any, field: str = "properties.time") -> int | Rejected:
+    """Milliseconds since the epoch from a JSON time: number or numeric string, seconds or milliseconds.
 
     Below 1e11 is seconds (protocol §4). Fractions are kept to the millisecond.
     """
     if type(value) is str and _NUMERIC.fullmatch(value):
         value = float(value) if "." in value else int(value)
     if type(value) is not int and type(value) is not float:
-        return invalid("properties.time", "must be specified as seconds since epoch")
+        return invalid(field, "must be specified as seconds since epoch")
     ms = value * 1000 if value < SECONDS_BELOW else value
     return int(max(min(ms, _TIME_MS_MAX), -_TIME_MS_MAX))
 
 
 def id_text(value: Any, field: str) -> str | Rejected:
-    """An id as the string it is treated as: numbers in decimal, all else refused (protocol §4).
+    """A person's id: as `any_id_text`, and not one of the refused values; the empty string passes (protocol §4)."""
+    text = any_id_text(value, field)
+    if not isinstance(text, Rejected) and is_refused(text):
+        return invalid(field, f"must not be '{text}', which stands for no one")
+    return text
 
-    Shape: at most 255 characters, not one of the refused values; the empty string passes.
-    """
+
+def any_id_text(value: Any, field: str) -> str | Rejected:
+    """An id as the string it is treated as: at most 255 characters, numbers in decimal, all else refused."""
     if type(value) is int and value.bit_length() <= _ID_BITS_MAX:
         value = str(value)
     elif type(value) is float:
@@ -73,8 +78,6 @@ def id_text(value: Any, field: str) -> str | Rejected:
         return invalid(field, "must be a string")
     if len(value) > DISTINCT_ID_CHARACTERS_MAX:
         return invalid(field, f"must not be longer than {DISTINCT_ID_CHARACTERS_MAX} characters")
-    if is_refused(value):
-        return invalid(field, f"must not be '{value}', which stands for no one")
     return value  # type: ignore[no-any-return]  # narrowed above: int and float became str
 
 

@@ -3,8 +3,9 @@
 A request becomes one journal record (several requests with one event each may share one), so that it is durable as a
 whole or not at all. Its payload is a list of entries, one a project (`/track` takes the token from each event, so a
 batch may name several). An entry holds the accepted events as rows in ClickHouse's RowBinary format, in the column
-order `EVENT_COLUMNS`: the loader joins bytes and never looks into an event. `docs/journal-format.md` describes the
-bytes.
+order `EVENT_COLUMNS`: the loader joins bytes and never looks into an event. Profile updates are carried as operations,
+since their result depends on the profile: only the loader, which alone reads the journal in order, knows it.
+`docs/journal-format.md` describes the bytes.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ from enum import IntEnum
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
+VERSIONS_READ = (1, 2)
+"""Version 1 knew no profile updates; a journal written by it may still be loaded."""
 
 EVENT_COLUMNS = (
     "project_id",
@@ -26,7 +29,7 @@ EVENT_COLUMNS = (
     "user_id",
     "properties",
 )
-"""Columns of a version 1 row: UInt32, DateTime64(6), UInt8, DateTime64(3), then six strings."""
+"""Columns of an event row: UInt32, DateTime64(6), UInt8, DateTime64(3), then six strings."""
 
 KEY_BYTES = 16
 NO_KEY = bytes(KEY_BYTES)
@@ -41,10 +44,17 @@ class Endpoint(IntEnum):
 
     TRACK = 1
     IMPORT = 2
+    ENGAGE = 3
+    GROUPS = 4
 
     @property
     def path(self) -> str:
         return f"/{self.name.lower()}"
+
+    @property
+    def takes_profiles(self) -> bool:
+        """Whether its records are profile updates, not events."""
+        return self in (Endpoint.ENGAGE, Endpoint.GROUPS)
 
 
 class Rejection(msgspec.Struct, array_like=True, frozen=True):
@@ -57,11 +67,24 @@ class Rejection(msgspec.Struct, array_like=True, frozen=True):
     original: bytes
 
 
+class Update(msgspec.Struct, array_like=True, frozen=True):
+    """One accepted profile record (protocol §5), whose outcome no longer depends on the profile.
+
+    `group_key` is empty for a user's profile. `operations` is JSON text of an object, `{"$set": {…}, "$add": {…}}`:
+    the record's operations in the order the client wrote them, all of them valid.
+    """
+
+    group_key: str
+    profile_id: str
+    operations: bytes
+
+
 class Entry(msgspec.Struct, array_like=True, frozen=True):
     """The outcomes of one request for one project.
 
     `row_lengths` holds a little-endian u32 an event and `keys` 16 bytes an event (`NO_KEY` = not deduplicated), both
-    in the order of `rows`. `received_us` is the arrival in microseconds since the epoch.
+    in the order of `rows`. `updates` are the accepted profile records in the order of the request. `received_us` is
+    the arrival in microseconds since the epoch.
     """
 
     version: int
@@ -73,6 +96,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     keys: bytes
     rows: bytes
     rejections: list[Rejection]
+    updates: list[Update] = []
 
     @property
     def events(self) -> int:
@@ -95,6 +119,6 @@ def decode_entries(payload: bytes | memoryview) -> list[Entry]:
     except msgspec.MsgspecError as error:
         raise ValueError(f"not a journal entry: {error}") from error
     for entry in entries:
-        if entry.version != VERSION:
-            raise ValueError(f"journal entry of version {entry.version}, known is {VERSION}")
+        if entry.version not in VERSIONS_READ:
+            raise ValueError(f"journal entry of version {entry.version}, known are 1 to {VERSION}")
     return entries

@@ -1,4 +1,4 @@
-"""A run of journal records as one batch for the store: which events are new, and the rows of each table.
+"""A run of journal records as one batch for the store: which events are new, the rows of its tables, the counts.
 
 Pure but for one question, `known`, which the store answers. The same journal records give the same decisions however
 they are cut into batches and however often they are loaded: an event is a duplicate if, and only if, the last *stored*
@@ -89,7 +89,7 @@ def make_batch(placed: list[Placed], from_position: int, to_position: int, windo
     for (_, entry), size in zip(placed, sizes, strict=True):
         doubled = int(np.count_nonzero(duplicate[at : at + size])) if some else 0
         events.append(_without(entry, duplicate[at : at + size]) if doubled else entry.rows)
-        _count(counts, entry, size - doubled, doubled)
+        _count(counts, entry, size - doubled + len(entry.updates), doubled)
         at += size
     return Batch(
         from_position,

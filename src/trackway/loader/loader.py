@@ -7,11 +7,14 @@ store is away it waits, longer each time, and the journal keeps growing meanwhil
 
 import threading
 import time
+from itertools import compress
 from pathlib import Path
+
+import msgspec
 
 from trackway import logs, metrics
 from trackway.errors import StorageError
-from trackway.journal.entry import VERSION, Entry, Rejection
+from trackway.journal.entry import Entry, Rejection
 from trackway.journal.format import Record, distance_bytes
 from trackway.journal.head import Head
 from trackway.journal.reader import Reader
@@ -24,7 +27,9 @@ from trackway.limits import (
     REMOVAL_INTERVAL_S,
 )
 from trackway.loader import tables
+from trackway.loader.apply import readable as readable_operations
 from trackway.loader.batch import NOT_STORABLE, WINDOW_US, Batch, Placed, make_batch, read_entries
+from trackway.loader.profiles import insert_profiles
 from trackway.loader.window import Window
 from trackway.settings import Settings
 from trackway.store.client import DataRefused, Store
@@ -119,7 +124,7 @@ class Loader:
     def _load(self, records: list[Record], from_position: int, to_position: int) -> None:
         batch = self._make(read_entries(records), from_position, to_position)
         try:
-            tables.insert_events(self._store, batch)
+            self._insert(batch)
         except DataRefused as error:
             self._load_in_parts(records, from_position, to_position, error)
             return
@@ -144,10 +149,18 @@ class Loader:
             return
         _log.error("the store refuses a record; it is kept as rejected", position=records[0].position, error=str(error))
         placed = [Placed(each.position, _refused(each.entry)) for each in read_entries(records)]
-        self._finish(self._make(placed, from_position, to_position))
+        batch = self._make(placed, from_position, to_position)
+        self._insert(batch)
+        self._finish(batch)
+
+    def _insert(self, batch: Batch) -> None:
+        """Insert events and profiles. Raises DataRefused."""
+        tables.insert_events(self._store, batch)
+        for reason, number in insert_profiles(self._store, batch.placed).items():
+            metrics.left_alone(reason, number)
 
     def _finish(self, batch: Batch) -> None:
-        """With its events in the store, make the batch count, and remember its keys."""
+        """With its events and profiles in the store, make the batch count, and remember its keys."""
         tables.insert_rest(self._store, batch, time.time_ns() // 1_000_000)
         self._window.add(batch.new_keys, batch.newest_us)
         for count, number in batch.counts.items():
@@ -176,10 +189,26 @@ class Loader:
 
 
 def _refused(entry: Entry) -> Entry:
-    """The same entry with its events turned into rejected records that hold their rows."""
+    """The same entry with its events turned into rejected records that hold their rows.
+
+    Of profile updates only those that cannot be read: the others may already be in their profiles.
+    """
     rejections, at = list(entry.rejections), 0
     for index in range(entry.events):
         size = int.from_bytes(entry.row_lengths[4 * index : 4 * index + 4], "little")
         rejections.append(Rejection(index, NOT_STORABLE, "", "", entry.rows[at : at + size]))
         at += size
-    return Entry(VERSION, entry.project_id, entry.received_us, entry.endpoint, entry.ignored, b"", b"", b"", rejections)
+    readable = [readable_operations(update.operations) for update in entry.updates]
+    rejections += [
+        Rejection(index, NOT_STORABLE, "", "", update.operations)
+        for index, update in enumerate(entry.updates)
+        if not readable[index]
+    ]
+    return msgspec.structs.replace(
+        entry,
+        row_lengths=b"",
+        keys=b"",
+        rows=b"",
+        rejections=rejections,
+        updates=list(compress(entry.updates, readable)),
+    )

@@ -1,0 +1,110 @@
+"""JSON values as profile operations see them: numbers that are added, lists whose elements are compared.
+
+A value stays the text the client sent until an operation has to look into it, so what is only set and kept costs
+nothing and loses no digit. Values are equal when they have the same type and the same value: 1 is 1.0, but neither
+"1" nor true; objects whatever the order of their members.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+INTEGER_MIN = -(2**63)
+INTEGER_MAX = 2**64 - 1
+"""Integers the store reads exactly; one beyond them is taken for a 64-bit float."""
+
+_encode = msgspec.json.Encoder().encode
+_decode_number = msgspec.json.Decoder(int | float).decode
+_decode = msgspec.json.Decoder().decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
+
+
+def number_of(text: Raw) -> int | float | None:
+    """The number a JSON text is; None when it is something else or beyond the range of a 64-bit float."""
+    try:
+        number = _decode_number(text)
+        return _whole(number) if type(number) is int else number
+    except (msgspec.MsgspecError, OverflowError):
+        return None
+
+
+def sum_of(left: int | float, right: int | float) -> Raw | None:
+    """The sum as JSON text; None when it is beyond the range of a 64-bit float."""
+    total = left + right
+    if type(total) is int:
+        return Raw(_encode(_whole(total)))
+    return Raw(_encode(total)) if math.isfinite(total) else None
+
+
+def _whole(number: int) -> int | float:
+    return number if INTEGER_MIN <= number <= INTEGER_MAX else float(number)
+
+
+def compared(text: Raw) -> Hashable:
+    """Something that is equal for equal JSON values and only for them."""
+    try:
+        return _compared(_decode(text))
+    except msgspec.MsgspecError:  # a number that no float comes near: equal to the same text
+        return bytes(text)
+
+
+def _compared(value: Any) -> Hashable:
+    if isinstance(value, bool):
+        return bool, value
+    if isinstance(value, list):
+        return tuple(map(_compared, value))
+    if isinstance(value, dict):
+        return frozenset((name, _compared(member)) for name, member in value.items())
+    plain: str | int | float | None = value
+    return plain
+
+
+def size_of(text: Raw) -> int:
+    """Bytes of a JSON text."""
+    return memoryview(text).nbytes
+
+
+class ListValue:
+    """A profile's list while updates are folded into it: taken apart once, however many updates there are."""
+
+    def __init__(self, items: Sequence[Raw] = ()):
+        self._items = list(items)
+        self._known: set[Hashable] | None = None
+        self.size = _size(self._items)
+        """Bytes of its JSON text."""
+
+    def append(self, item: Raw) -> None:
+        self.size += size_of(item) + (1 if self._items else 0)
+        self._items.append(item)
+        if self._known is not None:
+            self._known.add(compared(item))
+
+    def holds(self, item: Raw) -> bool:
+        """Whether an equal value is among the elements."""
+        if self._known is None:
+            self._known = set(map(compared, self._items))
+        return compared(item) in self._known
+
+    def remove(self, item: Raw) -> None:
+        """Remove every element that is equal to a value."""
+        if not self.holds(item):
+            return
+        removed = compared(item)
+        self._items = [each for each in self._items if compared(each) != removed]
+        self._known = None
+        self.size = _size(self._items)
+
+    def text(self) -> Raw:
+        return Raw(b"[" + b",".join(map(bytes, self._items)) + b"]")
+
+
+def list_of(text: Raw) -> ListValue | None:
+    """The list a JSON text is; None when it is something else."""
+    return ListValue(_decode_list(text)) if bytes(text)[:1] == b"[" else None
+
+
+def _size(items: Sequence[Raw]) -> int:
+    return 2 + max(len(items) - 1, 0) + sum(map(size_of, items))  # brackets and commas

@@ -1,0 +1,46 @@
+"""The payload of a journal record: what is written can be read, also by a later version, and never by an older one."""
+
+import msgspec
+import pytest
+
+from trackway.journal.entry import VERSION, Endpoint, Entry, Rejection, Update, decode_entries, encode_entries
+
+UPDATES = [
+    Update("", "ann", b'{"$set": {"plan": "pro"}, "$add": {"logins": 1}}'),
+    Update("company", "Büro GmbH", b'{"$delete": ""}'),
+]
+
+
+def entry(version: int = VERSION, updates: list[Update] = UPDATES) -> Entry:
+    rejection = Rejection(3, "$token, missing or empty", "$token", "", b"{}")
+    return Entry(version, 7, 1_700_000_000_000_000, Endpoint.ENGAGE, 1, b"", b"", b"", [rejection], updates)
+
+
+def test_entry_with_updates_is_read_as_it_was_written() -> None:
+    entries = [entry(), entry(updates=[])]
+    assert decode_entries(encode_entries(entries)) == entries
+
+
+def test_entry_of_version_1_is_read_without_updates() -> None:
+    written = [1, 7, 1_700_000_000_000_000, 1, 0, b"\x01\x00\x00\x00", bytes(16), b"r", []]
+    (read,) = decode_entries(msgspec.msgpack.encode([written]))
+    assert (read.version, read.events, read.rows, read.updates) == (1, 1, b"r", [])
+
+
+def test_entry_of_a_later_version_is_not_read() -> None:
+    with pytest.raises(ValueError, match="journal entry of version 3, known are 1 to 2"):
+        decode_entries(encode_entries([entry(VERSION + 1)]))
+
+
+def test_bytes_that_are_no_entry_are_not_read() -> None:
+    with pytest.raises(ValueError, match="not a journal entry"):
+        decode_entries(b"\xc1")
+
+
+def test_the_number_of_an_endpoint_never_changes() -> None:
+    assert [(each.value, each.path) for each in Endpoint] == [
+        (1, "/track"),
+        (2, "/import"),
+        (3, "/engage"),
+        (4, "/groups"),
+    ]
