@@ -16,7 +16,7 @@ _PIECE_BYTES = 256 * 1024
 
 
 def joined_surrogates(text: bytes) -> bytes:
-    """The text with each pair replaced by the four bytes of UTF-8. Linear: a 30 MB body of pairs takes half a second."""
+    """The text with each pair replaced by the four bytes of UTF-8. Linear: 30 MB of pairs take half a second."""
     first = _PAIR.search(text)
     if first is None:
         return text
