@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 POLL_S = 0.02
 _ARGUMENTS = ["--no-sandbox", "--no-proxy-server"]
 _Result = TypeVar("_Result")
