@@ -126,11 +126,10 @@ def test_events_of_a_page_that_is_left_arrive_once(server: Server, project: Proj
     lines = {line["event"]: line for line in server.export_when(project, 2)}
     assert_shows(lines["opened"], first.record)
     assert_shows(lines["left"], second.record)
-    tab.sent_when("/track", 1)
     tab.open(site)
     tab.start(project.token, server.url)
     tab.wait_sent()
-    tab.sent_when("/track", 2)  # the queued events are sent again
+    tab.sent_when("/track", 1)  # the events again; Playwright does not tell of beacons
     server.wait_loaded()
     assert len(server.export(project)) == 2
     assert_content(tab)
