@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from trackway import logs, metrics
 from trackway.edge import replies
-from trackway.edge.decode import bounded_query, decode_request
+from trackway.edge.decode import body_too_large, bounded_query, decode_request
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import InFlight, Scope, header, reply_headers
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
@@ -71,6 +71,8 @@ class SinglesEndpoint:
         """Take a request; all that came with it are looked at when the event loop has read them."""
         request = _Request(scope, body, respond)
         try:
+            if len(body) > self._settings.body_bytes_max:
+                raise body_too_large(self._settings.body_bytes_max)
             self._in_flight.take(len(body))
         except RequestError as error:
             _send(request, self._endpoint.refusal(error, self._endpoint.flags_of_query(scope)))
