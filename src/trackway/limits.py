@@ -138,7 +138,7 @@ HEALTH_STORE_S_MAX = 3
 PROJECTS_REFRESH_S = 1.0
 """How often an edge process looks for changed projects."""
 GC_ALLOCATIONS = 100_000
-"""Allocations between two searches for cycles in an edge process."""
+"""Allocations between two searches for cycles in an edge process and the loader."""
 THREADS = 32
 """Threads of an edge process that wait for the store; further exports wait for one."""
 KEEP_ALIVE_S = 75
