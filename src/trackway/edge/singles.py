@@ -1,7 +1,7 @@
 """`/track` with one event a request, the way many SDKs send: requests that arrive together are taken together.
 
-What has come in by the end of the sync that is going on is ingested as one and becomes one journal record; each request
-still gets its reply after the sync. The interpreter then runs one small loop over many events instead of everything
+What has come in by the end of the sync that is going on is ingested as one and becomes one journal record; each
+request still gets its reply after its sync. The interpreter then runs one small loop over many events instead of everything
 for each, and journal and loader see batches (100 against 200 µs of two busy cores a request, with 64 connections).
 A request that is anything but one event that breaks no rule goes on by itself, as if it had come alone.
 """
@@ -68,8 +68,7 @@ class SinglesEndpoint:
         self._loop = asyncio.get_running_loop()
 
     def direct(self, scope: Scope, body: bytes, respond: Respond) -> None:
-        """Take a request; it is looked at with all that come until the journal is free, at the earliest with all that the
-        event loop has read."""
+        """Take a request. It is looked at with all that come until the journal is free."""
         request = _Request(scope, body, respond)
         try:
             if len(body) > self._settings.body_bytes_max:
