@@ -1,0 +1,72 @@
+"""SQL for values that lie in the store as JSON text: a member of an object, an element of a list.
+
+A *raw* is an expression of type String: the JSON text of one value as the store writes it, '' where there is none. Its
+first character tells its kind. Names come in as SQL of bound parameters, so that no text of a client stands here.
+"""
+
+from collections.abc import Callable
+
+from trackway.query.expressions.values import Kind
+
+RawOf = Callable[[str], str]
+"""From the SQL of a name to the raw of the value with that name."""
+
+# The words of a JSON text, kept apart so that a number is never looked for within a string.
+_WORDS = r"""'"(?:[^"\\\\]|\\\\.)*"|-?[0-9][0-9.eE+-]*|[^"0-9-]+|-'"""
+_FITTING = (
+    "multiIf(_w < '-' OR _w >= ':' OR _w = '-', _w, NOT isFinite(toFloat64OrZero(_w)), 'null', "
+    "match(_w, '[.eE]'), _w, concat(_w, 'e0'))"
+)
+
+
+def json_column(column: str) -> RawOf:
+    """The members of a String column that holds JSON objects.
+
+    The engine's parser takes no whole number beyond 64 bits and no double beyond 1.8e308, and then finds nothing in the
+    whole object. Such rows are rare, so they are looked for only where a name was not found, and read with these
+    numbers written as doubles (or null).
+    """
+    mended = f"arrayStringConcat(arrayMap(_w -> {_FITTING}, extractAll({column}, {_WORDS})))"
+
+    def raw(name: str) -> str:
+        found = f"JSONExtractRaw({column}, {name})"
+        return f"if({found} = '' AND NOT isValidJSON({column}), JSONExtractRaw({mended}, {name}), {found})"
+
+    return raw
+
+
+def map_column(column: str) -> RawOf:
+    """The values of a Map(String, String) column of raws."""
+    return lambda name: f"{column}[{name}]"
+
+
+def of_raw(raw: str, kind: Kind) -> str | None:
+    """The SQL of a raw's value where it is of `kind`, NULL elsewhere; None for kinds that JSON does not have."""
+    match kind:
+        case Kind.BOOLEAN:
+            return f"multiIf({raw} = 'true', true, {raw} = 'false', false, NULL)"
+        case Kind.NUMBER:
+            return f"if({raw} >= '-' AND {raw} < ':', JSONExtractFloat({raw}), NULL)"
+        case Kind.STRING:
+            return f"""if(startsWith({raw}, '"'), JSONExtractString({raw}), NULL)"""
+        case Kind.LIST:
+            return f"if(startsWith({raw}, '['), {raw}, NULL)"
+        case Kind.OBJECT:
+            return f"if(startsWith({raw}, '{{'), true, NULL)"
+        case Kind.NULL:
+            return f"if({raw} = 'null', true, NULL)"
+    return None
+
+
+def elements(of: str) -> str:
+    """The raws of the elements of a list that is there."""
+    return f"JSONExtractArrayRaw(assumeNotNull({of}))"
+
+
+def equal_lists(left: str, right: str) -> str:
+    """Whether two lists, raws or NULL, are equal element by element; lists and objects within equal nothing."""
+    plain = "_r -> if(_r >= '-' AND _r < ':', toString(JSONExtractFloat(_r) + 0.), _r)"
+    sides = [f"arrayMap({plain}, {elements(side)})" for side in (left, right)]
+    nested = f"arrayExists(_r -> startsWith(_r, '[') OR startsWith(_r, '{{'), {elements(left)})"
+    there = f"isNotNull({left}) AND isNotNull({right})"
+    return f"({there} AND {sides[0]} = {sides[1]} AND NOT {nested})"
