@@ -7,7 +7,7 @@ for one row at hand. The tests hold the two ways together.
 from trackway.query.expressions.grammar import parse
 from trackway.query.expressions.interpreter import Row, evaluate, no_boolean
 from trackway.query.expressions.rawjson import json_column, map_column
-from trackway.query.expressions.sql import Column, Scope, condition, fault
+from trackway.query.expressions.sql import Column, Scope, condition, fault, of_kind
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import Node as Expression
 from trackway.query.expressions.tree import user_properties
@@ -30,6 +30,7 @@ __all__ = [
     "json_column",
     "map_column",
     "no_boolean",
+    "of_kind",
     "parse",
     "user_properties",
 ]

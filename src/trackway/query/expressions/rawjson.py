@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from trackway.query.expressions.values import Kind
 
+REPEATED_CHARACTERS_MAX = 100
+"""SQL up to this length may stand in a text more than once."""
+
 RawOf = Callable[[str], str]
 """From the SQL of a name to the raw of the value with that name."""
 
@@ -19,6 +22,13 @@ _FITTING = (
 )
 
 
+def once(sql: str, name: str, body: Callable[[str], str]) -> str:
+    """`body` of `sql`, in which a long `sql` stands only once, bound to `name`."""
+    if len(sql) <= REPEATED_CHARACTERS_MAX:
+        return body(sql)
+    return f"arrayMap({name} -> {body(name)}, [{sql}])[1]"
+
+
 def json_column(column: str) -> RawOf:
     """The members of a String column that holds JSON objects.
 
@@ -26,13 +36,17 @@ def json_column(column: str) -> RawOf:
     whole object. Such rows are rare, so they are looked for only where a name was not found, and read with these
     numbers written as doubles (or null).
     """
-    mended = f"arrayStringConcat(arrayMap(_w -> {_FITTING}, extractAll({column}, {_WORDS})))"
 
     def raw(name: str) -> str:
         found = f"JSONExtractRaw({column}, {name})"
-        return f"if({found} = '' AND NOT isValidJSON({column}), JSONExtractRaw({mended}, {name}), {found})"
+        return f"if({found} = '' AND NOT isValidJSON({column}), JSONExtractRaw({_mended(column)}, {name}), {found})"
 
     return raw
+
+
+def _mended(text: str) -> str:
+    """A JSON text of which every number can be read."""
+    return f"arrayStringConcat(arrayMap(_w -> {_FITTING}, extractAll({text}, {_WORDS})))"
 
 
 def map_column(column: str) -> RawOf:
@@ -46,11 +60,11 @@ def of_raw(raw: str, kind: Kind) -> str | None:
         case Kind.BOOLEAN:
             return f"multiIf({raw} = 'true', true, {raw} = 'false', false, NULL)"
         case Kind.NUMBER:
-            return f"if({raw} >= '-' AND {raw} < ':', JSONExtractFloat({raw}), NULL)"
+            return f"if({raw} >= '-' AND {raw} < ':', {_float(raw)}, NULL)"
         case Kind.STRING:
             return f"""if(startsWith({raw}, '"'), JSONExtractString({raw}), NULL)"""
         case Kind.LIST:
-            return f"if(startsWith({raw}, '['), {raw}, NULL)"
+            return f"multiIf(NOT startsWith({raw}, '['), NULL, isValidJSON({raw}), {raw}, {_mended(raw)})"
         case Kind.OBJECT:
             return f"if(startsWith({raw}, '{{'), true, NULL)"
         case Kind.NULL:
@@ -58,15 +72,24 @@ def of_raw(raw: str, kind: Kind) -> str | None:
     return None
 
 
+def _float(raw: str) -> str:
+    """The double of a number's raw; the engine writes 1e20 as a whole number, and then would not read it."""
+    whole = f"length({raw}) > 18 AND NOT match({raw}, '[.eE]')"
+    return f"JSONExtractFloat(if({whole}, concat({raw}, 'e0'), {raw}))"
+
+
 def elements(of: str) -> str:
-    """The raws of the elements of a list that is there."""
-    return f"JSONExtractArrayRaw(assumeNotNull({of}))"
+    """The raws of the elements of a list, given as a raw or NULL; none where it is NULL."""
+    return f"JSONExtractArrayRaw(ifNull({of}, ''))"
 
 
 def equal_lists(left: str, right: str) -> str:
     """Whether two lists, raws or NULL, are equal element by element; lists and objects within equal nothing."""
-    plain = "_r -> if(_r >= '-' AND _r < ':', toString(JSONExtractFloat(_r) + 0.), _r)"
+    return once(left, "_l", lambda one: once(right, "_m", lambda other: _equal_lists(one, other)))
+
+
+def _equal_lists(left: str, right: str) -> str:
+    plain = f"_r -> if(_r >= '-' AND _r < ':', toString({_float('_r')} + 0.), _r)"
     sides = [f"arrayMap({plain}, {elements(side)})" for side in (left, right)]
     nested = f"arrayExists(_r -> startsWith(_r, '[') OR startsWith(_r, '{{'), {elements(left)})"
-    there = f"isNotNull({left}) AND isNotNull({right})"
-    return f"({there} AND {sides[0]} = {sides[1]} AND NOT {nested})"
+    return f"(isNotNull({left}) AND isNotNull({right}) AND {sides[0]} = {sides[1]} AND NOT {nested})"

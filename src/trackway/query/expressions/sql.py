@@ -10,13 +10,14 @@ milliseconds; null and object 1. All of them Nullable.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
-from trackway.limits import EXPRESSION_SQL_BYTES_MAX
-from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, once, rounded
-from trackway.query.expressions.rawjson import RawOf, elements, equal_lists, of_raw
+from trackway.limits import EXPRESSION_SQL_BYTES_MAX, EXPRESSION_SQL_PLAIN_BYTES_MAX
+from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, rounded
+from trackway.query.expressions.rawjson import RawOf, elements, equal_lists, of_raw, once
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import (
     TRUTH,
@@ -39,6 +40,7 @@ from trackway.query.expressions.tree import (
     OfNumber,
     Property,
     Quantifier,
+    junction_parts,
 )
 from trackway.query.expressions.values import Kind
 
@@ -73,7 +75,7 @@ def condition(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str
 
     Raises ExpressionError for a reference that the scope does not have, and when the SQL would grow too large.
     """
-    return _Compiler(scope, parameters).truth(expression)
+    return _compiled(expression, scope, parameters, lambda compiler: compiler.truth(expression))
 
 
 def fault(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str | None:
@@ -81,17 +83,45 @@ def fault(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str | N
 
     None if no row can have such an operand. Raises as `condition` does.
     """
-    compiler = _Compiler(scope, parameters)
-    faults = sorted(compiler.faults(expression))
-    if not faults:
+    if not any(part.kinds - TRUTH for part in junction_parts(expression)):
         return None
-    sql = f"multiIf({', '.join(f'{sql}, {position}' for position, sql in faults)}, 0)"
-    return compiler.bounded(sql, expression)
+    return _compiled(expression, scope, parameters, lambda compiler: compiler.fault(expression))
+
+
+def of_kind(expression: Node, kind: Kind, scope: Scope, parameters: dict[str, Any]) -> str:
+    """SQL of the expression's value in the rows where it is of `kind`, NULL in all others (see above for the types)."""
+    return _compiled(expression, scope, parameters, lambda compiler: compiler.of(expression, kind) or "NULL")
+
+
+class _TooLarge(Exception):
+    """The SQL has grown beyond what was allowed."""
+
+
+def _compiled(
+    expression: Node, scope: Scope, parameters: dict[str, Any], compiled: Callable[["_Compiler"], str]
+) -> str:
+    """Short SQL as it is; of longer SQL each property is found once and bound to a name, at the cost of finding all."""
+    with suppress(_TooLarge):
+        return _Compiler(scope, parameters, EXPRESSION_SQL_PLAIN_BYTES_MAX).bounded(compiled)
+    names: dict[str, str] = {}
+    named = scope._replace(properties=_named(scope.properties, names), user=scope.user and _named(scope.user, names))
+    try:
+        sql = _Compiler(named, parameters, EXPRESSION_SQL_BYTES_MAX).bounded(compiled)
+    except _TooLarge:
+        raise ExpressionError("too complex", expression.position) from None
+    if not names:
+        return sql
+    return f"arrayMap(({', '.join(names.values())}) -> {sql}, {', '.join(f'[{raw}]' for raw in names)})[1]"
+
+
+def _named(raw_of: RawOf, names: dict[str, str]) -> RawOf:
+    return lambda name: names.setdefault(raw_of(name), f"_p{len(names)}")
 
 
 class _Compiler:
-    def __init__(self, scope: Scope, parameters: dict[str, Any]) -> None:
+    def __init__(self, scope: Scope, parameters: dict[str, Any], bytes_max: int) -> None:
         self._scope = scope
+        self._bytes_max = bytes_max
         self._parameters = parameters
         self._bound: dict[str, str] = {}
         self._made: dict[tuple[Node, Kind], str | None] = {}
@@ -102,7 +132,7 @@ class _Compiler:
         """The SQL of a part where it is of a kind, NULL elsewhere; None if that is everywhere."""
         key = node, kind
         if key not in self._made:
-            self._made[key] = self.bounded(self._of(node, kind), node) if node.can(kind) else None
+            self._made[key] = self._checked(self._of(node, kind)) if node.can(kind) else None
         return self._made[key]
 
     def truth(self, node: Node) -> str:
@@ -121,6 +151,10 @@ class _Compiler:
             return f"({self._raw(node)} = '')"
         return f"(NOT {self.is_one_of(node, (*_THERE, Kind.NULL))})"
 
+    def fault(self, node: Node) -> str:
+        """The first place of all, 0 where all are booleans."""
+        return f"multiIf({', '.join(f'{sql}, {position}' for position, sql in sorted(self.faults(node)))}, 0)"
+
     def faults(self, node: Node) -> list[tuple[int, str]]:
         """Places of operands that may be no booleans, each with the SQL that says whether it is one in a row."""
         if isinstance(node, Quantifier):
@@ -132,10 +166,13 @@ class _Compiler:
             found += [(part.position, self.is_one_of(part, kinds)) for part, kinds in others if kinds]
         return found
 
-    def bounded(self, sql: str | None, node: Node) -> str | None:
-        """`sql` itself, if the store can be expected to read it."""
-        if sql is not None and len(sql) > EXPRESSION_SQL_BYTES_MAX:
-            raise ExpressionError(f"too complex from character {node.position} on", node.position)
+    def bounded(self, compiled: Callable[["_Compiler"], str]) -> str:
+        """The whole SQL. Raises _TooLarge."""
+        return self._checked(compiled(self)) or ""
+
+    def _checked(self, sql: str | None) -> str | None:
+        if sql is not None and len(sql) > self._bytes_max:
+            raise _TooLarge
         return sql
 
     # What a part is in one kind

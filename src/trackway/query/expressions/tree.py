@@ -294,3 +294,9 @@ def user_properties(expression: Node) -> list[str]:
     if isinstance(expression, Property) and expression.of_user:
         return [expression.name]
     return list(dict.fromkeys(name for operand in expression.operands for name in user_properties(operand)))
+
+
+def junction_parts(expression: Node) -> list[Node]:
+    """All operands of `and` and `or` in an expression."""
+    own = expression.operands if isinstance(expression, Junction) else ()
+    return [*own, *(part for operand in expression.operands for part in junction_parts(operand))]
