@@ -8,11 +8,23 @@ from collections.abc import Generator, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from trackway.query.expressions import (
+    Column,
+    Expression,
+    Kind,
+    Scope,
+    condition,
+    fault,
+    json_column,
+    map_column,
+    user_properties,
+)
 from trackway.store.client import Store
 
 
 class ExportQuery(NamedTuple):
-    """What to export. Dates are inclusive, in UTC; no `events` means all names; no `limit` means no bound."""
+    """What to export. Dates are inclusive, in UTC; no `events` means all names; no `limit` means no bound; no `where`
+    means all events."""
 
     project_id: int
     from_date: date
@@ -21,6 +33,7 @@ class ExportQuery(NamedTuple):
     limit: int | None
     time_in_ms: bool
     deduplicated: bool
+    where: Expression | None = None
 
 
 _LINE = """concat(
@@ -37,15 +50,62 @@ _TIME_S = "intDiv(toUnixTimestamp64Milli(time), 1000)"
 _TIME_MS = "toUnixTimestamp64Milli(time)"
 
 
+_USERS = "FROM profiles FINAL WHERE project_id = {project:UInt32} AND group_key = ''"
+_SCOPE = Scope(
+    properties=json_column("properties"),
+    # What a line shows as properties and what does not lie in that JSON.
+    columns={
+        "time": Column(Kind.NUMBER, f"toFloat64({_TIME_S})"),
+        "distinct_id": Column(Kind.STRING, "distinct_id"),
+        "$insert_id": Column(Kind.STRING, "insert_id"),
+        "$import": Column(Kind.BOOLEAN, "if(endpoint = 2, true, NULL)"),
+        "$mp_api_endpoint": Column(Kind.STRING, "if(endpoint = 2, '/import', '/track')"),
+        "$mp_api_timestamp_ms": Column(Kind.NUMBER, "toFloat64(intDiv(toUnixTimestamp64Micro(received), 1000))"),
+        "mp_processing_time_ms": Column(Kind.NUMBER, "toFloat64(toUnixTimestamp64Milli(loaded))"),
+    },
+    user=map_column("profile.raws"),
+    time_ms=_TIME_MS,
+    name="toString(event)",
+)
+
+
 def export_lines(store: Store, query: ExportQuery) -> Generator[bytes]:
-    """The lines in blocks of bytes, not cut at line ends. Closing the iterator stops the query."""
+    """The lines in blocks of bytes, not cut at line ends. Closing the iterator stops the query.
+
+    Raises ExpressionError, at once, for a `where` that cannot be asked.
+    """
     sql, parameters = export_sql(query)
     return store.stream(sql, parameters, "TSVRaw")
 
 
+def find_fault(store: Store, query: ExportQuery) -> int:
+    """The place of the first operand of `where` that is no boolean in some event of the export, 0 if there is none.
+
+    Raises ExpressionError for a `where` that cannot be asked.
+    """
+    parameters: dict[str, Any] = {}
+    place = None if query.where is None else fault(query.where, _SCOPE, parameters)
+    if place is None:
+        return 0
+    chosen = _chosen(query._replace(where=None), query.where, parameters)
+    [(first,)] = store.query(f"SELECT min({place} AS place) {chosen} AND place != 0", parameters)
+    return int(first)
+
+
 def export_sql(query: ExportQuery) -> tuple[str, dict[str, Any]]:
     """The statement and its parameters. Without `deduplicated`, copies that the store has not merged away stay."""
-    parameters: dict[str, Any] = {
+    parameters: dict[str, Any] = {}
+    sql = f"SELECT {_LINE % (_TIME_MS if query.time_in_ms else _TIME_S)} "
+    sql += _chosen(query, query.where, parameters)
+    if query.limit is not None:
+        sql += " LIMIT {limit:UInt32}"
+        parameters["limit"] = query.limit
+    return sql, parameters
+
+
+def _chosen(query: ExportQuery, speaks: Expression | None, parameters: dict[str, Any]) -> str:
+    """FROM and WHERE. `speaks` is the expression whose profiles are joined."""
+    parameters |= {
         "project": query.project_id,
         "begin": query.from_date.isoformat(),
         "end": (query.to_date + timedelta(days=1)).isoformat(),
@@ -61,10 +121,21 @@ def export_sql(query: ExportQuery) -> tuple[str, dict[str, Any]]:
     if query.events is not None:
         conditions.append("has({events:Array(String)}, event)")
         parameters["events"] = list(query.events)
-    sql = "SELECT " + _LINE % (_TIME_MS if query.time_in_ms else _TIME_S)
-    sql += " FROM events" + (" FINAL" if query.deduplicated else "")
-    sql += " WHERE " + " AND ".join(conditions)
-    if query.limit is not None:
-        sql += " LIMIT {limit:UInt32}"
-        parameters["limit"] = query.limit
-    return sql, parameters
+    if query.where is not None:
+        conditions.append(condition(query.where, _SCOPE, parameters))
+    sql = "FROM events" + (" FINAL" if query.deduplicated else "")
+    names = [] if speaks is None else user_properties(speaks)
+    if names:
+        sql += f" ANY LEFT JOIN ({_profiles(names, parameters)}) AS profile ON distinct_id = profile.id"
+    return sql + " WHERE " + " AND ".join(conditions)
+
+
+def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:
+    """The users' profiles of the project, each with only those properties that are asked for, to be held in memory."""
+    raw_of = json_column("properties")
+    pairs: list[str] = []
+    for number, name in enumerate(names):
+        parameters[f"user_{number}"] = name
+        bound = f"{{user_{number}:String}}"
+        pairs += [bound, raw_of(bound)]
+    return f"SELECT profile_id AS id, map({', '.join(pairs)}) AS raws {_USERS}"
