@@ -126,8 +126,8 @@ def test_an_operand_that_is_no_boolean_in_a_chosen_event_is_found(events: Events
     events.insert(event("id-4", a=7, token=BETA.token), endpoint=Endpoint.TRACK, received_us=NOON_MS * 1000)
     where = parse('true and (properties["a"] or properties["b"])')
     assert find_fault(events.store, ALL._replace(where=where)) == 11
-    assert find_fault(events.store, ALL._replace(where=where, events=["a"])) == 11
-    assert find_fault(events.store, ALL._replace(where=where, events=["b"])) == 0
+    assert find_fault(events.store, ALL._replace(where=where, events=["a"])) == 0
+    assert find_fault(events.store, ALL._replace(where=where, events=["b"])) == 11
     assert find_fault(events.store, ALL._replace(where=parse('user["a"] or true'))) == 0
     insert_profiles(events.store, (ALPHA.project_id, "", "u-1", {"a": None}))
     events.insert(event("id-5", distinct_id="u-1"))
@@ -168,7 +168,9 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_no_text_of_where_is_part_of_the_statement(events: Events, text: str) -> None:
-    events.insert(event("id-1", **{f"p {text}": "x"}), event("id-2", p=text, l=["y", text]), event("id-3", p="x"))
+    events.insert(
+        event("id-1", NOON_MS, "a", **{f"p {text}": "x"}), event("id-2", p=text, l=["y", text]), event("id-3", p="x")
+    )
     quoted, name = json.dumps(text), json.dumps(f"p {text}")
     # (where, the same with a harmless text, the events kept)
     cases = [

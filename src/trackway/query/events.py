@@ -126,12 +126,16 @@ def _chosen(query: ExportQuery, speaks: Expression | None, parameters: dict[str,
     sql = "FROM events" + (" FINAL" if query.deduplicated else "")
     names = [] if speaks is None else user_properties(speaks)
     if names:
-        sql += f" ANY LEFT JOIN ({_profiles(names, parameters)}) AS profile ON distinct_id = profile.id"
+        sql += f" LEFT JOIN ({_profiles(names, parameters)}) AS profile ON distinct_id = profile.id"
     return sql + " WHERE " + " AND ".join(conditions)
 
 
 def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:
-    """The users' profiles of the project, each with only those properties that are asked for, to be held in memory."""
+    """The users' profiles of the project, each with only those properties that are asked for, to be held in memory.
+
+    One a user, by the table's key and FINAL. So a plain join is enough; the embedded engine dies of an ANY join whose
+    right side is asked for in WHERE.
+    """
     raw_of = json_column("properties")
     pairs: list[str] = []
     for number, name in enumerate(names):

@@ -111,7 +111,7 @@ def fill(store: Store, stored: Sequence[StoredRow]) -> None:
     store.insert_rows("rows", ["number", *StoredRow._fields], "".join(lines).encode(), "TabSeparated")
 
 
-def escaped(value: str | int) -> str:
+def escaped(value: object) -> str:
     return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")
 
 
