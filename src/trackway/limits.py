@@ -51,10 +51,10 @@ EXPRESSION_DEPTH_MAX = 64
 """Parts of an expression within one another; parentheses count while they are read."""
 EXPRESSION_NODES_MAX = 1000
 """Parts of an expression; the values of a list do not count."""
-EXPRESSION_SQL_BYTES_MAX = 128 * 1024
-"""The SQL that an expression becomes; ClickHouse reads 256 KiB by default."""
+EXPRESSION_SQL_BYTES_MAX = 64 * 1024
+"""The SQL that an expression becomes; the store takes about a second to read so much."""
 EXPRESSION_SQL_PLAIN_BYTES_MAX = 4 * 1024
-"""Beyond this, the SQL of an expression finds each property once and binds it to a name."""
+"""Beyond this, the SQL of an expression finds each property first and binds it to a name."""
 QUERY_STRING_BYTES_MAX = 64 * 1024
 """The query string of a request, `GET ?data=` included; more is a 413."""
 REJECTED_ORIGINAL_BYTES_MAX = EVENT_BYTES_MAX

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from trackway.query.expressions import (
     Column,
     Expression,
+    JsonColumn,
     Kind,
+    MapColumn,
     Scope,
     condition,
     fault,
-    json_column,
-    map_column,
     user_properties,
 )
 from trackway.store.client import Store
@@ -52,7 +52,7 @@ _TIME_MS = "toUnixTimestamp64Milli(time)"
 
 _USERS = "FROM profiles FINAL WHERE project_id = {project:UInt32} AND group_key = ''"
 _SCOPE = Scope(
-    properties=json_column("properties"),
+    properties=JsonColumn("properties"),
     # What a line shows as properties and what does not lie in that JSON.
     columns={
         "time": Column(Kind.NUMBER, f"toFloat64({_TIME_S})"),
@@ -63,7 +63,7 @@ _SCOPE = Scope(
         "$mp_api_timestamp_ms": Column(Kind.NUMBER, "toFloat64(intDiv(toUnixTimestamp64Micro(received), 1000))"),
         "mp_processing_time_ms": Column(Kind.NUMBER, "toFloat64(toUnixTimestamp64Milli(loaded))"),
     },
-    user=map_column("profile.raws"),
+    user=MapColumn("profile.raws"),
     time_ms=_TIME_MS,
     name="toString(event)",
 )
@@ -136,10 +136,10 @@ def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:
     One a user, by the table's key and FINAL. So a plain join is enough; the embedded engine dies of an ANY join whose
     right side is asked for in WHERE.
     """
-    raw_of = json_column("properties")
+    lying = JsonColumn("properties")
     pairs: list[str] = []
     for number, name in enumerate(names):
         parameters[f"user_{number}"] = name
         bound = f"{{user_{number}:String}}"
-        pairs += [bound, raw_of(bound)]
+        pairs += [bound, lying.raw(bound)]
     return f"SELECT profile_id AS id, map({', '.join(pairs)}) AS raws {_USERS}"

@@ -18,6 +18,7 @@ from tests.store.running import running_store
 from trackway.query.expressions import (
     Expression,
     ExpressionError,
+    JsonColumn,
     Kind,
     Moment,
     Row,
@@ -26,14 +27,13 @@ from trackway.query.expressions import (
     evaluate,
     fault,
     from_json,
-    json_column,
     of_kind,
     parse,
 )
 from trackway.query.expressions.values import kind_of
 from trackway.store.client import Store
 
-SCOPE = Scope(json_column("properties"), json_column("user"), {}, "time_ms", "name")
+SCOPE = Scope(JsonColumn("properties"), JsonColumn("user"), {}, "time_ms", "name")
 
 
 @pytest.fixture(scope="module")

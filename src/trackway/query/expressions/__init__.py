@@ -6,7 +6,7 @@ for one row at hand. The tests hold the two ways together.
 
 from trackway.query.expressions.grammar import parse
 from trackway.query.expressions.interpreter import Row, evaluate, no_boolean
-from trackway.query.expressions.rawjson import json_column, map_column
+from trackway.query.expressions.rawjson import JsonColumn, MapColumn
 from trackway.query.expressions.sql import Column, Scope, condition, fault, of_kind
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import Node as Expression
@@ -18,7 +18,9 @@ __all__ = [
     "Column",
     "Expression",
     "ExpressionError",
+    "JsonColumn",
     "Kind",
+    "MapColumn",
     "Moment",
     "Row",
     "Scope",
@@ -27,8 +29,6 @@ __all__ = [
     "evaluate",
     "fault",
     "from_json",
-    "json_column",
-    "map_column",
     "no_boolean",
     "of_kind",
     "parse",

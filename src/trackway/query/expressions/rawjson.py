@@ -5,14 +5,12 @@ first character tells its kind. Names come in as SQL of bound parameters, so tha
 """
 
 from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from trackway.query.expressions.values import Kind
 
 REPEATED_CHARACTERS_MAX = 100
 """SQL up to this length may stand in a text more than once."""
-
-RawOf = Callable[[str], str]
-"""From the SQL of a name to the raw of the value with that name."""
 
 # The words of a JSON text, kept apart so that a number is never looked for within a string.
 _WORDS = r"""'"(?:[^"\\\\]|\\\\.)*"|-?[0-9][0-9.eE+-]*|[^"0-9-]+|-'"""
@@ -29,29 +27,60 @@ def once(sql: str, name: str, body: Callable[[str], str]) -> str:
     return f"arrayMap({name} -> {body(name)}, [{sql}])[1]"
 
 
-def json_column(column: str) -> RawOf:
+class Raws(Protocol):
+    """Where values lie by name. All that comes in and goes out is SQL."""
+
+    def raw(self, name: str) -> str:
+        """The raw of one value."""
+        ...
+
+    def whole(self) -> str:
+        """What `raw_in` takes: to be found once for many values."""
+        ...
+
+    def raw_in(self, whole: str, name: str) -> str: ...
+
+
+class JsonColumn(NamedTuple):
     """The members of a String column that holds JSON objects.
 
     The engine's parser takes no whole number beyond 64 bits and no double beyond 1.8e308, and then finds nothing in the
-    whole object. Such rows are rare, so they are looked for only where a name was not found, and read with these
-    numbers written as doubles (or null).
+    whole object. Such rows are rare, so for one value they are looked for only where it was not found, and read with
+    these numbers written as doubles (or null).
     """
 
-    def raw(name: str) -> str:
-        found = f"JSONExtractRaw({column}, {name})"
-        return f"if({found} = '' AND NOT isValidJSON({column}), JSONExtractRaw({_mended(column)}, {name}), {found})"
+    column: str
 
-    return raw
+    def raw(self, name: str) -> str:
+        found = self.raw_in(self.column, name)
+        mended = self.raw_in(_mended(self.column), name)
+        return f"if({found} = '' AND NOT isValidJSON({self.column}), {mended}, {found})"
+
+    def whole(self) -> str:
+        return f"if(isValidJSON({self.column}), {self.column}, {_mended(self.column)})"
+
+    def raw_in(self, whole: str, name: str) -> str:
+        return f"JSONExtractRaw({whole}, {name})"
+
+
+class MapColumn(NamedTuple):
+    """The values of a Map(String, String) column of raws."""
+
+    column: str
+
+    def raw(self, name: str) -> str:
+        return self.raw_in(self.column, name)
+
+    def whole(self) -> str:
+        return self.column
+
+    def raw_in(self, whole: str, name: str) -> str:
+        return f"{whole}[{name}]"
 
 
 def _mended(text: str) -> str:
     """A JSON text of which every number can be read."""
     return f"arrayStringConcat(arrayMap(_w -> {_FITTING}, extractAll({text}, {_WORDS})))"
-
-
-def map_column(column: str) -> RawOf:
-    """The values of a Map(String, String) column of raws."""
-    return lambda name: f"{column}[{name}]"
 
 
 def of_raw(raw: str, kind: Kind) -> str | None:

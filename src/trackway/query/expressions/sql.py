@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from trackway.limits import EXPRESSION_SQL_BYTES_MAX, EXPRESSION_SQL_PLAIN_BYTES_MAX
 from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, rounded
-from trackway.query.expressions.rawjson import RawOf, elements, equal_lists, of_raw, once
+from trackway.query.expressions.rawjson import Raws, elements, equal_lists, of_raw, once
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import (
     TRUTH,
@@ -59,12 +59,12 @@ class Column(NamedTuple):
 class Scope(NamedTuple):
     """The SQL of what expressions refer to; None is what cannot be referred to here.
 
-    `properties` and `user` give raws by name, `columns` the properties that do not lie in that JSON; `time_ms` is the
-    event's time in milliseconds (Int64), `name` its name.
+    `properties` and `user` are where raws lie by name, `columns` the properties that do not lie in that JSON; `time_ms`
+    is the event's time in milliseconds (Int64), `name` its name.
     """
 
-    properties: RawOf
-    user: RawOf | None = None
+    properties: Raws
+    user: Raws | None = None
     columns: Mapping[str, Column] = {}
     time_ms: str | None = None
     name: str | None = None
@@ -103,19 +103,42 @@ def _compiled(
     """Short SQL as it is; of longer SQL each property is found once and bound to a name, at the cost of finding all."""
     with suppress(_TooLarge):
         return _Compiler(scope, parameters, EXPRESSION_SQL_PLAIN_BYTES_MAX).bounded(compiled)
-    names: dict[str, str] = {}
-    named = scope._replace(properties=_named(scope.properties, names), user=scope.user and _named(scope.user, names))
+    properties = _Named(scope.properties, "_d0", {})
+    user = None if scope.user is None else _Named(scope.user, "_d1", {})
+    named = scope._replace(properties=properties, user=user)
     try:
         sql = _Compiler(named, parameters, EXPRESSION_SQL_BYTES_MAX).bounded(compiled)
     except _TooLarge:
         raise ExpressionError("too complex", expression.position) from None
-    if not names:
-        return sql
-    return f"arrayMap(({', '.join(names.values())}) -> {sql}, {', '.join(f'[{raw}]' for raw in names)})[1]"
+    sql = properties.bound(sql)
+    return sql if user is None else user.bound(sql)
 
 
-def _named(raw_of: RawOf, names: dict[str, str]) -> RawOf:
-    return lambda name: names.setdefault(raw_of(name), f"_p{len(names)}")
+class _Named(NamedTuple):
+    """Raws that are bound to names when first asked for; `names` has the name of each raw."""
+
+    raws: Raws
+    whole_name: str
+    names: dict[str, str]
+
+    def raw(self, name: str) -> str:
+        raw = self.raws.raw_in(self.whole_name, name)
+        return self.names.setdefault(raw, f"{self.whole_name}_{len(self.names)}")
+
+    def whole(self) -> str:
+        return self.raws.whole()
+
+    def raw_in(self, whole: str, name: str) -> str:
+        return self.raws.raw_in(whole, name)
+
+    def bound(self, sql: str) -> str:
+        """`sql` with its names bound."""
+        if not self.names:
+            return sql
+        found = (
+            f"arrayMap(({', '.join(self.names.values())}) -> {sql}, {', '.join(f'[{raw}]' for raw in self.names)})[1]"
+        )
+        return f"arrayMap({self.whole_name} -> {found}, [{self.whole()}])[1]"
 
 
 class _Compiler:
@@ -341,10 +364,10 @@ class _Compiler:
 
     def _raw(self, node: Property) -> str:
         if not node.of_user:
-            return self._scope.properties(self._bind(node.name))
+            return self._scope.properties.raw(self._bind(node.name))
         if self._scope.user is None:
             raise _unknown('user["…"]', node)
-        return self._scope.user(self._bind(node.name))
+        return self._scope.user.raw(self._bind(node.name))
 
     def _known(self, sql: str | None, name: str, node: Node) -> str:
         if sql is None:
