@@ -53,8 +53,8 @@ EXPRESSION_NODES_MAX = 1000
 """Parts of an expression; the values of a list do not count."""
 EXPRESSION_SQL_BYTES_MAX = 64 * 1024
 """The SQL that an expression becomes; the store takes about a second to read so much."""
-EXPRESSION_SQL_PLAIN_BYTES_MAX = 4 * 1024
-"""Beyond this, the SQL of an expression finds each property first and binds it to a name."""
+EXPRESSION_ELEMENT_SQL_BYTES_MAX = 6 * 1024
+"""The part of it for each element of a list: what the store takes to read that grows with the square of its length."""
 QUERY_STRING_BYTES_MAX = 64 * 1024
 """The query string of a request, `GET ?data=` included; more is a 413."""
 REJECTED_ORIGINAL_BYTES_MAX = EVENT_BYTES_MAX

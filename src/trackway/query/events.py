@@ -14,6 +14,7 @@ from trackway.query.expressions import (
     JsonColumn,
     Kind,
     MapColumn,
+    NamedRaws,
     Scope,
     condition,
     fault,
@@ -51,7 +52,8 @@ _TIME_MS = "toUnixTimestamp64Milli(time)"
 
 
 _USERS = "FROM profiles FINAL WHERE project_id = {project:UInt32} AND group_key = ''"
-_SCOPE = Scope(
+_COLUMNS = "time, event, distinct_id, insert_id, endpoint, received, loaded, properties"
+_STORED = Scope(
     properties=JsonColumn("properties"),
     # What a line shows as properties and what does not lie in that JSON.
     columns={
@@ -63,7 +65,7 @@ _SCOPE = Scope(
         "$mp_api_timestamp_ms": Column(Kind.NUMBER, "toFloat64(intDiv(toUnixTimestamp64Micro(received), 1000))"),
         "mp_processing_time_ms": Column(Kind.NUMBER, "toFloat64(toUnixTimestamp64Milli(loaded))"),
     },
-    user=MapColumn("profile.raws"),
+    user=MapColumn("user_raws"),
     time_ms=_TIME_MS,
     name="toString(event)",
 )
@@ -84,27 +86,31 @@ def find_fault(store: Store, query: ExportQuery) -> int:
     Raises ExpressionError for a `where` that cannot be asked.
     """
     parameters: dict[str, Any] = {}
-    place = None if query.where is None else fault(query.where, _SCOPE, parameters)
+    raws = NamedRaws(_STORED.properties)
+    place = query.where and fault(query.where, _STORED._replace(properties=raws), parameters)
     if place is None:
         return 0
-    chosen = _chosen(query._replace(where=None), query.where, parameters)
-    [(first,)] = store.query(f"SELECT min({place} AS place) {chosen} AND place != 0", parameters)
+    events = _events(query, raws, parameters)
+    [(first,)] = store.query(f"SELECT min({place} AS place) {events} WHERE place != 0", parameters)
     return int(first)
 
 
 def export_sql(query: ExportQuery) -> tuple[str, dict[str, Any]]:
     """The statement and its parameters. Without `deduplicated`, copies that the store has not merged away stay."""
     parameters: dict[str, Any] = {}
-    sql = f"SELECT {_LINE % (_TIME_MS if query.time_in_ms else _TIME_S)} "
-    sql += _chosen(query, query.where, parameters)
+    raws = NamedRaws(_STORED.properties)
+    chosen = query.where and condition(query.where, _STORED._replace(properties=raws), parameters)
+    sql = f"SELECT {_LINE % (_TIME_MS if query.time_in_ms else _TIME_S)} {_events(query, raws, parameters)}"
+    if chosen is not None:
+        sql += f" WHERE {chosen}"
     if query.limit is not None:
         sql += " LIMIT {limit:UInt32}"
         parameters["limit"] = query.limit
     return sql, parameters
 
 
-def _chosen(query: ExportQuery, speaks: Expression | None, parameters: dict[str, Any]) -> str:
-    """FROM and WHERE. `speaks` is the expression whose profiles are joined."""
+def _events(query: ExportQuery, raws: NamedRaws, parameters: dict[str, Any]) -> str:
+    """FROM the events that `where` is to choose from, with what it speaks of."""
     parameters |= {
         "project": query.project_id,
         "begin": query.from_date.isoformat(),
@@ -121,13 +127,13 @@ def _chosen(query: ExportQuery, speaks: Expression | None, parameters: dict[str,
     if query.events is not None:
         conditions.append("has({events:Array(String)}, event)")
         parameters["events"] = list(query.events)
-    if query.where is not None:
-        conditions.append(condition(query.where, _SCOPE, parameters))
-    sql = "FROM events" + (" FINAL" if query.deduplicated else "")
-    names = [] if speaks is None else user_properties(speaks)
-    if names:
-        sql += f" LEFT JOIN ({_profiles(names, parameters)}) AS profile ON distinct_id = profile.id"
-    return sql + " WHERE " + " AND ".join(conditions)
+    table = "events" + (" FINAL" if query.deduplicated else "")
+    columns = [_COLUMNS, *raws.columns]
+    if query.where is not None and (names := user_properties(query.where)):
+        table += f" LEFT JOIN ({_profiles(names, parameters)}) AS profile ON distinct_id = profile.id"
+        columns.append("profile.raws AS user_raws")
+    selected = f"SELECT {', '.join(columns)} FROM {table}"
+    return f"FROM ({selected} WHERE {' AND '.join(conditions)})"
 
 
 def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ for one row at hand. The tests hold the two ways together.
 
 from trackway.query.expressions.grammar import parse
 from trackway.query.expressions.interpreter import Row, evaluate, no_boolean
-from trackway.query.expressions.rawjson import JsonColumn, MapColumn
+from trackway.query.expressions.rawjson import JsonColumn, MapColumn, NamedRaws
 from trackway.query.expressions.sql import Column, Scope, condition, fault, of_kind
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import Node as Expression
@@ -22,6 +22,7 @@ __all__ = [
     "Kind",
     "MapColumn",
     "Moment",
+    "NamedRaws",
     "Row",
     "Scope",
     "Value",

@@ -3,11 +3,25 @@
 SQL comes in and goes out; a value of the client's never does.
 """
 
-from trackway.query.expressions.rawjson import once
+from collections.abc import Callable
+
 from trackway.query.expressions.values import DATETIME_PATTERN, DATETIME_SECONDS_MAX, Kind
+
+REPEATED_CHARACTERS_MAX = 200
+"""SQL up to this length may stand in a text more than once."""
 
 _NUMERIC = r"^(?:[+]|(-))?0*([0-9]+)([.][0-9]+)?(?:[eE]([+-]?)([0-9]+))?$"
 _AS_JSON = r"\1\2\3e\40\5"
+
+
+def once(sql: str, name: str, body: Callable[[str], str]) -> str:
+    """`body` of `sql`, in which a long `sql` stands only once, bound to `name`.
+
+    The body must be short: what the engine takes to read a function grows with the square of its length.
+    """
+    if len(sql) <= REPEATED_CHARACTERS_MAX:
+        return body(sql)
+    return f"arrayMap({name} -> {body(name)}, [{sql}])[1]"
 
 
 def cast(sql: str, kind: Kind, to: Kind) -> str | None:

@@ -4,13 +4,9 @@ A *raw* is an expression of type String: the JSON text of one value as the store
 first character tells its kind. Names come in as SQL of bound parameters, so that no text of a client stands here.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from trackway.query.expressions.values import Kind
-
-REPEATED_CHARACTERS_MAX = 100
-"""SQL up to this length may stand in a text more than once."""
 
 # The words of a JSON text, kept apart so that a number is never looked for within a string.
 _WORDS = r"""'"(?:[^"\\\\]|\\\\.)*"|-?[0-9][0-9.eE+-]*|[^"0-9-]+|-'"""
@@ -20,47 +16,28 @@ _FITTING = (
 )
 
 
-def once(sql: str, name: str, body: Callable[[str], str]) -> str:
-    """`body` of `sql`, in which a long `sql` stands only once, bound to `name`."""
-    if len(sql) <= REPEATED_CHARACTERS_MAX:
-        return body(sql)
-    return f"arrayMap({name} -> {body(name)}, [{sql}])[1]"
-
-
 class Raws(Protocol):
-    """Where values lie by name. All that comes in and goes out is SQL."""
+    """Where values lie by name."""
 
     def raw(self, name: str) -> str:
-        """The raw of one value."""
+        """The raw of the value with that name."""
         ...
-
-    def whole(self) -> str:
-        """What `raw_in` takes: to be found once for many values."""
-        ...
-
-    def raw_in(self, whole: str, name: str) -> str: ...
 
 
 class JsonColumn(NamedTuple):
     """The members of a String column that holds JSON objects.
 
     The engine's parser takes no whole number beyond 64 bits and no double beyond 1.8e308, and then finds nothing in the
-    whole object. Such rows are rare, so for one value they are looked for only where it was not found, and read with
-    these numbers written as doubles (or null).
+    whole object. Such rows are rare, so they are looked for only where a name was not found, and read with these
+    numbers written as doubles (or null).
     """
 
     column: str
 
     def raw(self, name: str) -> str:
-        found = self.raw_in(self.column, name)
-        mended = self.raw_in(_mended(self.column), name)
+        found = f"JSONExtractRaw({self.column}, {name})"
+        mended = f"JSONExtractRaw({_mended(self.column)}, {name})"
         return f"if({found} = '' AND NOT isValidJSON({self.column}), {mended}, {found})"
-
-    def whole(self) -> str:
-        return f"if(isValidJSON({self.column}), {self.column}, {_mended(self.column)})"
-
-    def raw_in(self, whole: str, name: str) -> str:
-        return f"JSONExtractRaw({whole}, {name})"
 
 
 class MapColumn(NamedTuple):
@@ -69,13 +46,28 @@ class MapColumn(NamedTuple):
     column: str
 
     def raw(self, name: str) -> str:
-        return self.raw_in(self.column, name)
+        return f"{self.column}[{name}]"
 
-    def whole(self) -> str:
-        return self.column
 
-    def raw_in(self, whole: str, name: str) -> str:
-        return f"{whole}[{name}]"
+class NamedRaws:
+    """Raws that a subquery finds, each in a column of its own.
+
+    Once the SQL of the expression is made, `columns` is what the subquery must select besides. It
+    makes the SQL of long expressions short. (Names within one statement would not: the engine puts what is named in the
+    place of each name before it looks for equal parts.)
+    """
+
+    def __init__(self, raws: Raws, prefix: str = "raw") -> None:
+        self._raws = raws
+        self._prefix = prefix
+        self._names: dict[str, str] = {}
+
+    def raw(self, name: str) -> str:
+        return self._names.setdefault(self._raws.raw(name), f"_{self._prefix}_{len(self._names)}")
+
+    @property
+    def columns(self) -> list[str]:
+        return [f"{raw} AS {name}" for raw, name in self._names.items()]
 
 
 def _mended(text: str) -> str:
@@ -85,20 +77,36 @@ def _mended(text: str) -> str:
 
 def of_raw(raw: str, kind: Kind) -> str | None:
     """The SQL of a raw's value where it is of `kind`, NULL elsewhere; None for kinds that JSON does not have."""
+    is_kind = is_raw(raw, kind)
     match kind:
         case Kind.BOOLEAN:
-            return f"multiIf({raw} = 'true', true, {raw} = 'false', false, NULL)"
+            return f"if({is_kind}, {raw} = 'true', NULL)"
         case Kind.NUMBER:
-            return f"if({raw} >= '-' AND {raw} < ':', {_float(raw)}, NULL)"
+            return f"if({is_kind}, {_float(raw)}, NULL)"
         case Kind.STRING:
-            return f"""if(startsWith({raw}, '"'), JSONExtractString({raw}), NULL)"""
+            return f"if({is_kind}, JSONExtractString({raw}), NULL)"
         case Kind.LIST:
-            return f"multiIf(NOT startsWith({raw}, '['), NULL, isValidJSON({raw}), {raw}, {_mended(raw)})"
-        case Kind.OBJECT:
-            return f"if(startsWith({raw}, '{{'), true, NULL)"
-        case Kind.NULL:
-            return f"if({raw} = 'null', true, NULL)"
+            return f"multiIf(NOT {is_kind}, NULL, isValidJSON({raw}), {raw}, {_mended(raw)})"
+        case Kind.OBJECT | Kind.NULL:
+            return f"if({is_kind}, true, NULL)"
     return None
+
+
+def is_raw(raw: str, kind: Kind) -> str:
+    """Whether a raw is of a kind."""
+    match kind:
+        case Kind.UNDEFINED:
+            return f"({raw} = '')"
+        case Kind.NULL:
+            return f"({raw} = 'null')"
+        case Kind.BOOLEAN:
+            return f"({raw} IN ('true', 'false'))"
+        case Kind.NUMBER:
+            return f"({raw} >= '-' AND {raw} < ':')"
+    return f"startsWith({raw}, '{_OPENING[kind]}')" if kind in _OPENING else "false"
+
+
+_OPENING = {Kind.STRING: '"', Kind.LIST: "[", Kind.OBJECT: "{"}
 
 
 def _float(raw: str) -> str:
@@ -114,11 +122,7 @@ def elements(of: str) -> str:
 
 def equal_lists(left: str, right: str) -> str:
     """Whether two lists, raws or NULL, are equal element by element; lists and objects within equal nothing."""
-    return once(left, "_l", lambda one: once(right, "_m", lambda other: _equal_lists(one, other)))
-
-
-def _equal_lists(left: str, right: str) -> str:
-    plain = f"_r -> if(_r >= '-' AND _r < ':', toString({_float('_r')} + 0.), _r)"
+    plain = f"_r -> if({is_raw('_r', Kind.NUMBER)}, toString({_float('_r')} + 0.), _r)"
     sides = [f"arrayMap({plain}, {elements(side)})" for side in (left, right)]
-    nested = f"arrayExists(_r -> startsWith(_r, '[') OR startsWith(_r, '{{'), {elements(left)})"
+    nested = f"arrayExists(_r -> {is_raw('_r', Kind.LIST)} OR {is_raw('_r', Kind.OBJECT)}, {elements(left)})"
     return f"(isNotNull({left}) AND isNotNull({right}) AND {sides[0]} = {sides[1]} AND NOT {nested})"

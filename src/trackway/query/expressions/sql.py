@@ -10,14 +10,13 @@ milliseconds; null and object 1. All of them Nullable.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from functools import singledispatchmethod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from trackway.limits import EXPRESSION_SQL_BYTES_MAX, EXPRESSION_SQL_PLAIN_BYTES_MAX
-from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, rounded
-from trackway.query.expressions.rawjson import Raws, elements, equal_lists, of_raw, once
+from trackway.limits import EXPRESSION_ELEMENT_SQL_BYTES_MAX, EXPRESSION_SQL_BYTES_MAX
+from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, once, rounded
+from trackway.query.expressions.rawjson import Raws, elements, equal_lists, is_raw, of_raw
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import (
     TRUTH,
@@ -44,9 +43,11 @@ from trackway.query.expressions.tree import (
 )
 from trackway.query.expressions.values import Kind
 
+_Sql = TypeVar("_Sql", str, str | None)
 _SCALARS = (Kind.BOOLEAN, Kind.NUMBER, Kind.STRING, Kind.DATETIME)
 _THERE = (*_SCALARS, Kind.LIST, Kind.OBJECT)
 _FALSE = "false"
+_PARAMETER = "where_"
 
 
 class Column(NamedTuple):
@@ -75,7 +76,7 @@ def condition(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str
 
     Raises ExpressionError for a reference that the scope does not have, and when the SQL would grow too large.
     """
-    return _compiled(expression, scope, parameters, lambda compiler: compiler.truth(expression))
+    return _Compiler(scope, parameters).truth(expression)
 
 
 def fault(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str | None:
@@ -85,68 +86,20 @@ def fault(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str | N
     """
     if not any(part.kinds - TRUTH for part in junction_parts(expression)):
         return None
-    return _compiled(expression, scope, parameters, lambda compiler: compiler.fault(expression))
+    return _Compiler(scope, parameters).fault(expression)
 
 
 def of_kind(expression: Node, kind: Kind, scope: Scope, parameters: dict[str, Any]) -> str:
     """SQL of the expression's value in the rows where it is of `kind`, NULL in all others (see above for the types)."""
-    return _compiled(expression, scope, parameters, lambda compiler: compiler.of(expression, kind) or "NULL")
-
-
-class _TooLarge(Exception):
-    """The SQL has grown beyond what was allowed."""
-
-
-def _compiled(
-    expression: Node, scope: Scope, parameters: dict[str, Any], compiled: Callable[["_Compiler"], str]
-) -> str:
-    """Short SQL as it is; of longer SQL each property is found once and bound to a name, at the cost of finding all."""
-    with suppress(_TooLarge):
-        return _Compiler(scope, parameters, EXPRESSION_SQL_PLAIN_BYTES_MAX).bounded(compiled)
-    properties = _Named(scope.properties, "_d0", {})
-    user = None if scope.user is None else _Named(scope.user, "_d1", {})
-    named = scope._replace(properties=properties, user=user)
-    try:
-        sql = _Compiler(named, parameters, EXPRESSION_SQL_BYTES_MAX).bounded(compiled)
-    except _TooLarge:
-        raise ExpressionError("too complex", expression.position) from None
-    sql = properties.bound(sql)
-    return sql if user is None else user.bound(sql)
-
-
-class _Named(NamedTuple):
-    """Raws that are bound to names when first asked for; `names` has the name of each raw."""
-
-    raws: Raws
-    whole_name: str
-    names: dict[str, str]
-
-    def raw(self, name: str) -> str:
-        raw = self.raws.raw_in(self.whole_name, name)
-        return self.names.setdefault(raw, f"{self.whole_name}_{len(self.names)}")
-
-    def whole(self) -> str:
-        return self.raws.whole()
-
-    def raw_in(self, whole: str, name: str) -> str:
-        return self.raws.raw_in(whole, name)
-
-    def bound(self, sql: str) -> str:
-        """`sql` with its names bound."""
-        if not self.names:
-            return sql
-        found = (
-            f"arrayMap(({', '.join(self.names.values())}) -> {sql}, {', '.join(f'[{raw}]' for raw in self.names)})[1]"
-        )
-        return f"arrayMap({self.whole_name} -> {found}, [{self.whole()}])[1]"
+    return _Compiler(scope, parameters).of(expression, kind) or "NULL"
 
 
 class _Compiler:
-    def __init__(self, scope: Scope, parameters: dict[str, Any], bytes_max: int) -> None:
+    def __init__(self, scope: Scope, parameters: dict[str, Any]) -> None:
         self._scope = scope
-        self._bytes_max = bytes_max
         self._parameters = parameters
-        self._bound: dict[str, str] = {}
+        bound = ((name, value) for name, value in parameters.items() if name.startswith(_PARAMETER))
+        self._bound: dict[str, str] = {value: f"{{{name}:String}}" for name, value in bound}
         self._made: dict[tuple[Node, Kind], str | None] = {}
 
     # What is asked of a part
@@ -155,7 +108,7 @@ class _Compiler:
         """The SQL of a part where it is of a kind, NULL elsewhere; None if that is everywhere."""
         key = node, kind
         if key not in self._made:
-            self._made[key] = self._checked(self._of(node, kind)) if node.can(kind) else None
+            self._made[key] = _bounded(self._of(node, kind), node) if node.can(kind) else None
         return self._made[key]
 
     def truth(self, node: Node) -> str:
@@ -165,18 +118,24 @@ class _Compiler:
 
     def is_one_of(self, node: Node, kinds: Iterable[Kind]) -> str:
         """Whether a part is of one of some kinds: never NULL."""
-        return _any_of(f"isNotNull({sql})" for kind in kinds if (sql := self.of(node, kind)) is not None)
+        return _any_of(found for kind in kinds if (found := self.is_of(node, kind)) != _FALSE)
 
-    def is_undefined(self, node: Node) -> str:
-        if not node.can(Kind.UNDEFINED):
+    def is_of(self, node: Node, kind: Kind) -> str:
+        """Whether a part is of a kind: never NULL."""
+        if not node.can(kind):
             return _FALSE
-        if isinstance(node, Property) and self._column(node) is None:
-            return f"({self._raw(node)} = '')"
-        return f"(NOT {self.is_one_of(node, (*_THERE, Kind.NULL))})"
+        raw = self._raw(node)
+        if raw is not None:
+            return is_raw(raw, kind)
+        if kind is Kind.UNDEFINED:
+            return f"(NOT {self.is_one_of(node, (*_THERE, Kind.NULL))})"
+        sql = self.of(node, kind)
+        return _FALSE if sql is None else f"isNotNull({sql})"
 
     def fault(self, node: Node) -> str:
         """The first place of all, 0 where all are booleans."""
-        return f"multiIf({', '.join(f'{sql}, {position}' for position, sql in sorted(self.faults(node)))}, 0)"
+        sql = ", ".join(f"{sql}, {position}" for position, sql in sorted(self.faults(node)))
+        return _bounded(f"multiIf({sql}, 0)", node)
 
     def faults(self, node: Node) -> list[tuple[int, str]]:
         """Places of operands that may be no booleans, each with the SQL that says whether it is one in a row."""
@@ -188,15 +147,6 @@ class _Compiler:
             others = ((part, [kind for kind in Kind if part.can(kind) and kind not in TRUTH]) for part in node.parts)
             found += [(part.position, self.is_one_of(part, kinds)) for part, kinds in others if kinds]
         return found
-
-    def bounded(self, compiled: Callable[["_Compiler"], str]) -> str:
-        """The whole SQL. Raises _TooLarge."""
-        return self._checked(compiled(self)) or ""
-
-    def _checked(self, sql: str | None) -> str | None:
-        if sql is not None and len(sql) > self._bytes_max:
-            raise _TooLarge
-        return sql
 
     # What a part is in one kind
 
@@ -217,7 +167,7 @@ class _Compiler:
         column = self._column(node)
         if column is not None:
             return column.sql if column.kind is kind else None
-        return of_raw(self._raw(node), kind)
+        return of_raw(self._raw(node) or "", kind)
 
     @_of.register
     def _(self, node: Element, kind: Kind) -> str | None:
@@ -244,22 +194,21 @@ class _Compiler:
             return f"(NOT {self.truth(node.operand)})"
         truth = self.of(node.operand, Kind.BOOLEAN)
         opposite = "NULL" if truth is None else f"NOT {truth}"
-        return f"if({self.is_undefined(node.operand)}, true, {opposite})"
+        return f"if({self.is_of(node.operand, Kind.UNDEFINED)}, true, {opposite})"
 
     @_of.register
     def _(self, node: Defined, kind: Kind) -> str | None:
-        operand = node.operand
-        if isinstance(operand, Property) and self._column(operand) is None:
-            return f"({self._raw(operand)} NOT IN ('', 'null'))"
-        return self.is_one_of(operand, _THERE)
+        raw = self._raw(node.operand)
+        return self.is_one_of(node.operand, _THERE) if raw is None else f"({raw} NOT IN ('', 'null'))"
 
     @_of.register
     def _(self, node: Length, kind: Kind) -> str | None:
-        text, of = self.of(node.operand, Kind.STRING), self.of(node.operand, Kind.LIST)
-        lengths = [] if text is None else [f"lengthUTF8({text})"]
-        if of is not None:
-            lengths.append(once(of, "_l", lambda of: f"if(isNull({of}), NULL, length({elements(of)}))"))
-        return f"toFloat64({_first_of(lengths)})"
+        text = self.of(node.operand, Kind.STRING)
+        characters = "NULL" if text is None else f"lengthUTF8({text})"
+        if not node.operand.can(Kind.LIST):
+            return f"toFloat64({characters})"
+        listed = f"length({self._elements(node.operand)})"
+        return f"toFloat64(if({self.is_of(node.operand, Kind.LIST)}, {listed}, {characters}))"
 
     @_of.register
     def _(self, node: DateTime, kind: Kind) -> str | None:
@@ -276,7 +225,7 @@ class _Compiler:
             return own
         if node.plain.only(kind, Kind.UNDEFINED):
             return _first_of([own, other])
-        return f"if({self.is_undefined(node.plain)}, {other}, {own or 'NULL'})"
+        return f"if({self.is_of(node.plain, Kind.UNDEFINED)}, {other}, {own or 'NULL'})"
 
     def _cast(self, node: Cast, kind: Kind) -> str | None:
         if kind is Kind.NULL:
@@ -307,12 +256,11 @@ class _Compiler:
             return self._is_listed(node.left, node.right)
         pairs = self._pairs(node.left, node.right, (Kind.STRING,))
         within = _first_of([f"(position({right}, {left}) > 0)" for left, right in pairs])
-        of = self.of(node.right, Kind.LIST)
-        if of is None:
+        if not node.right.can(Kind.LIST):
             return within
-        equal = self._equal(node.left, Element(node.position, _LISTED))
-        listed = f"arrayExists({_element(_LISTED)} -> {equal}, %s)"
-        return once(of, "_l", lambda of: f"if(isNull({of}), {within}, {listed % elements(of)})")
+        equal = self._within(self._equal(node.left, Element(node.position, _LISTED)), node)
+        listed = f"arrayExists({_element(_LISTED)} -> {equal}, {self._elements(node.right)})"
+        return f"if({self.is_of(node.right, Kind.LIST)}, {listed}, {within})"
 
     @_of.register
     def _(self, node: Junction, kind: Kind) -> str | None:
@@ -320,10 +268,10 @@ class _Compiler:
 
     @_of.register
     def _(self, node: Quantifier, kind: Kind) -> str | None:
-        condition = self.truth(node.condition)
-        head = f"{'arrayExists' if node.word == 'any' else 'arrayAll'}({_element(node.number)} -> {condition}"
-        of = self._surely(node.list, Kind.LIST)
-        return once(of, "_l", lambda of: f"if(isNull({of}), NULL, {head}, {elements(of)}))")
+        condition = self._within(self.truth(node.condition), node)
+        function = "arrayExists" if node.word == "any" else "arrayAll"
+        found = f"{function}({_element(node.number)} -> {condition}, {self._elements(node.list)})"
+        return f"if({self.is_of(node.list, Kind.LIST)}, {found}, NULL)"
 
     # Pieces
 
@@ -333,7 +281,7 @@ class _Compiler:
         alike += [equal_lists(one, other) for one, other in self._pairs(left, right, (Kind.LIST,))]
         alike += [f"(isNotNull({one}) AND isNotNull({other}))" for one, other in self._pairs(left, right, (Kind.NULL,))]
         if left.can(Kind.UNDEFINED) and right.can(Kind.UNDEFINED):
-            alike.append(f"({self.is_undefined(left)} AND {self.is_undefined(right)})")
+            alike.append(f"({self.is_of(left, Kind.UNDEFINED)} AND {self.is_of(right, Kind.UNDEFINED)})")
         return _any_of(alike)
 
     def _is_listed(self, left: Node, right: ListLiteral) -> str:
@@ -354,20 +302,32 @@ class _Compiler:
     def _surely(self, node: Node, kind: Kind) -> str:
         return self.of(node, kind) or f"CAST(NULL, 'Nullable({_TYPES[kind]})')"
 
+    def _elements(self, node: Node) -> str:
+        """The raws of a list's elements, none where it is no list."""
+        return elements(self._surely(node, Kind.LIST))
+
     def _exists(self, node: Quantifier, sql: str) -> str:
-        head = f"arrayExists({_element(node.number)} -> {sql}"
-        of = self._surely(node.list, Kind.LIST)
-        return once(of, "_l", lambda of: f"(isNotNull({of}) AND {head}, {elements(of)}))")
+        return f"arrayExists({_element(node.number)} -> {self._within(sql, node)}, {self._elements(node.list)})"
+
+    def _within(self, sql: str, node: Node) -> str:
+        """SQL to be evaluated for each element of a list."""
+        if len(sql) > EXPRESSION_ELEMENT_SQL_BYTES_MAX:
+            raise _too_complex(node)
+        return sql
 
     def _column(self, node: Property) -> Column | None:
         return None if node.of_user else self._scope.columns.get(node.name)
 
-    def _raw(self, node: Property) -> str:
-        if not node.of_user:
-            return self._scope.properties.raw(self._bind(node.name))
-        if self._scope.user is None:
+    def _raw(self, node: Node) -> str | None:
+        """The raw of a part that is one."""
+        if isinstance(node, Element):
+            return _element(node.number)
+        if not isinstance(node, Property) or self._column(node) is not None:
+            return None
+        raws = self._scope.user if node.of_user else self._scope.properties
+        if raws is None:
             raise _unknown('user["…"]', node)
-        return self._scope.user.raw(self._bind(node.name))
+        return raws.raw(self._bind(node.name))
 
     def _known(self, sql: str | None, name: str, node: Node) -> str:
         if sql is None:
@@ -385,7 +345,7 @@ class _Compiler:
 
     def _bind(self, value: str) -> str:
         if value not in self._bound:
-            name = f"where_{len(self._parameters)}"
+            name = f"{_PARAMETER}{len(self._parameters)}"
             self._parameters[name] = value
             self._bound[value] = f"{{{name}:String}}"
         return self._bound[value]
@@ -395,6 +355,17 @@ _LISTED = 0
 """The number of the element at hand in `in`; those of `any` and `all` begin with 1."""
 _LITERALS = {bool: Kind.BOOLEAN, float: Kind.NUMBER, str: Kind.STRING}
 _TYPES = {Kind.BOOLEAN: "Bool", Kind.NUMBER: "Float64", Kind.STRING: "String", Kind.LIST: "String"}
+
+
+def _bounded(sql: _Sql, node: Node) -> _Sql:
+    """`sql` itself, if the store can be expected to read it."""
+    if sql is not None and len(sql) > EXPRESSION_SQL_BYTES_MAX:
+        raise _too_complex(node)
+    return sql
+
+
+def _too_complex(node: Node) -> ExpressionError:
+    return ExpressionError(f"too complex at character {node.position}", node.position)
 
 
 def _element(number: int) -> str:
