@@ -38,11 +38,13 @@ from trackway.store.client import Store
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        client.command(
-            "CREATE TABLE rows (number UInt32, properties String, user String, time_ms Int64, name String) "
-            "ENGINE = Memory"
-        )
+        create_rows(client)
         yield client
+
+
+def create_rows(store: Store) -> None:
+    columns = "number UInt32, properties String, user String, time_ms Int64, name String"
+    store.command(f"CREATE TABLE rows ({columns}) ENGINE = Memory")
 
 
 def row_of(stored: StoredRow) -> Row:
