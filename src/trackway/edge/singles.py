@@ -1,9 +1,9 @@
 """`/track` with one event a request, the way many SDKs send: requests that arrive together are taken together.
 
 What has come in by the end of the sync that is going on is ingested as one and becomes one journal record; each
-request still gets its reply after its sync. The interpreter then runs one small loop over many events instead of everything
-for each, and journal and loader see batches (100 against 200 µs of two busy cores a request, with 64 connections).
-A request that is anything but one event that breaks no rule goes on by itself, as if it had come alone.
+request still gets its reply after its sync. The interpreter then runs one small loop over many events instead of
+everything for each, and journal and loader see batches (100 against 200 µs of two busy cores a request, with 64
+connections). A request that is anything but one event that breaks no rule goes on by itself, as if it had come alone.
 """
 
 import asyncio
