@@ -46,7 +46,7 @@ GZIP_REPLY_BYTES_MIN = 1400
 
 # Bounds of our own
 EXPRESSION_BYTES_MAX = 8 * 1024
-"""Text of a segmentation expression, in UTF-8; its literals go to the store in a URL, where a byte may become eleven."""
+"""Text of a segmentation expression, in UTF-8; literals go to the store in a URL, where a byte may become eleven."""
 EXPRESSION_DEPTH_MAX = 64
 """Parts of an expression within one another; parentheses count while they are read."""
 EXPRESSION_NODES_MAX = 1000
