@@ -62,8 +62,8 @@ GZIP_REPLY_BYTES_MIN = 1400
 """A reply up to this size is never compressed (protocol §7)."""
 
 # Bounds of our own
-EXPRESSION_BYTES_MAX = 16 * 1024
-"""Text of a segmentation expression, in UTF-8. Its literals go to the store in the URL, which must fit."""
+EXPRESSION_BYTES_MAX = 8 * 1024
+"""Text of a segmentation expression, in UTF-8; literals go to the store in a URL, where a byte may become eleven."""
 EXPRESSION_DEPTH_MAX = 64
 """Parts of an expression within one another; parentheses count while they are read."""
 EXPRESSION_NODES_MAX = 1000
