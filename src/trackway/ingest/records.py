@@ -8,7 +8,7 @@ can say where the text is broken. A text with far more members than records are 
 way, so that a bomb of tiny records is refused before it becomes a million objects.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -29,7 +29,9 @@ from trackway.ingest.scan import (
     update_fault,
     why_undecodable,
 )
+from trackway.ingest.suspicion import WORTH_BYTES
 from trackway.limits import (
+    ALIKE_EVENTS_MIN,
     EVENT_BYTES_MAX,
     JSON_MEMBERS_PLAIN_MAX,
     PROFILE_UPDATE_BYTES_MAX,
@@ -41,7 +43,9 @@ __all__ = [
     "Records",
     "decode_record",
     "decode_update",
+    "event_texts",
     "single_record",
+    "some",
     "split_json",
     "split_lines",
     "split_updates",
@@ -147,6 +151,33 @@ def _split_json(body: bytes, form: Form[R]) -> Records[R]:
         else:
             return _checked(Records(list(records), _Originals(text).original, text), form)
     return _one_by_one(list(elements(text, at, form.many)), form)
+
+
+def event_texts(body: bytes, *, lines: bool) -> Sequence[msgspec.Raw | bytes] | None:
+    """The JSON of each event of a large body, if it is plain to see; None for all others, such as what is refused.
+
+    What looks like the text of one event may still be none.
+    """
+    if len(body) < WORTH_BYTES or not _is_plain(body):
+        return None
+    try:
+        texts = _line_texts(body) if lines else _decode_raws(body)
+    except (msgspec.MsgspecError, RecursionError, RequestError):
+        return None
+    if not ALIKE_EVENTS_MIN <= len(texts) <= RECORDS_PER_REQUEST_MAX:
+        return None
+    return texts if len(body) <= EVENT_BYTES_MAX or max(map(len, texts)) <= EVENT_BYTES_MAX else None
+
+
+def _line_texts(body: bytes) -> Sequence[bytes]:
+    return [piece.text for piece in lines(body, EVENT.many)]
+
+
+def some(records: Records[R]) -> Records[R]:
+    """The same records. Raises MalformedBody when there are none."""
+    if not records.records:
+        raise MalformedBody(DATA_MISSING)
+    return records
 
 
 def single_record(body: bytes) -> EventRecord | None:
