@@ -62,6 +62,16 @@ GZIP_REPLY_BYTES_MIN = 1400
 """A reply up to this size is never compressed (protocol §7)."""
 
 # Bounds of our own
+EXPRESSION_BYTES_MAX = 16 * 1024
+"""Text of a segmentation expression, in UTF-8. Its literals go to the store in the URL, which must fit."""
+EXPRESSION_DEPTH_MAX = 64
+"""Parts of an expression within one another; parentheses count while they are read."""
+EXPRESSION_NODES_MAX = 1000
+"""Parts of an expression; the values of a list do not count."""
+EXPRESSION_SQL_BYTES_MAX = 64 * 1024
+"""The SQL that an expression becomes; the store takes about a second to read so much."""
+EXPRESSION_ELEMENT_SQL_BYTES_MAX = 6 * 1024
+"""The part of it for each element of a list: what the store takes to read that grows with the square of its length."""
 QUERY_STRING_BYTES_MAX = 64 * 1024
 """The query string of a request, `GET ?data=` included; more is a 413."""
 REJECTED_ORIGINAL_BYTES_MAX = EVENT_BYTES_MAX

@@ -35,6 +35,7 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("&deduplicate=True", {}),
     ("&project_id=1", {}),
     ("&where=", {}),
+    ("&where=%20", {}),
     ("&unknown=1&_=2", {}),
 ]
 
@@ -65,7 +66,9 @@ BAD: list[tuple[bytes, int, str]] = [
       for text in (b"0", b"-1", b"100001", b"1.5", b"x", b"1e3", b"99999999999999999999", "٣".encode())),
     (DATES + b"&time_in_ms=yes", 400, "time_in_ms must be true or false"),
     (DATES + b"&deduplicate=2", 400, "deduplicate must be true or false"),
-    (DATES + b"&where=1", 400, "where is not supported yet"),
+    (DATES + b"&where=(1", 400, "where: expected ')' at character 3, found end of text"),
+    (DATES + b"&where=1 %26%26 2", 400, "where: unexpected character '&' at character 3"),
+    (DATES + b"&where=" + b"1+" * 9000, 400, "where: longer than 16384 bytes"),
     (DATES + b"&project_id=2", 401, "Credentials in request did not match project_id URL parameter"),
     (DATES + b"&event=%FF", 400, "query string must be valid utf8"),
     (b"a=1&" * 70, 400, "data, must not have more than 64 form fields"),

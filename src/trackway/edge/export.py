@@ -23,7 +23,8 @@ from trackway.ingest.records import MalformedBody
 from trackway.limits import EXPORT_LIMIT_MAX, GZIP_REPLY_BYTES_MIN, RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
-from trackway.query.events import ExportQuery, export_lines
+from trackway.query.events import ExportQuery, export_lines, find_fault
+from trackway.query.expressions import Expression, ExpressionError, no_boolean, parse
 from trackway.store.client import Store
 
 PATH = "/api/2.0/export"
@@ -59,7 +60,7 @@ class ExportEndpoint:
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, query: ExportQuery) -> int:
         """Send the export; the status to count. Raises RequestError as long as nothing was sent."""
-        lines = export_lines(self._store, query)
+        lines = await self._lines(query)
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
             first = await self._next(lines)
@@ -68,12 +69,24 @@ class ExportEndpoint:
             gone.cancel()
             await asyncio.to_thread(lines.close)
 
+    async def _lines(self, query: ExportQuery) -> Generator[bytes]:
+        """The lines to send. Raises RequestError for a `where` that cannot be asked, or is at fault in some event."""
+        try:
+            lines = export_lines(self._store, query)
+            position = await asyncio.to_thread(find_fault, self._store, query)
+        except ExpressionError as error:
+            raise bad_where(error.message) from error
+        except StorageError as error:
+            raise _unavailable(error) from error
+        if position:
+            raise bad_where(no_boolean(position))
+        return lines
+
     async def _next(self, lines: Generator[bytes]) -> bytes:
         try:
             return await asyncio.to_thread(next, lines, b"")
         except StorageError as error:
-            metrics.store_error("export")
-            raise RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S) from error
+            raise _unavailable(error) from error
 
     async def _send_all(
         self, scope: Scope, send: Send, first: bytes, lines: Generator[bytes], gone: "asyncio.Future[None]"
@@ -104,6 +117,11 @@ class ExportEndpoint:
         while piece:
             yield piece
             piece = await self._next(lines)
+
+
+def _unavailable(error: StorageError) -> RequestError:
+    metrics.store_error("export")
+    return RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S)
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -140,8 +158,6 @@ def read_query(query_string: bytes, project: Project) -> ExportQuery:
     except UnicodeDecodeError as error:
         raise RequestError(400, "query string must be valid utf8") from error
     check_project_id(project, parameters)
-    if parameters.get("where"):
-        raise RequestError(400, "where is not supported yet")
     from_date, to_date = _date(parameters, "from_date"), _date(parameters, "to_date")
     if from_date > to_date:
         raise RequestError(400, "from_date must not be after to_date")
@@ -153,6 +169,7 @@ def read_query(query_string: bytes, project: Project) -> ExportQuery:
         _limit(parameters),
         _switch(parameters, "time_in_ms", default=False),
         _switch(parameters, "deduplicate", default=True),
+        _where(parameters),
     )
 
 
@@ -179,6 +196,20 @@ def _events(parameters: Mapping[str, str]) -> list[str] | None:
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RequestError(400, f"event must be a JSON array of strings: {error}") from error
     return names or None
+
+
+def _where(parameters: Mapping[str, str]) -> Expression | None:
+    text = parameters.get("where", "")
+    if not text.strip():
+        return None
+    try:
+        return parse(text)
+    except ExpressionError as error:
+        raise bad_where(error.message) from error
+
+
+def bad_where(message: str) -> RequestError:
+    return RequestError(400, f"where: {message}")
 
 
 def _limit(parameters: Mapping[str, str]) -> int | None:

@@ -1,0 +1,302 @@
+"""The nodes of a parsed expression. Each knows where it stands and which kinds of value it can have.
+
+The kinds are what can be said before any row is seen: `1 < 2` is a boolean, `properties["a"]` may be anything that JSON
+has. The parser refuses with them what can never be right, the compiler leaves out with them what can never be.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from trackway.query.expressions.values import Kind
+
+Kinds = frozenset[Kind]
+
+_JSON = frozenset(Kind) - {Kind.UNDEFINED, Kind.DATETIME}
+TRUTH = frozenset({Kind.BOOLEAN, Kind.UNDEFINED})
+"""The kinds that `and` and `or` take."""
+_SURE = {
+    Kind.STRING: frozenset({Kind.STRING, Kind.NUMBER, Kind.BOOLEAN}),
+    Kind.NUMBER: frozenset({Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME}),
+    Kind.BOOLEAN: frozenset({Kind.NUMBER, Kind.BOOLEAN}),
+}
+"""The kinds of which every value can be cast to a kind; of the strings, some can be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A part of an expression; `position` is the character where it begins, counted from 1."""
+
+    position: int
+
+    @property
+    def operands(self) -> tuple["Node", ...]:
+        """The parts it is made of, in the order they are written."""
+        return ()
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The kinds its value can have."""
+        raise NotImplementedError
+
+    @cached_property
+    def depth(self) -> int:
+        """How many nodes lie below one another."""
+        return 1 + max((operand.depth for operand in self.operands), default=0)
+
+    def can(self, kind: Kind) -> bool:
+        return kind in self.kinds
+
+    def only(self, *kinds: Kind) -> bool:
+        """Whether it is of one of these kinds in every row."""
+        return self.kinds <= set(kinds)
+
+
+def _kinds(*kinds: Kind, undefined: bool) -> Kinds:
+    return frozenset(kinds) | ({Kind.UNDEFINED} if undefined or not kinds else set())
+
+
+@dataclass(frozen=True, eq=False)
+class Literal(Node):
+    value: bool | float | str
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        kind = {bool: Kind.BOOLEAN, float: Kind.NUMBER, str: Kind.STRING}[type(self.value)]
+        return frozenset({kind})
+
+
+@dataclass(frozen=True, eq=False)
+class ListLiteral(Node):
+    values: tuple[bool | float | str, ...]
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return frozenset({Kind.LIST})
+
+
+@dataclass(frozen=True, eq=False)
+class Property(Node):
+    """`properties["name"]`, or `user["name"]` where `of_user`."""
+
+    of_user: bool
+    name: str
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return _JSON | {Kind.UNDEFINED}
+
+
+@dataclass(frozen=True, eq=False)
+class EventTime(Node):
+    @cached_property
+    def kinds(self) -> Kinds:
+        return frozenset({Kind.DATETIME})
+
+
+@dataclass(frozen=True, eq=False)
+class EventName(Node):
+    @cached_property
+    def kinds(self) -> Kinds:
+        return frozenset({Kind.STRING})
+
+
+@dataclass(frozen=True, eq=False)
+class Element(Node):
+    """The element at hand in the condition of an `any` or `all`, which has the same `number`."""
+
+    number: int
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return _JSON
+
+
+@dataclass(frozen=True, eq=False)
+class _Unary(Node):
+    operand: Node
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return (self.operand,)
+
+
+@dataclass(frozen=True, eq=False)
+class OfNumber(_Unary):
+    """`-x`, `floor(x)`, `round(x)`, `ceil(x)`: a number of a number."""
+
+    operation: str
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return _kinds(*{Kind.NUMBER} & self.operand.kinds, undefined=not self.operand.only(Kind.NUMBER))
+
+
+class Not(_Unary):
+    @cached_property
+    def kinds(self) -> Kinds:
+        made = {Kind.BOOLEAN} if self.operand.kinds & TRUTH else set()
+        return _kinds(*made, undefined=not self.operand.kinds <= TRUTH)
+
+
+class Defined(_Unary):
+    @cached_property
+    def kinds(self) -> Kinds:
+        return frozenset({Kind.BOOLEAN})
+
+
+class Length(_Unary):
+    @cached_property
+    def kinds(self) -> Kinds:
+        made = {Kind.NUMBER} if self.operand.kinds & {Kind.STRING, Kind.LIST} else set()
+        return _kinds(*made, undefined=not self.operand.only(Kind.STRING, Kind.LIST))
+
+
+class DateTime(_Unary):
+    @cached_property
+    def kinds(self) -> Kinds:
+        made = {Kind.DATETIME} if self.operand.kinds & {Kind.STRING, Kind.NUMBER, Kind.DATETIME} else set()
+        return _kinds(*made, undefined=not self.operand.only(Kind.DATETIME))
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(_Unary):
+    """`string(x)`, `number(x)`, `boolean(x)`; `default` is the value where the result is undefined."""
+
+    to: Kind
+    default: Node | None
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return (self.operand,) if self.default is None else (self.operand, self.default)
+
+    @cached_property
+    def plain(self) -> "Cast":
+        """The same without the default."""
+        return Cast(self.position, self.operand, self.to, None)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        if self.default is None:
+            return self._plain_kinds()
+        plain = self.plain.kinds
+        return plain - {Kind.UNDEFINED} | self.default.kinds if Kind.UNDEFINED in plain else plain
+
+    def _plain_kinds(self) -> Kinds:
+        sure, kinds = _SURE[self.to], self.operand.kinds
+        null = {Kind.NULL} & kinds if self.to is Kind.STRING else set()
+        made = {self.to} if kinds & (sure | {Kind.STRING}) else set()
+        # An infinite number has no text.
+        infinite = self.to is Kind.STRING and Kind.NUMBER in kinds
+        return _kinds(*made, *null, undefined=infinite or not kinds <= sure | null)
+
+
+@dataclass(frozen=True, eq=False)
+class _Binary(Node):
+    left: Node
+    right: Node
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return self.left, self.right
+
+    def both(self, kind: Kind) -> bool:
+        """Whether both sides can be of a kind."""
+        return self.left.can(kind) and self.right.can(kind)
+
+    def both_only(self, kind: Kind) -> bool:
+        return self.left.only(kind) and self.right.only(kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Arithmetic(_Binary):
+    """`+ - * / %`; `+` also joins strings."""
+
+    sign: str
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        able = {Kind.NUMBER, Kind.STRING} if self.sign == "+" else {Kind.NUMBER}
+        sure = self.sign not in "/%" and any(self.both_only(kind) for kind in able)
+        return _kinds(*filter(self.both, able), undefined=not sure)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(_Binary):
+    """`> >= < <=`"""
+
+    sign: str
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        able = (Kind.NUMBER, Kind.DATETIME)
+        made = {Kind.BOOLEAN} if any(map(self.both, able)) else set()
+        return _kinds(*made, undefined=not any(map(self.both_only, able)))
+
+
+@dataclass(frozen=True, eq=False)
+class Equality(_Binary):
+    """`==`, or `!=` where `negated`."""
+
+    negated: bool
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return frozenset({Kind.BOOLEAN})
+
+
+class Membership(_Binary):
+    """`in`"""
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        able = self.right.can(Kind.LIST) or self.both(Kind.STRING)
+        sure = self.right.only(Kind.LIST) or self.both_only(Kind.STRING)
+        return _kinds(*{Kind.BOOLEAN} if able else set(), undefined=not sure)
+
+
+@dataclass(frozen=True, eq=False)
+class Junction(Node):
+    """`a and b and c`, or the same with `or`."""
+
+    word: str
+    parts: tuple[Node, ...]
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return self.parts
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return frozenset({Kind.BOOLEAN})
+
+
+@dataclass(frozen=True, eq=False)
+class Quantifier(Node):
+    """`any(X, list, condition)`, or `all(…)`; the condition speaks of X as `Element(number)`."""
+
+    word: str
+    number: int
+    list: Node
+    condition: Node
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return self.list, self.condition
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        made = {Kind.BOOLEAN} if self.list.can(Kind.LIST) else set()
+        return _kinds(*made, undefined=not self.list.only(Kind.LIST))
+
+
+def user_properties(expression: Node) -> list[str]:
+    """The names of the `user["…"]` in an expression, each once."""
+    if isinstance(expression, Property) and expression.of_user:
+        return [expression.name]
+    return list(dict.fromkeys(name for operand in expression.operands for name in user_properties(operand)))
+
+
+def junction_parts(expression: Node) -> list[Node]:
+    """All operands of `and` and `or` in an expression."""
+    own = expression.operands if isinstance(expression, Junction) else ()
+    return [*own, *(part for operand in expression.operands for part in junction_parts(operand))]
