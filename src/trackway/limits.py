@@ -105,8 +105,9 @@ FORM_FIELDS_MAX = 64
 """Fields of a form body or query string; more is bad data."""
 HEAD_BYTES_MAX = 128 * 1024
 """Request line and headers together, the query string of `GET ?data=` included; more is a 431."""
-DIRECT_BODY_BYTES_MAX = 64 * 1024
-"""A larger body goes through the whole HTTP server: there its cost hardly counts, and its flow control does."""
+DIRECT_BODY_BYTES_MAX = 16 * 1024
+"""A larger body goes through the whole HTTP server: there its cost hardly counts, and its flow control does. Up to this
+a body that is still arriving is not counted among those in flight."""
 HEAD_READ_S_MAX = 30.0
 """A client that has not finished its request's head after so long is cut off."""
 REQUEST_READ_S_MAX = 300.0
@@ -147,7 +148,7 @@ HEALTH_STORE_S_MAX = 3
 PROJECTS_REFRESH_S = 1.0
 """How often an edge process looks for changed projects."""
 GC_ALLOCATIONS = 100_000
-"""Allocations between two searches for cycles in an edge process."""
+"""Allocations between two searches for cycles in an edge process and the loader."""
 THREADS = 32
 """Threads of an edge process that wait for the store; further exports wait for one."""
 KEEP_ALIVE_S = 75

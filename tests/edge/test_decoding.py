@@ -19,6 +19,7 @@ from trackway.limits import FORM_FIELDS_MAX
 BYTES_MAX = 100_000
 TEXT = '[{"event":"a+b & c=d ü 😀 ~~~???>>>","properties":{"x":"%7B"}}]'.encode()
 BASE64 = base64.b64encode(TEXT)
+BROWSER_TEXT = TEXT.replace("😀".encode(), b"\xed\xa0\xbd\xed\xb8\x80")  # each half of a surrogate pair on its own
 URL_SAFE = base64.urlsafe_b64encode(TEXT)
 FORM = b"application/x-www-form-urlencoded"
 
@@ -63,6 +64,7 @@ BODIES: list[tuple[str, bytes, bytes]] = [
     ("form of base64 in lines", FORM, b"data=" + percent(b"\r\n".join([BASE64[:20], BASE64[20:]]))),
     ("form with other fields", FORM, b"verbose=1&data=" + percent(TEXT) + b"&ip=0"),
     ("form whose name is encoded", FORM, b"d%61ta=" + percent(TEXT)),
+    ("form of the browser's own base64", FORM, b"data=" + percent(base64.b64encode(BROWSER_TEXT))),
     ("form called text", b"text/plain;charset=UTF-8", b"data=" + percent(BASE64)),
     ("form called json", b"application/json", b"data=" + percent(BASE64)),
     ("form called nothing", b"", b"data=" + percent(BASE64)),

@@ -51,6 +51,7 @@ class Edge:
             trusted_proxies=("203.0.113.9",),
             geoip_database=write_database(directory / "city.mmdb", GEOLITE2),
             data_dir=directory,
+            body_bytes_max=8_000,
         )
 
     def play(self, name: str, requests: list[Request], *, together: bool, closed: bool = False) -> list[Answer]:
@@ -151,6 +152,7 @@ def encoded(kind: str, token: str, number: int, now_s: int) -> Request:
             [JSON],
             text.replace(b'"n": ', b'"deep": ' + b"[" * 1020 + b"]" * 1020 + b', "n": '),
         ),
+        "too large": (b"verbose=1", [JSON], text + b" " * 8_000),
         "nested": (b"", [JSON], json.dumps(event(token, number, time=now_s, deep=[[[[1]]]])).encode()),
     }[kind]
 
@@ -206,6 +208,13 @@ def test_single_events_of_many_requests_are_one_journal_record(edge: Edge) -> No
     rows = b"".join(key[1] for key in kept if key[0] == "row")
     # The two cities are also the names of their regions.
     assert [rows.count(name) for name in (b"Paris", b"Tokyo", b"Berlin")] == [2, 4, 4]
+
+
+def test_a_body_over_the_limit_is_a_413(edge: Edge) -> None:
+    ((status, _, body),) = edge.play(
+        "large", [encoded("too large", edge.tokens[0], 1, int(time.time()))], together=True
+    )
+    assert (status, json.loads(body)["error"]) == (413, "request exceeds max limit of 8000 bytes")
 
 
 def test_a_journal_that_takes_nothing_refuses_each_of_them(edge: Edge) -> None:

@@ -103,6 +103,31 @@ def test_payloads_that_come_during_a_sync_share_the_next_one(tmp_path: Path) -> 
     run(tmp_path, disk, act)
 
 
+def test_whoever_waits_for_a_free_journal_is_called_before_the_next_sync_begins(tmp_path: Path) -> None:
+    disk = GatedDisk()
+    called: list[str] = []
+
+    async def act(commit: GroupCommit) -> None:
+        await commit.commit(b"the spare is ready by now")
+        commit.call_when_free(lambda: called.append("at once"))
+        assert called == ["at once"]
+        before = disk.syncs
+        disk.gate.clear()
+        futures = [commit.commit(b"first")]
+        await asyncio.sleep(0.01)
+        futures.append(commit.commit(b"second"))
+        commit.call_when_free(lambda: futures.append(commit.commit(b"third")))
+        await asyncio.sleep(0.01)
+        assert len(futures) == 2
+        disk.gate.set()
+        await futures[0]
+        await asyncio.gather(*futures)
+        assert len(futures) == 3
+        assert disk.syncs - before == 2
+
+    run(tmp_path, disk, act)
+
+
 def test_no_commit_is_answered_before_its_sync(tmp_path: Path) -> None:
     disk = GatedDisk()
 

@@ -1,11 +1,13 @@
-"""HTTPS in front of the running server, for what the SDKs send over TLS only."""
+"""HTTPS in front of the running server, for what the SDKs send over TLS only; and a browser, with a site to open."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from tests.running import Server
+from tests.sdk.browser import Chromium, Tab, running_chromium
 from tests.sdk.tls import Certificate, certificate, tls_front
+from tests.sdk.website import website
 
 
 @dataclass(frozen=True)
@@ -21,3 +23,26 @@ def secure(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     trusted = certificate(tmp_path_factory.mktemp("tls"))
     with tls_front(server.port, trusted) as port:
         yield Secure(port, trusted)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The browser, started once."""
+    with running_chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """The origin of a website that loads the SDK."""
+    with website() as origin:
+        yield origin
+
+
+@pytest.fixture
+def tab(chromium: Chromium, site: str) -> Iterator[Tab]:
+    """A page of that site, in a browser profile of its own."""
+    opened = chromium.tab()
+    opened.open(site)
+    yield opened
+    opened.close()

@@ -21,7 +21,7 @@ RECORDED = Path(__file__).with_name("recorded")
 TOKEN = "0123456789abcdef0123456789abcdef"
 SECRET = "fedcba9876543210fedcba9876543210"
 _LONG_AGO = 1_700_000_000
-_AWKWARD = {"plan": "pro+ / 100% = ü ✓ 😀", "tags": ["a&b", "c=d"], "nested": {"count": 3, "none": None}}
+AWKWARD = {"plan": "pro+ / 100% = ü ✓ 😀", "tags": ["a&b", "c=d"], "nested": {"count": 3, "none": None}}
 
 
 def main() -> None:
@@ -39,12 +39,12 @@ def main() -> None:
 def _acts() -> dict[str, tuple[bytes, Callable[[int], Any]]]:
     verbose, plain = b'{"error":null,"status":1}', b"1"
     batch = [
-        {"event": "signed up", "properties": {"distinct_id": "user-1", "$insert_id": "id-1", **_AWKWARD}},
+        {"event": "signed up", "properties": {"distinct_id": "user-1", "$insert_id": "id-1", **AWKWARD}},
         {"event": "paid", "properties": {"distinct_id": "user-1", "$insert_id": "id-2", "time": _LONG_AGO}},
     ]
-    old = {"distinct_id": "user-1", "$insert_id": "id-1", **_AWKWARD}
+    old = {"distinct_id": "user-1", "$insert_id": "id-1", **AWKWARD}
     return {
-        "python_track": (verbose, lambda port: _python(port).track("user-1", "signed up", _AWKWARD)),
+        "python_track": (verbose, lambda port: _python(port).track("user-1", "signed up", AWKWARD)),
         "python_track_with_insert_id": (
             verbose,
             lambda port: _python(port).track("user-1", "signed up", {"$insert_id": "id-1", "time": _LONG_AGO}),
@@ -52,7 +52,7 @@ def _acts() -> dict[str, tuple[bytes, Callable[[int], Any]]]:
         "python_track_buffered": (verbose, _python_buffered),
         "python_import_with_secret": (
             verbose,
-            lambda port: _python(port).import_data(None, "user-1", "signed up", _LONG_AGO, _AWKWARD, api_secret=SECRET),
+            lambda port: _python(port).import_data(None, "user-1", "signed up", _LONG_AGO, AWKWARD, api_secret=SECRET),
         ),
         "python_import_with_key_and_secret": (
             verbose,
@@ -74,7 +74,7 @@ def _python(port: int) -> Mixpanel:
 def _python_buffered(port: int) -> None:
     consumer = BufferedConsumer(events_url=f"http://127.0.0.1:{port}/track")
     client = Mixpanel(TOKEN, consumer)
-    client.track("user-1", "signed up", _AWKWARD)
+    client.track("user-1", "signed up", AWKWARD)
     client.track("user-2", "paid")
     consumer.flush()
 

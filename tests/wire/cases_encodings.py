@@ -12,7 +12,6 @@ from tests.wire.encodings import (
     GZIP,
     JSON,
     NDJSON,
-    TEXT,
     Encoding,
     as_is,
     bare_base64_form,
@@ -115,14 +114,6 @@ FORM_CASES = [
     track("form base64", "Ruby", base64_form("&verbose=1"), (FORM,), ONE, reply=VERBOSE),
     track("form base64 array", "Android", base64_form(), (FORM,), target="/track/?ip=1"),
     track("form base64 with charset", "Java", base64_form(), (FORM_CHARSET,), target="/track?ip=0"),
-    track(
-        "form base64 with query flags",
-        "browser to a custom host",
-        base64_form(),
-        (FORM,),
-        target="/track/?verbose=1&ip=1&_=1700000000000",
-        reply=VERBOSE,
-    ),
     track("form bare base64", "Node batch", bare_base64_form(), (FORM,), target="/track?ip=0&verbose=0"),
     track("form bare base64 verbose", "PHP", PHP, (FORM,), target="/track?ip=0", reply=VERBOSE),
     track("form url-safe base64", "hand-written", urlsafe_base64_form, (FORM,)),
@@ -132,8 +123,6 @@ FORM_CASES = [
     track("form gzip", "Java", gzipped(base64_form()), (FORM, GZIP), target="/track?ip=0"),
     track("form gzip verbose", "Android", gzipped(base64_form("&verbose=1")), (FORM, GZIP), reply=VERBOSE),
     track("form chunked", "Java", base64_form(), (FORM,), chunk_bytes=13),
-    track("text/plain beacon", "browser sendBeacon", base64_form(), (TEXT,), target="/track/?verbose=1", reply=VERBOSE),
-    track("text/plain beacon raw json", "browser sendBeacon", raw_form(), (TEXT,), target="/track/?ip=1"),
     track("sniffed json object", "no content type", text=ONE),
     track("sniffed json array", "no content type"),
     track("sniffed form base64", "no content type", base64_form()),
@@ -151,13 +140,6 @@ GET_CASES = [
     track("get url-safe base64", "pixels", target=in_query("/track/", "ip=1&", "urlsafe"), method="GET"),
     track("get url-safe unpadded", "pixels", text=ONE, target=in_query("/track", "", "urlsafe unpadded"), method="GET"),
     track("get raw json", "pixels", target=in_query("/track", "", "raw"), method="GET"),
-    track(
-        "get data first",
-        "browser api_method GET",
-        target=lambda text: in_query("/track/")(text) + "&verbose=1&ip=1&_=17",
-        method="GET",
-        reply=VERBOSE,
-    ),
 ]
 
 PYTHON_OK = '{"code":200,"error":null,"num_records_imported":1,"status":1}'

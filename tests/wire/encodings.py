@@ -1,7 +1,7 @@
 """How clients wrap JSON text into a request body or a query string (protocol §2).
 
 Each function takes the JSON text and gives the bytes to send. `recorded/` holds what the real SDKs sent, and
-`test_recorded.py` shows that these functions give the same bytes.
+`test_recordings.py` shows that these functions give the same bytes.
 """
 
 import gzip
@@ -31,6 +31,23 @@ def raw_form(after: str = "", before: str = "") -> Encoding:
 def base64_form(after: str = "", before: str = "") -> Encoding:
     """`data=` with base64, percent-encoded: browser, Java, Android, Ruby."""
     return lambda text: b"%bdata=%b%b" % (before.encode(), quote(b64encode(text), safe="").encode(), after.encode())
+
+
+def cesu8(text: bytes) -> bytes:
+    """Each half of a surrogate pair as three bytes of its own, as the browser SDK's encoder writes it."""
+    units = text.decode().encode("utf-16-le")
+    each = (int.from_bytes(units[at : at + 2], "little") for at in range(0, len(units), 2))
+    return "".join(map(chr, each)).encode("utf-8", "surrogatepass")
+
+
+def browser_form(text: bytes) -> bytes:
+    """`data=` with percent-encoded base64 of CESU-8: browser, unless it sends JSON."""
+    return base64_form()(cesu8(text))
+
+
+def browser_json_form(text: bytes) -> bytes:
+    """`data=` with the JSON text, percent-encoded as JavaScript does: browser with `api_payload_format: 'json'`."""
+    return b"data=" + quote(text, safe="!'()*").encode()
 
 
 def bare_base64_form(after: str = "", before: str = "") -> Encoding:

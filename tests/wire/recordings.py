@@ -1,24 +1,46 @@
-"""The requests that real SDKs sent (`recorded/`, made by `capture.py`), and how each wraps its JSON text.
+"""The requests that real SDKs sent, and how each wraps its JSON text.
 
-A recording holds a token and clock times of its own, so it cannot be sent again as it is. `rows()` takes its JSON text
-out, puts placeholders in, and wraps it the same way again; that the wrapping is the same is a test of its own.
+They lie in `recorded/`, made by `capture.py` and `capture_browser.py`. A recording holds a token and clock times of its
+own, so it cannot be sent again as it is. `rows()` takes its JSON text out, puts placeholders in, and wraps it the same
+way again; that the wrapping is the same is a test of its own.
 """
 
 import json
 import re
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.wire.capture import TOKEN
 from tests.wire.case import Case, stored
-from tests.wire.encodings import Encoding, bare_base64_form, in_query, raw_form
+from tests.wire.cases_replies import PIXEL
+from tests.wire.encodings import (
+    Encoding,
+    bare_base64_form,
+    browser_form,
+    browser_json_form,
+    cesu8,
+    in_query,
+    raw_form,
+)
 from tests.wire.exchange import Request
 
 RECORDED = Path(__file__).with_name("recorded")
+_BROWSER_BASE64 = (
+    "browser_track",
+    "browser_track_batch",
+    "browser_track_verbose",
+    "browser_track_no_address",
+    "browser_beacon",
+    "browser_unload",
+    "browser_identify",
+    "browser_page_view",
+)
+_BROWSER_JSON = ("browser_track_json", "browser_track_batch_json", "browser_beacon_json")
+_BROWSER_GET = ("browser_get", "browser_get_json", "browser_get_verbose", "browser_pixel")
 _CLOCK = re.compile(r'"time":1[789]\d{8}\.\d+')
 
 
@@ -32,11 +54,13 @@ class Recording:
     target: str | Callable[[bytes], str]
 
     def text(self) -> bytes:
-        """The JSON text inside, found with the standard library alone."""
-        if self.encoding is None:
-            return b64decode(parse_qs(urlsplit(self.request.target).query)["data"][0])
-        value = self.request.body.split(b"&")[0].removeprefix(b"data=").decode()
-        return b64decode(value) if "%7B" not in value else parse_qs(f"data={value}")["data"][0].encode()
+        """The JSON text inside, in UTF-8, found with the standard library alone."""
+        fields = self.request.body.decode() if self.encoding else urlsplit(self.request.target).query
+        value = parse_qs(fields)["data"][0]
+        if value[0] in "{[":
+            return value.encode()
+        text = b64decode(value.replace(" ", "+")).decode("utf-8", "surrogatepass")
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode()
 
 
 def _load(name: str, encoding: Encoding | None, target: str | Callable[[bytes], str]) -> Recording:
@@ -44,6 +68,18 @@ def _load(name: str, encoding: Encoding | None, target: str | Callable[[bytes], 
     headers = tuple((key, value) for key, value in read["headers"])
     request = Request(read["method"], read["target"], headers, read["body"].encode("latin-1"))
     return Recording(name, request, encoding, target)
+
+
+def _load_browser(name: str, encoding: Encoding | None) -> Recording:
+    """One of the browser's. Its target ends in a clock time, so what stands around the data is taken from it."""
+    recorded = _load(name, encoding, "")
+    if encoding is not None:
+        return replace(recorded, target=recorded.request.target)
+    path, _, query = recorded.request.target.partition("?")
+    value, _, after = query.removeprefix("data=").partition("&")
+    if "%7B" in value:
+        return replace(recorded, target=lambda text: f"{path}?{browser_json_form(text).decode()}&{after}")
+    return replace(recorded, target=lambda text: f"{in_query(path)(cesu8(text))}&{after}")
 
 
 def recordings() -> list[Recording]:
@@ -61,7 +97,16 @@ def recordings() -> list[Recording]:
         _load("node_track_batch", node, "/track?ip=0&verbose=0"),
         _load("node_import", None, in_query("/import", plain)),
         _load("node_import_batch", node, "/import?ip=0&verbose=0"),
+        *(_load_browser(name, browser_form) for name in _BROWSER_BASE64),
+        *(_load_browser(name, browser_json_form) for name in _BROWSER_JSON),
+        *(_load_browser(name, None) for name in _BROWSER_GET),
     ]
+
+
+def side_requests() -> list[Request]:
+    """What the browser asks beside events, as it asked."""
+    names = ("browser_flags_preflight", "browser_flags", "browser_settings")
+    return [_load(name, None, "").request for name in names]
 
 
 def rows() -> list[Case]:
@@ -90,17 +135,27 @@ def _row(recording: Recording) -> Case:
         recording.encoding or (lambda _text: b""),
         recording.request.method,
         headers,
-        reply=_success(recording.name, len(lines)),
+        reply=_success(recording, len(lines)),
+        reply_headers=_cross_origin(recording.request),
         stored=lines,
     )
 
 
-def _success(name: str, count: int) -> str:
-    if name.startswith("python_import"):
+def _success(recording: Recording, count: int) -> str | re.Pattern[str]:
+    if recording.name.startswith("python_import"):
         return f'{{"code":200,"error":null,"num_records_imported":{count},"status":1}}'
-    if name.startswith("python") or "verbose" in name:
-        return '{"error":null,"status":1}'
-    return "1"
+    if "img=1" in recording.request.target:
+        return PIXEL
+    parameters = f"{recording.request.target}&{recording.request.body.decode()}"
+    return '{"error":null,"status":1}' if "verbose=1" in parameters else "1"
+
+
+def _cross_origin(request: Request) -> dict[str, str | None]:
+    """What lets the browser give the reply to the page (protocol §8)."""
+    origin = next((value for name, value in request.headers if name == "Origin"), None)
+    if origin is None:
+        return {}
+    return {"access-control-allow-origin": origin, "access-control-allow-credentials": "true"}
 
 
 def _line(sent: dict[str, Any], is_import: bool) -> dict[str, Any]:

@@ -93,6 +93,38 @@ def test_each_line_is_json_that_ends_in_a_newline(server: Server, days: Project)
     assert (reply.header("content-type") or "").split(";")[0] == "text/plain"
 
 
+# Each with the rows it keeps.
+WHERE = [
+    ('properties["row"] > 1', [2, 3]),
+    ('properties["row"] in [0, 3] and event["$name"] == "event 1"', [3]),
+    ('event["$time"] >= datetime("2020-02-29") and event["$time"] < datetime("2020-03-01T00:00:00")', [1, 2]),
+    ('not defined(properties["nope"])', [0, 1, 2, 3]),
+    ('properties["nope"]', []),
+    ('properties["row"] == "1\' or 1=1 --"', []),
+]
+
+
+@pytest.mark.parametrize(("where", "expected"), WHERE)
+def test_where_chooses_events(server: Server, days: Project, where: str, expected: list[int]) -> None:
+    assert rows(server.export(days, where=where)) == expected
+
+
+def test_where_goes_with_the_other_parameters(server: Server, days: Project) -> None:
+    found = server.export(days, where='properties["row"] != 1', event='["event 1"]', from_date="2020-02-28")
+    assert rows(found) == [3]
+    assert len(server.export(days, where='properties["row"] >= 1', limit="2")) == 2
+
+
+def test_an_operand_that_is_no_boolean_is_told_by_its_place(server: Server, days: Project) -> None:
+    reply = server.export_reply(days, (), where='true and properties["row"]')
+    assert reply.status == 400
+    assert json.loads(reply.body)["error"] == (
+        "where: expected a boolean at character 10, found another type in some rows"
+    )
+    allowed = server.export_reply(days, (), where='true and properties["row"]', from_date="2021-01-01")
+    assert (allowed.status, allowed.body) == (200, b"")
+
+
 def test_nothing_stored_is_an_empty_export(server: Server, project: Project) -> None:
     reply = server.export_reply(project)
     assert (reply.status, reply.body) == (200, b"")
@@ -161,6 +193,11 @@ def test_export_takes_a_trailing_slash_and_the_right_project_id(server: Server, 
         {"event": "[1]"},
         {"event": '{"a":1}'},
         {"event": "[" * 5000},
+        {"where": "properties['row'"},
+        {"where": "row > 1"},
+        {"where": "1 and 2"},
+        {"where": "(" * 5000},
+        {"where": 'properties["row"] and true'},
     ],
     ids=lambda each: json.dumps(each)[:60],
 )

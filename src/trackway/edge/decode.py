@@ -15,6 +15,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from trackway.edge.surrogates import joined_surrogates
 from trackway.errors import RequestError
 from trackway.ingest.outcome import DATA_MISSING
 from trackway.ingest.records import MalformedBody
@@ -140,9 +141,10 @@ def _data_text(value: bytes) -> bytes:
     if not standard:
         raise MalformedBody(DATA_MISSING)
     try:
-        return binascii.a2b_base64(standard + b"=" * (-len(standard) % 4), strict_mode=True)
+        text = binascii.a2b_base64(standard + b"=" * (-len(standard) % 4), strict_mode=True)
     except binascii.Error as error:
         raise MalformedBody(f"data, not valid base64 or JSON: {_base64_fault(standard, error)}") from error
+    return text if text.isascii() else joined_surrogates(text)
 
 
 def _base64_fault(standard: bytes, error: binascii.Error) -> str:

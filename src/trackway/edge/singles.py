@@ -1,9 +1,9 @@
 """`/track` with one event a request, the way many SDKs send: requests that arrive together are taken together.
 
-What the event loop has received when it comes round is ingested as one and becomes one journal record; each request
-still gets its reply after the sync. The interpreter then runs one small loop over many events instead of everything
-for each, and journal and loader see batches (100 against 200 µs of two busy cores a request, with 64 connections).
-A request that is anything but one event that breaks no rule goes on by itself, as if it had come alone.
+What has come in by the end of the sync that is going on is ingested as one and becomes one journal record; each
+request still gets its reply after its sync. The interpreter then runs one small loop over many events instead of
+everything for each, and journal and loader see batches (100 against 200 µs of two busy cores a request, with 64
+connections). A request that is anything but one event that breaks no rule goes on by itself, as if it had come alone.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from trackway import logs, metrics
 from trackway.edge import replies
-from trackway.edge.decode import bounded_query, decode_request
+from trackway.edge.decode import body_too_large, bounded_query, decode_request
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import InFlight, Scope, header, reply_headers
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
@@ -68,16 +68,18 @@ class SinglesEndpoint:
         self._loop = asyncio.get_running_loop()
 
     def direct(self, scope: Scope, body: bytes, respond: Respond) -> None:
-        """Take a request; all that came with it are looked at when the event loop has read them."""
+        """Take a request. It is looked at with all that come until the journal is free."""
         request = _Request(scope, body, respond)
         try:
+            if len(body) > self._settings.body_bytes_max:
+                raise body_too_large(self._settings.body_bytes_max)
             self._in_flight.take(len(body))
         except RequestError as error:
             _send(request, self._endpoint.refusal(error, self._endpoint.flags_of_query(scope)))
             return
         self._waiting.append(request)
         if len(self._waiting) == 1:
-            self._loop.call_soon(self._take_waiting)
+            self._loop.call_soon(self._journal.call_when_free, self._take_waiting)
 
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

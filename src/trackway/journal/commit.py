@@ -47,6 +47,7 @@ class GroupCommit:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
+        self._free: list[Callable[[], None]] = []
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal-commit", daemon=True)
         self._thread.start()
@@ -83,6 +84,13 @@ class GroupCommit:
                 self._busy = True
                 self._idle.clear()
                 self._loop.call_soon(self._send)
+
+    def call_when_free(self, callback: Callable[[], None]) -> None:
+        """Call as soon as no sync is going on: what comes in until then can become one payload."""
+        if self._busy:
+            self._free.append(callback)
+        else:
+            callback()
 
     async def close(self) -> None:
         """Finish what was committed and stop the thread. Nothing can be committed afterwards."""
@@ -125,6 +133,9 @@ class GroupCommit:
     def _settle(self, batch: _Batch, positions: list[int], failure: Exception | None, duration_s: float) -> None:
         payloads, waiting, size = batch
         self._pending_bytes -= size
+        waiters, self._free = self._free, []
+        for waiter in waiters:
+            waiter()
         self._send()
         if failure is not None:
             for done in waiting:

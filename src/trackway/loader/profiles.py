@@ -94,7 +94,8 @@ def folded_row(key: ProfileKey, state: State, changes: Iterable[Change], left_al
         folded = fold(state.properties, [change.update.operations for change in new])
     except ValueError as error:
         raise DataRefused(f"profile update: {error}") from error
-    left_alone.update(folded.left_alone)
+    if folded.left_alone:
+        left_alone.update(folded.left_alone)
     last = new[-1].placed
     return _row(key, State(last.position, folded.properties), last.entry.received_us)
 

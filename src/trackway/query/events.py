@@ -14,10 +14,10 @@ from trackway.query.expressions import (
     JsonColumn,
     Kind,
     MapColumn,
-    NamedRaws,
     Scope,
     condition,
     fault,
+    readable,
     user_properties,
 )
 from trackway.store.client import Store
@@ -54,7 +54,7 @@ _TIME_MS = "toUnixTimestamp64Milli(time)"
 _USERS = "FROM profiles FINAL WHERE project_id = {project:UInt32} AND group_key = ''"
 _COLUMNS = "time, event, distinct_id, insert_id, endpoint, received, loaded, properties"
 _STORED = Scope(
-    properties=JsonColumn("properties"),
+    properties=JsonColumn("document"),
     # What a line shows as properties and what does not lie in that JSON.
     columns={
         "time": Column(Kind.NUMBER, f"toFloat64({_TIME_S})"),
@@ -86,11 +86,10 @@ def find_fault(store: Store, query: ExportQuery) -> int:
     Raises ExpressionError for a `where` that cannot be asked.
     """
     parameters: dict[str, Any] = {}
-    raws = NamedRaws(_STORED.properties)
-    place = query.where and fault(query.where, _STORED._replace(properties=raws), parameters)
+    place = query.where and fault(query.where, _STORED, parameters)
     if place is None:
         return 0
-    events = _events(query, raws, parameters)
+    events = _events(query, parameters)
     [(first,)] = store.query(f"SELECT min({place} AS place) {events} WHERE place != 0", parameters)
     return int(first)
 
@@ -98,9 +97,8 @@ def find_fault(store: Store, query: ExportQuery) -> int:
 def export_sql(query: ExportQuery) -> tuple[str, dict[str, Any]]:
     """The statement and its parameters. Without `deduplicated`, copies that the store has not merged away stay."""
     parameters: dict[str, Any] = {}
-    raws = NamedRaws(_STORED.properties)
-    chosen = query.where and condition(query.where, _STORED._replace(properties=raws), parameters)
-    sql = f"SELECT {_LINE % (_TIME_MS if query.time_in_ms else _TIME_S)} {_events(query, raws, parameters)}"
+    chosen = query.where and condition(query.where, _STORED, parameters)
+    sql = f"SELECT {_LINE % (_TIME_MS if query.time_in_ms else _TIME_S)} {_events(query, parameters)}"
     if chosen is not None:
         sql += f" WHERE {chosen}"
     if query.limit is not None:
@@ -109,7 +107,7 @@ def export_sql(query: ExportQuery) -> tuple[str, dict[str, Any]]:
     return sql, parameters
 
 
-def _events(query: ExportQuery, raws: NamedRaws, parameters: dict[str, Any]) -> str:
+def _events(query: ExportQuery, parameters: dict[str, Any]) -> str:
     """FROM the events that `where` is to choose from, with what it speaks of."""
     parameters |= {
         "project": query.project_id,
@@ -128,12 +126,14 @@ def _events(query: ExportQuery, raws: NamedRaws, parameters: dict[str, Any]) -> 
         conditions.append("has({events:Array(String)}, event)")
         parameters["events"] = list(query.events)
     table = "events" + (" FINAL" if query.deduplicated else "")
-    columns = [_COLUMNS, *raws.columns]
+    columns = [_COLUMNS]
+    if query.where is not None:
+        columns.append(f"{readable('properties')} AS document")
     if query.where is not None and (names := user_properties(query.where)):
         table += f" LEFT JOIN ({_profiles(names, parameters)}) AS profile ON distinct_id = profile.id"
         columns.append("profile.raws AS user_raws")
-    selected = f"SELECT {', '.join(columns)} FROM {table}"
-    return f"FROM ({selected} WHERE {' AND '.join(conditions)})"
+    # What a client sent is in the parameters only.
+    return f"FROM (SELECT {', '.join(columns)} FROM {table} WHERE {' AND '.join(conditions)})"  # noqa: S608
 
 
 def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:
@@ -142,10 +142,11 @@ def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:
     One a user, by the table's key and FINAL. So a plain join is enough; the embedded engine dies of an ANY join whose
     right side is asked for in WHERE.
     """
-    lying = JsonColumn("properties")
+    profile = JsonColumn("document")
     pairs: list[str] = []
     for number, name in enumerate(names):
         parameters[f"user_{number}"] = name
         bound = f"{{user_{number}:String}}"
-        pairs += [bound, lying.raw(bound)]
-    return f"SELECT profile_id AS id, map({', '.join(pairs)}) AS raws {_USERS}"
+        pairs += [bound, profile.raw(bound)]
+    documents = f"SELECT profile_id, {readable('properties')} AS document {_USERS}"
+    return f"SELECT profile_id AS id, map({', '.join(pairs)}) AS raws FROM ({documents})"  # noqa: S608  as above

@@ -5,6 +5,7 @@ journal's recovery, the projects' migration, the sockets.
 """
 
 import fcntl
+import gc
 import os
 import secrets
 import signal
@@ -22,7 +23,7 @@ from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.recovery import recover
 from trackway.journal.writer import Writer
-from trackway.limits import LISTEN_BACKLOG
+from trackway.limits import GC_ALLOCATIONS, LISTEN_BACKLOG
 from trackway.projects.migrate import migrate_if_needed
 from trackway.settings import Settings
 from trackway.store import server as store_server
@@ -139,6 +140,9 @@ def _load(settings: Settings, journal: Path, store_url: str) -> None:
     from trackway.loader.loader import Loader  # noqa: PLC0415
     from trackway.store.client import Store  # noqa: PLC0415
 
+    # A batch of profile updates makes a million objects that all go at once, as in an edge process.
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Loader(settings, journal, Store(store_url), stop).run()

@@ -21,7 +21,6 @@ from trackway.query.expressions import (
     JsonColumn,
     Kind,
     Moment,
-    NamedRaws,
     Row,
     Scope,
     condition,
@@ -30,6 +29,7 @@ from trackway.query.expressions import (
     from_json,
     of_kind,
     parse,
+    readable,
 )
 from trackway.query.expressions.values import kind_of
 from trackway.store.client import Store
@@ -38,11 +38,13 @@ from trackway.store.client import Store
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        client.command(
-            "CREATE TABLE rows (number UInt32, properties String, user String, time_ms Int64, name String) "
-            "ENGINE = Memory"
-        )
+        create_rows(client)
         yield client
+
+
+def create_rows(store: Store) -> None:
+    columns = "number UInt32, properties String, user String, time_ms Int64, name String"
+    store.command(f"CREATE TABLE rows ({columns}) ENGINE = Memory")
 
 
 def row_of(stored: StoredRow) -> Row:
@@ -61,6 +63,7 @@ def parsed(text: str) -> Expression | None:
         return None
 
 
+SCOPE = Scope(JsonColumn("p"), JsonColumn("u"), {}, "time_ms", "name")
 KINDS = (Kind.BOOLEAN, Kind.NUMBER, Kind.STRING, Kind.DATETIME, Kind.LIST, Kind.OBJECT, Kind.NULL)
 NOTHING = (None,) * len(KINDS)
 
@@ -84,10 +87,10 @@ def interpreted(expression: Expression, row: Row) -> Found:
     return Found(value is True, tuple(shown if kind is each else None for each in KINDS), 0)
 
 
-def stored_columns(expression: Expression, scope: Scope, parameters: dict[str, Any]) -> list[str]:
-    values = [of_kind(expression, kind, scope, parameters) for kind in KINDS]
+def stored_columns(expression: Expression, parameters: dict[str, Any]) -> list[str]:
+    values = [of_kind(expression, kind, SCOPE, parameters) for kind in KINDS]
     values[4] = f"if(isNull({values[4]}), NULL, true)"
-    return [condition(expression, scope, parameters), *values, fault(expression, scope, parameters) or "0"]
+    return [condition(expression, SCOPE, parameters), *values, fault(expression, SCOPE, parameters) or "0"]
 
 
 def asked(
@@ -96,15 +99,14 @@ def asked(
     """The same by the store: the texts that it was asked, and for each row what it found of each."""
     fill(store, stored)
     parameters: dict[str, Any] = {"one": 1}
-    properties, user = NamedRaws(JsonColumn("properties"), "p"), NamedRaws(JsonColumn("user"), "u")
-    scope = Scope(properties, user, {}, "time_ms", "name")
     columns: dict[str, str] = {}
     for text, tree in trees.items():
         try:
-            columns[text] = f"tuple({', '.join(stored_columns(tree, scope, parameters))})"
+            columns[text] = f"tuple({', '.join(stored_columns(tree, parameters))})"
         except ExpressionError as error:
             assert error.message.startswith("too complex"), text
-    table = f"SELECT {', '.join(['number', 'time_ms', 'name', *properties.columns, *user.columns])} FROM rows"
+    documents = f"{readable('properties')} AS p, {readable('user')} AS u"
+    table = f"SELECT number, time_ms, name, {documents} FROM rows"
     sql = f"SELECT {', '.join(columns.values())} FROM ({table}) WHERE 1 = {{one:UInt8}} ORDER BY number"
     return list(columns), [[found_by_store(each) for each in line] for line in store.query(sql, parameters)]
 

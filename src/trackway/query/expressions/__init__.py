@@ -6,7 +6,7 @@ for one row at hand. The tests hold the two ways together.
 
 from trackway.query.expressions.grammar import parse
 from trackway.query.expressions.interpreter import Row, evaluate, no_boolean
-from trackway.query.expressions.rawjson import JsonColumn, MapColumn, NamedRaws
+from trackway.query.expressions.rawjson import JsonColumn, MapColumn, readable
 from trackway.query.expressions.sql import Column, Scope, condition, fault, of_kind
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import Node as Expression
@@ -22,7 +22,6 @@ __all__ = [
     "Kind",
     "MapColumn",
     "Moment",
-    "NamedRaws",
     "Row",
     "Scope",
     "Value",
@@ -33,5 +32,6 @@ __all__ = [
     "no_boolean",
     "of_kind",
     "parse",
+    "readable",
     "user_properties",
 ]

@@ -23,21 +23,21 @@ class Raws(Protocol):
         """The raw of the value with that name."""
         ...
 
+    def elements(self, name: str) -> str:
+        """The raws of its elements, none if it is no list."""
+        ...
+
 
 class JsonColumn(NamedTuple):
-    """The members of a String column that holds JSON objects.
-
-    The engine's parser takes no whole number beyond 64 bits and no double beyond 1.8e308, and then finds nothing in the
-    whole object. Such rows are rare, so they are looked for only where a name was not found, and read with these
-    numbers written as doubles (or null).
-    """
+    """The members of a String column of JSON objects, as `readable` makes it."""
 
     column: str
 
     def raw(self, name: str) -> str:
-        found = f"JSONExtractRaw({self.column}, {name})"
-        mended = f"JSONExtractRaw({_mended(self.column)}, {name})"
-        return f"if({found} = '' AND NOT isValidJSON({self.column}), {mended}, {found})"
+        return f"JSONExtractRaw({self.column}, {name})"
+
+    def elements(self, name: str) -> str:
+        return f"JSONExtractArrayRaw({self.column}, {name})"
 
 
 class MapColumn(NamedTuple):
@@ -48,26 +48,17 @@ class MapColumn(NamedTuple):
     def raw(self, name: str) -> str:
         return f"{self.column}[{name}]"
 
+    def elements(self, name: str) -> str:
+        return elements(self.raw(name))
 
-class NamedRaws:
-    """Raws that a subquery finds, each in a column of its own.
 
-    Once the SQL of the expression is made, `columns` is what the subquery must select besides. It
-    makes the SQL of long expressions short. (Names within one statement would not: the engine puts what is named in the
-    place of each name before it looks for equal parts.)
+def readable(column: str) -> str:
+    """A String column of JSON texts as the engine can read them; a subquery should select it once, under a new name.
+
+    The engine's parser takes no whole number beyond 64 bits and no double beyond 1.8e308, and then finds nothing in the
+    whole text. In the few rows where that is so, these numbers are written as doubles (or null).
     """
-
-    def __init__(self, raws: Raws, prefix: str = "raw") -> None:
-        self._raws = raws
-        self._prefix = prefix
-        self._names: dict[str, str] = {}
-
-    def raw(self, name: str) -> str:
-        return self._names.setdefault(self._raws.raw(name), f"_{self._prefix}_{len(self._names)}")
-
-    @property
-    def columns(self) -> list[str]:
-        return [f"{raw} AS {name}" for raw, name in self._names.items()]
+    return f"if(isValidJSON({column}), {column}, {_mended(column)})"
 
 
 def _mended(text: str) -> str:
@@ -86,7 +77,7 @@ def of_raw(raw: str, kind: Kind) -> str | None:
         case Kind.STRING:
             return f"if({is_kind}, JSONExtractString({raw}), NULL)"
         case Kind.LIST:
-            return f"multiIf(NOT {is_kind}, NULL, isValidJSON({raw}), {raw}, {_mended(raw)})"
+            return f"if({is_kind}, {raw}, NULL)"
         case Kind.OBJECT | Kind.NULL:
             return f"if({is_kind}, true, NULL)"
     return None
@@ -115,14 +106,13 @@ def _float(raw: str) -> str:
     return f"JSONExtractFloat(if({whole}, concat({raw}, 'e0'), {raw}))"
 
 
-def elements(of: str) -> str:
-    """The raws of the elements of a list, given as a raw or NULL; none where it is NULL."""
-    return f"JSONExtractArrayRaw(ifNull({of}, ''))"
+def elements(raw: str) -> str:
+    """The raws of the elements of a list; none where it is no list."""
+    return f"JSONExtractArrayRaw({readable(raw)})"
 
 
-def equal_lists(left: str, right: str) -> str:
-    """Whether two lists, raws or NULL, are equal element by element; lists and objects within equal nothing."""
+def equal_elements(left: str, right: str) -> str:
+    """Whether the elements of two lists are equal one by one; lists and objects within a list equal nothing."""
     plain = f"_r -> if({is_raw('_r', Kind.NUMBER)}, toString({_float('_r')} + 0.), _r)"
-    sides = [f"arrayMap({plain}, {elements(side)})" for side in (left, right)]
-    nested = f"arrayExists(_r -> {is_raw('_r', Kind.LIST)} OR {is_raw('_r', Kind.OBJECT)}, {elements(left)})"
-    return f"(isNotNull({left}) AND isNotNull({right}) AND {sides[0]} = {sides[1]} AND NOT {nested})"
+    nested = f"arrayExists(_r -> {is_raw('_r', Kind.LIST)} OR {is_raw('_r', Kind.OBJECT)}, {left})"
+    return f"(arrayMap({plain}, {left}) = arrayMap({plain}, {right}) AND NOT {nested})"

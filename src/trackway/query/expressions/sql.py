@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from trackway.limits import EXPRESSION_ELEMENT_SQL_BYTES_MAX, EXPRESSION_SQL_BYTES_MAX
 from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, once, rounded
-from trackway.query.expressions.rawjson import Raws, elements, equal_lists, is_raw, of_raw
+from trackway.query.expressions.rawjson import Raws, elements, equal_elements, is_raw, of_raw
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import (
     TRUTH,
@@ -278,7 +278,9 @@ class _Compiler:
     def _equal(self, left: Node, right: Node) -> str:
         pairs = [f"({one} = {other})" for one, other in self._pairs(left, right, _SCALARS)]
         alike = [f"ifNull({pair}, false)" for pair in pairs]
-        alike += [equal_lists(one, other) for one, other in self._pairs(left, right, (Kind.LIST,))]
+        if left.can(Kind.LIST) and right.can(Kind.LIST):
+            lists = f"{self.is_of(left, Kind.LIST)} AND {self.is_of(right, Kind.LIST)}"
+            alike.append(f"({lists} AND {equal_elements(self._elements(left), self._elements(right))})")
         alike += [f"(isNotNull({one}) AND isNotNull({other}))" for one, other in self._pairs(left, right, (Kind.NULL,))]
         if left.can(Kind.UNDEFINED) and right.can(Kind.UNDEFINED):
             alike.append(f"({self.is_of(left, Kind.UNDEFINED)} AND {self.is_of(right, Kind.UNDEFINED)})")
@@ -304,7 +306,9 @@ class _Compiler:
 
     def _elements(self, node: Node) -> str:
         """The raws of a list's elements, none where it is no list."""
-        return elements(self._surely(node, Kind.LIST))
+        if isinstance(node, Property) and self._raw(node) is not None:
+            return self._raws(node).elements(self._bind(node.name))
+        return elements(self._raw(node) or f"ifNull({self._surely(node, Kind.LIST)}, '')")
 
     def _exists(self, node: Quantifier, sql: str) -> str:
         return f"arrayExists({_element(node.number)} -> {self._within(sql, node)}, {self._elements(node.list)})"
@@ -324,10 +328,13 @@ class _Compiler:
             return _element(node.number)
         if not isinstance(node, Property) or self._column(node) is not None:
             return None
+        return self._raws(node).raw(self._bind(node.name))
+
+    def _raws(self, node: Property) -> Raws:
         raws = self._scope.user if node.of_user else self._scope.properties
         if raws is None:
             raise _unknown('user["…"]', node)
-        return raws.raw(self._bind(node.name))
+        return raws
 
     def _known(self, sql: str | None, name: str, node: Node) -> str:
         if sql is None:
