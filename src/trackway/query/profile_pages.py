@@ -14,29 +14,26 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from trackway.limits import PROFILE_PAGE_BYTES_HELD_MAX, PROFILE_SESSION_S, PROFILES_PER_PAGE
-from trackway.query.profiles import ProfileQuery, check_where, profiles_sql
+from trackway.query.profiles import SETTINGS, SMALL_BLOCK_PROFILES, ProfileQuery, check_where, in_blocks, profiles_sql
 from trackway.store.client import Store
 
 _SEPARATOR = b"\x1e"
 """Before each profile that is read at once: a character that no JSON text holds, whatever blanks a client put in it."""
-_NARROW = "max_threads = 1, max_block_size = 64, query_plan_optimize_lazy_materialization = 0"
-"""A block of profiles of 2 MiB each must fit into the store's memory; one thread keeps the rows in their order."""
-
-_AT_ONCE = f"SELECT concat(char(30), line) FROM (%s LIMIT {PROFILES_PER_PAGE + 1}) SETTINGS {_NARROW}"  # noqa: S608
+_AT_ONCE = f"SELECT concat(char(30), line) FROM (%s LIMIT {PROFILES_PER_PAGE + 1})"  # noqa: S608
 _KEEP = """
 INSERT INTO profile_pages (project_id, session, made, row, line)
 SELECT {project:UInt32}, {session:String}, toDateTime({made:UInt32}, 'UTC'), rowNumberInAllBlocks(), line
-FROM (%s)
-SETTINGS max_insert_threads = 1, min_insert_block_size_rows = 65536, min_insert_block_size_bytes = 16777216, """
+FROM (%s)"""
+_INSERT = ", max_insert_threads = 1, min_insert_block_size_rows = 65536, min_insert_block_size_bytes = 16777216"
 _KEPT = "FROM profile_pages WHERE project_id = {project:UInt32} AND session = {session:String}"
-_PAGE = f"""
+_PAGE = (
+    f"""
 SELECT if(row = {{first:UInt64}}, line, concat(',', line)) {_KEPT}
-AND row >= {{first:UInt64}} AND row < {{first:UInt64}} + {{count:UInt64}} ORDER BY row SETTINGS {_NARROW}
-"""
+AND row >= {{first:UInt64}} AND row < {{first:UInt64}} + {{count:UInt64}} ORDER BY row"""
+    + SETTINGS % SMALL_BLOCK_PROFILES
+)
 
 _SESSION_ID = re.compile(r"([0-9]{1,10})-([0-9]{1,10})-([0-9a-f]{32})")
-
-
 _HEAD = b'{"page":%d,"page_size":%d,"session_id":"%b","status":"ok","total":%d,"results":['
 _TAIL = b"]}"
 
@@ -81,12 +78,11 @@ def first_page(store: Store, query: ProfileQuery, fingerprint: str) -> Generator
     some profile.
     """
     check_where(store, query)
-    session = Session(int(time.time()), 0, fingerprint + secrets.token_hex(8))
     profiles = _at_once(store, query)
     if profiles is None:
-        yield from later_page(store, query.project_id, _keep(store, query, session), 0)
+        yield from later_page(store, query.project_id, _keep(store, query, fingerprint), 0)
     else:
-        session = session._replace(total=profiles.count(_SEPARATOR))
+        session = _new_session(fingerprint, profiles.count(_SEPARATOR))
         yield _head(session, 0) + profiles[1:].replace(_SEPARATOR, b",") + _TAIL
 
 
@@ -116,26 +112,39 @@ def _head(session: Session, page: int) -> bytes:
 def _at_once(store: Store, query: ProfileQuery) -> bytes | None:
     """All profiles, each behind a separator; None when they are more than a page, or too large to be held here."""
     sql, parameters = profiles_sql(query)
-    some = _AT_ONCE % sql
+    profiles = in_blocks(lambda settings: _held(store.stream(_AT_ONCE % sql + settings, parameters, "TSVRaw")))
+    return profiles if profiles is not None and profiles.count(_SEPARATOR) <= PROFILES_PER_PAGE else None
+
+
+def _held(stream: Generator[bytes]) -> bytes | None:
     held: list[bytes] = []
     size = 0
-    with closing(store.stream(some, parameters, "TSVRaw")) as pieces:
+    with closing(stream) as pieces:
         for piece in pieces:
             size += len(piece)
             if size > PROFILE_PAGE_BYTES_HELD_MAX:
                 return None
             held.append(piece)
-    profiles = b"".join(held)
-    return profiles if profiles.count(_SEPARATOR) <= PROFILES_PER_PAGE else None
+    return b"".join(held)
 
 
-def _keep(store: Store, query: ProfileQuery, session: Session) -> Session:
-    """The session with its total, once all its rows are in the store."""
+def _keep(store: Store, query: ProfileQuery, fingerprint: str) -> Session:
+    """The session, once all its rows are in the store."""
     sql, parameters = profiles_sql(query)
-    of = _of(query.project_id, session)
-    store.command(_KEEP % sql + _NARROW, parameters | of | {"made": session.made_s})
-    [(total,)] = store.query(f"SELECT count() {_KEPT}", of)
+
+    def insert(settings: str) -> Session:
+        session = _new_session(fingerprint)
+        made = _of(query.project_id, session) | {"made": session.made_s}
+        store.command(_KEEP % sql + settings + _INSERT, parameters | made)
+        return session
+
+    session = in_blocks(insert)  # one that broke off has left rows behind, but nobody knows its key
+    [(total,)] = store.query(f"SELECT count() {_KEPT}", _of(query.project_id, session))
     return session._replace(total=int(total))
+
+
+def _new_session(fingerprint: str, total: int = 0) -> Session:
+    return Session(int(time.time()), total, fingerprint + secrets.token_hex(8))
 
 
 def _of(project_id: int, session: Session) -> dict[str, Any]:

@@ -5,8 +5,8 @@ as bound parameters, never as text of the statement.
 """
 
 import json
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from trackway.query.expressions import (
     Column,
@@ -20,7 +20,14 @@ from trackway.query.expressions import (
     no_boolean,
     readable,
 )
-from trackway.store.client import Store
+from trackway.store.client import MEMORY_LIMIT_EXCEEDED, Store, StoreError
+
+SETTINGS = " SETTINGS max_threads = 1, query_plan_optimize_lazy_materialization = 0, max_block_size = %d"
+"""One thread reads in the order of the key; lazily read columns would come as one block."""
+BLOCK_PROFILES = 1024
+SMALL_BLOCK_PROFILES = 16
+
+Result = TypeVar("Result")
 
 
 class ProfileQuery(NamedTuple):
@@ -68,9 +75,21 @@ def check_where(store: Store, query: ProfileQuery) -> None:
     if place is None:
         return
     candidates = _candidates(query, parameters)
-    [(first,)] = store.query(f"SELECT min({place} AS place) {candidates} WHERE place != 0", parameters)
+    sql = f"SELECT min({place} AS place) {candidates} WHERE place != 0"
+    [(first,)] = in_blocks(lambda settings: store.query(sql + settings, parameters))
     if first:
         raise ExpressionError(no_boolean(int(first)), int(first))
+
+
+def in_blocks(ask: Callable[[str], Result]) -> Result:
+    """What `ask` gives, which is handed the end of its statement; asked again where the store lacks the memory for
+    blocks of many profiles, which may have 2 MiB each."""
+    try:
+        return ask(SETTINGS % BLOCK_PROFILES)
+    except StoreError as error:
+        if error.code != MEMORY_LIMIT_EXCEEDED:
+            raise
+    return ask(SETTINGS % SMALL_BLOCK_PROFILES)
 
 
 def _scope(query: ProfileQuery) -> Scope:
