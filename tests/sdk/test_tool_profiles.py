@@ -10,9 +10,10 @@ from tests.sdk.profiles import AWKWARD, profiles_of
 
 
 @pytest.fixture
-def tool(server: Server, project: Project, monkeypatch: pytest.MonkeyPatch) -> MixpanelUtils:
-    """The tool, pointed at the server instead of its three hosts."""
+def tool(server: Server, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MixpanelUtils:
+    """The tool, pointed at the server instead of its three hosts; it leaves backups in the present directory."""
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.chdir(tmp_path)
     client = MixpanelUtils(project.secret, token=project.token, pool_size=1)
     client.import_api, client.raw_api, client.formatted_api = server.url, f"{server.url}/api", f"{server.url}/api"
     return client
