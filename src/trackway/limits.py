@@ -55,9 +55,11 @@ PROFILE_BYTES_MAX = 2 * 1024 * 1024
 """JSON text of a whole profile, about; what would make it longer is not applied. 2000 strings of 255 characters, each
 of four bytes, are as much."""
 
-# Wire contract: export
+# Wire contract: export and queries
 EXPORT_LIMIT_MAX = 100_000
 """`limit` of an export; more is a 400 (protocol §7)."""
+PROFILES_PER_PAGE = 1000
+"""Profiles of a page of the profile query: its `page_size` (openapi/query engage-query)."""
 GZIP_REPLY_BYTES_MIN = 1400
 """A reply up to this size is never compressed (protocol §7)."""
 
@@ -72,6 +74,14 @@ EXPRESSION_SQL_BYTES_MAX = 64 * 1024
 """The SQL that an expression becomes; the store takes about a second to read so much."""
 EXPRESSION_ELEMENT_SQL_BYTES_MAX = 6 * 1024
 """The part of it for each element of a list: what the store takes to read that grows with the square of its length."""
+QUERY_BODY_BYTES_MAX = 1024 * 1024
+"""The body of a query, unpacked: room for the ids of 4000 profiles. More is a 413."""
+OUTPUT_PROPERTIES_MAX = 255
+"""Names in `output_properties`; the store looks through a profile once for each."""
+PROFILE_PAGE_BYTES_HELD_MAX = 4 * 1024 * 1024
+"""A result of a single page up to this size is answered at once; a larger one is kept by the store and streamed."""
+PROFILE_SESSION_S = 3600
+"""The result of a profile query can be paged through so long; the store keeps its rows ten minutes longer."""
 QUERY_STRING_BYTES_MAX = 64 * 1024
 """The query string of a request, `GET ?data=` included; more is a 413."""
 REJECTED_ORIGINAL_BYTES_MAX = EVENT_BYTES_MAX

@@ -192,7 +192,10 @@ class Settings:
         60, "`/import` requests of a project in an hour.", lowest=1, highest=1_000_000_000
     )
     export_requests_per_hour: int = _setting(
-        60, "Export and query requests of a project in an hour.", lowest=1, highest=1_000_000_000
+        60,
+        "Export and query requests of a project in an hour, later pages of a query not counted.",
+        lowest=1,
+        highest=1_000_000_000,
     )
     export_concurrent_max: int = _setting(
         5, "Export and query requests of a project that run at once.", lowest=1, highest=1000

@@ -16,7 +16,7 @@ OPENAPI = Path(__file__).with_name("openapi")
 
 @cache
 def document(name: str) -> dict[str, Any]:
-    """A whole document, `ingestion` or `export`."""
+    """A whole document: `ingestion`, `export` or `query`."""
     read: dict[str, Any] = yaml.safe_load((OPENAPI / f"{name}.openapi.yaml").read_text())
     return read
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.edge.counting import a_project
 
-from trackway.edge.export import accepts_gzip, read_query
+from trackway.edge.export import read_query
+from trackway.edge.streaming import accepts_gzip
 from trackway.errors import RequestError
 from trackway.query.events import ExportQuery
 

@@ -164,3 +164,14 @@ def test_processes_at_once_let_through_the_limit_and_at_most_one_more_for_each_o
     assert [process.exitcode for process in started] == [0] * workers
     total = sum(int(answer.read_text()) for answer in answers)
     assert limit <= total <= limit + workers - 1
+
+
+def test_what_is_not_counted_is_bound_by_what_runs_at_once_alone(tmp_path: Path, clock: Clock) -> None:
+    rates = limits(tmp_path, clock)
+    for _ in range(10):
+        rates.begin_export(a_project(), counted=False)
+        rates.end_export(a_project())
+    rates.begin_export(a_project())
+    rates.begin_export(a_project(), counted=False)
+    with pytest.raises(RequestError):
+        rates.begin_export(a_project(), counted=False)

@@ -27,7 +27,15 @@ def test_an_event_for_another_region_is_rejected_with_the_right_host(server: Ser
     assert server.ask(Request("POST", "/track", (JSON,), body)).body == b"0"
 
 
-@pytest.mark.parametrize("method_and_path", ["POST /import?strict=1", "GET /api/2.0/export?from_date=2026-01-01"])
+@pytest.mark.parametrize(
+    "method_and_path",
+    [
+        "POST /import?strict=1",
+        "GET /api/2.0/export?from_date=2026-01-01",
+        "POST /api/2.0/engage",
+        "GET /api/query/engage",
+    ],
+)
 def test_credentials_of_another_region_are_a_403_with_the_right_host(
     server: Server, elsewhere: Project, method_and_path: str
 ) -> None:

@@ -1,35 +1,27 @@
-"""`GET /api/2.0/export`: check what is asked for, then pass the store's bytes on (protocol §7, openapi/export).
-
-The store's blocks are read in a thread and sent one by one, each after the one before has left: memory stays flat
-whatever the size, and a client that goes away ends the query.
-"""
+"""`GET /api/2.0/export`: check what is asked for, then pass the store's bytes on (protocol §7, openapi/export)."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import Generator
 from datetime import date
 
-import msgspec
-from isal import isal_zlib
-
-from trackway import logs, metrics
+from trackway import metrics
 from trackway.edge.credentials import authenticate, check_project_id, check_region
-from trackway.edge.decode import bounded_query, parse_query
-from trackway.edge.http import CLIENT_GONE, Receive, Scope, Send, cors_headers, header, send_reply
+from trackway.edge.http import Receive, Scope, Send, header, send_reply
+from trackway.edge.parameters import Parameters, bad_where, read_parameters, strings, switch, where, whole_number
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import TEXT, error_reply
+from trackway.edge.streaming import send_stream, unavailable
 from trackway.errors import RequestError, StorageError
-from trackway.ingest.records import MalformedBody
-from trackway.limits import EXPORT_LIMIT_MAX, GZIP_REPLY_BYTES_MIN, RETRY_AFTER_STORAGE_S
+from trackway.limits import EXPORT_LIMIT_MAX
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
 from trackway.query.events import ExportQuery, export_lines, find_fault
-from trackway.query.expressions import Expression, ExpressionError, no_boolean, parse
+from trackway.query.expressions import ExpressionError, no_boolean
 from trackway.store.client import Store
 
 PATH = "/api/2.0/export"
-_log = logs.get("export")
-_GZIP_LEVEL = 1
+_CALL = "export"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATES = (date(1970, 1, 1), date(2199, 12, 31))
 
@@ -50,7 +42,8 @@ class ExportEndpoint:
             query = read_query(scope["query_string"], project)
             self._rates.begin_export(project)
             try:
-                status = await self._stream(scope, receive, send, query)
+                lines = await self._lines(query)
+                status = await send_stream(scope, receive, send, lines, TEXT, _CALL)
             finally:
                 self._rates.end_export(project)
         except RequestError as error:
@@ -58,105 +51,23 @@ class ExportEndpoint:
             await send_reply(scope, send, error_reply(error))
         metrics.request(PATH, status)
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send, query: ExportQuery) -> int:
-        """Send the export; the status to count. Raises RequestError as long as nothing was sent."""
-        lines = await self._lines(query)
-        gone = asyncio.ensure_future(_until_gone(receive))
-        try:
-            first = await self._next(lines)
-            return await self._send_all(scope, send, first, lines, gone)
-        finally:
-            gone.cancel()
-            await asyncio.to_thread(lines.close)
-
     async def _lines(self, query: ExportQuery) -> Generator[bytes]:
         """The lines to send. Raises RequestError for a `where` that cannot be asked, or is at fault in some event."""
         try:
             lines = export_lines(self._store, query)
             position = await asyncio.to_thread(find_fault, self._store, query)
         except ExpressionError as error:
-            raise bad_where(error.message) from error
+            raise bad_where(error) from error
         except StorageError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error, _CALL) from error
         if position:
-            raise bad_where(no_boolean(position))
+            raise bad_where(ExpressionError(no_boolean(position), position))
         return lines
-
-    async def _next(self, lines: Generator[bytes]) -> bytes:
-        try:
-            return await asyncio.to_thread(next, lines, b"")
-        except StorageError as error:
-            raise _unavailable(error) from error
-
-    async def _send_all(
-        self, scope: Scope, send: Send, first: bytes, lines: Generator[bytes], gone: "asyncio.Future[None]"
-    ) -> int:
-        packed = len(first) > GZIP_REPLY_BYTES_MIN and accepts_gzip(header(scope, b"accept-encoding"))
-        headers = [(b"content-type", TEXT), (b"vary", b"Accept-Encoding"), *cors_headers(scope)]
-        if packed:
-            headers.append((b"content-encoding", b"gzip"))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        pieces = self._pieces(first, lines)
-        if packed:
-            pieces = _gzipped(pieces)
-        try:
-            async for piece in pieces:
-                if gone.done():
-                    return CLIENT_GONE
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except RequestError as error:
-            # Half of it is out. A reply that is not ended makes the server cut the connection, which no client can
-            # take for a whole export.
-            _log.error("export broke off", error=error.message)
-            return error.status
-        await send({"type": "http.response.body", "body": b""})
-        return 200
-
-    async def _pieces(self, first: bytes, lines: Generator[bytes]) -> AsyncIterator[bytes]:
-        piece = first
-        while piece:
-            yield piece
-            piece = await self._next(lines)
-
-
-def _unavailable(error: StorageError) -> RequestError:
-    metrics.store_error("export")
-    return RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _gzipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    packer = isal_zlib.compressobj(level=_GZIP_LEVEL, wbits=31)
-    async for piece in pieces:
-        packed = packer.compress(piece)
-        if packed:
-            yield packed
-    yield packer.flush()
-
-
-def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Whether an `Accept-Encoding` header names gzip and does not forbid it."""
-    wanted: dict[bytes, bool] = {}
-    for coding in accept_encoding.lower().split(b","):
-        name, _, weight = coding.partition(b";")
-        wanted[name.strip()] = weight.replace(b" ", b"").rstrip(b"0.") != b"q="
-    return wanted.get(b"gzip", wanted.get(b"x-gzip", wanted.get(b"*", False)))
 
 
 def read_query(query_string: bytes, project: Project) -> ExportQuery:
     """The export that a query string asks for. Raises RequestError 400, naming the parameter, or 401."""
-    query_string = bounded_query(query_string)
-    try:
-        raw = parse_query(query_string)
-        parameters = {name: value.encode("latin-1").decode() for name, value in raw.items()}
-    except MalformedBody as fault:
-        raise RequestError(400, str(fault)) from fault
-    except UnicodeDecodeError as error:
-        raise RequestError(400, "query string must be valid utf8") from error
+    parameters = read_parameters(query_string)
     check_project_id(project, parameters)
     from_date, to_date = _date(parameters, "from_date"), _date(parameters, "to_date")
     if from_date > to_date:
@@ -165,15 +76,15 @@ def read_query(query_string: bytes, project: Project) -> ExportQuery:
         project.project_id,
         from_date,
         to_date,
-        _events(parameters),
-        _limit(parameters),
-        _switch(parameters, "time_in_ms", default=False),
-        _switch(parameters, "deduplicate", default=True),
-        _where(parameters),
+        strings(parameters, "event") or None,
+        whole_number(parameters, "limit", 1, EXPORT_LIMIT_MAX),
+        switch(parameters, "time_in_ms", default=False),
+        switch(parameters, "deduplicate", default=True),
+        where(parameters),
     )
 
 
-def _date(parameters: Mapping[str, str], name: str) -> date:
+def _date(parameters: Parameters, name: str) -> date:
     text = parameters.get(name, "")
     if not text:
         raise RequestError(400, f"{name} is required, as yyyy-mm-dd")
@@ -184,45 +95,3 @@ def _date(parameters: Mapping[str, str], name: str) -> date:
     if parsed is None or not _DATES[0] <= parsed <= _DATES[1]:
         raise RequestError(400, f"{name} must be a date as yyyy-mm-dd, not '{text[:40]}'")
     return parsed
-
-
-def _events(parameters: Mapping[str, str]) -> list[str] | None:
-    """The names of `event`: a JSON array of strings."""
-    text = parameters.get("event", "")
-    if not text:
-        return None
-    try:
-        names = msgspec.json.decode(text, type=list[str])
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise RequestError(400, f"event must be a JSON array of strings: {error}") from error
-    return names or None
-
-
-def _where(parameters: Mapping[str, str]) -> Expression | None:
-    text = parameters.get("where", "")
-    if not text.strip():
-        return None
-    try:
-        return parse(text)
-    except ExpressionError as error:
-        raise bad_where(error.message) from error
-
-
-def bad_where(message: str) -> RequestError:
-    return RequestError(400, f"where: {message}")
-
-
-def _limit(parameters: Mapping[str, str]) -> int | None:
-    text = parameters.get("limit", "")
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= EXPORT_LIMIT_MAX:
-        raise RequestError(400, f"limit must be a whole number from 1 to {EXPORT_LIMIT_MAX}")
-    return int(text)
-
-
-def _switch(parameters: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = parameters.get(name, "").lower()
-    if text in ("", "true", "1", "false", "0"):
-        return default if text == "" else text in ("true", "1")
-    raise RequestError(400, f"{name} must be true or false")

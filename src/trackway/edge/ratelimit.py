@@ -54,16 +54,18 @@ class RateLimits:
         limit = project.setting("import_requests_per_hour", self._settings.import_requests_per_hour)
         self._count(project, _IMPORT, limit)
 
-    def begin_export(self, project: Project) -> None:
-        """Count an export, which runs until `end_export`. Raises RequestError 429."""
+    def begin_export(self, project: Project, *, counted: bool = True) -> None:
+        """Begin an export or query, which runs until `end_export`; one that is not `counted` is bound by the number
+        that run at once alone. Raises RequestError 429."""
         if not self._settings.rate_limits:
             return
         running_max = project.setting("export_concurrent_max", self._settings.export_concurrent_max)
         slot = project.project_id % RATE_SLOTS
         if sum(self._cells[self._at(slot, worker) + _RUNNING] for worker in range(self._workers)) >= running_max:
             raise RequestError(429, EXCEEDED, retry_after_s=1)
-        limit = project.setting("export_requests_per_hour", self._settings.export_requests_per_hour)
-        self._count(project, _EXPORT, limit)
+        if counted:
+            limit = project.setting("export_requests_per_hour", self._settings.export_requests_per_hour)
+            self._count(project, _EXPORT, limit)
         self._cells[self._at(slot, self._worker) + _RUNNING] += 1
 
     def end_export(self, project: Project) -> None:

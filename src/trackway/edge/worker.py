@@ -20,6 +20,8 @@ from trackway.edge.export import PATH as EXPORT_PATH
 from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
+from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
+from trackway.edge.profile_query import ProfileQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
 from trackway.geo.locator import Locator
@@ -83,7 +85,10 @@ async def _serve(
     rates = RateLimits(settings.run_dir / RATES_FILE, index, settings)
     health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
     export = ExportEndpoint(directory, rates, store, settings.region)
-    app = Edge(_routes(settings, directory, commit, rates, health, export, locator), settings.path_prefix)
+    in_flight = InFlight(settings.in_flight_bytes_max)
+    profiles = ProfileQueryEndpoint(directory, rates, store, settings.region, in_flight)
+    routes = _routes(settings, directory, commit, rates, health, export, profiles, locator, in_flight)
+    app = Edge(routes, settings.path_prefix)
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
     finally:
@@ -101,10 +106,11 @@ def _routes(
     rates: RateLimits,
     health: Health,
     export: ExportEndpoint,
+    profiles: ProfileQueryEndpoint,
     locator: Locator,
+    in_flight: InFlight,
 ) -> dict[str, Route]:
     """The one table of routes."""
-    in_flight = InFlight(settings.in_flight_bytes_max)
     records = {
         endpoint: RecordsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator)
         for endpoint in Endpoint
@@ -115,6 +121,7 @@ def _routes(
         **{endpoint.path: Route(handler, ("GET", "POST")) for endpoint, handler in records.items()},
         Endpoint.TRACK.path: Route(records[Endpoint.TRACK], ("GET", "POST"), singles.direct),
         EXPORT_PATH: Route(export, ("GET",)),
+        **{path: Route(profiles, ("GET", "POST")) for path in PROFILE_QUERY_PATHS},
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),
         "/metrics": Route(health.metrics, ("GET", "HEAD")),

@@ -30,6 +30,9 @@ FAILURE_BYTES_MAX = 64 << 10
 _REFUSED = "6 25 26 27 32 33 34 38 41 43 53 69 70 72 117 128 131 190 321 349 376 407 441 467 469 675 676"
 DATA_REFUSED_CODES = frozenset(map(int, _REFUSED.split()))
 
+MEMORY_LIMIT_EXCEEDED = 241
+"""ClickHouse's code when a query needs more memory than it may have."""
+
 
 _CODE = re.compile(r"Code: (\d+)\.")
 
