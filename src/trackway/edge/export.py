@@ -1,7 +1,7 @@
 """`GET /api/2.0/export`: check what is asked for, then pass the store's bytes on (protocol §7, openapi/export).
 
 The store's blocks are read in a thread and sent one by one, each after the one before has left: memory stays flat
-whatever the size, and a client that goes away ends the query.
+whatever the size, and a client that goes away, or does not read, ends the query.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import TEXT, error_reply
 from trackway.errors import RequestError, StorageError
 from trackway.ingest.records import MalformedBody
-from trackway.limits import EXPORT_LIMIT_MAX, GZIP_REPLY_BYTES_MIN, RETRY_AFTER_STORAGE_S
+from trackway.limits import EXPORT_LIMIT_MAX, EXPORT_SEND_S_MAX, GZIP_REPLY_BYTES_MIN, RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
 from trackway.query.events import ExportQuery, export_lines, find_fault
 from trackway.query.expressions import Expression, ExpressionError, no_boolean, parse
-from trackway.store.client import Store
+from trackway.store.client import MEMORY_EXCEEDED_CODE, TIME_EXCEEDED_CODES, Store, StoreError
 
 PATH = "/api/2.0/export"
 _log = logs.get("export")
@@ -63,8 +63,9 @@ class ExportEndpoint:
         lines = await self._lines(query)
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            first = await self._next(lines)
-            return await self._send_all(scope, send, first, lines, gone)
+            pieces = self._pieces(query, lines)
+            first = await anext(pieces, b"")
+            return await self._send_all(scope, send, first, pieces, gone)
         finally:
             gone.cancel()
             await asyncio.to_thread(lines.close)
@@ -77,33 +78,31 @@ class ExportEndpoint:
         except ExpressionError as error:
             raise bad_where(error.message) from error
         except StorageError as error:
-            raise _unavailable(error) from error
+            raise refusal(error, query) from error
         if position:
             raise bad_where(no_boolean(position))
         return lines
 
-    async def _next(self, lines: Generator[bytes]) -> bytes:
-        try:
-            return await asyncio.to_thread(next, lines, b"")
-        except StorageError as error:
-            raise _unavailable(error) from error
-
     async def _send_all(
-        self, scope: Scope, send: Send, first: bytes, lines: Generator[bytes], gone: "asyncio.Future[None]"
+        self, scope: Scope, send: Send, first: bytes, rest: AsyncIterator[bytes], gone: "asyncio.Future[None]"
     ) -> int:
         packed = len(first) > GZIP_REPLY_BYTES_MIN and accepts_gzip(header(scope, b"accept-encoding"))
         headers = [(b"content-type", TEXT), (b"vary", b"Accept-Encoding"), *cors_headers(scope)]
         if packed:
             headers.append((b"content-encoding", b"gzip"))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        pieces = self._pieces(first, lines)
+        pieces = _with_first(first, rest)
         if packed:
             pieces = _gzipped(pieces)
         try:
             async for piece in pieces:
                 if gone.done():
                     return CLIENT_GONE
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                async with asyncio.timeout(EXPORT_SEND_S_MAX):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except TimeoutError:
+            _log.warning("export cut off, its client does not read", seconds=EXPORT_SEND_S_MAX)
+            return CLIENT_GONE
         except RequestError as error:
             # Half of it is out. A reply that is not ended makes the server cut the connection, which no client can
             # take for a whole export.
@@ -112,16 +111,35 @@ class ExportEndpoint:
         await send({"type": "http.response.body", "body": b""})
         return 200
 
-    async def _pieces(self, first: bytes, lines: Generator[bytes]) -> AsyncIterator[bytes]:
-        piece = first
-        while piece:
-            yield piece
-            piece = await self._next(lines)
+    async def _pieces(self, query: ExportQuery, lines: Generator[bytes]) -> AsyncIterator[bytes]:
+        """The store's pieces, each read when it is asked for. Raises RequestError."""
+        try:
+            while piece := await asyncio.to_thread(next, lines, b""):
+                yield piece
+        except StorageError as error:
+            raise refusal(error, query) from error
 
 
-def _unavailable(error: StorageError) -> RequestError:
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece
+
+
+def refusal(error: StorageError, query: ExportQuery) -> RequestError:
+    """What a client is told of a failure of the store; what exactly it was is for the log alone.
+
+    400 for a `where` that needs more than a query may have, which would fail again, else 503.
+    """
+    code = error.code if isinstance(error, StoreError) else None
+    if query.where is not None and code == MEMORY_EXCEEDED_CODE:
+        return bad_where("needs too much memory, choose fewer days or a simpler expression")
+    if query.where is not None and code in TIME_EXCEEDED_CODES:
+        return bad_where("needs too much time, choose fewer days or a simpler expression")
     metrics.store_error("export")
-    return RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S)
+    _log.error("export failed", error=str(error))
+    return RequestError(503, "the store cannot be read now", retry_after_s=RETRY_AFTER_STORAGE_S)
 
 
 async def _until_gone(receive: Receive) -> None:

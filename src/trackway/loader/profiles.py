@@ -19,7 +19,7 @@ from trackway.journal.entry import Update
 from trackway.limits import PROFILE_ROWS_BYTES_MAX, PROFILES_ASKED_AT_ONCE_BYTES_MAX
 from trackway.loader.apply import Properties, fold, properties_text, read_properties
 from trackway.loader.batch import Placed
-from trackway.store.client import DataRefused, Store, StoreError
+from trackway.store.client import MEMORY_EXCEEDED_CODE, DataRefused, Store, StoreError
 
 _COLUMNS = ("project_id", "group_key", "profile_id", "position", "deleted", "updated", "properties")
 
@@ -34,7 +34,6 @@ GROUP BY project_id, group_key, profile_id
 """
 """One text of JSON holds all keys: a large array parameter takes a hundred times as long to be read. For a few profiles
 among many, aggregating takes half as long as FINAL."""
-_MEMORY_LIMIT_EXCEEDED = 241
 
 
 class ProfileKey(NamedTuple):
@@ -127,7 +126,7 @@ def _insert_some(store: Store, changes: Changes, left_alone: Counter[str]) -> No
                 _insert(store, rows)
                 rows, size = [], 0
     except StoreError as error:
-        if error.code != _MEMORY_LIMIT_EXCEEDED or len(changes) == 1:
+        if error.code != MEMORY_EXCEEDED_CODE or len(changes) == 1:
             raise
         keys = list(changes)
         for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):

@@ -29,6 +29,9 @@ FAILURE_BYTES_MAX = 64 << 10
 # ClickHouse's codes for "these rows cannot be parsed or stored", as opposed to trouble that passes.
 _REFUSED = "6 25 26 27 32 33 34 38 41 43 53 69 70 72 117 128 131 190 321 349 376 407 441 467 469 675 676"
 DATA_REFUSED_CODES = frozenset(map(int, _REFUSED.split()))
+# The same for a query that needs more than it may have, whenever it is asked.
+MEMORY_EXCEEDED_CODE = 241
+TIME_EXCEEDED_CODES = frozenset((159, 160))
 
 
 _CODE = re.compile(r"Code: (\d+)\.")
@@ -108,13 +111,17 @@ class Store:
         sql: str,
         parameters: Parameters | None = None,
         format: str = "JSONEachRow",
+        settings: Mapping[str, str] | None = None,
     ) -> Generator[bytes]:
         """The bytes of a result of any size in `format`, as they come. Closing the iterator stops the query.
 
+        With `quota_key` READERS among the settings it takes none of the connections of streams that are not passed on.
         When the query fails on the way, StorageError is raised before the piece that holds the error's text.
         """
         with self._errors():
-            response: Any = self._driver().raw_stream(sql, parameters=dict(parameters or {}), fmt=format)
+            response: Any = self._driver().raw_stream(
+                sql, parameters=dict(parameters or {}), settings=dict(settings or {}), fmt=format
+            )
         tag = response.headers.get("X-ClickHouse-Exception-Tag")
         held = b""
         try:
