@@ -103,7 +103,7 @@ class Execution:
         """
         format_ = statement.format or request.default_format
         mark = _mark()
-        lane = self._reader_streams if request.quota_key == READERS else self._streams
+        lane = self._reader_streams if request.quota_key == "none" else self._streams
         async with lane.borrow() as connection:
             streams: list[Stream] = []
 
