@@ -63,6 +63,14 @@ PROFILES_PER_PAGE = 1000
 GZIP_REPLY_BYTES_MIN = 1400
 """A reply up to this size is never compressed (protocol §7)."""
 
+# Export: bounds of our own
+EXPORT_CHECK_S_MAX = 120
+"""Looking whether all operands of a `where` are booleans may take so long; more is a 400. Nothing is sent meanwhile, so
+that a client that leaves is not noticed sooner."""
+EXPORT_SEND_S_MAX = 120.0
+"""A client that has not read a piece of an export (1 MiB) after so long is cut off: its query holds a connection of the
+store."""
+
 # Bounds of our own
 EXPRESSION_BYTES_MAX = 8 * 1024
 """Text of a segmentation expression, in UTF-8; literals go to the store in a URL, where a byte may become eleven."""

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tests.edge.counting import a_project
 
 from trackway.edge.export import read_query
-from trackway.edge.streaming import accepts_gzip
-from trackway.errors import RequestError
+from trackway.edge.streaming import accepts_gzip, refusal
+from trackway.errors import RequestError, StorageError
 from trackway.query.events import ExportQuery
+from trackway.query.expressions import parse
+from trackway.store.client import StoreError
 
 DATES = b"from_date=2026-01-31&to_date=2026-02-28"
 BASE = ExportQuery(1, date(2026, 1, 31), date(2026, 2, 28), None, None, False, True)
@@ -124,3 +126,30 @@ ENCODINGS: list[tuple[bytes, bool]] = [
 @pytest.mark.parametrize(("header", "wanted"), ENCODINGS, ids=[row[0].decode() for row in ENCODINGS])
 def test_gzip_is_used_only_where_it_is_wanted(header: bytes, wanted: bool) -> None:
     assert accepts_gzip(header) is wanted
+
+
+WHERE = BASE._replace(where=parse('properties["a"] == 1'))
+TEXT = "store: Code: 241. DB::Exception: (total) memory limit exceeded: would use 601 MiB: While executing SELECT"
+UNREADABLE = (503, "the store cannot be read now")
+
+
+@pytest.mark.parametrize(
+    ("error", "query", "told"),
+    [
+        (
+            StoreError(TEXT, 241),
+            WHERE,
+            (400, "where: needs too much memory, choose fewer days or a simpler expression"),
+        ),
+        (StoreError(TEXT, 159), WHERE, (400, "where: needs too much time, choose fewer days or a simpler expression")),
+        (StoreError(TEXT, 160), WHERE, (400, "where: needs too much time, choose fewer days or a simpler expression")),
+        (StoreError(TEXT, 241), BASE, UNREADABLE),
+        (StoreError(TEXT, 202), WHERE, UNREADABLE),
+        (StoreError(TEXT), WHERE, UNREADABLE),
+        (StorageError(TEXT), WHERE, UNREADABLE),
+    ],
+)
+def test_nothing_of_the_stores_own_text_is_told(error: StorageError, query: ExportQuery, told: tuple[int, str]) -> None:
+    refused = refusal(error, "export", chosen=query.where is not None)
+    assert (refused.status, refused.message) == told
+    assert (refused.retry_after_s is not None) == (refused.status == 503)

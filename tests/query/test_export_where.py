@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -10,12 +11,15 @@ from tests.ingest.sending import ALPHA, BETA
 from tests.query.test_export_sql import ALL, NOON_MS, Events, event
 from tests.store.running import running_store
 
+from trackway.edge.streaming import refusal
 from trackway.journal.entry import Endpoint
 from trackway.limits import EXPRESSION_BYTES_MAX
+from trackway.query import events as query_events
 from trackway.query.events import export_sql, find_fault
 from trackway.query.expressions import parse
-from trackway.store.client import Store
+from trackway.store.client import TIME_EXCEEDED_CODES, Store, StoreError
 from trackway.store.migrate import migrate
+from trackway.store.request import READERS
 
 PROFILES = """
 CREATE TABLE IF NOT EXISTS profiles
@@ -201,3 +205,34 @@ def test_a_where_as_long_as_can_be_reaches_the_store(events: Events, filling: st
     head, tail = 'properties["a"] in ["x", "', '"]'
     room = EXPRESSION_BYTES_MAX - len(head) - len(tail)
     assert kept(events, head + filling * (room // len(filling.encode())) + tail) == ["1"]
+
+
+CHECKED = ALL._replace(where=parse('true and properties["on"]'))
+
+
+def test_checking_where_leaves_the_connections_for_queries_alone(events: Events) -> None:
+    """They are for what the loader asks: a check waits with the exports instead."""
+    events.insert(event("id-1", on=True))
+    sql, settings = "SELECT number FROM system.numbers", {"quota_key": READERS}
+    endless = [events.store.stream(sql, format="TSV", settings=settings) for _ in range(3)]
+    for stream in endless:
+        next(stream)
+    with ThreadPoolExecutor(1) as threads:
+        place: Future[int] = threads.submit(find_fault, events.store, CHECKED)
+        with pytest.raises(TimeoutError):
+            place.result(0.5)
+        assert events.store.query("SELECT 1") == [(1,)]
+        for stream in endless:
+            stream.close()
+        assert place.result() == 0
+
+
+def test_a_check_of_where_that_takes_too_long_is_ended(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    events.insert(*(event(f"id-{number}", on=True, text="x" * 200) for number in range(2000)))
+    monkeypatch.setattr(query_events, "EXPORT_CHECK_S_MAX", 0.001)
+    with pytest.raises(StoreError) as raised:
+        find_fault(events.store, CHECKED)
+    assert raised.value.code in TIME_EXCEEDED_CODES
+    refused = refusal(raised.value, "export", chosen=CHECKED.where is not None)
+    assert (refused.status, refused.retry_after_s) == (400, None)
+    assert refused.message == "where: needs too much time, choose fewer days or a simpler expression"

@@ -10,7 +10,7 @@ import pytest
 from tests.store.running import PASSWORD, RunningStore
 
 from trackway.store.client import Store, StoreError
-from trackway.store.request import USER
+from trackway.store.request import READERS, USER
 
 ENDLESS = "SELECT number, repeat('x', 100) FROM system.numbers"
 MIB = 1 << 20
@@ -85,6 +85,16 @@ def test_inserts_and_queries_go_on_during_long_streams(store: Store, table: str)
         assert store.query(f"SELECT count() FROM {table}") == [(n + 1,)]
     for stream in streams:
         next(stream)
+        stream.close()
+
+
+def test_our_own_streams_do_not_wait_for_readers(running: RunningStore, store: Store) -> None:
+    streams = [store.stream(ENDLESS, format="TSV", settings={"quota_key": READERS}) for _ in range(3)]
+    for stream in streams:
+        next(stream)
+    with contextlib.closing(Store(running.url, answer_timeout_s=20)) as another:
+        assert b"".join(another.stream("SELECT 1", format="TSV")) == b"1\n"
+    for stream in streams:
         stream.close()
 
 

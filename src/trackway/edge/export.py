@@ -11,7 +11,7 @@ from trackway.edge.http import Receive, Scope, Send, header, send_reply
 from trackway.edge.parameters import Parameters, bad_where, read_parameters, strings, switch, where, whole_number
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import TEXT, error_reply
-from trackway.edge.streaming import send_stream, unavailable
+from trackway.edge.streaming import refusal, send_stream
 from trackway.errors import RequestError, StorageError
 from trackway.limits import EXPORT_LIMIT_MAX
 from trackway.projects.directory import ProjectDirectory
@@ -43,7 +43,7 @@ class ExportEndpoint:
             self._rates.begin_export(project)
             try:
                 lines = await self._lines(query)
-                status = await send_stream(scope, receive, send, lines, TEXT, _CALL)
+                status = await send_stream(scope, receive, send, lines, TEXT, _CALL, chosen=query.where is not None)
             finally:
                 self._rates.end_export(project)
         except RequestError as error:
@@ -59,7 +59,7 @@ class ExportEndpoint:
         except ExpressionError as error:
             raise bad_where(error) from error
         except StorageError as error:
-            raise unavailable(error, _CALL) from error
+            raise refusal(error, _CALL, chosen=query.where is not None) from error
         if position:
             raise bad_where(ExpressionError(no_boolean(position), position))
         return lines

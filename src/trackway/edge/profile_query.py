@@ -76,7 +76,9 @@ class ProfileQueryEndpoint:
     async def _give(self, scope: Scope, receive: Receive, send: Send, project: Project, asked: Asked) -> int:
         self._rates.begin_export(project, counted=asked.session is None)
         try:
-            return await send_stream(scope, receive, send, self._page(asked), JSON, "profile query")
+            return await send_stream(
+                scope, receive, send, self._page(asked), JSON, "profile query", chosen=asked.query.where is not None
+            )
         except ExpressionError as error:
             raise bad_where(error) from error
         except UnknownSession as error:

@@ -1,7 +1,7 @@
 """A reply of any size, passed on as the store makes it.
 
 The blocks are made in a thread and sent one by one, each after the one before has left: memory stays flat whatever the
-size, and a client that goes away ends the query.
+size, and a client that goes away, or does not read, ends the query.
 """
 
 import asyncio
@@ -12,24 +12,34 @@ from isal import isal_zlib
 from trackway import logs, metrics
 from trackway.edge.http import CLIENT_GONE, Receive, Scope, Send, cors_headers, header
 from trackway.errors import RequestError, StorageError
-from trackway.limits import GZIP_REPLY_BYTES_MIN, RETRY_AFTER_STORAGE_S
+from trackway.limits import EXPORT_SEND_S_MAX, GZIP_REPLY_BYTES_MIN, RETRY_AFTER_STORAGE_S
+from trackway.store.client import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, StoreError
 
 _log = logs.get("edge")
 _GZIP_LEVEL = 1
 
 
 async def send_stream(
-    scope: Scope, receive: Receive, send: Send, blocks: Generator[bytes], content_type: bytes, call: str
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    blocks: Generator[bytes],
+    content_type: bytes,
+    call: str,
+    *,
+    chosen: bool,
 ) -> int:
     """Send a 200 of these blocks, packed if that is wanted and worth it; the status to count. `blocks` is closed.
 
-    `call` names it in logs and metrics. As long as nothing was sent RequestError 503 is raised when the store fails,
-    and whatever else the first block raises. The request's body must have been read.
+    `call` names it in logs and metrics; `chosen` says that a `where` chooses what is sent. As long as nothing was sent
+    RequestError is raised when the store fails (`refusal`), and whatever else the first block raises. The request's
+    body must have been read.
     """
     gone = asyncio.ensure_future(_until_gone(receive))
     try:
-        first = await _next(blocks, call)
-        return await _send_all(scope, send, first, blocks, gone, content_type, call)
+        pieces = _pieces(blocks, call, chosen)
+        first = await anext(pieces, b"")
+        return await _send_all(scope, send, first, pieces, gone, content_type, call)
     finally:
         gone.cancel()
         await asyncio.to_thread(blocks.close)
@@ -39,7 +49,7 @@ async def _send_all(
     scope: Scope,
     send: Send,
     first: bytes,
-    blocks: Generator[bytes],
+    rest: AsyncIterator[bytes],
     gone: "asyncio.Future[None]",
     content_type: bytes,
     call: str,
@@ -49,14 +59,18 @@ async def _send_all(
     if packed:
         headers.append((b"content-encoding", b"gzip"))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    pieces = _pieces(first, blocks, call)
+    pieces = _with_first(first, rest)
     if packed:
         pieces = _gzipped(pieces)
     try:
         async for piece in pieces:
             if gone.done():
                 return CLIENT_GONE
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            async with asyncio.timeout(EXPORT_SEND_S_MAX):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except TimeoutError:
+        _log.warning(f"{call} cut off, its client does not read", seconds=EXPORT_SEND_S_MAX)
+        return CLIENT_GONE
     except RequestError as error:
         # Half of it is out. A reply that is not ended makes the server cut the connection, which no client can
         # take for a whole one.
@@ -66,24 +80,35 @@ async def _send_all(
     return 200
 
 
-async def _pieces(first: bytes, blocks: Generator[bytes], call: str) -> AsyncIterator[bytes]:
-    piece = first
-    while piece:
-        yield piece
-        piece = await _next(blocks, call)
-
-
-async def _next(blocks: Generator[bytes], call: str) -> bytes:
+async def _pieces(blocks: Generator[bytes], call: str, chosen: bool) -> AsyncIterator[bytes]:
+    """The store's pieces, each read when it is asked for. Raises RequestError."""
     try:
-        return await asyncio.to_thread(next, blocks, b"")
+        while piece := await asyncio.to_thread(next, blocks, b""):
+            yield piece
     except StorageError as error:
-        raise unavailable(error, call) from error
+        raise refusal(error, call, chosen=chosen) from error
 
 
-def unavailable(error: StorageError, call: str) -> RequestError:
-    """What a client is told when the store fails."""
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece
+
+
+def refusal(error: StorageError, call: str, *, chosen: bool) -> RequestError:
+    """What a client is told of a failure of the store; what exactly it was is for the log alone.
+
+    400 for a `where` (`chosen`) that needs more than a query may have, which would fail again, else 503.
+    """
+    code = error.code if isinstance(error, StoreError) else None
+    if chosen and code == MEMORY_LIMIT_EXCEEDED:
+        return RequestError(400, "where: needs too much memory, choose fewer days or a simpler expression")
+    if chosen and code in TIME_EXCEEDED_CODES:
+        return RequestError(400, "where: needs too much time, choose fewer days or a simpler expression")
     metrics.store_error(call)
-    return RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S)
+    _log.error(f"{call} failed", error=str(error))
+    return RequestError(503, "the store cannot be read now", retry_after_s=RETRY_AFTER_STORAGE_S)
 
 
 async def _until_gone(receive: Receive) -> None:

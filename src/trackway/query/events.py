@@ -5,9 +5,11 @@ come in as bound parameters, never as text of the statement.
 """
 
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from trackway.limits import EXPORT_CHECK_S_MAX
 from trackway.query.expressions import (
     Column,
     Expression,
@@ -21,6 +23,7 @@ from trackway.query.expressions import (
     user_properties,
 )
 from trackway.store.client import Store
+from trackway.store.request import READERS
 
 
 class ExportQuery(NamedTuple):
@@ -75,21 +78,24 @@ def export_lines(store: Store, query: ExportQuery) -> Generator[bytes]:
     Raises ExpressionError, at once, for a `where` that cannot be asked.
     """
     sql, parameters = export_sql(query)
-    return store.stream(sql, parameters, "TSVRaw")
+    return store.stream(sql, parameters, "TSVRaw", {"quota_key": READERS})
 
 
 def find_fault(store: Store, query: ExportQuery) -> int:
     """The place of the first operand of `where` that is no boolean in some event of the export, 0 if there is none.
 
-    Raises ExpressionError for a `where` that cannot be asked.
+    Raises ExpressionError for a `where` that cannot be asked, StoreError for one that takes too long. It is asked
+    as the export is, for which the loader's questions need not wait.
     """
     parameters: dict[str, Any] = {}
     place = query.where and fault(query.where, _STORED, parameters)
     if place is None:
         return 0
     events = _events(query, parameters)
-    [(first,)] = store.query(f"SELECT min({place} AS place) {events} WHERE place != 0", parameters)
-    return int(first)
+    sql = f"SELECT min({place} AS place) {events} WHERE place != 0"
+    settings = {"quota_key": READERS, "max_execution_time": str(EXPORT_CHECK_S_MAX)}
+    with closing(store.stream(sql, parameters, "TSV", settings)) as pieces:
+        return int(b"".join(pieces))
 
 
 def export_sql(query: ExportQuery) -> tuple[str, dict[str, Any]]:

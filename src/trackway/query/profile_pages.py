@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from trackway.limits import PROFILE_PAGE_BYTES_HELD_MAX, PROFILE_SESSION_S, PROFILES_PER_PAGE
 from trackway.query.profiles import SETTINGS, SMALL_BLOCK_PROFILES, ProfileQuery, check_where, in_blocks, profiles_sql
 from trackway.store.client import Store
+from trackway.store.request import READERS
 
 _SEPARATOR = b"\x1e"
 """Before each profile that is read at once: a character that no JSON text holds, whatever blanks a client put in it."""
@@ -96,7 +97,7 @@ def later_page(store: Store, project_id: int, session: Session, page: int) -> Ge
         yield _head(session, page) + _TAIL
         return
     parameters = _of(project_id, session) | {"first": first, "count": PROFILES_PER_PAGE}
-    with closing(store.stream(_PAGE, parameters, "TSVRaw")) as rows:
+    with closing(store.stream(_PAGE, parameters, "TSVRaw", {"quota_key": READERS})) as rows:
         piece = next(rows, b"")
         if not piece:
             raise UnknownSession

@@ -32,7 +32,8 @@ DATA_REFUSED_CODES = frozenset(map(int, _REFUSED.split()))
 
 MEMORY_LIMIT_EXCEEDED = 241
 """ClickHouse's code when a query needs more memory than it may have."""
-
+TIME_EXCEEDED_CODES = frozenset((159, 160))
+"""The same for time."""
 
 _CODE = re.compile(r"Code: (\d+)\.")
 
@@ -111,13 +112,17 @@ class Store:
         sql: str,
         parameters: Parameters | None = None,
         format: str = "JSONEachRow",
+        settings: Mapping[str, str] | None = None,
     ) -> Generator[bytes]:
         """The bytes of a result of any size in `format`, as they come. Closing the iterator stops the query.
 
+        With `quota_key` READERS among the settings it takes none of the connections of streams that are not passed on.
         When the query fails on the way, StorageError is raised before the piece that holds the error's text.
         """
         with self._errors():
-            response: Any = self._driver().raw_stream(sql, parameters=dict(parameters or {}), fmt=format)
+            response: Any = self._driver().raw_stream(
+                sql, parameters=dict(parameters or {}), settings=dict(settings or {}), fmt=format
+            )
         tag = response.headers.get("X-ClickHouse-Exception-Tag")
         held = b""
         try:

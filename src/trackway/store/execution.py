@@ -65,12 +65,15 @@ class Execution:
         self._inserts = Lane(open_handle, "insert", 1, 16, {"max_partitions_per_insert_block": "0"})
         whole = _BOUNDED | {"max_result_bytes": str(WHOLE_RESULT_BYTES_MAX), "result_overflow_mode": "throw"}
         self._queries = Lane(open_handle, "query", 3, 64, whole)
-        self._streams = Lane(open_handle, "stream", 3, 8, _BOUNDED | {"max_block_size": str(STREAM_BLOCK_ROWS)})
+        streamed = _BOUNDED | {"max_block_size": str(STREAM_BLOCK_ROWS)}
+        self._streams = Lane(open_handle, "stream", 3, 8, streamed)
+        # A stream is as slow as its reader: behind clients', our own might wait for as long as these do not read.
+        self._reader_streams = Lane(open_handle, "reader stream", 3, 8, streamed)
         self._control = Lane(open_handle, "control", 1, 64, _READING)
 
     def close(self) -> None:
         """Wait for what runs, then close the engine."""
-        for lane in (self._inserts, self._queries, self._streams, self._control):
+        for lane in (self._inserts, self._queries, self._streams, self._reader_streams, self._control):
             lane.close()
 
     async def whole(self, request: Request, statement: Statement, gone: "asyncio.Future[None]") -> Rows:
@@ -100,7 +103,8 @@ class Execution:
         """
         format_ = statement.format or request.default_format
         mark = _mark()
-        async with self._streams.borrow() as connection:
+        lane = self._reader_streams if request.quota_key == "none" else self._streams
+        async with lane.borrow() as connection:
             streams: list[Stream] = []
 
             def start() -> bytes | None:

@@ -15,11 +15,13 @@ from urllib.parse import parse_qsl
 from trackway.store.failures import Refusal
 
 USER = "trackway"
+READERS = "readers"
+"""The `quota_key` of streams that are passed on to clients, and so are read as slowly as these like."""
 
 # Part of the interface, without a meaning here: one server, no sessions, no quotas, answers not compressed in
 # ClickHouse's own framing.
 _WITHOUT_EFFECT_WORDS = """
-session_id session_timeout session_check quota_key role buffer_size client_protocol_version
+session_id session_timeout session_check role buffer_size client_protocol_version
 send_progress_in_http_headers http_headers_progress_interval_ms cancel_http_readonly_queries_on_client_close
 enable_http_compression http_zlib_compression_level http_write_exception_in_output_format user password
 """
@@ -53,6 +55,7 @@ class Request:
     database: str = "default"
     default_format: str = "TabSeparated"
     query_id: str = ""
+    quota_key: str = ""
     wait_end: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
@@ -69,6 +72,8 @@ class Request:
                 self.default_format = value
             case "query_id":
                 self.query_id = value
+            case "quota_key":
+                self.quota_key = value
             case "wait_end_of_query":
                 self.wait_end = value == "1"
             case "compress" | "decompress":
