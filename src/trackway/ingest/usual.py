@@ -79,7 +79,7 @@ def take_usual(
                 if project is None or project.region != arrival.region:
                     return at
                 entry, token_before = entry_of(project), token
-        except (KeyError, msgspec.ValidationError):
+        except (KeyError, msgspec.ValidationError, RecursionError):
             return at
         if type(time_ms) is not int:
             if type(time_ms) is not float or not 0 < time_ms <= now_ms:
