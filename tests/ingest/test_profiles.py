@@ -20,9 +20,16 @@ from tests.ingest.updating import (
     user,
 )
 
+from trackway.geo.place import Place
+from trackway.ingest.records import MalformedBody
 from trackway.journal.entry import NO_PROJECT, Endpoint
 
 SET = {"a": 1}
+IN_GRAZ = arrival(
+    Endpoint.ENGAGE,
+    address="203.0.113.5",
+    place_of={"203.0.113.5": Place("Graz", "Styria", "AT", "Europe/Vienna")}.get,
+)
 KEPT = {"$set": {"$last_seen": SEEN, "a": 1}}
 
 
@@ -190,7 +197,48 @@ def test_ignore_time_leaves_last_seen_alone(ignore: Any, seen: bool) -> None:
 def test_last_seen_of_the_client_itself_wins() -> None:
     own = {"$last_seen": "2020-01-01T00:00:00"}
     assert taken(user(set=own)).operations == {"$set": own}
-    assert list(taken(user(set_once=own)).operations.items()) == [("$set", {"$last_seen": SEEN}), ("$set_once", own)]
+    assert taken(user(set_once=own)).operations == {"$set_once": own}
+
+
+PUT: list[tuple[str, Any]] = [
+    ("set", "x"),
+    ("set_once", "x"),
+    ("set_once", None),
+    ("append", 1),
+    ("union", [1]),
+    ("add", 1),
+]
+
+
+@pytest.mark.parametrize("name", ["$city", "$region", "$country_code", "$timezone", "$last_seen"])
+@pytest.mark.parametrize(("operation", "value"), PUT)
+def test_what_the_client_puts_by_any_operation_is_not_added(operation: str, value: Any, name: str) -> None:
+    added = {
+        "$last_seen": SEEN,
+        "$city": "Graz",
+        "$region": "Styria",
+        "$country_code": "AT",
+        "$timezone": "Europe/Vienna",
+    }
+    assert taken(user(set=SET), IN_GRAZ).operations == {"$set": SET | added}
+    own, rest = {name: value}, {each: text for each, text in added.items() if each != name}
+    if operation == "set":
+        assert taken(user(set=own), IN_GRAZ).operations == {"$set": own | rest}
+    else:
+        given: dict[str, Any] = {operation: own}
+        assert taken(user(**given), IN_GRAZ).operations == {"$set": rest, f"${operation}": own}
+        assert taken(user(set=SET, **given), IN_GRAZ).operations == {"$set": SET | rest, f"${operation}": own}
+
+
+def test_what_the_client_wrote_before_it_deleted_the_profile_does_not_count() -> None:
+    record = user(set_once={"$city": "x"}, delete="", add=SET)
+    assert taken(record, IN_GRAZ).operations["$set"]["$city"] == "Graz"
+
+
+@pytest.mark.parametrize("given", [{"remove": {"$city": "x"}}, {"unset": ["$city"]}, {"delete": ""}])
+def test_what_only_takes_away_adds_no_place(given: dict[str, Any]) -> None:
+    assert set(taken(user(**given), IN_GRAZ).operations) == {f"${name}" for name in given}
+    assert taken(user(**given, set=SET), IN_GRAZ).operations["$set"]["$city"] == "Graz"
 
 
 def test_properties_of_the_server_stand_behind_those_of_the_client() -> None:
@@ -280,3 +328,21 @@ def test_members_of_any_kind_are_read_with_care(name: str, value: bytes) -> None
     for body in (text, b"[" + text + b"]", b"[" + text + b"," + dumps(user(set=SET)) + b"]"):
         ingested, _ = ingest(body)
         assert len(ingested.failures) == 1
+
+
+@pytest.mark.parametrize("name", ["$set", "$delete", "$unset", "$time", "$distinct_id", "$token"])
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_record_that_is_nested_so_deep_that_it_passes_the_parser_only_just_is_refused_alone(
+    name: str, lines: bool
+) -> None:
+    good, begin, join, end = dumps(user(set=SET)), *((b"", b"\n", b"") if lines else (b"[", b",", b"]"))
+    passed = 0
+    for depth in range(850, 1000):
+        bad = dumps(user(add={"a": "x"}) | {name: "?"}).replace(b'"?"', b"[" * depth + b"]" * depth)
+        try:
+            ingested, _ = ingest(begin + join.join([good, bad, good]) + end, lines=lines)
+        except MalformedBody:
+            continue
+        passed += 1
+        assert (ingested.accepted, [each.index for each in ingested.failures]) == (2, [1]), depth
+    assert 0 < passed < 150

@@ -164,6 +164,24 @@ def test_one_record_that_is_nested_very_deep_does_not_crash() -> None:
                 assert "nested too deep" in str(fault)
 
 
+@pytest.mark.parametrize("name", ["o", "time", "token", "$latitude", "$user_id"])
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_record_that_is_nested_so_deep_that_it_passes_the_parser_only_just_is_refused_alone(
+    name: str, lines: bool
+) -> None:
+    begin, join, end = (b"", b"\n", b"") if lines else (b"[", b",", b"]")
+    passed = 0
+    for depth in range(850, 1000):
+        bad = dumps(record({name: "?"})).replace(b'"?"', b"[" * depth + b"]" * depth)
+        try:
+            sent = send(begin + join.join([GOOD, bad, GOOD]) + end, lines=lines)
+        except MalformedBody:
+            continue
+        passed += 1
+        assert (sent.ingested.accepted, [each.index for each in sent.failures]) == (2, [1]), depth
+    assert 0 < passed < 150
+
+
 @pytest.mark.parametrize("element", [b"{}", GOOD, b"5"])
 def test_2000_records_are_read_and_2001_refused(element: bytes) -> None:
     most = [element] * RECORDS_PER_REQUEST_MAX

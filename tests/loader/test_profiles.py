@@ -7,16 +7,18 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.loader.model import SECOND_US, Sending
+from tests.loader.model import SECOND_US, Sending, payload
 from tests.loader.place import FailingStore, Killed, Place
 
 from trackway.journal.entry import VERSION, Endpoint, Entry, Update, decode_entries, encode_entries
 from trackway.journal.reader import Reader
+from trackway.limits import PROFILE_ROWS_BYTES_MAX
 from trackway.loader import profiles
-from trackway.loader.apply import fold, properties_text, read_properties
+from trackway.loader.apply import NOT_A_LIST, fold, properties_text, read_properties
 from trackway.loader.batch import NOT_STORABLE, Placed
 from trackway.loader.profiles import UNKNOWN, Change, ProfileKey, State, folded_row, insert_profiles
 from trackway.store.client import Store, StoreError
@@ -231,6 +233,17 @@ def test_an_update_that_cannot_be_read_is_kept_as_rejected_and_holds_up_nothing(
     ]
 
 
+def test_a_record_with_an_update_that_cannot_be_read_is_not_both_stored_and_rejected(place: Place) -> None:
+    (events,) = decode_entries(payload(Sending(0, [1, 2]), place.began_us))
+    broken = Update(USER, "bob", b'{"$increment": {"n": 1}}')
+    both = msgspec.structs.replace(events, updates=[update("ann", {"$add": {"n": 1}}), broken])
+    place.append_payloads([encode_entries([both])])
+    place.load()
+    assert place.stored() == []
+    assert Counter({count.outcome: number for count, number in place.counts().items()}) == {"stored": 1, "rejected": 3}
+    assert place.profiles() == {ProfileKey(events.project_id, USER, "ann"): {"n": 1}}
+
+
 def test_profiles_are_asked_for_and_inserted_in_parts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiles, "PROFILES_ASKED_AT_ONCE_BYTES_MAX", 500)
     monkeypatch.setattr(profiles, "PROFILE_ROWS_BYTES_MAX", 300)
@@ -240,14 +253,20 @@ def test_profiles_are_asked_for_and_inserted_in_parts(place: Place, monkeypatch:
     place.check()
 
 
-def test_a_store_short_of_memory_is_asked_for_fewer_profiles_at_once(place: Place) -> None:
+def test_a_store_short_of_memory_is_asked_for_fewer_profiles_at_once_and_what_is_left_alone_counts_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class SmallStore(Store):
         """Cannot hold more than three states, and notices only after some pieces of the answer."""
 
         def stream(
-            self, sql: str, parameters: Mapping[str, Any] | None = None, format: str = "JSONEachRow"
+            self,
+            sql: str,
+            parameters: Mapping[str, Any] | None = None,
+            format: str = "JSONEachRow",
+            settings: Mapping[str, str] | None = None,
         ) -> Generator[bytes]:
-            yield from super().stream(sql, parameters, format)
+            yield from super().stream(sql, parameters, format, settings)
             if "keys" in (parameters or {}) and len(json.loads((parameters or {})["keys"])) > 3:
                 raise StoreError("store: Code: 241. DB::Exception: memory limit exceeded", 241)
 
@@ -256,6 +275,11 @@ def test_a_store_short_of_memory_is_asked_for_fewer_profiles_at_once(place: Plac
         with closing(SmallStore(place.url)) as store:
             place.load(store)
     place.check()
+    wrong = entry_of(*(update(f"user-{number}", {"$append": {"n": 1}}) for number in range(10)))
+    for position, rows_bytes_max in ((1 << 40, PROFILE_ROWS_BYTES_MAX), (1 << 41, 60)):  # 60: some rows are inserted
+        monkeypatch.setattr(profiles, "PROFILE_ROWS_BYTES_MAX", rows_bytes_max)
+        with closing(SmallStore(place.url)) as store:
+            assert insert_profiles(store, [Placed(position, wrong)]) == {NOT_A_LIST: 10}
 
 
 KEY = ProfileKey(7, USER, "ann")

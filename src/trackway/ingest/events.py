@@ -113,7 +113,7 @@ def look(members: Members, name: str) -> Any:
 def _parse(raw: msgspec.Raw) -> Any:
     try:
         return _value_of(raw)
-    except (msgspec.ValidationError, UnicodeDecodeError):  # a number no float can hold, or no text
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):  # no float can hold it, no text, too deep
         return bytes(raw)  # which no rule accepts
 
 
@@ -128,8 +128,8 @@ def accept_event(
     if members is UNSET:
         return _missing(arrival, outcome.TOKEN_MISSING, "properties")
     project = _project(members, arrival)
-    if isinstance(project, Rejected):
-        return IGNORED if project is outcome.TOKEN_UNKNOWN and arrival.accept_unknown_tokens else project
+    if isinstance(project, Rejected | Ignored):
+        return project
     if "$ignore" in members and look(members, "$ignore"):
         return IGNORED
     time_ms = _event_time(members, name, arrival)
@@ -165,18 +165,21 @@ def _event_name(value: Any, arrival: Arrival) -> str | Rejected:
     return value
 
 
-def _project(members: Members, arrival: Arrival) -> Project | Rejected:
+def _project(members: Members, arrival: Arrival) -> Project | Rejected | Ignored:
     """The project of the request's credentials, else of the event's token, which is taken out (protocol §4)."""
     token = take(members, "token")
-    if arrival.project is not None:
-        return arrival.project
+    return arrival.project or project_of_token(token, arrival, outcome.TOKEN_MISSING)
+
+
+def project_of_token(token: Any, arrival: Arrival, missing: Rejected) -> Project | Rejected | Ignored:
+    """The project a record's token names; `missing` refuses a record without one, and says what its field is called."""
     if not token or type(token) is not str:
-        return outcome.TOKEN_MISSING
+        return missing
     project = arrival.find_project(token)
     if project is None:
-        return outcome.TOKEN_UNKNOWN
+        return IGNORED if arrival.accept_unknown_tokens else Rejected(missing.field, "token, unknown")
     if project.region != arrival.region:
-        return Rejected("properties.token", f"token, {wrong_region(project.region, arrival.region)}")
+        return Rejected(missing.field, f"token, {wrong_region(project.region, arrival.region)}")
     return project
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from trackway.ingest.outcome import BEYOND_DOUBLE, Rejected, invalid
+from trackway.ingest.outcome import BEYOND_DOUBLE, NESTED_TOO_DEEP, Rejected, invalid
 from trackway.ingest.properties import Members, cut
 from trackway.limits import (
     PROFILE_LIST_BYTES_MAX,
@@ -53,6 +53,8 @@ def _checked(check: Callable[[str, Any], Any], name: str, raw: msgspec.Raw) -> A
         operand = check(name, _parsed(raw))
     except (msgspec.ValidationError, OverflowError):
         return invalid(name, BEYOND_DOUBLE)
+    except RecursionError:  # so deep that it passed the parser of the whole body only just
+        return invalid(name, NESTED_TOO_DEEP)
     if len(raw) > PROFILE_LIST_BYTES_MAX and type(operand) is dict:
         return _too_long(name, operand) or operand
     return operand

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from trackway.limits import NESTING_DEPTH_MAX
+
 
 class Rejected(NamedTuple):
     """Why a record was refused: the field as the client wrote it (`properties.time`) and a sentence that names it."""
@@ -44,10 +46,9 @@ def missing_or_empty(field: str) -> Rejected:
 
 EVENT_MISSING = Rejected("event", "event, missing")
 TOKEN_MISSING = Rejected("properties.token", "token, missing or empty")
-TOKEN_UNKNOWN = Rejected("properties.token", "token, unknown")
 PROFILE_TOKEN_MISSING = missing_or_empty("$token")
-PROFILE_TOKEN_UNKNOWN = Rejected("$token", TOKEN_UNKNOWN.reason)
 DISTINCT_ID_MISSING = Rejected("properties.distinct_id", "distinct_id, missing or empty")
 DATA_MISSING = "data, missing or empty"
 NOT_UTF8 = "string should be valid utf8"
 BEYOND_DOUBLE = "must not hold a number beyond the range of a double"
+NESTED_TOO_DEEP = f"must not be nested deeper than {NESTING_DEPTH_MAX} levels"

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trackway.ingest import outcome, values
-from trackway.ingest.events import Arrival, Project, look
+from trackway.ingest.events import Arrival, Project, look, project_of_token
 from trackway.ingest.location import profile_location
 from trackway.ingest.operations import Operations, read_operations
-from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
+from trackway.ingest.outcome import Ignored, Rejected, invalid
 from trackway.ingest.properties import Members
 from trackway.journal.entry import Endpoint, Update
 from trackway.limits import TIME_MS_MIN
-from trackway.residency import wrong_region
 
 LAST_SEEN = "$last_seen"
 _PUTTING = frozenset({"$set", "$set_once", "$add", "$append", "$union"})
@@ -44,9 +43,9 @@ class ProfileId(NamedTuple):
 
 def accept_update(record: Members, arrival: Arrival) -> AcceptedUpdate | Rejected | Ignored:
     """Apply every rule to one profile record."""
-    project = _project(record, arrival)
-    if isinstance(project, Rejected):
-        return IGNORED if project is outcome.PROFILE_TOKEN_UNKNOWN and arrival.accept_unknown_tokens else project
+    project = project_of_token(look(record, "$token"), arrival, outcome.PROFILE_TOKEN_MISSING)
+    if isinstance(project, Rejected | Ignored):
+        return project
     profile = _group(record) if arrival.endpoint is Endpoint.GROUPS else _user(record)
     if isinstance(profile, Rejected):
         return profile
@@ -57,18 +56,6 @@ def accept_update(record: Members, arrival: Arrival) -> AcceptedUpdate | Rejecte
     if isinstance(added, Rejected):
         return added
     return AcceptedUpdate(project, Update(*profile, _encode(_with_added(operations, added))))
-
-
-def _project(record: Members, arrival: Arrival) -> Project | Rejected:
-    token = look(record, "$token")
-    if not token or type(token) is not str:
-        return outcome.PROFILE_TOKEN_MISSING
-    project = arrival.find_project(token)
-    if project is None:
-        return outcome.PROFILE_TOKEN_UNKNOWN
-    if project.region != arrival.region:
-        return Rejected("$token", f"token, {wrong_region(project.region, arrival.region)}")
-    return project
 
 
 def _user(record: Members) -> ProfileId | Rejected:
@@ -133,16 +120,18 @@ def _time_ms(record: Members, arrival: Arrival) -> int | Rejected:
 
 
 def _with_added(operations: Operations, added: dict[str, Any]) -> Operations:
-    """The operations with properties of the server's in their `$set`; what the client itself sets wins (protocol §4).
+    """The operations with properties of the server's in their `$set`, but for those that the client puts there itself,
+    by whichever operation (protocol §4).
 
     They stand behind the client's, which come first where a profile is nearly full. A `$set` made for them goes first,
     behind a `$delete`, so that the client's own operations have the last word.
     """
+    own = set[str]().union(*(operations[name] for name in _PUTTING.intersection(operations)))
+    added = {name: value for name, value in added.items() if name not in own}
     if not added:
         return operations
     if "$set" in operations:
-        own = operations["$set"]
-        return operations | {"$set": own | added | own}
+        return operations | {"$set": operations["$set"] | added}
     if "$delete" in operations:
         return {"$delete": operations["$delete"], "$set": added} | operations
     return {"$set": added} | operations

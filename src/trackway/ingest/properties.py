@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trackway.ingest.outcome import BEYOND_DOUBLE, Rejected, invalid
+from trackway.ingest.outcome import BEYOND_DOUBLE, NESTED_TOO_DEEP, Rejected, invalid
 from trackway.ingest.suspicion import SUSPECT_ALL, Suspicions
 from trackway.limits import (
     ARRAY_ELEMENTS_MAX,
@@ -147,6 +147,8 @@ def _check_nested(field: str, raw: msgspec.Raw) -> bytes | Rejected:
         checked = cut(field, _decode(raw), 1)
     except msgspec.ValidationError:
         return invalid(field, BEYOND_DOUBLE)
+    except RecursionError:  # so deep that it passed the parser of the whole body only just
+        return invalid(field, NESTED_TOO_DEEP)
     return checked if isinstance(checked, Rejected) else _encode(checked)
 
 
@@ -172,7 +174,7 @@ def cut(field: str, value: Any, depth: int, elements_max: int = ARRAY_ELEMENTS_M
 def _cut_inside(value: Any, depth: int, elements_max: int) -> _Broken | None:
     """Cut every string within an array or object. Millions of elements may come in one body, hence the plain loop."""
     if depth > NESTING_DEPTH_MAX:
-        return _Broken("", f"must not be nested deeper than {NESTING_DEPTH_MAX} levels")
+        return _Broken("", NESTED_TOO_DEEP)
     members: Any
     if type(value) is list:
         if len(value) > elements_max:

@@ -144,14 +144,21 @@ def _split_json(body: bytes, form: Form[R]) -> Records[R]:
     if text[:1] == b"{":
         alone = _record(Piece(text, at), form)
         return Records([alone], lambda _index: text, text)
-    if _is_plain(text):
-        try:
-            records = form.decode_list(text)
-        except (msgspec.MsgspecError, RecursionError):
-            pass  # one of the records is not what it should be: find out which
-        else:
-            return _checked(Records(list(records), _Originals(text).original, text), form)
-    return _one_by_one(list(elements(text, at, form.many)), form)
+    records = _at_once(text, form) if _is_plain(text) else None
+    if records is None:
+        return _one_by_one(list(elements(text, at, form.many)), form)
+    return _checked(Records(records, _Originals(text).original, text), form)
+
+
+def _at_once(text: bytes, form: Form[R]) -> list[R | Rejected] | None:
+    """The records of an array; None when one of them is not what it should be: find out which.
+
+    Called from as deep as `_Originals.original` is: what is nested so deep that it passes here only just passes there.
+    """
+    try:
+        return list(form.decode_list(text))
+    except (msgspec.MsgspecError, RecursionError):
+        return None
 
 
 def event_texts(body: bytes, *, lines: bool) -> Sequence[msgspec.Raw | bytes] | None:

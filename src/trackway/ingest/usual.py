@@ -152,7 +152,7 @@ def take_usual(
                 if project is None:
                     return at
                 entry, token_before = entry_of(project), token
-        except (KeyError, msgspec.ValidationError):
+        except (KeyError, msgspec.ValidationError, RecursionError):
             return at
         taken = [members.pop(own, None) for own in TAKEN]
         properties = (

@@ -154,10 +154,14 @@ class Loader:
         self._finish(batch)
 
     def _insert(self, batch: Batch) -> None:
-        """Insert events and profiles. Raises DataRefused."""
-        tables.insert_events(self._store, batch)
+        """Insert profiles and events. Raises DataRefused.
+
+        Profiles come first: what is in them is passed over when a refused record is loaded once more, whereas events
+        already inserted would be both stored and rejected.
+        """
         for reason, number in insert_profiles(self._store, batch.placed).items():
             metrics.left_alone(reason, number)
+        tables.insert_events(self._store, batch)
 
     def _finish(self, batch: Batch) -> None:
         """With its events and profiles in the store, make the batch count, and remember its keys."""

@@ -68,43 +68,47 @@ def size_of(text: Raw) -> int:
 
 
 class ListValue:
-    """A profile's list while updates are folded into it: taken apart once, however many updates there are."""
+    """A profile's list while updates are folded into it: taken apart once, however many updates there are.
+
+    Each element has a place, which it keeps when others go, and equal elements are found by what they are compared by.
+    So an operation costs what its own value costs, not what the list does.
+    """
 
     def __init__(self, items: Sequence[Raw] = ()):
-        self._items = list(items)
-        self._known: set[Hashable] | None = None
-        self.size = _size(self._items)
-        """Bytes of its JSON text."""
+        self._items = dict(enumerate(items))
+        self._next = len(self._items)
+        self._places: dict[Hashable, list[int]] | None = None
+        self.size = 2 + max(len(items) - 1, 0) + sum(map(size_of, items))
+        """Bytes of its JSON text: brackets, commas, elements."""
 
     def append(self, item: Raw) -> None:
         self.size += size_of(item) + (1 if self._items else 0)
-        self._items.append(item)
-        if self._known is not None:
-            self._known.add(compared(item))
+        self._items[self._next] = item
+        if self._places is not None:
+            self._places.setdefault(compared(item), []).append(self._next)
+        self._next += 1
 
     def holds(self, item: Raw) -> bool:
         """Whether an equal value is among the elements."""
-        if self._known is None:
-            self._known = set(map(compared, self._items))
-        return compared(item) in self._known
+        return compared(item) in self._known()
 
     def remove(self, item: Raw) -> None:
         """Remove every element that is equal to a value."""
-        if not self.holds(item):
-            return
-        removed = compared(item)
-        self._items = [each for each in self._items if compared(each) != removed]
-        self._known = None
-        self.size = _size(self._items)
+        for place in self._known().pop(compared(item), ()):
+            self.size -= size_of(self._items.pop(place)) + (1 if self._items else 0)
+
+    def _known(self) -> dict[Hashable, list[int]]:
+        """The places of equal elements, looked at only when an operation has to compare."""
+        if self._places is None:
+            self._places = {}
+            for place, item in self._items.items():
+                self._places.setdefault(compared(item), []).append(place)
+        return self._places
 
     def text(self) -> Raw:
-        return Raw(b"[" + b",".join(map(bytes, self._items)) + b"]")
+        return Raw(b"[" + b",".join(map(bytes, self._items.values())) + b"]")
 
 
 def list_of(text: Raw) -> ListValue | None:
     """The list a JSON text is; None when it is something else."""
     return ListValue(_decode_list(text)) if bytes(text)[:1] == b"[" else None
-
-
-def _size(items: Sequence[Raw]) -> int:
-    return 2 + max(len(items) - 1, 0) + sum(map(size_of, items))  # brackets and commas
