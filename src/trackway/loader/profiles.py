@@ -118,13 +118,16 @@ def _insert_some(store: Store, changes: Changes, left_alone: Counter[str]) -> No
     """Fold and insert; where the store has no memory for so many states at once, one half after the other."""
     rows: list[bytes] = []
     size = 0
+    counted: Counter[str] = Counter()  # for rows not yet inserted: what is folded again is counted again
     try:
-        for row in _new_rows(store, changes, left_alone):
+        for row in _new_rows(store, changes, counted):
             rows.append(row)
             size += len(row)
             if size >= PROFILE_ROWS_BYTES_MAX:
                 _insert(store, rows)
+                left_alone += counted
                 rows, size = [], 0
+                counted.clear()
     except StoreError as error:
         if error.code != MEMORY_LIMIT_EXCEEDED or len(changes) == 1:
             raise
@@ -134,6 +137,7 @@ def _insert_some(store: Store, changes: Changes, left_alone: Counter[str]) -> No
         return
     if rows:
         _insert(store, rows)
+        left_alone += counted
 
 
 def _insert(store: Store, rows: list[bytes]) -> None:
