@@ -62,6 +62,7 @@ class Protocol(HttpToolsProtocol):
         self._bytes = 0
         self._in_head = False
         self._head_bytes = 0
+        self._is_last = False
         self.reading_since_s: float | None = None
 
     def is_stalled(self, now_s: float) -> bool:
@@ -70,8 +71,9 @@ class Protocol(HttpToolsProtocol):
         return now_s - self.reading_since_s > (HEAD_READ_S_MAX if self._in_head else REQUEST_READ_S_MAX)
 
     def data_received(self, data: bytes) -> None:
+        in_head = self._in_head
         super().data_received(data)
-        if self._in_head:
+        if in_head and self._in_head:  # else the head began or ended within these bytes
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self.transport.write(_TOO_LARGE)
@@ -99,6 +101,7 @@ class Protocol(HttpToolsProtocol):
         if self._bytes > DIRECT_BODY_BYTES_MAX:
             self._handler = None
             self._to_uvicorn()
+            self.cycle.keep_alive &= not self._is_last
             super().on_body(self._body())
 
     def on_message_complete(self) -> None:
@@ -106,7 +109,7 @@ class Protocol(HttpToolsProtocol):
         if self._handler is None:
             super().on_message_complete()
             return
-        exchange = self.cycle = _Exchange(self.parser.should_keep_alive())  # type: ignore[assignment]
+        exchange = self.cycle = _Exchange(self.parser.should_keep_alive() and not self._is_last)  # type: ignore[assignment]
         path, _, query = self.url.partition(b"?")
         scope = {
             "type": "http",
@@ -123,6 +126,13 @@ class Protocol(HttpToolsProtocol):
             _log.exception("a request failed")
             exchange.keep_alive = False
             respond(500, _FAILED, b"Internal Server Error")
+
+    def shutdown(self) -> None:
+        """At the server's stop: a request whose body is still coming in is answered before the connection closes."""
+        if self._handler is not None and self.reading_since_s is not None:
+            self._is_last = True
+        else:
+            super().shutdown()
 
     def _direct_handler(self) -> Direct | None:
         """Who answers the request whose head is read, None for the application."""
@@ -154,7 +164,8 @@ class Protocol(HttpToolsProtocol):
         return body
 
     def _respond(self, exchange: _Exchange, status: int, headers: Headers, body: bytes) -> None:
-        if exchange.disconnected or exchange.response_complete:
+        # Of requests sent at once uvicorn marks the last one only as cut off.
+        if exchange.disconnected or exchange.response_complete or self.transport.is_closing():
             return
         lines = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:

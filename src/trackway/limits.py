@@ -64,8 +64,8 @@ GZIP_REPLY_BYTES_MIN = 1400
 """A reply up to this size is never compressed (protocol §7)."""
 
 # Bounds of our own
-EXPRESSION_BYTES_MAX = 16 * 1024
-"""Text of a segmentation expression, in UTF-8. Its literals go to the store in the URL, which must fit."""
+EXPRESSION_BYTES_MAX = 8 * 1024
+"""Text of a segmentation expression, in UTF-8; literals go to the store in a URL, where a byte may become eleven."""
 EXPRESSION_DEPTH_MAX = 64
 """Parts of an expression within one another; parentheses count while they are read."""
 EXPRESSION_NODES_MAX = 1000
@@ -89,6 +89,12 @@ REJECTED_ORIGINAL_BYTES_MAX = EVENT_BYTES_MAX
 JSON_MEMBERS_PLAIN_MAX = 256 * 1024
 """A body with more `{` and `:` than this is taken apart record by record and stopped at the first record too many, so
 that a bomb of tiny objects or members never stands in memory as a whole."""
+ALIKE_EVENTS_MIN = 32
+"""Events of a batch from which on it is looked whether they are alike."""
+ALIKE_NAMES_MAX = 128
+"""Properties of the events of a batch up to which they are alike (`ingest.alike`); fewer than PROPERTIES_MAX."""
+ALIKE_TYPES_MAX = 64
+"""Types of alike events an edge process remembers, some 20 KB each."""
 
 # Geolocation
 ADDRESS_CHARACTERS_MAX = 45

@@ -105,8 +105,11 @@ class Tree:
     def signal(self, role: str, number: int) -> int:
         """Send a signal to one child; its pid, 0 when it is not there at the moment."""
         pid = self.roles().get(role, 0)
-        if pid:
-            os.kill(pid, number)
+        try:
+            if pid:
+                os.kill(pid, number)
+        except ProcessLookupError:  # it went by itself after it was seen
+            return 0
         return pid
 
     def signal_when_there(self, role: str, number: int) -> int:

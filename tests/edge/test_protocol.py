@@ -152,13 +152,14 @@ def test_a_handler_that_fails_is_a_500_and_the_end_of_the_connection() -> None:
     assert b"connection: close" in answered
 
 
-def test_an_answer_to_a_client_that_has_gone_is_dropped() -> None:
+@pytest.mark.parametrize("sent", [post(b"body"), post(b"first") + post(b"second")], ids=["one", "two at once"])
+def test_an_answer_to_a_client_that_has_gone_is_dropped(sent: bytes) -> None:
     answers: list[Respond] = []
 
     async def gone() -> None:
         async with serving({b"/direct": lambda _scope, _body, respond: answers.append(respond)}) as port:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(post(b"body"))
+            writer.write(sent)
             while not answers:
                 await asyncio.sleep(0.01)
             writer.transport.abort()

@@ -11,8 +11,8 @@ from tests.fuzz.test_requests import BODIES, GOOD, JSON_VALUES
 from trackway.edge.decode import Decoded, decode_request
 from trackway.errors import RequestError
 from trackway.ingest.events import Arrival
-from trackway.ingest.records import MalformedBody, split_json, split_lines, split_updates
-from trackway.ingest.request import Ingested, ingest_events, ingest_updates
+from trackway.ingest.records import MalformedBody, split_updates
+from trackway.ingest.request import Ingested, ingest_body, ingest_updates
 from trackway.journal.entry import Endpoint, decode_entries
 
 BYTES_MAX = 1_000_000
@@ -58,7 +58,7 @@ def ingested_of(text: bytes, lines: bool, to: Arrival) -> Ingested:
     """The outcomes of a body. Raises MalformedBody or RequestError."""
     if to.endpoint.takes_profiles:
         return ingest_updates(split_updates(text, lines=lines), to)
-    return ingest_events(split_lines(text) if lines else split_json(text), to)
+    return ingest_body(text, to, lines=lines)
 
 
 def assert_counts_add_up(text: bytes, lines: bool, endpoint: Endpoint, strict: bool) -> None:
@@ -163,8 +163,8 @@ PLAIN = [plain_event(place) for place in range(150)]
 def outcomes(records: list[dict[str, object]], endpoint: Endpoint, lines: bool) -> tuple[bytes, list[tuple[str, str]]]:
     """The rows to store, and what was said of the others."""
     texts = [json.dumps(each) for each in records]
-    source = split_lines("\n".join(texts).encode()) if lines else split_json(f"[{','.join(texts)}]".encode())
-    ingested = ingest_events(source, arrival(endpoint, strict=True))
+    body = "\n".join(texts) if lines else f"[{','.join(texts)}]"
+    ingested = ingest_body(body.encode(), arrival(endpoint, strict=True), lines=lines)
     entries = decode_entries(ingested.payload) if ingested.payload else []
     return b"".join(entry.rows for entry in entries), [(each.field, each.message) for each in ingested.failures]
 

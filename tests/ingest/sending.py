@@ -11,8 +11,8 @@ from trackway.geo.place import Place
 from trackway.ingest.events import Arrival
 from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure
-from trackway.ingest.records import split_json, split_lines
-from trackway.ingest.request import Ingested, ingest_events
+from trackway.ingest.properties import SERVERS_OWN
+from trackway.ingest.request import Ingested, ingest_body
 from trackway.journal.entry import Endpoint, Rejection, decode_entries
 
 NOW_S = 1_760_000_000
@@ -93,7 +93,7 @@ STRICT = arrival(Endpoint.IMPORT, strict=True)
 
 def send(body: bytes, to: Arrival = TRACK, *, lines: bool = False) -> Sent:
     """Split, apply the rules, read back; and check what holds of every request: the outcomes add up."""
-    ingested = ingest_events(split_lines(body) if lines else split_json(body), to)
+    ingested = ingest_body(body, to, lines=lines)
     entries = decode_entries(ingested.payload)
     sent = Sent(
         ingested,
@@ -130,6 +130,21 @@ FILLER = [record({"$insert_id": f"filler-event-{number}", "text": "x " * 100}) f
 """Enough plain events that a body of them takes the fast path."""
 
 
+SPECIAL = SERVERS_OWN | {"$ignore", "$latitude", "$city", "$region", "mp_country_code"}
+
+
+def like(text: bytes) -> list[bytes]:
+    """Plain events with the properties of a record, so that a body of them and the record is one of events alike."""
+    try:
+        properties = json.loads(text.decode("utf-8", "surrogateescape"))["properties"]
+    except (ValueError, KeyError, TypeError):
+        properties = {}
+    own = {"token", "time", "distinct_id", "$insert_id"} | SPECIAL
+    names = set(properties) - own if isinstance(properties, dict) else set()
+    fillers = dict.fromkeys(sorted(names), "x " * (100 // (len(names) or 1) + 8))
+    return [dumps(each | {"properties": fillers | each["properties"]}) for each in FILLER]
+
+
 def forms(text: bytes, plain: Sequence[Mapping[str, Any]] = FILLER) -> list[tuple[str, bytes, bool]]:
     """One record's JSON text in every form of a body: (name, body, whether it is lines); the record comes last.
 
@@ -141,6 +156,8 @@ def forms(text: bytes, plain: Sequence[Mapping[str, Any]] = FILLER) -> list[tupl
         ("alone", text, False),
         ("in a list", b"[" + text + b"]", False),
         ("among many", b"[" + b",".join([*filler, text]) + b"]", False),
+        ("among its like", b"[" + b",".join([*like(text), text]) + b"]", False),
+        ("as one of many lines like it", b"\n".join([*like(flat), flat]), True),
         ("after a bad one", b"[5," + text + b"]", False),
         ("as a line", flat + b"\r\n", True),
         ("as one of many lines", b"\n".join([*filler, flat]), True),

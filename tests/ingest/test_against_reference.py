@@ -152,6 +152,54 @@ def test_each_record_of_a_batch_is_judged_for_itself_and_in_order(values: list[A
             agrees(event, expected_event)
 
 
+SPACES = st.sampled_from(["", "", "", " ", "\n\t"])
+KEYS = st.sampled_from(["token", "time", "distinct_id", "$insert_id", "$device_id", "$user_id", "a", "b", "ü", '"', ""])
+VALUE_TEXTS = st.sampled_from(
+    [
+        json.dumps(ALPHA.token),
+        f"{NOW_S - 1}",
+        f"{NOW_S}.5e0",
+        '"u"',
+        '"\\u0075"',
+        '"insert-id-1"',
+        '"$device:d"',
+        "null",
+        '"\\"time\\":"',
+        '{"time":1,"a":[{"token":"x"}]}',
+        "[ [1],\n[2] , null]",
+        '"' + "x" * 300 + '"',
+        '"' + '\\"' * 260 + '"',
+        "[[[[1]]]]",
+    ]
+)
+
+
+def spelled(key: str, escaped: bool) -> str:
+    return '"' + "".join(f"\\u{ord(each):04x}" for each in key) + '"' if escaped else json.dumps(key)
+
+
+MEMBERS = st.lists(
+    st.tuples(KEYS, st.sampled_from([False, False, False, True]), SPACES, VALUE_TEXTS, SPACES), max_size=6
+).map(lambda members: [f"{spelled(key, escaped)}{s}:{t}{value}{s}" for key, escaped, s, value, t in members])
+WHOLE = [f'"{key}":{json.dumps(value)}' for key, value in GOOD.items()]
+
+
+@st.composite
+def spelled_records(draw: st.DrawFn) -> str:
+    """The text of a record whose keys may be repeated, escaped, spaced out, and stand where they mean nothing."""
+    members = draw(st.permutations([*WHOLE, *draw(MEMBERS)]))
+    outer = ['"event":"a"', '"properties":{' + ",".join(members) + "}", *draw(MEMBERS)]
+    return "{" + draw(SPACES) + ",".join(draw(st.permutations(outer))) + "}"
+
+
+@settings(max_examples=200, deadline=None)
+@given(spelled_records(), ARRIVALS)
+def test_a_record_means_the_same_however_it_is_spelled(text: str, to: Arrival) -> None:
+    expected = reference.judge(json.loads(text), to)
+    for found in outcomes(text.encode(), to):
+        agrees(found, expected)
+
+
 def is_record(value: Any) -> bool:
     """Whether the reference knows the shape; anything else is refused as a record."""
     return isinstance(value, dict) and isinstance(value.get("properties", {}), dict)

@@ -49,8 +49,9 @@ def accepted(value: Any, to: Arrival = TRACK) -> StoredEvent:
         assert isinstance(other, StoredEvent), other
         assert (other.key == NO_KEY) == (first.key == NO_KEY)
         assert other.insert_id == first.insert_id or first.key == NO_KEY
-        for field in ("project_id", "time_ms", "event", "distinct_id", "device_id", "user_id", "text"):
+        for field in ("project_id", "time_ms", "event", "distinct_id", "device_id", "user_id", "properties"):
             assert getattr(other, field) == getattr(first, field), field
+        assert sorted(other.text) == sorted(first.text)  # the same text, but for the order of the properties
     return first
 
 

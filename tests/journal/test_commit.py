@@ -128,6 +128,25 @@ def test_whoever_waits_for_a_free_journal_is_called_before_the_next_sync_begins(
     run(tmp_path, disk, act)
 
 
+def test_a_callback_that_fails_keeps_nobody_else_from_an_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object) -> None:
+        raise RuntimeError("a programmer's error")
+
+    async def act(commit: GroupCommit) -> None:
+        await commit.commit(b"the spare is ready by now")
+        commit.submit(b"first", failing)
+        second = commit.commit(b"second")
+        commit.call_when_free(failing)
+        await second
+        await commit.commit(b"third")
+
+    run(tmp_path, OsDisk(), act)
+    assert stored(tmp_path, OsDisk())[1:] == [b"first", b"second", b"third"]
+    assert [record.message for record in caplog.records] == ["a callback of the journal failed"] * 2
+
+
 def test_no_commit_is_answered_before_its_sync(tmp_path: Path) -> None:
     disk = GatedDisk()
 

@@ -11,6 +11,7 @@ from tests.query.test_export_sql import ALL, NOON_MS, Events, event
 from tests.store.running import running_store
 
 from trackway.journal.entry import Endpoint
+from trackway.limits import EXPRESSION_BYTES_MAX
 from trackway.query.events import export_sql, find_fault
 from trackway.query.expressions import parse
 from trackway.store.client import Store
@@ -192,3 +193,11 @@ def test_a_long_where_finds_the_same_as_its_parts(events: Events) -> None:
     long = " or ".join(part % number for number in (1, 3, 5, 7)) + ' or properties["b"] == "8"'
     assert len(export_sql(ALL._replace(where=parse(long)))[0]) > 4096
     assert kept(events, long) == ["1", "3", "5", "7", "8"]
+
+
+@pytest.mark.parametrize("filling", ["\u0001", "\\\\", "\n", "ü", "'"])
+def test_a_where_as_long_as_can_be_reaches_the_store(events: Events, filling: str) -> None:
+    events.insert(event("id-1", a="x"), event("id-2", a="y"))
+    head, tail = 'properties["a"] in ["x", "', '"]'
+    room = EXPRESSION_BYTES_MAX - len(head) - len(tail)
+    assert kept(events, head + filling * (room // len(filling.encode())) + tail) == ["1"]

@@ -3,12 +3,14 @@
 import gzip
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.running import Project, Server, basic
+from tests.running import VISIBLE_TIMEOUT_S, Project, Server, basic
+from tests.wire.encodings import JSON
 from tests.wire.exchange import Request
 from tests.wire.sending import import_all, record, track
 
@@ -224,3 +226,20 @@ def test_export_needs_the_credentials_of_the_project(server: Server, days: Proje
         assert (reply.header("www-authenticate") or "").startswith("Basic ")
     other = server.ask(Request("GET", f"{target}&project_id=999999", (basic(days.secret),)))
     assert json.loads(other.body)["error"] == "Credentials in request did not match project_id URL parameter"
+
+
+def test_where_speaks_of_the_users_profile_in_this_project_only(
+    server: Server, project: Project, make_projects: Callable[[int], Sequence[Project]]
+) -> None:
+    (other,) = make_projects(1)
+    for owner, plan in ((project, "pro"), (other, "free")):
+        update = {"$token": owner.token, "$distinct_id": "ada", "$set": {"plan": plan}}
+        assert server.ask(Request("POST", "/engage", (JSON,), json.dumps(update).encode())).body == b"1"
+        track(server, [record(owner, "Bought", distinct_id=name) for name in ("ada", "nobody-yet")])
+    deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+    while not (found := server.export(project, where='user["plan"] == "pro"')):
+        assert time.monotonic() < deadline, "the profile is not there"
+    assert [line["properties"]["distinct_id"] for line in found] == ["ada"]
+    assert server.export(other, where='user["plan"] == "pro"') == []
+    missing = server.export(project, where='not defined(user["plan"])')
+    assert [line["properties"]["distinct_id"] for line in missing] == ["nobody-yet"]

@@ -5,7 +5,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 
 from trackway import logs, metrics
 from trackway.edge import replies
@@ -29,9 +28,9 @@ from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
 from trackway.geo.locator import Locator
 from trackway.ingest.events import Arrival
-from trackway.ingest.outcome import DATA_MISSING, Rejected
-from trackway.ingest.records import MalformedBody, Records, split_json, split_lines, split_updates
-from trackway.ingest.request import Ingested, ingest_events, ingest_undecodable, ingest_updates
+from trackway.ingest.outcome import Rejected
+from trackway.ingest.records import MalformedBody, some, split_updates
+from trackway.ingest.request import Ingested, ingest_body, ingest_undecodable, ingest_updates
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.limits import RETRY_AFTER_STORAGE_S
@@ -40,8 +39,6 @@ from trackway.projects.project import Project
 from trackway.settings import Settings
 
 _log = logs.get("edge")
-
-R = TypeVar("R")
 
 
 class RecordsEndpoint:
@@ -207,9 +204,8 @@ class RecordsEndpoint:
 
     def _outcomes(self, decoded: Decoded, arrival: Arrival) -> Ingested:
         if self._endpoint.takes_profiles:
-            return ingest_updates(_some(split_updates(decoded.text, lines=decoded.lines)), arrival)
-        events = split_lines(decoded.text) if decoded.lines else split_json(decoded.text)
-        return ingest_events(_some(events), arrival)
+            return ingest_updates(some(split_updates(decoded.text, lines=decoded.lines)), arrival)
+        return ingest_body(decoded.text, arrival, lines=decoded.lines)
 
     def _count(self, ingested: Ingested, status: int) -> None:
         metrics.request(self._path, status)
@@ -234,10 +230,3 @@ class RecordsEndpoint:
             return parse_query(query)
         except MalformedBody:
             return {}
-
-
-def _some(records: Records[R]) -> Records[R]:
-    """The same records. Raises MalformedBody when there are none."""
-    if not records.records:
-        raise MalformedBody(DATA_MISSING)
-    return records

@@ -83,22 +83,29 @@ class SinglesEndpoint:
 
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
+        try:
+            payload, singles, alone = self._ingest(waiting)
+        except Exception as failure:  # what is wrong with one of them is found out, and answered, when it is alone
+            if not isinstance(failure, RecursionError):  # nesting that passed the parser only just
+                _log.exception("requests cannot be taken together")
+            payload, singles, alone = b"", [], waiting
+        if payload:
+            self._journal.submit(payload, partial(self._committed, singles))
+        for request in alone:
+            self._answer_alone(request)
+
+    def _ingest(self, waiting: list[_Request]) -> tuple[bytes, list[_Single], list[_Request]]:
+        """The payload, the requests whose events are in it, and all others."""
         places: dict[Place | None, tuple[str | None, list[_Single]]] = {}
         alone = [request for request in waiting if not self._put_to_its_place(request, places)]
         groups = [group for _, group in places.values()]
         received_us = time.time_ns() // 1000
         arrivals = [self._endpoint.arrival(received_us, address) for address, _ in places.values()]
         records = [[each.record for each in group] for group in groups]
-        try:
-            payload, left_out = ingest_singles(list(map(Singles, arrivals, records)))
-        except RecursionError:  # one is nested so deep that it passed the parser only just; alone it will be refused
-            payload, left_out = b"", [list(range(len(group))) for group in groups]
+        payload, left_out = ingest_singles(list(map(Singles, arrivals, records)))
         for group, out in zip(groups, left_out, strict=True):
             alone += [group.pop(index).request for index in reversed(out)]
-        if payload:
-            self._journal.submit(payload, partial(self._committed, [each for group in groups for each in group]))
-        for request in alone:
-            self._answer_alone(request)
+        return payload, [each for group in groups for each in group], alone
 
     def _put_to_its_place(
         self, request: _Request, places: dict[Place | None, tuple[str | None, list[_Single]]]

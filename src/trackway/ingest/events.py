@@ -17,7 +17,8 @@ from trackway.geo.place import PlaceOfAddress, PlaceOfCoordinates, nowhere
 from trackway.ingest import outcome, values
 from trackway.ingest.location import place_of_record, with_place
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
-from trackway.ingest.properties import SUSPECT_ALL, Members, Suspicions, check_properties
+from trackway.ingest.properties import Members, check_properties
+from trackway.ingest.suspicion import SUSPECT_ALL, Suspicions
 from trackway.journal.entry import Endpoint
 from trackway.limits import EVENT_NAME_CHARACTERS_MAX, FUTURE_MS_MAX, TIME_MS_MIN, TRACK_AGE_MS_MAX
 from trackway.residency import wrong_region

@@ -8,10 +8,11 @@ can say where the text is broken. A text with far more members than records are 
 way, so that a bomb of tiny records is refused before it becomes a million objects.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 
 from trackway.errors import RequestError
 from trackway.ingest.events import EventRecord
@@ -29,7 +30,9 @@ from trackway.ingest.scan import (
     update_fault,
     why_undecodable,
 )
+from trackway.ingest.suspicion import WORTH_BYTES
 from trackway.limits import (
+    ALIKE_EVENTS_MIN,
     EVENT_BYTES_MAX,
     JSON_MEMBERS_PLAIN_MAX,
     PROFILE_UPDATE_BYTES_MAX,
@@ -41,7 +44,9 @@ __all__ = [
     "Records",
     "decode_record",
     "decode_update",
+    "event_texts",
     "single_record",
+    "some",
     "split_json",
     "split_lines",
     "split_updates",
@@ -149,6 +154,35 @@ def _split_json(body: bytes, form: Form[R]) -> Records[R]:
     return _one_by_one(list(elements(text, at, form.many)), form)
 
 
+def event_texts(body: bytes, *, lines: bool) -> Sequence[msgspec.Raw | bytes] | None:
+    """The JSON of each event of a large body, if it is plain to see; None for all others, such as what is refused.
+
+    What looks like the text of one event may still be none.
+    """
+    if len(body) < WORTH_BYTES or not _is_plain(body):
+        return None
+    if not lines and _count(body, ",") > JSON_MEMBERS_PLAIN_MAX:
+        return None  # it may be a bomb of elements
+    try:
+        texts = _line_texts(body) if lines else _decode_raws(body)
+    except (msgspec.MsgspecError, RecursionError, RequestError):
+        return None
+    if not ALIKE_EVENTS_MIN <= len(texts) <= RECORDS_PER_REQUEST_MAX:
+        return None
+    return texts if len(body) <= EVENT_BYTES_MAX or max(map(len, texts)) <= EVENT_BYTES_MAX else None
+
+
+def _line_texts(body: bytes) -> Sequence[bytes]:
+    return [piece.text for piece in lines(body, EVENT.many)]
+
+
+def some(records: Records[R]) -> Records[R]:
+    """The same records. Raises MalformedBody when there are none."""
+    if not records.records:
+        raise MalformedBody(DATA_MISSING)
+    return records
+
+
 def single_record(body: bytes) -> EventRecord | None:
     """The record of a body that is one JSON object, None when it is anything else. Raises RequestError 413."""
     text = body.strip(WHITESPACE)
@@ -175,8 +209,13 @@ def _split_lines(body: bytes, form: Form[R]) -> Records[R]:
 
 def _is_plain(text: bytes) -> bool:
     """Whether the typed decoder may have the whole text: UTF-8 (it does not look) and not a bomb of objects."""
-    few = len(text) < 3 * JSON_MEMBERS_PLAIN_MAX or text.count(b"{") + text.count(b":") <= JSON_MEMBERS_PLAIN_MAX
+    few = len(text) < 3 * JSON_MEMBERS_PLAIN_MAX or _count(text, "{") + _count(text, ":") <= JSON_MEMBERS_PLAIN_MAX
     return few and _is_utf8(text)
+
+
+def _count(text: bytes, character: str) -> int:
+    """How often an ASCII character stands in a text; ten times as fast as `bytes.count` where it does so often."""
+    return int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == ord(character)))
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -12,14 +12,24 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
+from trackway.ingest.alike import UNREADABLE, Texts, reader_for, take_alike
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event, look
 from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure, Ignored, Rejected
 from trackway.ingest.profiles import AcceptedUpdate, accept_update
-from trackway.ingest.properties import SUSPECT_ALL, Members, suspicions
-from trackway.ingest.records import Records, decode_record, decode_update
-from trackway.ingest.usual import take_usual
+from trackway.ingest.properties import Members
+from trackway.ingest.records import (
+    Records,
+    decode_record,
+    decode_update,
+    event_texts,
+    some,
+    split_json,
+    split_lines,
+)
+from trackway.ingest.suspicion import SUSPECT_ALL, Suspicions, suspicions, suspicions_of_each
+from trackway.ingest.usual import Usual, take_usual
 from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
 
 
@@ -43,6 +53,8 @@ class Ingested(NamedTuple):
 
 
 _NONE: Counter[str] = Counter()
+_OTHERS_ONE_IN = 16
+"""When more events of a batch than one in so many do not go the way of those that are alike, the rest goes another."""
 
 
 Claims = Callable[[bytes, Arrival], tuple[int, str]]
@@ -52,8 +64,8 @@ Claims = Callable[[bytes, Arrival], tuple[int, str]]
 class _Gathering:
     """The outcomes of one request so far, apart by project."""
 
-    def __init__(self, source: Records[Any], arrival: Arrival, claims: Claims):
-        self.source = source
+    def __init__(self, original: Callable[[int], bytes], arrival: Arrival, claims: Claims):
+        self.original = original
         self.arrival = arrival
         self.claims = claims
         self.entries: dict[int, ProjectEntry] = {}
@@ -69,6 +81,15 @@ class _Gathering:
             found = self.entries[project_id] = ProjectEntry(project_id, self.arrival)
         return found
 
+    def take_all(self, events: Sequence[EventRecord | Rejected], first: int, suspected: Suspicions) -> None:
+        """Add the outcomes of events, the usual ones in runs, all others one by one; `first` is that one's index."""
+        at = 0
+        while (at := take_usual(events, at, self.arrival, self.entry_of, suspected)) < len(events):
+            event = events[at]
+            outcome = event if isinstance(event, Rejected) else accept_event(event, self.arrival, suspected)
+            self.take(first + at, outcome)
+            at += 1
+
     def take(self, index: int, outcome: Accepted | AcceptedUpdate | Rejected | Ignored) -> None:
         """Add the outcome of one record."""
         if isinstance(outcome, Accepted):
@@ -77,7 +98,7 @@ class _Gathering:
         if isinstance(outcome, AcceptedUpdate):
             self.entry_of(outcome.project).updates.append(outcome.update)
             return
-        original = self.source.original(index)
+        original = self.original(index)
         project_id, insert_id = self.claims(original, self.arrival)
         if isinstance(outcome, Ignored):
             self.entry(project_id).ignored += 1
@@ -94,24 +115,48 @@ class _Gathering:
         return Ingested(received, accepted, self.ignored, self.failures, rejected, payload)
 
 
+def ingest_body(body: bytes, arrival: Arrival, *, lines: bool) -> Ingested:
+    """The outcomes of the events of a body. Raises as `records.split_json`, and MalformedBody when there are none."""
+    texts = event_texts(body, lines=lines)
+    ingested = _ingest_alike(body, texts, arrival) if texts else None
+    if ingested is None:
+        ingested = ingest_events(some(split_lines(body) if lines else split_json(body)), arrival)
+    return ingested
+
+
+def _ingest_alike(body: bytes, texts: Texts, arrival: Arrival) -> Ingested | None:
+    """The same for a batch of events that are alike; None when they are not, or when one is no event at all."""
+    usual = Usual(arrival)
+    read = reader_for(texts, usual)
+    if read is None:
+        return None
+    gathering = _Gathering(lambda index: bytes(texts[index]), arrival, _event_claims)
+    kinds = suspicions_of_each(body, texts)
+    index, others = 0, 0
+    while (index := take_alike(texts, index, read, usual, arrival, gathering.entry_of, kinds)) < len(texts):
+        others += 1
+        end = index + 1 if others * _OTHERS_ONE_IN <= len(texts) else len(texts)
+        try:
+            records = [decode_record(text) for text in texts[index:end]]
+        except UNREADABLE:
+            return None
+        gathering.take_all(records, index, SUSPECT_ALL)
+        index = end
+    return gathering.finished(len(texts))
+
+
 def ingest_events(source: Records[EventRecord], arrival: Arrival) -> Ingested:
     """Apply the rules to every record, in order: the usual ones in runs, all others one by one."""
-    gathering = _Gathering(source, arrival, _event_claims)
+    gathering = _Gathering(source.original, arrival, _event_claims)
     records = source.records
     objects = sum(1 + (type(each.properties) is dict) for each in records if type(each) is EventRecord)
-    suspected = suspicions(source.text, objects)
-    index = 0
-    while (index := take_usual(records, index, arrival, gathering.entry_of, suspected)) < len(records):
-        record = records[index]
-        outcome = record if isinstance(record, Rejected) else accept_event(record, arrival, suspected)
-        gathering.take(index, outcome)
-        index += 1
+    gathering.take_all(records, 0, suspicions(source.text, objects))
     return gathering.finished(len(records))
 
 
 def ingest_updates(source: Records[Members], arrival: Arrival) -> Ingested:
     """Apply the rules to every profile update, in order."""
-    gathering = _Gathering(source, arrival, _update_claims)
+    gathering = _Gathering(source.original, arrival, _update_claims)
     for index, record in enumerate(source.records):
         gathering.take(index, record if isinstance(record, Rejected) else accept_update(record, arrival))
     return gathering.finished(len(source.records))

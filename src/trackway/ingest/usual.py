@@ -3,22 +3,24 @@
 `accept_event` is the rules; this is the same outcome for the events that break none and need nothing special: a time
 that is a number, ids that are strings, a well-formed `$insert_id`, a known token. At anything else the loop stops and
 leaves the record untouched to `accept_event`. It takes a third of the time, and a property-based test holds the two
-equal. Being one loop with everything in local variables is half of its speed, hence its length.
+equal.
 """
 
 import re
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
-from trackway.ingest.events import DEVICE_PREFIX, Arrival, EventRecord, event_properties
+from trackway.ingest.events import DEVICE_PREFIX, Arrival, EventRecord, Project, event_properties
 from trackway.ingest.location import EVENT_NAMES, event_ending, with_ending
 from trackway.ingest.outcome import Rejected
-from trackway.ingest.properties import SERVERS_OWN, Suspicions, check_clients_own
-from trackway.ingest.rows import VARINTS, deduplication_key, string
+from trackway.ingest.properties import SERVERS_OWN, check_clients_own
+from trackway.ingest.rows import VARINTS, deduplication_key, string, varint
+from trackway.ingest.suspicion import Suspicions
 from trackway.ingest.values import REFUSED_IDS
 from trackway.journal.entry import Endpoint
 from trackway.limits import (
@@ -35,11 +37,82 @@ _SHORT_MAX = max(len(each) for each in REFUSED_IDS - {_UUID_OF_NOBODY})
 
 _NEEDS_LOOK = SERVERS_OWN | {"$ignore", "$latitude"}
 """With one of these, properties are more than text to pass on; where the request has a place, with its names too."""
-_TAKEN = ("time", "distinct_id", "$insert_id", "token")
+TAKEN = ("time", "distinct_id", "$insert_id", "token")
+"""The properties that are stored in columns only, or not at all."""
 _value_of = msgspec.json.Decoder().decode
 _pack_i64 = struct.Struct("<q").pack
-_is_insert_id = re.compile(f"[A-Za-z0-9-]{{{_SHORT_MAX + 1},{INSERT_ID_BYTES_MAX}}}").fullmatch
+_is_insert_id = re.compile("[A-Za-z0-9-]+").fullmatch
 _NO_DEVICE_NO_USER = b"\0\0"
+
+
+Plain = tuple[int, str, str, bytes]
+"""What a usual event's ids and time come to: time in ms, distinct_id, insert_id, device and user as they stand in the
+row."""
+
+
+class Usual:
+    """The rules for the usual events of one request, and the rows made of them."""
+
+    def __init__(self, arrival: Arrival):
+        self._arrival = arrival
+        self._now_ms = arrival.received_us // 1000
+        self._oldest_ms = self._now_ms - TRACK_AGE_MS_MAX if arrival.endpoint is Endpoint.TRACK else TIME_MS_MIN
+        self._named: dict[str, bytes] = {}
+        place = arrival.place_of(arrival.address) if arrival.address else None
+        self.ending = event_ending(place) if place else b""
+        self.needs_look = _NEEDS_LOOK.union(EVENT_NAMES) if self.ending else _NEEDS_LOOK
+
+    def project(self, token: Any) -> Project | None:
+        """The project of a token, when its events are accepted here."""
+        project = self._arrival.find_project(token) if type(token) is str else None
+        return project if project is not None and project.region == self._arrival.region else None
+
+    def plain(
+        self, name: str, time_ms: Any, distinct_id: Any, insert_id: Any, device_id: Any, user_id: Any
+    ) -> Plain | None:
+        """The event's own properties from their JSON values, the last two "" where not given; None when not usual."""
+        if type(time_ms) is not int:
+            if type(time_ms) is not float or not 0 < time_ms <= self._now_ms:
+                return None
+            time_ms = int(time_ms * 1000 if time_ms < SECONDS_BELOW else time_ms)
+        elif time_ms < SECONDS_BELOW:
+            time_ms *= 1000
+        if (
+            not self._oldest_ms <= time_ms <= self._now_ms
+            or type(distinct_id) is not str
+            or not 0 < (length := len(distinct_id)) <= DISTINCT_ID_CHARACTERS_MAX
+            or (length <= _SHORT_MAX and distinct_id.lower() in REFUSED_IDS)
+            or distinct_id == _UUID_OF_NOBODY
+            or type(insert_id) is not str
+            or not (_SHORT_MAX < len(insert_id) <= INSERT_ID_BYTES_MAX)
+            or not ((insert_id.isalnum() and insert_id.isascii()) or _is_insert_id(insert_id))
+            or insert_id == _UUID_OF_NOBODY
+            or not 0 < len(name) <= EVENT_NAME_CHARACTERS_MAX
+        ):
+            return None
+        if not device_id and not user_id:
+            if distinct_id[0] == "$" or device_id != "" or user_id != "":
+                return None
+            return time_ms, distinct_id, insert_id, _NO_DEVICE_NO_USER
+        if not _is_person(device_id) or not _is_person(user_id):
+            return None
+        if not device_id and distinct_id.startswith(DEVICE_PREFIX):
+            return None
+        device, user = device_id.encode(), user_id.encode()
+        ids = b"".join((VARINTS[len(device)], device, VARINTS[len(user)], user))
+        return time_ms, user_id or DEVICE_PREFIX + device_id, insert_id, ids
+
+    def add(self, entry: ProjectEntry, name: str, plain: Plain, properties: bytes) -> None:
+        """Add the event to its project's entry. `properties`: the JSON object to store."""
+        time_ms, distinct_id, insert_id, ids = plain
+        named = self._named.get(name)
+        if named is None:
+            named = self._named[name] = string(name.encode())
+        person, once, size = distinct_id.encode(), insert_id.encode(), len(properties)
+        identity = b"".join((named, VARINTS[len(person)], person, VARINTS[len(once)], once))
+        length = VARINTS[size] if size < len(VARINTS) else varint(size)
+        entry.rows.append(b"".join((entry.head, _pack_i64(time_ms), identity, ids, length, properties)))
+        entry.keys.append(deduplication_key(entry.project_id, identity))
 
 
 def take_usual(
@@ -50,14 +123,9 @@ def take_usual(
     suspected: Suspicions,
 ) -> int:
     """Add the usual events from `start` on to their projects' entries; the index of the first that is not usual."""
-    now_ms = arrival.received_us // 1000
-    oldest_ms = now_ms - TRACK_AGE_MS_MAX if arrival.endpoint is Endpoint.TRACK else TIME_MS_MIN
+    usual = Usual(arrival)
     entry: ProjectEntry | None = entry_of(arrival.project) if arrival.project else None
     by_token, token_before = entry is None, UNSET
-    names: dict[str, bytes] = {}
-    place = arrival.place_of(arrival.address) if arrival.address else None
-    located = event_ending(place) if place else b""
-    needs_look = _NEEDS_LOOK.union(EVENT_NAMES) if located else _NEEDS_LOOK
     for at in range(start, len(records)):
         record = records[at]
         if type(record) is not EventRecord:
@@ -65,70 +133,46 @@ def take_usual(
         name, members = record.event, record.properties
         if type(members) is not dict or type(name) is not str:
             return at
-        looked_at = not members.keys().isdisjoint(needs_look)
+        looked_at = not members.keys().isdisjoint(usual.needs_look)
         if looked_at and "$ignore" in members:
             return at
         try:
-            time_ms = _value_of(members["time"])
-            distinct_id = _value_of(members["distinct_id"])
-            insert_id = _value_of(members["$insert_id"])
-            device_id = _value_of(members["$device_id"]) if "$device_id" in members else ""
-            user_id = _value_of(members["$user_id"]) if "$user_id" in members else ""
+            plain = usual.plain(
+                name,
+                _value_of(members["time"]),
+                _value_of(members["distinct_id"]),
+                _value_of(members["$insert_id"]),
+                _value_of(members["$device_id"]) if "$device_id" in members else "",
+                _value_of(members["$user_id"]) if "$user_id" in members else "",
+            )
+            if plain is None:
+                return at
             if by_token and (token := _value_of(members["token"])) != token_before:
-                project = arrival.find_project(token) if type(token) is str else None
-                if project is None or project.region != arrival.region:
+                project = usual.project(token)
+                if project is None:
                     return at
                 entry, token_before = entry_of(project), token
         except (KeyError, msgspec.ValidationError):
             return at
-        if type(time_ms) is not int:
-            if type(time_ms) is not float or not 0 < time_ms <= now_ms:
-                return at
-            time_ms = int(time_ms * 1000 if time_ms < SECONDS_BELOW else time_ms)
-        elif time_ms < SECONDS_BELOW:
-            time_ms *= 1000
-        if (
-            not oldest_ms <= time_ms <= now_ms
-            or type(distinct_id) is not str
-            or not 0 < len(distinct_id) <= DISTINCT_ID_CHARACTERS_MAX
-            or distinct_id.lower() in REFUSED_IDS
-            or type(insert_id) is not str
-            or not _is_insert_id(insert_id)
-            or insert_id == _UUID_OF_NOBODY
-            or not 0 < len(name) <= EVENT_NAME_CHARACTERS_MAX
-        ):
-            return at
-        ids = _NO_DEVICE_NO_USER
-        if device_id or user_id:
-            if not (_is_person(device_id) or device_id == "") or not (_is_person(user_id) or user_id == ""):
-                return at
-            if not device_id and distinct_id.startswith(DEVICE_PREFIX):
-                return at
-            distinct_id = user_id or DEVICE_PREFIX + device_id
-            ids = string(device_id.encode()) + string(user_id.encode())
-        elif distinct_id[0] == "$" or device_id != "" or user_id != "":
-            return at
-        taken = [members.pop(own, None) for own in _TAKEN]
+        taken = [members.pop(own, None) for own in TAKEN]
         properties = (
             event_properties(members, arrival, suspected) if looked_at else check_clients_own(members, suspected)
         )
         if type(properties) is not bytes:
-            members.update((own, raw) for own, raw in zip(_TAKEN, taken, strict=True) if raw is not None)
+            members.update((own, raw) for own, raw in zip(TAKEN, taken, strict=True) if raw is not None)
             return at
-        if located and not looked_at:
-            properties = with_ending(properties, located)
-        named = names.get(name)
-        if named is None:
-            named = names[name] = string(name.encode())
-        person, once = distinct_id.encode(), insert_id.encode()
-        size = len(person)
-        identity = b"".join((named, VARINTS[size], person, VARINTS[len(once)], once))
+        if usual.ending and not looked_at:
+            properties = with_ending(properties, usual.ending)
         assert entry is not None, "found by the token or there from the start"
-        entry.rows.append(b"".join((entry.head, _pack_i64(time_ms), identity, ids, string(properties))))
-        entry.keys.append(deduplication_key(entry.project_id, identity))
+        usual.add(entry, name, plain, properties)
     return len(records)
 
 
 def _is_person(value: object) -> bool:
-    """A string that `values.id_text` passes as it is, and not the empty one."""
-    return type(value) is str and 0 < len(value) <= DISTINCT_ID_CHARACTERS_MAX and value.lower() not in REFUSED_IDS
+    """A string that `values.id_text` passes as it is: of one person, or empty."""
+    if type(value) is not str:
+        return False
+    length = len(value)
+    if length <= _SHORT_MAX:
+        return value.lower() not in REFUSED_IDS
+    return length <= DISTINCT_ID_CHARACTERS_MAX and value != _UUID_OF_NOBODY

@@ -6,6 +6,7 @@ batches, and a lone request still waits for one sync only.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -16,6 +17,8 @@ from queue import SimpleQueue
 from trackway import limits
 from trackway.errors import StorageError
 from trackway.journal.writer import Writer
+
+_log = logging.getLogger(__name__)
 
 OnSync = Callable[[float, int, int], None]
 """Called in the event loop after each sync: seconds it took, records, payload bytes."""
@@ -68,10 +71,7 @@ class GroupCommit:
         return future
 
     def submit(self, payload: bytes, done: Done) -> None:
-        """The same for a caller that does not wait: `done` is called instead, right away when nothing can be taken.
-
-        It must not raise.
-        """
+        """The same for a caller that does not wait: `done` is called instead, right away when nothing can be taken."""
         size = len(payload)
         if self._closing:
             done(StorageError("journal is closed"))
@@ -133,18 +133,26 @@ class GroupCommit:
     def _settle(self, batch: _Batch, positions: list[int], failure: Exception | None, duration_s: float) -> None:
         payloads, waiting, size = batch
         self._pending_bytes -= size
-        waiters, self._free = self._free, []
-        for waiter in waiters:
-            waiter()
+        free, self._free = self._free, []
+        for callback in free:
+            _call(callback)
         self._send()
         if failure is not None:
             for done in waiting:
-                done(_own(failure))
+                _call(partial(done, _own(failure)))
             return
         for done, position in zip(waiting, positions, strict=True):
-            done(position)
+            _call(partial(done, position))
         if self._on_sync is not None:
             self._on_sync(duration_s, len(payloads), size)
+
+
+def _call(callback: Callable[[], None]) -> None:
+    """One that fails must not keep the others from their answers, or the journal from going on."""
+    try:
+        callback()
+    except Exception:
+        _log.exception("a callback of the journal failed")
 
 
 def _own(failure: Exception) -> Exception:

@@ -49,8 +49,6 @@ _LINE = """concat(
     '}}')"""
 _TIME_S = "intDiv(toUnixTimestamp64Milli(time), 1000)"
 _TIME_MS = "toUnixTimestamp64Milli(time)"
-
-
 _USERS = "FROM profiles FINAL WHERE project_id = {project:UInt32} AND group_key = ''"
 _COLUMNS = "time, event, distinct_id, insert_id, endpoint, received, loaded, properties"
 _STORED = Scope(

@@ -7,7 +7,8 @@ for one row at hand. The tests hold the two ways together.
 from trackway.query.expressions.grammar import parse
 from trackway.query.expressions.interpreter import Row, evaluate, no_boolean
 from trackway.query.expressions.rawjson import JsonColumn, MapColumn, readable
-from trackway.query.expressions.sql import Column, Scope, condition, fault, of_kind
+from trackway.query.expressions.scope import Column, Scope
+from trackway.query.expressions.sql import condition, fault, of_kind
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import Node as Expression
 from trackway.query.expressions.tree import user_properties

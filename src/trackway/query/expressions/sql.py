@@ -10,13 +10,14 @@ milliseconds; null and object 1. All of them Nullable.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import singledispatchmethod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from trackway.limits import EXPRESSION_ELEMENT_SQL_BYTES_MAX, EXPRESSION_SQL_BYTES_MAX
 from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, once, rounded
 from trackway.query.expressions.rawjson import Raws, elements, equal_elements, is_raw, of_raw
+from trackway.query.expressions.scope import Column, Scope
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import (
     TRUTH,
@@ -48,27 +49,6 @@ _SCALARS = (Kind.BOOLEAN, Kind.NUMBER, Kind.STRING, Kind.DATETIME)
 _THERE = (*_SCALARS, Kind.LIST, Kind.OBJECT)
 _FALSE = "false"
 _PARAMETER = "where_"
-
-
-class Column(NamedTuple):
-    """A property that has a column of its own: its one kind and its SQL, NULL where the row does not have it."""
-
-    kind: Kind
-    sql: str
-
-
-class Scope(NamedTuple):
-    """The SQL of what expressions refer to; None is what cannot be referred to here.
-
-    `properties` and `user` are where raws lie by name, `columns` the properties that do not lie in that JSON; `time_ms`
-    is the event's time in milliseconds (Int64), `name` its name.
-    """
-
-    properties: Raws
-    user: Raws | None = None
-    columns: Mapping[str, Column] = {}
-    time_ms: str | None = None
-    name: str | None = None
 
 
 def condition(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from enum import Enum, auto
 from typing import Final, NamedTuple, TypeAlias
 
@@ -184,8 +184,3 @@ def moment_of_seconds(seconds: float) -> Moment | Undefined:
     if not abs(seconds) <= DATETIME_SECONDS_MAX:
         return UNDEFINED
     return Moment(round(seconds * 1000))
-
-
-def moment_of(time: datetime) -> Moment:
-    """A datetime of Python's, which must know its zone."""
-    return Moment((time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
