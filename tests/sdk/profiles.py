@@ -57,15 +57,9 @@ ROWS = [
 GROUP_ROWS = [row for row in ROWS if not row.users_only]
 
 
-def wait_profiles(server: Server) -> None:
-    """Return once all profile updates acknowledged before are in the store."""
-    server.wait_loaded()
-    server.wait_loaded()  # events are visible before profiles of the same batch: by the next batch, these are too
-
-
 def profiles_of(server: Server, project: Project, group_key: str = "") -> dict[str, dict[str, Any]]:
     """Every profile of the project by its id, all pages: users', or those of a group key."""
-    wait_profiles(server)
+    server.wait_profiles_loaded()
     asked = {"data_group_id": group_key} if group_key else {}
     found: dict[str, dict[str, Any]] = {}
     for page in range(1000):

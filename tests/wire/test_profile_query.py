@@ -38,11 +38,6 @@ def of_group(project: Project, group_id: str, **operations: Any) -> dict[str, An
     return record | {"$group_key": "company", "$group_id": group_id}
 
 
-def wait_loaded(server: Server) -> None:
-    server.wait_loaded()
-    server.wait_loaded()  # events are visible before profiles of the same batch: by the next batch, these are too
-
-
 def query(server: Server, project: Project, *headers: tuple[str, str], path: str = PATH, **parameters: str) -> Reply:
     """A query as a form."""
     body = urlencode(parameters).encode()
@@ -66,7 +61,7 @@ def people(server: Server) -> Project:
     project = server.create_project()
     update(server, [of_user(project, f"user-{n}", set={"n": n, "name": f"ü {n}"}) for n in range(3)])
     update(server, [of_group(project, "Söhne & Co", set={"seats": 12})], "/groups")
-    wait_loaded(server)
+    server.wait_profiles_loaded()
     return project
 
 
@@ -77,7 +72,7 @@ def crowd(server: Server) -> Project:
     for first in (0, 2000):
         numbers = range(first, min(first + 2000, 2500))
         update(server, [of_user(project, f"user-{n:04}", set={"n": n}) for n in numbers])
-    wait_loaded(server)
+    server.wait_profiles_loaded()
     return project
 
 
@@ -132,7 +127,7 @@ def test_pages_stay_as_they_were_when_profiles_change(server: Server, crowd: Pro
     update(server, [of_user(crowd, f"user-{n:04}", delete="") for n in range(0, 2000, 2)])
     update(server, [of_user(crowd, f"user-{n:04}", set={"n": -1}) for n in range(1, 2500, 2)])
     update(server, [of_user(crowd, f"user-{n:04}-new", set={"n": -2}) for n in range(0, 2500, 5)])
-    wait_loaded(server)
+    server.wait_profiles_loaded()
     again = [answer(server, crowd, session_id=first["session_id"], page=str(page)) for page in range(4)]
     assert again[0] == first
     assert [each["$properties"]["n"] for page in again for each in page["results"]] == list(range(2500))
@@ -141,7 +136,7 @@ def test_pages_stay_as_they_were_when_profiles_change(server: Server, crowd: Pro
     update(server, [of_user(crowd, f"user-{n:04}-new", delete="") for n in range(0, 2500, 5)])
     update(server, [of_user(crowd, f"user-{n:04}", set={"n": n}) for n in range(2000)])
     update(server, [of_user(crowd, f"user-{n:04}", set={"n": n}) for n in range(2000, 2500)])
-    wait_loaded(server)
+    server.wait_profiles_loaded()
 
 
 def test_a_session_of_another_project_is_refused(server: Server, crowd: Project, people: Project) -> None:
@@ -240,7 +235,7 @@ def divided(apart: tuple[Server, RunningStore]) -> Project:
     server, _ = apart
     project = server.create_project()
     update(server, [of_user(project, f"user-{n:04}", set={"n": n}) for n in range(1500)])
-    wait_loaded(server)
+    server.wait_profiles_loaded()
     return project
 
 
