@@ -1,7 +1,8 @@
 """Coordinates into the nearest city, with the optional package `reverse-geocode` (`pip install 'trackway[geocode]'`).
 
-The package's 140 000 cities (GeoNames, CC-BY 4.0) and their tree take a second and 160 MB to load, so a process does it
-when the first coordinates arrive, and never if none do.
+The package's 140 000 cities (GeoNames, CC-BY 4.0) and their tree take more than a second and 130 MB to load. Where the
+package is installed that is done at once, before processes are forked: they share the memory, and none stands still when
+its first coordinates arrive. The price is a start that takes that second longer.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,25 +20,31 @@ class Cities:
     """The cities of the world by their coordinates, as far as the optional package is installed."""
 
     def __init__(self) -> None:
-        self._search: _Search | None = None
-        self._loaded = False
+        self._search = _load()
+        self._told = False
 
     def nearest(self, latitude: float, longitude: float) -> Place | None:
         """The city nearest to a point, in degrees; None for what is no point on earth and without the package."""
         if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # false for NaN as well
             return None
-        if not self._loaded:
-            self._loaded, self._search = True, _load()
-        return _place(self._search((latitude, longitude))) if self._search else None
+        if self._search is None:
+            self._tell_once()
+            return None
+        return _place(self._search((latitude, longitude)))
+
+    def _tell_once(self) -> None:
+        if not self._told:
+            self._told = True
+            _log.warning("coordinates are kept but not turned into cities: install 'trackway[geocode]' for that")
 
 
 def _load() -> _Search | None:
     try:
-        import reverse_geocode  # noqa: PLC0415  # a second and 160 MB
+        import reverse_geocode  # noqa: PLC0415  # an optional package
     except ImportError:
-        _log.warning("coordinates are kept but not turned into cities: install 'trackway[geocode]' for that")
         return None
     search: _Search = reverse_geocode.get
+    search((0, 0))  # loads the cities
     return search
 
 
