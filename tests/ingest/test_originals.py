@@ -1,25 +1,28 @@
 """What is kept of a rejected record: the client's bytes without the address in them."""
 
+import gzip
 import json
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.ingest.sending import dumps
 
-from trackway.ingest.originals import kept
+from trackway.ingest.originals import kept, kept_of_undecodable
 from trackway.limits import REJECTED_ORIGINAL_BYTES_MAX
 
 ADDRESS = "192.0.2.10"
+ADDRESS_6 = "2001:db8::7777"
 UNCHANGED = [
     b"",
     b'{"event": 5,\n "properties": {"a" : [1, 2]}}',
-    b'{"event":"ip","properties":{"zip":"192","tip":{"ip":"nested, the client\'s own"}}}',
+    b'{"event":"ip","properties":{"zip":"192","version":"1.2.3.4","at":"12:30:45"}}',
     b'{"event":"\\u0069p"}',
-    b"ip",
+    b'{"event":"\\"ip","properties":{"a\\"ip": "b"}}',
     b'"ip"',
     b"[5]",
-    b"\xff ip",
+    b'"\xff ip"',
 ]
 
 
@@ -30,19 +33,65 @@ def test_bytes_without_an_address_are_kept_as_they_are(original: bytes) -> None:
 
 CHANGED = [
     ('{"event":5,"properties":{"a":1.10,"ip":"@","b":"ü"}}', '{"event":5,"properties":{"a":1.10,"ip":0,"b":"ü"}}'),
-    ('{"properties":{"\\u0069p":"@"}}', '{"properties":{"ip":0}}'),
-    ('{"$ip":"@","$set":{"ip":"x"}}', '{"$ip":0,"$set":{"ip":"x"}}'),
-    ('{"properties":{"ip":["@"]}}', '{"properties":{"ip":0}}'),
-    ('{"properties":{"ip": "@", "a":', '{"properties":{"ip": 0, "a":'),
-    ('[{"properties":{"ip" : "@"}},{"$ip":"@', '[{"properties":{"ip" : 0}},{"$ip":0'),
-    ('{"properties":"ip","$ip":"@"}', '{"properties":"ip","$ip":0}'),
-    ('[{"properties":{"ip":["@","@"],', '[{"properties":{"ip":0,'),
+    ('{"properties":{"\\u0069p":"@"}}', '{"properties":{"\\u0069p":0}}'),
+    ('{"$ip":"@","$set":{"ip" :\n"x"}}', '{"$ip":0,"$set":{"ip" :\n0}}'),
+    ('{"properties":"ip","\\u0024ip":"a\\"@"}', '{"properties":"ip","\\u0024ip":0}'),
+    ('{"event":"x","properties":[{"token":"t","ip":"@"}]}', '{"event":"x","properties":[{"token":"t","ip":0}]}'),
+    ('{"event":"x","ip":"@","properties":{}}', '{"event":"x","ip":0,"properties":{}}'),
+    ('{"data":[{"properties":{"ip":"@","a":"b"}}]}', '{"data":[{"properties":{"ip":0,"a":"b"}}]}'),
+    ('[["ip",{"ip":"@"}]]', '[["ip",{"ip":0}]]'),
+    ('{"properties":{"ip":["@",{"v":"#"}],"a":1}}', '{"properties":{"ip":["0",{"v":"0"}],"a":1}}'),
+    ('{"properties":{"$ip":{"first":{"v":"::ffff:@"}}}}', '{"properties":{"$ip":{"first":{"v":"0"}}}}'),
+    ('{"properties":"{\\"ip\\":\\"@\\"}"}', '{"properties":"{\\"ip\\":\\"0\\"}"}'),
 ]
 
 
 @pytest.mark.parametrize(("original", "expected"), CHANGED)
 def test_the_address_becomes_zero(original: str, expected: str) -> None:
-    assert kept(original.replace("@", ADDRESS).encode()) == expected.encode()
+    assert kept(original.replace("@", ADDRESS).replace("#", ADDRESS_6).encode()) == expected.encode()
+
+
+BROKEN = [
+    ('{"properties":{"ip": "@", "a":', '{"properties":{"ip": 0, "a":'),
+    ('\ufeff [{"properties":{"ip" : "@"}},{"$ip":"@', '\ufeff [{"properties":{"ip" : 0}},{"$ip":0'),
+    ("{'ip': '@', 'from': '#', 'at': '2026-01-01T12:30:45'", "{'ip': '0', 'from': '0', 'at': '2026-01-01T12:30:45'"),
+    ("{ip:@,b: ::1,c: 1:2:3:4:5:6:7:8,x:fe80::}", "{ip:0,b: 0,c: 0,x:0}"),
+    ("{%22ip%22:%22@%22,%22v6%22:%22#%22}", "{%22ip%22:%220%22,%22v6%22:%0%22}"),
+    ('{"url":"http://[#]:80/", "a": [1.25, 3.5.1]', '{"url":"http://[0]:80/", "a": [1.25, 3.5.1]'),
+]
+
+
+@pytest.mark.parametrize(("original", "expected"), BROKEN)
+def test_whatever_looks_like_an_address_becomes_zero_in_broken_json(original: str, expected: str) -> None:
+    sent = original.replace("@", ADDRESS).replace("#", ADDRESS_6).encode()
+    assert kept_of_undecodable(sent) == expected.encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data=eyJpcCI6IjE5Mi4wLjIuMTAiQ!",
+        b"%7B%22ip%22%3A%22192%2E0%2E2%2E10%22",
+        b"eyJpcCI6IjE5Mi4wLjIuMTAifQ==",  # base64 that was in base64 once more
+        gzip.compress(b'{"ip":"192.0.2.10"}')[:-4],
+        '{"ip":"192.0.2.10"}'.encode("utf-16-le"),
+        '{"ip":"192.0.2.10"}'.encode("utf-16"),
+        b"ip=192.0.2.10",
+    ],
+)
+def test_of_a_body_that_is_no_text_yet_only_the_length_is_kept(body: bytes) -> None:
+    assert kept_of_undecodable(body) == b"%d bytes that are no JSON text, not kept" % len(body)
+
+
+@given(st.ip_addresses(), st.sampled_from(["", "a", " ", '"', ".", "%22", "/", "\n"]))
+def test_no_notation_of_an_address_is_kept_of_broken_json(address: IPv4Address | IPv6Address, before: str) -> None:
+    for text in {str(address), address.exploded, address.exploded.upper()}:
+        assert text.encode() not in kept_of_undecodable(f"{{{before}{text}!".encode())
+
+
+def test_no_half_of_an_address_is_kept_at_the_bound() -> None:
+    body = b"{" + b"x" * (REJECTED_ORIGINAL_BYTES_MAX - 9) + ADDRESS.encode()
+    assert kept_of_undecodable(body) == body[: REJECTED_ORIGINAL_BYTES_MAX - 8]
 
 
 @pytest.mark.parametrize(
@@ -59,20 +108,28 @@ def test_the_address_is_taken_out_of_what_is_not_utf8(original: bytes) -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    assert len(kept(b"ip" * REJECTED_ORIGINAL_BYTES_MAX)) == REJECTED_ORIGINAL_BYTES_MAX
+    long = b'{"ip":' * REJECTED_ORIGINAL_BYTES_MAX
+    assert len(kept(long)) == len(kept_of_undecodable(long)) == REJECTED_ORIGINAL_BYTES_MAX
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_characters=":."), max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["ip", "$ip", "a"]), inner, max_size=3),
     max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["event", "properties", "$ip", "a"]), JSON))
-def test_an_address_becomes_zero_where_one_is_looked_for_and_all_else_stays(record: dict[str, object]) -> None:
-    expected = {name: 0 if name == "$ip" else value for name, value in record.items()}
-    properties = record.get("properties")
-    if isinstance(properties, dict):
-        expected["properties"] = {name: 0 if name == "ip" else value for name, value in properties.items()}
-    assert json.loads(kept(dumps(record))) == expected
+@given(JSON)
+def test_every_ip_becomes_zero_and_all_else_stays(record: object) -> None:
+    assert json.loads(kept(dumps(record))) == without_addresses(record)
+
+
+def without_addresses(value: object) -> object:
+    if isinstance(value, list):
+        return [without_addresses(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: 0 if name in ("ip", "$ip") and not isinstance(member, dict | list) else without_addresses(member)
+        for name, member in value.items()
+    }

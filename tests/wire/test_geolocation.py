@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,16 @@ def test_a_fresh_server_knows_real_addresses(server: Server, project: Project) -
 
 
 SECRETS = ["192.0.2.33", "192.0.2.97", "2001:db8::7777", "192.0.2.34", "192.0.2.35", "192.0.2.36"]
+REJECTED_SHAPES = [  # of a record or a body that names an address, each its own
+    b'{"event":"x","properties":[{"token":"t","ip":"192.0.2.101"}]}',
+    b'{"event":"x","ip":"192.0.2.102","properties":{}}',
+    b'{"data":[{"event":"x","properties":{"ip":"192.0.2.103"}}]}',
+    b'{"event":"x","properties":{"ip":["192.0.2.104"]}}',
+    b"{'event': 'x', 'ip': '192.0.2.105'}",
+    b"%7B%22ip%22:%22192.0.2.106%22",
+    b"data=" + b64encode(b'{"ip":"192.0.2.107"}') + b"!",
+    b64encode(b64encode(b'{"ip":"192.0.2.108"}')),
+]
 
 
 def _files_below(directory: Path) -> dict[Path, bytes]:
@@ -154,14 +165,17 @@ def test_no_address_is_kept_anywhere(located: Server) -> None:
     send("/track", b'[{"event": "a", "properties": {"ip": "%b"' % undecodable.encode())
     send("/track", one.replace(b'"$insert_id"', b'"\xff": 1, "ip": "%b", "x"' % damaged.encode()))
     send("/import", one)
+    for body in REJECTED_SHAPES:
+        send("/track", body)
     assert len(places(located.export_when(project, 4))) == 4
     located.wait_loaded()
     kept = _files_below(located.data_dir)
     for mark in (b"signed up", b"anon", b"\xff"):  # what is looked through does hold these records
         assert any(mark in text for path, text in kept.items() if "journal" in path.parts)
     assert b"journal is ready" in kept[located.data_dir / "serve.log"]
-    for secret in SECRETS:
-        assert [path for path, text in kept.items() if secret.encode() in text] == [], secret
+    coded = [b64encode(b'{"ip":"192.0.2.107"}')[:24], b64encode(b64encode(b'{"ip":"192.0.2.108"}'))[:24]]
+    for secret in [*(each.encode() for each in SECRETS), b"192.0.2.10", *coded]:
+        assert [path for path, text in kept.items() if secret in text] == [], secret
 
 
 def test_a_new_database_is_taken_over_while_the_server_runs(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ async def _serve(
     directory = ProjectDirectory(settings.projects_path, _tell_projects)
     directory.refresh()
     refreshing = [
+        asyncio.create_task(asyncio.to_thread(locator.load)),
         asyncio.create_task(_again_and_again(directory.refresh, PROJECTS_REFRESH_S)),
         asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
     ]

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from trackway.ingest.alike import UNREADABLE, Texts, reader_for, take_alike
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event, look
-from trackway.ingest.originals import kept
+from trackway.ingest.originals import kept, kept_of_undecodable
 from trackway.ingest.outcome import Failure, Ignored, Rejected
 from trackway.ingest.profiles import AcceptedUpdate, accept_update
 from trackway.ingest.properties import Members
@@ -196,9 +196,9 @@ def ingest_singles(groups: Sequence[Singles]) -> tuple[bytes, list[list[int]]]:
 
 
 def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> Ingested:
-    """A body that is no JSON at all, on an endpoint that answers 200: one rejected record with the body's bytes."""
+    """A body that is no JSON at all, on an endpoint that answers 200: one rejected record."""
     entry = ProjectEntry(arrival.project.project_id if arrival.project else NO_PROJECT, arrival)
-    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", kept(original)))
+    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", kept_of_undecodable(original)))
     failure = Failure(0, "", reason.field, reason.reason)
     return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
 
