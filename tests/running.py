@@ -107,12 +107,6 @@ class Server:
         assert (reply.status, reply.body) == (200, b"1"), reply
         self.export_when(self.project, 1, event=json.dumps([f"mark {mark}"]))
 
-    def wait_profiles_loaded(self) -> None:
-        """The same of profile updates: events are visible before profiles of the same batch, by the next batch these
-        are too."""
-        self.wait_loaded()
-        self.wait_loaded()
-
 
 def create_project(data_dir: Path, name: str = "", *arguments: str) -> Project:
     """A new project in a data directory, by the command line."""

@@ -30,7 +30,7 @@ def test_reply_is_as_documented(server: Server, project: Project) -> None:
     profile = EXAMPLE["results"][0]
     record = {"$token": project.token, "$distinct_id": profile["$distinct_id"], "$set": profile["$properties"]}
     assert server.ask(Request("POST", "/engage", (JSON,), json.dumps([record]).encode())).body == b"1"
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     asked = {"output_properties": json.dumps(list(profile["$properties"])), "where": 'defined(properties["$email"])'}
     assert asked.keys() <= DOCUMENTED.keys()
     for path in PATHS:

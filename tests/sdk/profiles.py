@@ -59,7 +59,7 @@ GROUP_ROWS = [row for row in ROWS if not row.users_only]
 
 def profiles_of(server: Server, project: Project, group_key: str = "") -> dict[str, dict[str, Any]]:
     """Every profile of the project by its id, all pages: users', or those of a group key."""
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     asked = {"data_group_id": group_key} if group_key else {}
     found: dict[str, dict[str, Any]] = {}
     for page in range(1000):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mixpanel_utils import MixpanelUtils
 from tests.running import Project, Server
-from tests.sdk.profiles import AWKWARD, profiles_of, wait_profiles
+from tests.sdk.profiles import AWKWARD, profiles_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def profile(number: int, **properties: Any) -> dict[str, Any]:
 
 def test_imported_profiles_are_asked_for_page_by_page(server: Server, project: Project, tool: MixpanelUtils) -> None:
     tool.import_people([profile(number, **AWKWARD) for number in range(2500)])
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     found = {each["$distinct_id"]: each["$properties"] for each in tool.query_engage()}
     assert set(found) == {f"user-{number}" for number in range(2500)}
     assert all(AWKWARD.items() <= shown.items() for shown in found.values())
@@ -35,7 +35,7 @@ def test_profiles_exported_to_a_file_are_imported_by_another_project(
     server: Server, project: Project, tool: MixpanelUtils, tmp_path: Path
 ) -> None:
     tool.import_people([profile(number) for number in range(20)])
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     tool.export_people(str(tmp_path / "people.json"))
     other = server.create_project()
     tool.token = other.token
@@ -48,7 +48,7 @@ def test_operations_are_applied_to_the_profiles_asked_for(
     server: Server, project: Project, tool: MixpanelUtils
 ) -> None:
     tool.import_people([profile(number) for number in range(6)])
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     tool.people_set({"plan": "pro 😀"}, query_params={"where": 'properties["number"] < 2'})
     tool.people_add({"number": 10}, profiles=[profile(2)])
     tool.people_unset(["number"], profiles=[profile(3)])

@@ -61,7 +61,7 @@ def people(server: Server) -> Project:
     project = server.create_project()
     update(server, [of_user(project, f"user-{n}", set={"n": n, "name": f"ü {n}"}) for n in range(3)])
     update(server, [of_group(project, "Söhne & Co", set={"seats": 12})], "/groups")
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     return project
 
 
@@ -72,7 +72,7 @@ def crowd(server: Server) -> Project:
     for first in (0, 2000):
         numbers = range(first, min(first + 2000, 2500))
         update(server, [of_user(project, f"user-{n:04}", set={"n": n}) for n in numbers])
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     return project
 
 
@@ -127,7 +127,7 @@ def test_pages_stay_as_they_were_when_profiles_change(server: Server, crowd: Pro
     update(server, [of_user(crowd, f"user-{n:04}", delete="") for n in range(0, 2000, 2)])
     update(server, [of_user(crowd, f"user-{n:04}", set={"n": -1}) for n in range(1, 2500, 2)])
     update(server, [of_user(crowd, f"user-{n:04}-new", set={"n": -2}) for n in range(0, 2500, 5)])
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     again = [answer(server, crowd, session_id=first["session_id"], page=str(page)) for page in range(4)]
     assert again[0] == first
     assert [each["$properties"]["n"] for page in again for each in page["results"]] == list(range(2500))
@@ -136,7 +136,7 @@ def test_pages_stay_as_they_were_when_profiles_change(server: Server, crowd: Pro
     update(server, [of_user(crowd, f"user-{n:04}-new", delete="") for n in range(0, 2500, 5)])
     update(server, [of_user(crowd, f"user-{n:04}", set={"n": n}) for n in range(2000)])
     update(server, [of_user(crowd, f"user-{n:04}", set={"n": n}) for n in range(2000, 2500)])
-    server.wait_profiles_loaded()
+    server.wait_loaded()
 
 
 def test_a_session_of_another_project_is_refused(server: Server, crowd: Project, people: Project) -> None:
@@ -235,7 +235,7 @@ def divided(apart: tuple[Server, RunningStore]) -> Project:
     server, _ = apart
     project = server.create_project()
     update(server, [of_user(project, f"user-{n:04}", set={"n": n}) for n in range(1500)])
-    server.wait_profiles_loaded()
+    server.wait_loaded()
     return project
 
 

@@ -107,11 +107,17 @@ class _Originals:
 
     def __init__(self, text: bytes):
         self._text = text
-        self._raws: list[msgspec.Raw] = []
+        self._texts: Sequence[msgspec.Raw | bytes] = []
 
     def original(self, index: int) -> bytes:
-        self._raws = self._raws or _decode_raws(self._text)
-        return bytes(self._raws[index])
+        self._texts = self._texts or self._split()
+        return bytes(self._texts[index])
+
+    def _split(self) -> Sequence[msgspec.Raw | bytes]:
+        try:
+            return _decode_raws(self._text)
+        except RecursionError:  # asked for from deeper in the stack than the decoder that passed the text
+            return [piece.text for piece in elements(self._text, 0, "records")]
 
 
 def split_json(body: bytes) -> Records[EventRecord]:
@@ -151,10 +157,7 @@ def _split_json(body: bytes, form: Form[R]) -> Records[R]:
 
 
 def _at_once(text: bytes, form: Form[R]) -> list[R | Rejected] | None:
-    """The records of an array; None when one of them is not what it should be: find out which.
-
-    Called from as deep as `_Originals.original` is: what is nested so deep that it passes here only just passes there.
-    """
+    """The records of an array; None when one of them is not what it should be: find out which."""
     try:
         return list(form.decode_list(text))
     except (msgspec.MsgspecError, RecursionError):
