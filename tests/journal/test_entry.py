@@ -3,20 +3,35 @@
 import msgspec
 import pytest
 
-from trackway.journal.entry import VERSION, Endpoint, Entry, Rejection, Update, decode_entries, encode_entries
+from trackway.journal.entry import (
+    VERSION,
+    Endpoint,
+    Entry,
+    Link,
+    LinkKind,
+    Rejection,
+    Update,
+    decode_entries,
+    encode_entries,
+)
 
 UPDATES = [
     Update("", "ann", b'{"$set": {"plan": "pro"}, "$add": {"logins": 1}}'),
-    Update("company", "Büro GmbH", b'{"$delete": ""}'),
+    Update("company", "Büro GmbH", b'{"$delete": ""}', as_given=True),
+]
+LINKS = [
+    Link(LinkKind.DEVICE, "$device:d", "ann"),
+    Link(LinkKind.IDENTIFY, "0f0e…", "ann", "insert-id-1"),
+    Link(LinkKind.UNLINK, "$device:d", "", reason="a shared tablet"),
 ]
 
 
 def entry(version: int = VERSION, updates: list[Update] = UPDATES) -> Entry:
     rejection = Rejection(3, "$token, missing or empty", "$token", "", b"{}")
-    return Entry(version, 7, 1_700_000_000_000_000, Endpoint.ENGAGE, 1, b"", b"", b"", [rejection], updates)
+    return Entry(version, 7, 1_700_000_000_000_000, Endpoint.ENGAGE, 1, b"", b"", b"", [rejection], updates, LINKS)
 
 
-def test_entry_with_updates_is_read_as_it_was_written() -> None:
+def test_entry_with_updates_and_links_is_read_as_it_was_written() -> None:
     entries = [entry(), entry(updates=[])]
     assert decode_entries(encode_entries(entries)) == entries
 
@@ -27,8 +42,14 @@ def test_entry_of_version_1_is_read_without_updates() -> None:
     assert (read.version, read.events, read.rows, read.updates) == (1, 1, b"r", [])
 
 
+def test_entry_of_version_2_is_read_without_links_and_its_updates_go_through_them() -> None:
+    written = [2, 7, 1_700_000_000_000_000, 3, 0, b"", b"", b"", [], [["", "ann", b'{"$delete":""}']]]
+    (read,) = decode_entries(msgspec.msgpack.encode([written]))
+    assert (read.version, read.links, read.updates) == (2, [], [Update("", "ann", b'{"$delete":""}', as_given=False)])
+
+
 def test_entry_of_a_later_version_is_not_read() -> None:
-    with pytest.raises(ValueError, match="journal entry of version 3, known are 1 to 2"):
+    with pytest.raises(ValueError, match="journal entry of version 4, known are 1 to 3"):
         decode_entries(encode_entries([entry(VERSION + 1)]))
 
 
@@ -43,4 +64,14 @@ def test_the_number_of_an_endpoint_never_changes() -> None:
         (2, "/import"),
         (3, "/engage"),
         (4, "/groups"),
+    ]
+
+
+def test_the_number_of_a_kind_of_link_never_changes() -> None:
+    assert [(each.value, each.name) for each in LinkKind] == [
+        (1, "DEVICE"),
+        (2, "IDENTIFY"),
+        (3, "ALIAS"),
+        (4, "MERGE"),
+        (5, "UNLINK"),
     ]

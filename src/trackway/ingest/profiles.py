@@ -55,7 +55,8 @@ def accept_update(record: Members, arrival: Arrival) -> AcceptedUpdate | Rejecte
     added = _added(record, operations, arrival)
     if isinstance(added, Rejected):
         return added
-    return AcceptedUpdate(project, Update(*profile, _encode(_with_added(operations, added))))
+    as_given = look(record, "$ignore_alias") in (True, "true")
+    return AcceptedUpdate(project, Update(*profile, _encode(_with_added(operations, added)), as_given))
 
 
 def _user(record: Members) -> ProfileId | Rejected:

@@ -4,7 +4,8 @@ A request becomes one journal record (several requests with one event each may s
 whole or not at all. Its payload is a list of entries, one a project (`/track` takes the token from each event, so a
 batch may name several). An entry holds the accepted events as rows in ClickHouse's RowBinary format, in the column
 order `EVENT_COLUMNS`: the loader joins bytes and never looks into an event. Profile updates are carried as operations,
-since their result depends on the profile: only the loader, which alone reads the journal in order, knows it.
+and links between ids as requests, since their result depends on what came before: only the loader, which alone reads
+the journal in order, knows it.
 `docs/journal-format.md` describes the bytes.
 """
 
@@ -13,9 +14,9 @@ from enum import IntEnum
 
 import msgspec
 
-VERSION = 2
-VERSIONS_READ = (1, 2)
-"""Version 1 knew no profile updates; a journal written by it may still be loaded."""
+VERSION = 3
+VERSIONS_READ = (1, 2, 3)
+"""Version 1 knew no profile updates, version 2 no links; a journal written by either may still be loaded."""
 
 EVENT_COLUMNS = (
     "project_id",
@@ -71,20 +72,56 @@ class Update(msgspec.Struct, array_like=True, frozen=True):
     """One accepted profile record (protocol §5), whose outcome no longer depends on the profile.
 
     `group_key` is empty for a user's profile. `operations` is JSON text of an object, `{"$set": {…}, "$add": {…}}`:
-    the record's operations in the order the client wrote them, all of them valid.
+    the record's operations in the order the client wrote them, all of them valid. `as_given`: the profile is the one of
+    this very id, whatever person the id belongs to (`$ignore_alias`).
     """
 
     group_key: str
     profile_id: str
     operations: bytes
+    as_given: bool = False
+
+
+class LinkKind(IntEnum):
+    """What asked for two ids to be one person; the number is stored."""
+
+    DEVICE = 1
+    IDENTIFY = 2
+    ALIAS = 3
+    MERGE = 4
+    UNLINK = 5
+
+
+class Link(msgspec.Struct, array_like=True, frozen=True):
+    """A request to take two ids for one person (protocol §6).
+
+    Whether it is granted, the loader finds out, in the order of the journal.
+
+    | kind | id | to |
+    |---|---|---|
+    | DEVICE | the device as it stands in `distinct_id`: `$device:D`, or an id given without the prefix | the user |
+    | IDENTIFY | the anonymous id | the identified id |
+    | ALIAS | the alias | the distinct_id |
+    | MERGE | the second id | the first id |
+    | UNLINK | the id that stands alone from now on | empty |
+
+    `insert_id` is that of the event that asked, empty for DEVICE. `reason`, of UNLINK alone, is the operator's.
+    """
+
+    kind: LinkKind
+    id: str
+    to: str
+    insert_id: str = ""
+    reason: str = ""
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
     """The outcomes of one request for one project.
 
     `row_lengths` holds a little-endian u32 an event and `keys` 16 bytes an event (`NO_KEY` = not deduplicated), both
-    in the order of `rows`. `updates` are the accepted profile records in the order of the request. `received_us` is
-    the arrival in microseconds since the epoch.
+    in the order of `rows`. `updates` are the accepted profile records, and `links` the requests to link ids, in the
+    order of the request; the same DEVICE link stands there once. `received_us` is the arrival in microseconds since the
+    epoch.
     """
 
     version: int
@@ -97,6 +134,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     rows: bytes
     rejections: list[Rejection]
     updates: list[Update] = []
+    links: list[Link] = []
 
     @property
     def events(self) -> int:
