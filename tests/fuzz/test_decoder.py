@@ -37,6 +37,7 @@ class AnyProject:
     project_id: int = 7
     secret: str = "f" * 32
     region: str = "us"
+    identity_mode: str = "simplified"
 
 
 def arrival(endpoint: Endpoint, strict: bool) -> Arrival:

@@ -12,7 +12,7 @@ import numpy as np
 from tests.ingest.sending import DAY_S, PROJECTS
 
 from trackway.ingest.events import Arrival
-from trackway.journal.entry import Endpoint
+from trackway.journal.entry import Endpoint, LinkKind
 
 REFUSED = [
     "00000000-0000-0000-0000-000000000000",
@@ -46,7 +46,8 @@ WRITTEN_BY_SERVER = [
 
 @dataclass(frozen=True)
 class Event:
-    """An accepted event. `insert_id` is None where it is the server's own; `distinct_id` where it is a hash."""
+    """An accepted event. `insert_id` is None where it is the server's own; `distinct_id` where it is a hash.
+    `links` are (kind, id, to)."""
 
     project_id: int
     time_ms: int
@@ -56,6 +57,7 @@ class Event:
     device_id: str
     user_id: str
     properties: dict[str, Any]
+    links: tuple[tuple[LinkKind, str, str], ...] = ()
 
 
 class Refused(Exception):
@@ -103,10 +105,13 @@ def _event(record: dict[str, Any], to: Arrival) -> Event:
     if given.get("$ignore"):
         raise IgnoredRecord
     time_ms = _time_ms(given.get("time"), name, to)
-    distinct_id, device_id, user_id = _ids(given, name, to)
+    original = any(each.project_id == project_id and each.identity_mode == "original" for each in PROJECTS.values())
+    asked = _asked(given, name, to)
+    distinct_id, device_id, user_id = _ids(given, asked, to, original)
     insert_id = _insert_id(given.get("$insert_id"), name, to)
     properties = _properties(given) | _location(given, to)
-    return Event(project_id, time_ms, name, distinct_id, insert_id, device_id, user_id, properties)
+    links = _links(given, name, asked, (device_id, user_id), original)
+    return Event(project_id, time_ms, name, distinct_id, insert_id, device_id, user_id, properties, links)
 
 
 def _project_id(given: dict[str, Any], to: Arrival) -> int:
@@ -164,12 +169,70 @@ def _id(value: Any, field: str) -> str:
     return text
 
 
-def _ids(given: dict[str, Any], name: str, to: Arrival) -> tuple[str | None, str, str]:
-    """distinct_id, device_id, user_id in simplified identity (protocol §6)."""
+def _first(given: dict[str, Any], fields: list[str], to: Arrival) -> str:
+    for field in fields:
+        if given.get(field) is not None and (text := _id(given[field], f"properties.{field}")):
+            return text
+    if to.endpoint is Endpoint.TRACK:
+        raise Refused(f"properties.{fields[0]}", f"{fields[0]}, missing or empty")
+    raise invalid(f"properties.{fields[0]}", "must not be missing")
+
+
+def _asked(given: dict[str, Any], name: str, to: Arrival) -> tuple[str, str] | None:
+    """The two ids that a request to link names, the one whose name stays first (protocol §6)."""
+    if name == "$identify":
+        stays = _first(given, ["$identified_id", "distinct_id", "$user_id"], to)
+        return stays, _first(given, ["$anon_id", "$anon_distinct_id"], to)
+    if name == "$create_alias":
+        return _first(given, ["distinct_id"], to), _first(given, ["alias"], to)
+    if name != "$merge":
+        return None
+    if to.endpoint is Endpoint.TRACK:
+        raise invalid("event", "$merge must be sent to /import")
+    both, field = given.get("$distinct_ids"), "properties.$distinct_ids"
+    if both is None:
+        raise invalid(field, "must not be missing")
+    if not isinstance(both, list) or len(both) != 2:
+        raise invalid(field, "must be a list of two distinct_ids")
+    ids = []
+    for index, value in enumerate(both):
+        ids.append(_id(value, f"{field}[{index}]"))
+        if not ids[-1]:
+            raise invalid(f"{field}[{index}]", "must not be empty")
+    if ids[0] == ids[1]:
+        raise invalid(field, "must be two different distinct_ids")
+    return ids[0], ids[1]
+
+
+def _links(
+    given: dict[str, Any], name: str, asked: tuple[str, str] | None, pair: tuple[str, str], original: bool
+) -> tuple[tuple[LinkKind, str, str], ...]:
+    if original:
+        kinds = {"$identify": LinkKind.IDENTIFY, "$create_alias": LinkKind.ALIAS, "$merge": LinkKind.MERGE}
+        return ((kinds[name], asked[1], asked[0]),) if asked and asked[0] != asked[1] else ()
+    device_id, user_id = pair
+    links = [(f"$device:{device_id}", user_id)] if device_id and user_id else []
+    if name == "$identify" and asked and asked[0] != asked[1]:
+        user, anonymous = asked
+        if anonymous.startswith("$device:"):
+            links.append((anonymous, user))
+        elif given.get("$anon_id") not in (None, "") or given.get("$user_id") in (None, ""):
+            links += [(f"$device:{anonymous}", user), (anonymous, user)]
+    return tuple(dict.fromkeys((LinkKind.DEVICE, *link) for link in links if not link[1].startswith("$device:")))
+
+
+def _ids(
+    given: dict[str, Any], asked: tuple[str, str] | None, to: Arrival, original: bool
+) -> tuple[str | None, str, str]:
+    """distinct_id, device_id, user_id (protocol §6); in original mode the last two are properties like any other."""
     ids = {}
     for key in ("distinct_id", "$user_id", "$device_id"):
         ids[key] = None if given.get(key) is None else _id(given[key], f"properties.{key}")
     distinct_id, user_id, device_id = ids["distinct_id"], ids["$user_id"] or "", ids["$device_id"] or ""
+    if original:
+        for each in (distinct_id, user_id, device_id and f"$device:{device_id}", distinct_id):
+            if each:
+                return each, "", ""
     if not device_id and distinct_id is not None and distinct_id.startswith("$device:"):
         device_id = distinct_id[len("$device:") :]
     if user_id:
@@ -178,9 +241,8 @@ def _ids(given: dict[str, Any], name: str, to: Arrival) -> tuple[str | None, str
         return f"$device:{device_id}", device_id, ""
     if distinct_id is not None:
         return distinct_id, "", ""
-    if name in LINKING:
-        linked = given.get("$identified_id")
-        return linked if isinstance(linked, str) else "", "", ""
+    if asked:
+        return asked[0], "", ""
     if to.hash_address is not None:
         return None, "", ""
     if to.endpoint is Endpoint.TRACK:

@@ -7,12 +7,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from trackway.journal.entry import Entry, decode_entries
+from trackway.journal.entry import Entry, Link, decode_entries
 
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """One row. `properties` is parsed JSON, `text` its bytes, `key` the 16 bytes that deduplicate it."""
+    """One row. `properties` is parsed JSON, `text` its bytes, `key` the 16 bytes that deduplicate it; `links` are those
+    the event asked for, where that is known."""
 
     project_id: int
     received_us: int
@@ -26,6 +27,7 @@ class StoredEvent:
     properties: dict[str, Any]
     text: bytes
     key: bytes
+    links: tuple[Link, ...] = ()
 
 
 class _Bytes:

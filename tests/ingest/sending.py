@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.ingest.rowbinary import StoredEvent, read_events
@@ -13,7 +13,7 @@ from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure
 from trackway.ingest.properties import SERVERS_OWN
 from trackway.ingest.request import Ingested, ingest_body
-from trackway.journal.entry import Endpoint, Rejection, decode_entries
+from trackway.journal.entry import Endpoint, Link, Rejection, decode_entries
 
 NOW_S = 1_760_000_000
 NOW_MS = NOW_S * 1000
@@ -26,11 +26,13 @@ class KnownProject:
     token: str
     secret: str
     region: str = "us"
+    identity_mode: str = "simplified"
 
 
 ALPHA = KnownProject(7, "a" * 32, "secret of alpha")
 BETA = KnownProject(8, "b" * 32, "secret of beta")
-PROJECTS = {project.token: project for project in (ALPHA, BETA)}
+GAMMA = KnownProject(9, "c" * 32, "secret of gamma", identity_mode="original")
+PROJECTS = {project.token: project for project in (ALPHA, BETA, GAMMA)}
 
 HOME, OFFICE, ABROAD, AFLOAT = "192.0.2.10", "192.0.2.70", "198.51.100.1", "198.51.100.2"
 PLACES = {
@@ -53,12 +55,14 @@ LOCATED: dict[str, Any] = {"address": HOME, "place_of": PLACES.get, "nearest": n
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a body: the counts, the stored events, and by project the rejected and ignored records."""
+    """What became of a body: the counts, the stored events, and by project the rejected and ignored records and the
+    links that are asked for."""
 
     ingested: Ingested
     events: list[StoredEvent]
     rejections: dict[int, list[Rejection]]
     ignored: dict[int, int]
+    links: dict[int, list[Link]]
 
     @property
     def failures(self) -> list[Failure]:
@@ -100,6 +104,7 @@ def send(body: bytes, to: Arrival = TRACK, *, lines: bool = False) -> Sent:
         read_events(ingested.payload),
         {entry.project_id: entry.rejections for entry in entries if entry.rejections},
         {entry.project_id: entry.ignored for entry in entries if entry.ignored},
+        {entry.project_id: entry.links for entry in entries if entry.links},
     )
     assert len({entry.project_id for entry in entries}) == len(entries)
     assert ingested.received == ingested.accepted + ingested.ignored + len(ingested.failures)
@@ -126,7 +131,8 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-FILLER = [record({"$insert_id": f"filler-event-{number}", "text": "x " * 100}) for number in range(50)]
+FILLING = "x "
+FILLER = [record({"$insert_id": f"filler-event-{number}", "text": FILLING * 100}) for number in range(50)]
 """Enough plain events that a body of them takes the fast path."""
 
 
@@ -141,7 +147,7 @@ def like(text: bytes) -> list[bytes]:
         properties = {}
     own = {"token", "time", "distinct_id", "$insert_id"} | SPECIAL
     names = set(properties) - own if isinstance(properties, dict) else set()
-    fillers = dict.fromkeys(sorted(names), "x " * (100 // (len(names) or 1) + 8))
+    fillers = dict.fromkeys(sorted(names), FILLING * (100 // (len(names) or 1) + 8))
     return [dumps(each | {"properties": fillers | each["properties"]}) for each in FILLER]
 
 
@@ -173,7 +179,12 @@ def last(sent: Sent, text: bytes) -> StoredEvent | tuple[str, str] | None:
             assert (rejection.field, rejection.reason) == (failure.field, failure.message)
             assert rejection.original == kept(text)
             return failure.field, failure.message
-    return sent.events[-1] if _was_stored(sent) else None
+    return replace(sent.events[-1], links=_links_of_last(sent)) if _was_stored(sent) else None
+
+
+def _links_of_last(sent: Sent) -> tuple[Link, ...]:
+    """What the last event asked for: of the events before it, only those like it name a device and a user."""
+    return tuple(link for links in sent.links.values() for link in links if not link.to.startswith(FILLING))
 
 
 def _was_stored(sent: Sent) -> bool:

@@ -12,6 +12,7 @@ from tests.ingest.sending import (
     AFLOAT,
     ALPHA,
     BETA,
+    GAMMA,
     HOME,
     IMPORT,
     LOCATED,
@@ -30,7 +31,7 @@ from tests.ingest.sending import (
 from trackway.errors import RequestError
 from trackway.ingest.events import Arrival
 from trackway.ingest.records import MalformedBody
-from trackway.journal.entry import NO_KEY, Endpoint
+from trackway.journal.entry import NO_KEY, Endpoint, LinkKind
 
 ARRIVALS = st.sampled_from(
     [
@@ -39,6 +40,7 @@ ARRIVALS = st.sampled_from(
         STRICT,
         arrival(hash_address="192.0.2.1"),
         arrival(accept_unknown_tokens=True),
+        arrival(Endpoint.IMPORT, project=GAMMA),
         arrival(**LOCATED),
         arrival(Endpoint.IMPORT, **LOCATED | {"address": ABROAD}),
         arrival(**LOCATED | {"address": None}),
@@ -56,7 +58,27 @@ VALUES = st.recursive(
     max_leaves=12,
 ) | st.sampled_from([["x"] * 255, {f"k{number}": 1 for number in range(255)}, [[[["x" * 300]]]], [list(range(254))]])
 IDS = st.sampled_from(
-    ["u", "", "$device:d", "$device:", "anon", "NULL", "0", "x" * 256, 0, -1, 7, 1.5, 1e20, 1e-7, True, [], {}]
+    [
+        "u",
+        "u2",
+        "",
+        "d",
+        "$device:d",
+        "$device:",
+        "anon",
+        "NULL",
+        "0",
+        "x" * 256,
+        0,
+        -1,
+        7,
+        1.5,
+        1e20,
+        1e-7,
+        True,
+        [],
+        {},
+    ]
 )
 TIMES = st.sampled_from([NOW_S, NOW_S - 431_999, NOW_S - 432_001, NOW_S + 3600, NOW_S + 3601, 31_536_000, 31_535_999])
 TIME_VALUES = (
@@ -73,7 +95,7 @@ INSERT_IDS = st.sampled_from(
 PROPERTIES = st.fixed_dictionaries(
     {},
     optional={
-        "token": st.sampled_from([ALPHA.token, ALPHA.token, BETA.token, "", "unknown", 5]),
+        "token": st.sampled_from([ALPHA.token, ALPHA.token, BETA.token, GAMMA.token, "", "unknown", 5]),
         "time": TIME_VALUES | LEAVES,
         "distinct_id": IDS | VALUES,
         "$user_id": IDS | LEAVES,
@@ -81,6 +103,10 @@ PROPERTIES = st.fixed_dictionaries(
         "$insert_id": INSERT_IDS | LEAVES,
         "$ignore": st.sampled_from([True, False, None, 0, 1, "", "no", [], {"a": 1}]),
         "$identified_id": IDS,
+        "$anon_id": IDS,
+        "$anon_distinct_id": IDS,
+        "alias": IDS,
+        "$distinct_ids": st.lists(IDS, min_size=1, max_size=3) | LEAVES,
         "ip": st.sampled_from([HOME, OFFICE, ABROAD, "203.0.113.1", 0, "0", None]) | LEAVES,
         "$latitude": st.sampled_from([5, 5.5, -5, 91, True, None]) | LEAVES,
         "$longitude": st.sampled_from([5, 5.5, -5, 181, "5", None]) | LEAVES,
@@ -94,7 +120,10 @@ PROPERTIES = st.fixed_dictionaries(
 )
 GOOD = {"token": ALPHA.token, "time": NOW_S - 1, "distinct_id": "u", "$insert_id": "insert-id-1"}
 MOSTLY_GOOD = st.builds(lambda changes: GOOD | changes, PROPERTIES)
-NAMES = st.sampled_from(["a", "a", "a", "$identify", "$merge", "", "x" * 256, 5, None]) | TEXTS
+NAMES = (
+    st.sampled_from(["a", "a", "a", "$identify", "$identify", "$create_alias", "$merge", "", "x" * 256, 5, None])
+    | TEXTS
+)
 RECORDS = st.fixed_dictionaries(
     {"event": NAMES, "properties": MOSTLY_GOOD | PROPERTIES | st.dictionaries(TEXTS, VALUES, max_size=5)},
     optional={"$mp_metadata": VALUES},
@@ -119,6 +148,15 @@ def agrees(found: StoredEvent | tuple[str, str] | None, expected: reference.Even
         assert (found.insert_id, found.key == NO_KEY) == (expected.insert_id, False)
 
 
+def links_agree(found: StoredEvent | tuple[str, str] | None, expected: object) -> None:
+    """The links asked for are the reference's; but for those of devices, they name the event."""
+    if isinstance(found, StoredEvent) and isinstance(expected, reference.Event):
+        assert tuple((link.kind, link.id, link.to) for link in found.links) == expected.links
+        for link in found.links:
+            assert link.insert_id == ("" if link.kind is LinkKind.DEVICE else found.insert_id)
+            assert link.reason == ""
+
+
 @settings(max_examples=120, deadline=None)
 @given(RECORDS, ARRIVALS)
 @example({"event": "a", "properties": GOOD | {"time": -1e306}}, TRACK)
@@ -128,6 +166,7 @@ def test_any_record_has_the_outcome_of_the_reference_in_every_form_of_a_body(
     expected = reference.judge(value, to)
     for found in outcomes(value, to):
         agrees(found, expected)
+        links_agree(found, expected)
 
 
 @settings(max_examples=100, deadline=None)
@@ -143,13 +182,16 @@ def test_each_record_of_a_batch_is_judged_for_itself_and_in_order(values: list[A
     assert set(failed) == {index for index, each in enumerate(expected) if isinstance(each, str | tuple)}
     assert {index: each for index, each in enumerate(expected) if isinstance(each, tuple)}.items() <= failed.items()
     assert sent.ingested.ignored == expected.count(None)
-    for project in (ALPHA, BETA):
+    for project in (ALPHA, BETA, GAMMA):
         wanted = [
             each for each in expected if isinstance(each, reference.Event) and each.project_id == project.project_id
         ]
         found = [event for event in sent.events if event.project_id == project.project_id]
         for event, expected_event in zip(found, wanted, strict=True):
             agrees(event, expected_event)
+        links = dict.fromkeys(link for event in wanted for link in event.links)
+        asked = sent.links.get(project.project_id, [])
+        assert list(dict.fromkeys((each.kind, each.id, each.to) for each in asked)) == list(links)
 
 
 SPACES = st.sampled_from(["", "", "", " ", "\n\t"])

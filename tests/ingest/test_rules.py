@@ -200,15 +200,17 @@ def test_nobody_at_all_is_refused_or_hashed_from_the_address() -> None:
     assert accepted(record(), here).distinct_id == "u"
 
 
-def test_requests_that_link_ids_need_neither_time_nor_ids() -> None:
+def test_requests_that_link_ids_need_neither_time_nor_insert_id() -> None:
     bare = ("time", "distinct_id", "$insert_id")
-    for name in ("$identify", "$create_alias", "$merge"):
-        for to in (TRACK, IMPORT, STRICT):
-            event = accepted(record({"$distinct_ids": ["a", "b"]}, *bare, name=name), to)
-            assert (event.event, event.time_ms, event.distinct_id) == (name, NOW_MS, "")
-    identify = record({"$identified_id": "u", "$anon_id": "x"}, *bare, name="$identify")
-    assert accepted(identify, STRICT).distinct_id == "u"
-    assert accepted(identify, STRICT).properties == {"$identified_id": "u", "$anon_id": "x"}
+    ids = {"$identified_id": "u", "$anon_id": "x"}
+    for to in (TRACK, IMPORT, STRICT):
+        event = accepted(record(ids, *bare, name="$identify"), to)
+        assert (event.event, event.time_ms, event.distinct_id, event.properties) == ("$identify", NOW_MS, "u", ids)
+        alias = accepted(record({"alias": "x"}, "time", "$insert_id", name="$create_alias"), to)
+        assert (alias.event, alias.time_ms, alias.distinct_id) == ("$create_alias", NOW_MS, "u")
+    for to in (IMPORT, STRICT):
+        merge = accepted(record({"$distinct_ids": ["a", "b"]}, *bare, name="$merge"), to)
+        assert (merge.event, merge.time_ms, merge.distinct_id) == ("$merge", NOW_MS, "a")
 
 
 INSERT_CHARACTERS = "must only contain alphanumeric or hyphen '-' characters"

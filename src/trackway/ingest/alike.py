@@ -105,6 +105,7 @@ def take_alike(
     """Add the events from `start` on to their projects' entries; the index of the first that does not fit or is not
     usual. `kinds`: of each text, its index into `suspicion.KINDS`."""
     entry: ProjectEntry | None = entry_of(arrival.project) if arrival.project else None
+    mode = arrival.project.identity_mode if arrival.project else ""
     by_token, token_before = entry is None, UNSET
     for at in range(start, len(texts)):
         try:
@@ -112,8 +113,14 @@ def take_alike(
         except UNREADABLE:
             return at
         name, own = record.event, record.properties
+        if by_token and own.token != token_before:
+            project = usual.project(own.token)
+            if project is None:
+                return at
+            entry, mode, token_before = entry_of(project), project.identity_mode, own.token
         device_id, user_id = own.device_id, own.user_id
         plain = usual.plain(
+            mode,
             name,
             own.time,
             own.distinct_id,
@@ -123,11 +130,6 @@ def take_alike(
         )
         if plain is None:
             return at
-        if by_token and own.token != token_before:
-            project = usual.project(own.token)
-            if project is None:
-                return at
-            entry, token_before = entry_of(project), own.token
         own.time = own.distinct_id = own.insert_id = own.token = UNSET  # which is not encoded
         properties = _encode(own)
         if kinds[at] and needs_look(properties, KINDS[kinds[at]]):

@@ -7,25 +7,24 @@ nowhere else.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from trackway.geo.place import PlaceOfAddress, PlaceOfCoordinates, nowhere
+from trackway.identity import ORIGINAL
 from trackway.ingest import outcome, values
+from trackway.ingest.links import DEVICE_PREFIX, IDENTITY_EVENTS, Asked, links_asked, read_request
 from trackway.ingest.location import place_of_record, with_place
+from trackway.ingest.members import look, take
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
 from trackway.ingest.properties import Members, check_properties
 from trackway.ingest.suspicion import SUSPECT_ALL, Suspicions
-from trackway.journal.entry import Endpoint
+from trackway.journal.entry import Endpoint, Link
 from trackway.limits import EVENT_NAME_CHARACTERS_MAX, FUTURE_MS_MAX, TIME_MS_MIN, TRACK_AGE_MS_MAX
 from trackway.residency import wrong_region
-
-DEVICE_PREFIX = "$device:"
-IDENTITY_EVENTS = frozenset({"$identify", "$create_alias", "$merge"})
-"""Requests that link ids (protocol §6); they may come without time, $insert_id and distinct_id."""
 
 
 class Project(Protocol):
@@ -37,6 +36,8 @@ class Project(Protocol):
     def secret(self) -> str: ...
     @property
     def region(self) -> str: ...
+    @property
+    def identity_mode(self) -> str: ...
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -73,48 +74,28 @@ class EventRecord(msgspec.Struct, gc=False):
     properties: Members | UnsetType = UNSET
 
 
+class Identity(NamedTuple):
+    """The ids of an event (protocol §6): empty where not given, and in original mode but for the first."""
+
+    distinct_id: str
+    device_id: str
+    user_id: str
+
+
 class Accepted(msgspec.Struct, gc=False):
-    """An event within all limits, as it will be stored; the ids are empty where not given."""
+    """An event within all limits, as it will be stored; the ids are empty where not given.
+
+    `links` are what the event asks for beside linking its device to its user.
+    """
 
     project: Project
     time_ms: int
     event: str
-    distinct_id: str
+    identity: Identity
     insert_id: str
     deduplicated: bool
-    device_id: str
-    user_id: str
     properties: bytes
-
-
-class Identity(NamedTuple):
-    """The ids of an event (protocol §6, simplified): empty where not given."""
-
-    distinct_id: str
-    device_id: str
-    user_id: str
-
-
-_value_of = msgspec.json.Decoder().decode
-
-
-def take(members: Members, name: str) -> Any:
-    """The value of one member, parsed, and the member taken out; None when absent or null."""
-    raw = members.pop(name, None)
-    return None if raw is None else _parse(raw)
-
-
-def look(members: Members, name: str) -> Any:
-    """The value of one member, parsed; None when absent or null."""
-    raw = members.get(name)
-    return None if raw is None else _parse(raw)
-
-
-def _parse(raw: msgspec.Raw) -> Any:
-    try:
-        return _value_of(raw)
-    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):  # no float can hold it, no text, too deep
-        return bytes(raw)  # which no rule accepts
+    links: Sequence[Link] = ()
 
 
 def accept_event(
@@ -135,7 +116,10 @@ def accept_event(
     time_ms = _event_time(members, name, arrival)
     if isinstance(time_ms, Rejected):
         return time_ms
-    identity = _identity(members, name, project, arrival)
+    asked = read_request(name, members, arrival.endpoint) if name in IDENTITY_EVENTS else None
+    if isinstance(asked, Rejected):
+        return asked
+    identity = _identity(members, asked, project, arrival)
     if isinstance(identity, Rejected):
         return identity
     insert_id, deduplicated = _insert_id(members, name, arrival)
@@ -144,8 +128,8 @@ def accept_event(
     properties = event_properties(members, arrival, suspected)
     if isinstance(properties, Rejected):
         return properties
-    distinct_id, device_id, user_id = identity
-    return Accepted(project, time_ms, name, distinct_id, insert_id, deduplicated, device_id, user_id, properties)
+    links = links_asked(asked, project.identity_mode, insert_id) if asked else ()
+    return Accepted(project, time_ms, name, identity, insert_id, deduplicated, properties, links)
 
 
 def _missing(arrival: Arrival, on_track: Rejected, field: str) -> Rejected:
@@ -204,20 +188,15 @@ def _event_time(members: Members, name: str, arrival: Arrival) -> int | Rejected
     return time_ms if time_ms < now_ms else now_ms
 
 
-def _identity(members: Members, name: str, project: Project, arrival: Arrival) -> Identity | Rejected:
-    """`$user_id`, else `$device:` + `$device_id`, else the given distinct_id (protocol §6, simplified)."""
+def _identity(members: Members, asked: Asked | None, project: Project, arrival: Arrival) -> Identity | Rejected:
+    """`$user_id`, else `$device:` + `$device_id`, else the given distinct_id; in original mode the given one comes first
+    (protocol §6)."""
     given = take(members, "distinct_id")
     given = None if given is None else values.id_text(given, "properties.distinct_id")
     if isinstance(given, Rejected):
         return given
     if given and "$user_id" not in members and "$device_id" not in members and not given.startswith(DEVICE_PREFIX):
         return Identity(given, "", "")
-    return _identity_of_ids(members, name, given, project, arrival)
-
-
-def _identity_of_ids(
-    members: Members, name: str, given: str | None, project: Project, arrival: Arrival
-) -> Identity | Rejected:
     ids = []
     for field in ("$user_id", "$device_id"):
         value = look(members, field)
@@ -225,22 +204,26 @@ def _identity_of_ids(
         if isinstance(text, Rejected):
             return text
         ids.append(text)
-    user_id, device_id = ids
+    found = _identity_of_ids(given, *ids, mode=project.identity_mode)
+    return found or _identity_without_ids(asked, project, arrival)
+
+
+def _identity_of_ids(given: str | None, user_id: str, device_id: str, *, mode: str) -> Identity | None:
+    """None when not even an empty distinct_id was given."""
+    if mode == ORIGINAL and given:
+        return Identity(given, "", "")
     if not device_id and given and given.startswith(DEVICE_PREFIX):
         device_id = given.removeprefix(DEVICE_PREFIX)
-    if user_id:
-        return Identity(user_id, device_id, user_id)
-    if device_id:
-        return Identity(DEVICE_PREFIX + device_id, device_id, "")
-    if given is None:
-        return _identity_without_ids(members, name, project, arrival)
-    return Identity(given, "", "")
+    distinct_id = user_id or (DEVICE_PREFIX + device_id if device_id else given)
+    if distinct_id is None:
+        return None
+    return Identity(distinct_id, "", "") if mode == ORIGINAL else Identity(distinct_id, device_id, user_id)
 
 
-def _identity_without_ids(members: Members, name: str, project: Project, arrival: Arrival) -> Identity | Rejected:
-    if name in IDENTITY_EVENTS:
-        known = look(members, "$identified_id")
-        return Identity(known if type(known) is str else "", "", "")
+def _identity_without_ids(asked: Asked | None, project: Project, arrival: Arrival) -> Identity | Rejected:
+    """The person that a request to link ids is about, else a hash of the client's address where that is asked for."""
+    if asked:
+        return Identity(asked.to, "", "")
     if arrival.hash_address is None:
         return _missing(arrival, outcome.DISTINCT_ID_MISSING, "properties.distinct_id")
     # Keyed, so that the address cannot be found by trying all of them.

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trackway.ingest import outcome, values
-from trackway.ingest.events import Arrival, Project, look, project_of_token
+from trackway.ingest.events import Arrival, Project, project_of_token
 from trackway.ingest.location import profile_location
+from trackway.ingest.members import look
 from trackway.ingest.operations import Operations, read_operations
 from trackway.ingest.outcome import Ignored, Rejected, invalid
 from trackway.ingest.properties import Members

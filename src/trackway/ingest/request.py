@@ -14,7 +14,8 @@ from msgspec import UNSET
 
 from trackway.ingest.alike import UNREADABLE, Texts, reader_for, take_alike
 from trackway.ingest.entry import ProjectEntry
-from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event, look
+from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event
+from trackway.ingest.members import look
 from trackway.ingest.originals import kept, kept_of_undecodable
 from trackway.ingest.outcome import Failure, Ignored, Rejected
 from trackway.ingest.profiles import AcceptedUpdate, accept_update

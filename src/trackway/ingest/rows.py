@@ -38,14 +38,15 @@ def string(text: bytes) -> bytes:
 
 def event_row(head: bytes, event: Accepted) -> tuple[bytes, bytes]:
     """One row, and the part of it that deduplication compares: event, distinct_id and insert_id."""
-    identity = string(event.event.encode()) + string(event.distinct_id.encode()) + string(event.insert_id.encode())
+    distinct_id, device_id, user_id = event.identity
+    identity = string(event.event.encode()) + string(distinct_id.encode()) + string(event.insert_id.encode())
     row = b"".join(
         (
             head,
             _pack_i64(event.time_ms),
             identity,
-            string(event.device_id.encode()),
-            string(event.user_id.encode()),
+            string(device_id.encode()),
+            string(user_id.encode()),
             string(event.properties),
         )
     )

@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from trackway.identity import ORIGINAL
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
-from trackway.ingest.events import DEVICE_PREFIX, Arrival, EventRecord, Project, event_properties
+from trackway.ingest.events import Arrival, EventRecord, Project, event_properties
+from trackway.ingest.links import DEVICE_PREFIX, IDENTITY_EVENTS
 from trackway.ingest.location import EVENT_NAMES, event_ending, with_ending
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.properties import SERVERS_OWN, check_clients_own
@@ -45,9 +47,9 @@ _is_insert_id = re.compile("[A-Za-z0-9-]+").fullmatch
 _NO_DEVICE_NO_USER = b"\0\0"
 
 
-Plain = tuple[int, str, str, bytes]
+Plain = tuple[int, str, str, bytes, tuple[str, str] | None]
 """What a usual event's ids and time come to: time in ms, distinct_id, insert_id, device and user as they stand in the
-row."""
+row, and those two again where there are both."""
 
 
 class Usual:
@@ -68,9 +70,12 @@ class Usual:
         return project if project is not None and project.region == self._arrival.region else None
 
     def plain(
-        self, name: str, time_ms: Any, distinct_id: Any, insert_id: Any, device_id: Any, user_id: Any
+        self, mode: str, name: str, time_ms: Any, distinct_id: Any, insert_id: Any, device_id: Any, user_id: Any
     ) -> Plain | None:
-        """The event's own properties from their JSON values, the last two "" where not given; None when not usual."""
+        """The event's own properties from their JSON values, the last two "" where not given; None when not usual.
+
+        `mode` is how the project links ids.
+        """
         if type(time_ms) is not int:
             if type(time_ms) is not float or not 0 < time_ms <= self._now_ms:
                 return None
@@ -88,23 +93,27 @@ class Usual:
             or not ((insert_id.isalnum() and insert_id.isascii()) or _is_insert_id(insert_id))
             or insert_id == _UUID_OF_NOBODY
             or not 0 < len(name) <= EVENT_NAME_CHARACTERS_MAX
+            or name in IDENTITY_EVENTS
         ):
             return None
         if not device_id and not user_id:
             if distinct_id[0] == "$" or device_id != "" or user_id != "":
                 return None
-            return time_ms, distinct_id, insert_id, _NO_DEVICE_NO_USER
+            return time_ms, distinct_id, insert_id, _NO_DEVICE_NO_USER, None
         if not _is_person(device_id) or not _is_person(user_id):
             return None
+        if mode == ORIGINAL:
+            return time_ms, distinct_id, insert_id, _NO_DEVICE_NO_USER, None
         if not device_id and distinct_id.startswith(DEVICE_PREFIX):
             return None
         device, user = device_id.encode(), user_id.encode()
         ids = b"".join((VARINTS[len(device)], device, VARINTS[len(user)], user))
-        return time_ms, user_id or DEVICE_PREFIX + device_id, insert_id, ids
+        pair = (device_id, user_id) if device and user else None
+        return time_ms, user_id or DEVICE_PREFIX + device_id, insert_id, ids, pair
 
     def add(self, entry: ProjectEntry, name: str, plain: Plain, properties: bytes) -> None:
         """Add the event to its project's entry. `properties`: the JSON object to store."""
-        time_ms, distinct_id, insert_id, ids = plain
+        time_ms, distinct_id, insert_id, ids, pair = plain
         named = self._named.get(name)
         if named is None:
             named = self._named[name] = string(name.encode())
@@ -113,6 +122,8 @@ class Usual:
         length = VARINTS[size] if size < len(VARINTS) else varint(size)
         entry.rows.append(b"".join((entry.head, _pack_i64(time_ms), identity, ids, length, properties)))
         entry.keys.append(deduplication_key(entry.project_id, identity))
+        if pair:
+            entry.links[pair] = None
 
 
 def take_usual(
@@ -125,6 +136,7 @@ def take_usual(
     """Add the usual events from `start` on to their projects' entries; the index of the first that is not usual."""
     usual = Usual(arrival)
     entry: ProjectEntry | None = entry_of(arrival.project) if arrival.project else None
+    mode = arrival.project.identity_mode if arrival.project else ""
     by_token, token_before = entry is None, UNSET
     for at in range(start, len(records)):
         record = records[at]
@@ -137,7 +149,13 @@ def take_usual(
         if looked_at and "$ignore" in members:
             return at
         try:
+            if by_token and (token := _value_of(members["token"])) != token_before:
+                project = usual.project(token)
+                if project is None:
+                    return at
+                entry, mode, token_before = entry_of(project), project.identity_mode, token
             plain = usual.plain(
+                mode,
                 name,
                 _value_of(members["time"]),
                 _value_of(members["distinct_id"]),
@@ -147,11 +165,6 @@ def take_usual(
             )
             if plain is None:
                 return at
-            if by_token and (token := _value_of(members["token"])) != token_before:
-                project = usual.project(token)
-                if project is None:
-                    return at
-                entry, token_before = entry_of(project), token
         except (KeyError, msgspec.ValidationError, RecursionError):
             return at
         taken = [members.pop(own, None) for own in TAKEN]

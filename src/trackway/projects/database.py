@@ -20,7 +20,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from trackway.errors import ConfigError, StorageError
-from trackway.projects.project import KEY_HEX_DIGITS, Project, check_name, check_region, check_settings
+from trackway.identity import SIMPLIFIED
+from trackway.projects.project import (
+    KEY_HEX_DIGITS,
+    Project,
+    check_identity_mode,
+    check_name,
+    check_region,
+    check_settings,
+)
 from trackway.projects.sqlite import BUSY_TIMEOUT_S, project_of
 from trackway.projects.tables import projects, revisions
 
@@ -67,8 +75,9 @@ class ProjectsDatabase:
         except CommandError as error:
             raise ConfigError(f"projects database {self._shown} is of another version: {_lower(error)}") from error
 
-    def create(self, name: str, region: str) -> Project:
-        """A new project with random keys, durable at return. ConfigError for a bad or taken name, or a bad region."""
+    def create(self, name: str, region: str, identity_mode: str = SIMPLIFIED) -> Project:
+        """A new project with random keys, durable at return. ConfigError for a bad or taken name, or a bad region or
+        identity mode."""
         row = {
             "name": check_name(name),
             "token": secrets.token_hex(KEY_HEX_DIGITS // 2),
@@ -76,6 +85,7 @@ class ProjectsDatabase:
             "region": check_region(region),
             "created_at_ms": time.time_ns() // 1_000_000,
             "settings": {},
+            "identity_mode": check_identity_mode(identity_mode),
         }
         try:
             with self._change() as connection:
@@ -92,6 +102,18 @@ class ProjectsDatabase:
             merged = {**old.settings, **changes}
             new = check_settings({name: value for name, value in merged.items() if value is not None})
             connection.execute(update(projects).where(projects.c.project_id == project_id).values(settings=new))
+            return _one(connection, project_id)
+
+    def change_identity_mode(self, project_id: int, identity_mode: str) -> Project:
+        """Changes how the project links ids. It must have no data. ConfigError for a bad mode or no project."""
+        mode = check_identity_mode(identity_mode)
+        with self._change() as connection:
+            connection.execute(update(projects).where(projects.c.project_id == project_id).values(identity_mode=mode))
+            return _one(connection, project_id)
+
+    def one(self, project_id: int) -> Project:
+        """The project with this id. ConfigError when there is none."""
+        with self._transaction(self._engine) as connection:
             return _one(connection, project_id)
 
     def all_projects(self) -> list[Project]:

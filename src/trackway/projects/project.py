@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from trackway.errors import ConfigError
+from trackway.identity import IDENTITY_MODES, SIMPLIFIED, IdentityMode
 from trackway.residency import REGIONS, Region
 from trackway.settings import ROWS_BY_NAME, did_you_mean
 
@@ -22,7 +23,10 @@ PROJECT_SETTINGS: Final = ("import_requests_per_hour", "export_requests_per_hour
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project. `settings` holds only what differs from the server's settings; `created_at_ms` is Unix time."""
+    """A project. `settings` holds only what differs from the server's settings; `created_at_ms` is Unix time.
+
+    `identity_mode` is how ids are linked (protocol §6).
+    """
 
     project_id: int
     name: str
@@ -31,6 +35,7 @@ class Project:
     region: Region
     created_at_ms: int
     settings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    identity_mode: IdentityMode = SIMPLIFIED
 
     def setting(self, name: str, default: int) -> int:
         """The project's own value of one of PROJECT_SETTINGS, else the server's, which is given as `default`."""
@@ -52,6 +57,14 @@ def check_region(region: str) -> Region:
         if region == known:
             return known
     raise ConfigError(f"region must be one of {', '.join(REGIONS)}, not {region!r}")
+
+
+def check_identity_mode(mode: str) -> IdentityMode:
+    """The mode, or ConfigError."""
+    for known in IDENTITY_MODES:
+        if mode == known:
+            return known
+    raise ConfigError(f"identity mode must be one of {', '.join(IDENTITY_MODES)}, not {mode!r}")
 
 
 def check_settings(settings: Mapping[str, int]) -> dict[str, int]:

@@ -14,15 +14,17 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from trackway.errors import ConfigError, StorageError
-from trackway.projects.project import Project, check_region
+from trackway.projects.project import Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0001"
+MIGRATION_NEWEST: Final = "0002"
 """The revision that the newest file below `migrations/versions` carries; a test holds the two together."""
 BUSY_TIMEOUT_S: Final = 10.0
 READ_BUSY_TIMEOUT_S: Final = 0.25
 """A reader waits on a writer only while the write-ahead log is being made anew, and may hold up an event loop."""
 
-_PROJECTS: Final = "SELECT project_id, name, token, secret, region, created_at_ms, settings FROM projects ORDER BY 1"
+_PROJECTS: Final = (
+    "SELECT project_id, name, token, secret, region, created_at_ms, settings, identity_mode FROM projects ORDER BY 1"
+)
 
 
 class SqliteReader:
@@ -98,8 +100,9 @@ def project_of(row: Sequence[Any]) -> Project:
     Raises StorageError for a row that this version cannot have written.
     """
     try:
-        project_id, name, token, secret, region, created_at_ms, settings = row
-        own = dict(json.loads(settings) if isinstance(settings, str) else settings)
-        return Project(project_id, name, token, secret, check_region(region), created_at_ms, MappingProxyType(own))
+        project_id, name, token, secret, region, created_at_ms, settings, mode = row
+        own = MappingProxyType(dict(json.loads(settings) if isinstance(settings, str) else settings))
+        place, identity_mode = check_region(region), check_identity_mode(mode)
+        return Project(project_id, name, token, secret, place, created_at_ms, own, identity_mode)
     except (ConfigError, ValueError, TypeError) as error:
         raise StorageError(f"projects database holds a row that cannot be read: {error}") from error

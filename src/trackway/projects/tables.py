@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Integer, MetaData, String, Table
 
+from trackway.identity import SIMPLIFIED
 from trackway.projects.project import KEY_HEX_DIGITS, NAME_CHARACTERS_MAX
 
 metadata: Final = MetaData(
@@ -24,6 +25,7 @@ projects: Final = Table(
     Column("region", String(8), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("settings", JSON, nullable=False),
+    Column("identity_mode", String(16), nullable=False, server_default=SIMPLIFIED),
     CheckConstraint("name <> ''", name="name_not_empty"),
     sqlite_autoincrement=True,  # an id is never given twice, not even after the newest project was deleted
 )
