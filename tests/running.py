@@ -39,6 +39,7 @@ class Project:
     token: str
     secret: str
     region: str
+    identity_mode: str = "simplified"
 
 
 def basic(user: str, password: str = "") -> tuple[str, str]:

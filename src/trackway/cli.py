@@ -17,6 +17,7 @@ import click
 
 from trackway import __version__
 from trackway.errors import ConfigError, StorageError
+from trackway.identity import SIMPLIFIED
 from trackway.settings import CONFIG_DEFAULT, EMPTY, ROWS, ROWS_BY_NAME, Row, Settings, load, shown
 
 if TYPE_CHECKING:
@@ -146,15 +147,21 @@ def project() -> None:
 @project.command("create")
 @click.argument("name")
 @click.option("--region", metavar="REGION", help="Residency region. [us, eu, in; default: the server's]")
+@click.option(
+    "--identity-mode",
+    metavar="MODE",
+    default=SIMPLIFIED,
+    help="How ids of one person are linked, for good. [simplified, original; default: simplified]",
+)
 @_settings_options("data_dir")
 @_JSON
-def project_create(name: str, region: str | None, as_json: bool, **flags: Any) -> None:
+def project_create(name: str, region: str | None, identity_mode: str, as_json: bool, **flags: Any) -> None:
     """Create the project NAME and print its keys.
 
     The token goes into every event that an SDK sends. The secret opens imports and exports: keep it.
     """
     settings = _load(flags)
-    created = _database(settings).create(name, region or settings.region)
+    created = _database(settings).create(name, region or settings.region, identity_mode)
     _print_project(created, as_json)
 
 
@@ -172,7 +179,7 @@ def project_list(as_json: bool, **flags: Any) -> None:
     if as_json:
         click.echo(json.dumps([_fields(one) for one in projects], indent=2))
     elif projects:
-        _print_table(("Id", "Name", "Token", "Secret", "Region"), [_texts(one) for one in projects])
+        _print_table(("Id", "Name", "Token", "Secret", "Region", "Identity"), [_texts(one) for one in projects])
     else:
         click.echo("No projects yet. Create one: trackway project create NAME", err=True)
 
@@ -193,6 +200,28 @@ def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flag
         click.echo(json.dumps({"project_id": changed.project_id, "settings": dict(changed.settings)}, indent=2))
     else:
         _print_table(("Setting", "Value"), [(name, str(value)) for name, value in changed.settings.items()])
+
+
+@project.command("identity")
+@click.argument("project_id", type=int)
+@click.argument("mode")
+@_settings_options("data_dir")
+@_JSON
+def project_identity(project_id: int, mode: str, as_json: bool, **flags: Any) -> None:
+    """Change how a project links ids to MODE, simplified or original.
+
+    Only while it has no events and no profiles of users, which the running server is asked.
+    """
+    from trackway.emptiness import check_empty  # noqa: PLC0415
+    from trackway.projects.project import check_identity_mode  # noqa: PLC0415
+
+    settings = _load(flags)
+    database = _database(settings)
+    found, wanted = database.one(project_id), check_identity_mode(mode)
+    if found.identity_mode != wanted:
+        check_empty(settings, found)
+        found = database.change_identity_mode(project_id, wanted)
+    _print_project(found, as_json)
 
 
 def _change(text: str) -> tuple[str, int | None]:
@@ -218,6 +247,7 @@ def _fields(one: "Project") -> dict[str, object]:
         "token": one.token,
         "secret": one.secret,
         "region": one.region,
+        "identity_mode": one.identity_mode,
     }
 
 

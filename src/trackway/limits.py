@@ -55,6 +55,10 @@ PROFILE_BYTES_MAX = 2 * 1024 * 1024
 """JSON text of a whole profile, about; what would make it longer is not applied. 2000 strings of 255 characters, each
 of four bytes, are as much."""
 
+# Wire contract: identity
+CLUSTER_IDS_MAX = 500
+"""Ids of one person in original mode; a link that would make it more is refused (protocol §6, [M])."""
+
 # Wire contract: export and queries
 EXPORT_LIMIT_MAX = 100_000
 """`limit` of an export; more is a 400 (protocol §7)."""
@@ -154,6 +158,13 @@ PROFILES_ASKED_AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
 """Names of profiles in one question to the store, some 80 000: reading them one by one costs as much as all of them."""
 PROFILE_ROWS_BYTES_MAX = 16 * 1024 * 1024
 """Rows of profiles in one insert, and so in memory, however many and large a batch's profiles are."""
+LINKS_DECIDED_AT_ONCE_MAX = 2000
+"""Links, other than claims of devices, for which the store is asked at once; with clusters of CLUSTER_IDS_MAX on both
+sides of each the answer takes some 200 MB."""
+LINK_ROWS_BYTES_MAX = 16 * 1024 * 1024
+"""Rows of changes in one insert, and so in memory, however many ids the links of a batch move."""
+CLAIMS_REMEMBERED_BYTES_MAX = 32 * 1024 * 1024
+"""What the loader remembers of claims that are in the store, some 180 000 pairs; then it forgets all of them."""
 LOADER_POLL_S = 0.05
 """How often an idle loader looks at the journal's head; a look reads three words of shared memory."""
 LOADER_BACKOFF_S_MIN = 0.1

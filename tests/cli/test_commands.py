@@ -46,10 +46,18 @@ def projects_in(directory: str) -> list[Project]:
 
 def test_created_project_is_listed_with_the_same_fields_in_the_same_order() -> None:
     created = json.loads(printed("project", "create", "Shop", "--region", "eu", "--json", "--data-dir", "d"))
-    assert list(created) == ["project_id", "name", "token", "secret", "region"]
+    assert list(created) == ["project_id", "name", "token", "secret", "region", "identity_mode"]
     assert (created["project_id"], created["name"], created["region"]) == (1, "Shop", "eu")
+    assert created["identity_mode"] == "simplified"
     assert re.fullmatch(r"[0-9a-f]{32}", created["token"])
     assert json.loads(printed("project", "list", "--json", "--data-dir", "d")) == [created]
+
+
+def test_project_of_original_identity_is_created_and_listed_as_such() -> None:
+    created = json.loads(printed("project", "create", "Shop", "--identity-mode", "original", "--json"))
+    assert created["identity_mode"] == "original"
+    assert json.loads(printed("project", "list", "--json")) == [created]
+    assert "original" in printed("project", "list")
 
 
 def test_data_directory_is_taken_from_flag_environment_or_file(elsewhere: Path) -> None:
@@ -126,6 +134,8 @@ REFUSED = [
     (["project", "create", ""], "project name must be 1 to 255 characters, not 0"),
     (["project", "create"], "missing argument 'NAME' (see 'trackway project create --help')"),
     (["project", "create", "x", "--region", "de"], "region must be one of us, eu, in, not 'de'"),
+    (["project", "create", "x", "--identity-mode", "new"], "must be one of simplified, original, not 'new'"),
+    (["project", "identity", "1", "original"], "no project has the id 1"),
     (["project", "create", "x", "--data-dir", "/proc/none"], "cannot be opened: no such file or directory"),
     (["project", "set", "1", "export_concurrent_max=1"], "no project has the id 1"),
     (["project", "set", "1", "nonsense"], "a change must be SETTING=NUMBER or SETTING=, not 'nonsense'"),

@@ -22,7 +22,7 @@ from trackway.loader.profiles import ProfileKey
 from trackway.settings import Settings
 from trackway.store.client import Store
 
-TABLES = ("events", "event_keys", "profiles", "rejected_records", "loads")
+TABLES = ("events", "event_keys", "identity_links", "identity_refusals", "profiles", "rejected_records", "loads")
 SEGMENT_BYTES = 1 << 16
 LOAD_S_MAX = 30
 

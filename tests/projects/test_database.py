@@ -58,6 +58,7 @@ def test_created_project_is_what_is_read_back(database: ProjectsDatabase, path: 
     before_ms = time.time_ns() // 1_000_000
     project = database.create("Shop ☃", "eu")
     assert (project.project_id, project.name, project.region, dict(project.settings)) == (1, "Shop ☃", "eu", {})
+    assert project.identity_mode == "simplified"
     assert re.fullmatch(r"[0-9a-f]{32}", project.token)
     assert re.fullmatch(r"[0-9a-f]{32}", project.secret)
     assert before_ms <= project.created_at_ms <= time.time_ns() // 1_000_000
@@ -108,11 +109,45 @@ def test_revision_grows_with_every_change(database: ProjectsDatabase, path: Path
         lambda: database.create("a", "us"),
         lambda: database.change_settings(1, {"import_requests_per_hour": 7}),
         lambda: database.create("b", "us"),
+        lambda: database.change_identity_mode(1, "original"),
     ]
     for change in changes:
         change()
         seen.append((database.revision(), reader.revision()))
-    assert seen == [(0, 0), (1, 1), (2, 2), (3, 3)]
+    assert seen == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]
+
+
+def test_identity_mode_is_stored_and_changed_for_one_project(database: ProjectsDatabase, path: Path) -> None:
+    database.create("a", "us", "original")
+    database.create("b", "us")
+    assert database.one(1) == database.all_projects()[0]
+    assert [each.identity_mode for each in SqliteReader(path).all_projects()] == ["original", "simplified"]
+    assert database.change_identity_mode(2, "original").identity_mode == "original"
+    assert database.change_identity_mode(1, "simplified").identity_mode == "simplified"
+    assert [each.identity_mode for each in SqliteReader(path).all_projects()] == ["simplified", "original"]
+
+
+def test_unknown_identity_mode_or_project_is_refused(database: ProjectsDatabase) -> None:
+    database.create("a", "us")
+    with pytest.raises(ConfigError, match="identity mode must be one of simplified, original, not 'legacy'"):
+        database.create("b", "us", "legacy")
+    with pytest.raises(ConfigError, match="identity mode must be one of simplified, original, not ''"):
+        database.change_identity_mode(1, "")
+    with pytest.raises(ConfigError, match="no project has the id 2"):
+        database.change_identity_mode(2, "original")
+    assert [each.identity_mode for each in database.all_projects()] == ["simplified"]
+
+
+def test_projects_of_the_first_version_go_on_in_simplified_mode(path: Path) -> None:
+    database = ProjectsDatabase(path)
+    database.migrate()
+    made = database.create("a", "us")
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE projects DROP COLUMN identity_mode")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    assert migrate_if_needed(path)
+    assert database.all_projects() == [made] == SqliteReader(path).all_projects()
 
 
 def test_own_settings_are_set_and_given_up_one_by_one(database: ProjectsDatabase) -> None:

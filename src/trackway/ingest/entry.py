@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 
 from trackway.ingest.events import Accepted, Arrival, Project
-from trackway.ingest.links import DEVICE_PREFIX
+from trackway.ingest.links import DEVICE_PREFIX, DevicePair
 from trackway.ingest.rows import deduplication_key, event_row, row_head
 from trackway.journal.entry import NO_KEY, VERSION, Entry, Link, LinkKind, Rejection, Update
 
@@ -12,7 +12,7 @@ from trackway.journal.entry import NO_KEY, VERSION, Entry, Link, LinkKind, Rejec
 class ProjectEntry:
     """Gathers rows, keys, profile updates, links, rejected and ignored records in the order of the request.
 
-    `links` holds each link once: of a device and its user as that pair of ids, since most batches repeat few of them.
+    `links` holds each once.
     """
 
     def __init__(self, project_id: int, arrival: Arrival):
@@ -23,16 +23,13 @@ class ProjectEntry:
         self.ignored = 0
         self.rejections: list[Rejection] = []
         self.updates: list[Update] = []
-        self.links: dict[tuple[str, str] | Link, None] = {}
+        self.links: dict[DevicePair | Link, None] = {}
         self._arrival = arrival
 
     def add(self, event: Accepted) -> None:
         row, identity = event_row(self.head, event)
         self.rows.append(row)
         self.keys.append(deduplication_key(self.project_id, identity) if event.deduplicated else NO_KEY)
-        _, device_id, user_id = event.identity
-        if device_id and user_id:
-            self.links[device_id, user_id] = None
         self.links.update(dict.fromkeys(event.links))
 
     def finished(self) -> Entry:
@@ -48,17 +45,12 @@ class ProjectEntry:
             b"".join(self.rows),
             self.rejections,
             self.updates,
-            list(dict.fromkeys(filter(_is_of_a_person, map(_link, self.links)))),
+            list(map(_link, self.links)),
         )
 
 
-def _link(link: tuple[str, str] | Link) -> Link:
+def _link(link: DevicePair | Link) -> Link:
     return link if isinstance(link, Link) else Link(LinkKind.DEVICE, DEVICE_PREFIX + link[0], link[1])
-
-
-def _is_of_a_person(link: Link) -> bool:
-    """A device cannot be the user of another."""
-    return link.kind is not LinkKind.DEVICE or not link.to.startswith(DEVICE_PREFIX)
 
 
 EntryOfProject = Callable[[Project], ProjectEntry]

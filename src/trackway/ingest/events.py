@@ -16,7 +16,15 @@ from msgspec import UNSET, UnsetType
 from trackway.geo.place import PlaceOfAddress, PlaceOfCoordinates, nowhere
 from trackway.identity import ORIGINAL
 from trackway.ingest import outcome, values
-from trackway.ingest.links import DEVICE_PREFIX, IDENTITY_EVENTS, Asked, links_asked, read_request
+from trackway.ingest.links import (
+    DEVICE_PREFIX,
+    IDENTITY_EVENTS,
+    Asked,
+    DevicePair,
+    device_pair,
+    links_asked,
+    read_request,
+)
 from trackway.ingest.location import place_of_record, with_place
 from trackway.ingest.members import look, take
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
@@ -83,10 +91,7 @@ class Identity(NamedTuple):
 
 
 class Accepted(msgspec.Struct, gc=False):
-    """An event within all limits, as it will be stored; the ids are empty where not given.
-
-    `links` are what the event asks for beside linking its device to its user.
-    """
+    """An event within all limits, as it will be stored, and the links it asks for."""
 
     project: Project
     time_ms: int
@@ -95,7 +100,7 @@ class Accepted(msgspec.Struct, gc=False):
     insert_id: str
     deduplicated: bool
     properties: bytes
-    links: Sequence[Link] = ()
+    links: Sequence[DevicePair | Link] = ()
 
 
 def accept_event(
@@ -128,7 +133,8 @@ def accept_event(
     properties = event_properties(members, arrival, suspected)
     if isinstance(properties, Rejected):
         return properties
-    links = links_asked(asked, project.identity_mode, insert_id) if asked else ()
+    pair = device_pair(identity.device_id, identity.user_id)
+    links = [*((pair,) if pair else ()), *(links_asked(asked, project.identity_mode, insert_id) if asked else ())]
     return Accepted(project, time_ms, name, identity, insert_id, deduplicated, properties, links)
 
 
@@ -189,7 +195,7 @@ def _event_time(members: Members, name: str, arrival: Arrival) -> int | Rejected
 
 
 def _identity(members: Members, asked: Asked | None, project: Project, arrival: Arrival) -> Identity | Rejected:
-    """`$user_id`, else `$device:` + `$device_id`, else the given distinct_id; in original mode the given one comes first
+    """`$user_id`, else `$device:` + `$device_id`, else the given distinct_id, which comes first in original mode
     (protocol §6)."""
     given = take(members, "distinct_id")
     given = None if given is None else values.id_text(given, "properties.distinct_id")

@@ -23,6 +23,9 @@ IDENTITY_EVENTS: Final = frozenset(_KINDS)
 _IDENTIFIED: Final = ("$identified_id", "distinct_id", "$user_id")
 _ANONYMOUS: Final = ("$anon_id", "$anon_distinct_id")
 
+DevicePair = tuple[str, str]
+"""The DEVICE link of a device and its user in short, as most events ask for: the `$device_id` and the `$user_id`."""
+
 
 class Asked(NamedTuple):
     """The two ids of a request; `to` is the one whose name stays. `is_device`: `id` may be a device's without its
@@ -56,23 +59,28 @@ def read_request(name: str, members: Members, endpoint: Endpoint) -> Asked | Rej
     return Asked(_KINDS[name], id_.text, to.text, is_device)
 
 
-def links_asked(asked: Asked, mode: str, insert_id: str) -> Sequence[Link]:
-    """The links to ask for in a project of this mode; `insert_id` is the event's.
+def device_pair(device_id: str, user_id: str) -> DevicePair | None:
+    """The link that an event of these ids asks for in simplified mode. A device cannot be another's user."""
+    return (device_id, user_id) if device_id and user_id and not user_id.startswith(DEVICE_PREFIX) else None
 
-    In simplified mode only `$identify` links, and only a device: by its id with the prefix, and by the id alone, as
-    earlier events may have been sent with that for a distinct_id.
+
+def links_asked(asked: Asked, mode: str, insert_id: str) -> Sequence[DevicePair | Link]:
+    """The links that a request asks for in a project of this mode; `insert_id` is the event's.
+
+    In simplified mode only `$identify` links, and only a device to a user: by its id with the prefix, and by the id
+    alone, as earlier events may have been sent with that for a distinct_id.
     """
     if asked.id == asked.to:
         return ()
     if mode == ORIGINAL:
         return (Link(asked.kind, asked.id, asked.to, insert_id),)
-    if asked.kind is not LinkKind.IDENTIFY:
+    device_id = asked.id.removeprefix(DEVICE_PREFIX)
+    pair = device_pair(device_id, asked.to) if asked.kind is LinkKind.IDENTIFY else None
+    if pair is None:
         return ()
-    if asked.id.startswith(DEVICE_PREFIX):
-        return (Link(LinkKind.DEVICE, asked.id, asked.to),)
-    if not asked.is_device:
-        return ()
-    return (Link(LinkKind.DEVICE, DEVICE_PREFIX + asked.id, asked.to), Link(LinkKind.DEVICE, asked.id, asked.to))
+    if device_id != asked.id:
+        return (pair,)
+    return (pair, Link(LinkKind.DEVICE, asked.id, asked.to)) if asked.is_device else ()
 
 
 def _merge(members: Members, endpoint: Endpoint) -> Asked | Rejected:

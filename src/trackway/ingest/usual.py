@@ -17,7 +17,7 @@ from msgspec import UNSET
 from trackway.identity import ORIGINAL
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import Arrival, EventRecord, Project, event_properties
-from trackway.ingest.links import DEVICE_PREFIX, IDENTITY_EVENTS
+from trackway.ingest.links import DEVICE_PREFIX, IDENTITY_EVENTS, DevicePair, device_pair
 from trackway.ingest.location import EVENT_NAMES, event_ending, with_ending
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.properties import SERVERS_OWN, check_clients_own
@@ -47,7 +47,7 @@ _is_insert_id = re.compile("[A-Za-z0-9-]+").fullmatch
 _NO_DEVICE_NO_USER = b"\0\0"
 
 
-Plain = tuple[int, str, str, bytes, tuple[str, str] | None]
+Plain = tuple[int, str, str, bytes, DevicePair | None]
 """What a usual event's ids and time come to: time in ms, distinct_id, insert_id, device and user as they stand in the
 row, and those two again where there are both."""
 
@@ -108,7 +108,7 @@ class Usual:
             return None
         device, user = device_id.encode(), user_id.encode()
         ids = b"".join((VARINTS[len(device)], device, VARINTS[len(user)], user))
-        pair = (device_id, user_id) if device and user else None
+        pair = device_pair(device_id, user_id) if device and user else None
         return time_ms, user_id or DEVICE_PREFIX + device_id, insert_id, ids, pair
 
     def add(self, entry: ProjectEntry, name: str, plain: Plain, properties: bytes) -> None:

@@ -29,6 +29,7 @@ from trackway.limits import (
 from trackway.loader import tables
 from trackway.loader.apply import readable as readable_operations
 from trackway.loader.batch import NOT_STORABLE, WINDOW_US, Batch, Placed, make_batch, read_entries
+from trackway.loader.links import Links
 from trackway.loader.profiles import insert_profiles
 from trackway.loader.window import Window
 from trackway.settings import Settings
@@ -51,6 +52,7 @@ class Loader:
         self._stop = stop
         self._head = Head(journal)
         self._window = Window(WINDOW_US + DISORDER_US)
+        self._links = Links()
         self._reader: Reader | None = None
         self._removed_s = 0.0
         self._damage_told = 0
@@ -100,6 +102,7 @@ class Loader:
         reader = Reader(self._journal, cursor)
         since_us = min(self._oldest_unloaded_us(cursor), time.time_ns() // 1000) - WINDOW_US - DISORDER_US
         self._window = Window(WINDOW_US + DISORDER_US)
+        self._links = Links()
         keys = tables.fill_window(self._store, self._window, since_us, cursor)
         self._reader = reader
         self._head.loaded = cursor
@@ -154,11 +157,13 @@ class Loader:
         self._finish(batch)
 
     def _insert(self, batch: Batch) -> None:
-        """Insert profiles and events. Raises DataRefused.
+        """Insert links, profiles and events. Raises DataRefused.
 
-        Profiles come first: what is in them is passed over when a refused record is loaded once more, whereas events
-        already inserted would be both stored and rejected.
+        Links come first, since they say whose profile an update is for. Profiles come before events: what is in them is
+        passed over when a refused record is loaded once more, whereas events already inserted would be both stored and
+        rejected.
         """
+        self._links.insert(self._store, batch.placed)
         for reason, number in insert_profiles(self._store, batch.placed).items():
             metrics.left_alone(reason, number)
         tables.insert_events(self._store, batch)

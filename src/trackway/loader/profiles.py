@@ -3,12 +3,13 @@
 A profile's row carries the journal position of the last update in it. Here the present rows of a batch's profiles are
 read, the updates behind those positions are folded in, and one new row a profile is inserted. Every row ever inserted
 is therefore the exact result of all updates up to its position, and the highest position wins: to load a batch again,
-or to have an insert arrive after its loader's death, changes nothing.
+or to have an insert arrive after its loader's death, changes nothing. A user's update is for the profile of the
+canonical id that its id has at the update's place.
 """
 
 import struct
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from trackway.journal.entry import Update
 from trackway.limits import PROFILE_ROWS_BYTES_MAX, PROFILES_ASKED_AT_ONCE_BYTES_MAX
 from trackway.loader.apply import Properties, fold, properties_text, read_properties
 from trackway.loader.batch import Placed
+from trackway.loader.canonical import CanonicalIds, read_canonical_ids
 from trackway.store.client import MEMORY_LIMIT_EXCEEDED, DataRefused, Store, StoreError
 
 _COLUMNS = ("project_id", "group_key", "profile_id", "position", "deleted", "updated", "properties")
@@ -63,25 +65,31 @@ UNKNOWN = State(-1, None)
 Changes = dict[ProfileKey, list[Change]]
 
 
-def insert_profiles(store: Store, placed: Iterable[Placed]) -> Counter[str]:
-    """Fold the updates of these entries into the profiles of the store.
+def insert_profiles(store: Store, placed: Sequence[Placed]) -> Counter[str]:
+    """Fold the updates of these entries into the profiles of the store, which must hold their links.
 
     Returns why and how often properties were left alone. Raises DataRefused when an update cannot be read.
     """
     left_alone: Counter[str] = Counter()
-    for asked in _in_questions(changes_of(placed)):
+    for asked in _in_questions(changes_of(placed, read_canonical_ids(store, placed))):
         _insert_some(store, asked, left_alone)
     return left_alone
 
 
-def changes_of(placed: Iterable[Placed]) -> Changes:
+def changes_of(placed: Iterable[Placed], canonical_ids: CanonicalIds) -> Changes:
     """The updates of each profile in the order of the journal."""
     changes: Changes = {}
     for each in placed:
         for update in each.entry.updates:
-            key = ProfileKey(each.entry.project_id, update.group_key, update.profile_id)
-            changes.setdefault(key, []).append(Change(each, update))
+            changes.setdefault(_profile_of(each, update, canonical_ids), []).append(Change(each, update))
     return changes
+
+
+def _profile_of(placed: Placed, update: Update, canonical_ids: CanonicalIds) -> ProfileKey:
+    project_id, profile_id = placed.entry.project_id, update.profile_id
+    if not update.group_key and not update.as_given:
+        profile_id = canonical_ids.at(project_id, profile_id, placed.position)
+    return ProfileKey(project_id, update.group_key, profile_id)
 
 
 def folded_row(key: ProfileKey, state: State, changes: Iterable[Change], left_alone: Counter[str]) -> bytes | None:

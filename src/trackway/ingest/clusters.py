@@ -1,0 +1,111 @@
+"""Which ids of a project are one person in original mode, as a pure rule over links (protocol §6).
+
+The clusters of some ids go in, and one link after the other; out comes what each changes, or why it is refused. The
+canonical id of a cluster is that of the side a link is made *to*: the identified id, the distinct_id of an alias, the
+first id of a merge. Each member of the side that is absorbed moves by itself, so an id is resolved by one look-up and
+never by following a chain.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from trackway.journal.entry import Link, LinkKind
+from trackway.limits import CLUSTER_IDS_MAX
+
+ALONE = ""
+"""What an id that belongs to nobody else moves to."""
+
+NOT_A_UUID = "anonymous id is not a UUID v4"
+ALREADY_MERGED = "anonymous id is already merged with another id"
+ALIAS_TAKEN = "alias already belongs to another user"
+TOO_MANY_IDS = f"merged user would have more than {CLUSTER_IDS_MAX} ids"
+"""Why a link is refused; exports show it as `$failure_reason`."""
+
+_UUID4 = re.compile(
+    r"(\$device:)?[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
+)
+
+
+class Move(NamedTuple):
+    """From now on an id belongs to `canonical_id`, or stands `ALONE`."""
+
+    id: str
+    canonical_id: str
+
+
+class Refusal(NamedTuple):
+    """A link that changes nothing, and why."""
+
+    reason: str
+
+
+class Clusters:
+    """The clusters of some ids at a place in the journal, moved on by one link after the other.
+
+    `canonical` gives the canonical id of every id that is not its own: of the ids that links will name, and of all that
+    are in a cluster with one of them.
+    """
+
+    def __init__(self, canonical: Mapping[str, str] | None = None):
+        self._canonical = dict(canonical or {})
+        self._members: dict[str, set[str]] = {}
+        for id, head in self._canonical.items():
+            self._members.setdefault(head, {head}).add(id)
+
+    def canonical_of(self, id: str) -> str:
+        return self._canonical.get(id, id)
+
+    def members_of(self, id: str) -> set[str]:
+        """All ids of the cluster that an id is in."""
+        head = self.canonical_of(id)
+        return set(self._members.get(head, {head}))
+
+    def decide(self, link: Link) -> list[Move] | Refusal:
+        """What a link that is no DEVICE claim changes; nothing where its ids are one person already."""
+        if link.kind is LinkKind.UNLINK:
+            return self._unlink(link.id)
+        kept = self.canonical_of(link.to)
+        if kept == self.canonical_of(link.id):
+            return []
+        absorbed = self.members_of(link.id)
+        if reason := _reason_against(link, len(self.members_of(kept)), len(absorbed)):
+            return Refusal(reason)
+        return [self._move(id, kept) for id in sorted(absorbed)]
+
+    def _unlink(self, id: str) -> list[Move]:
+        """The id stands alone. Where it gave its cluster the canonical id, the first of the others does from now on, of
+        those that are no anonymous id if there are any."""
+        others = sorted(self.members_of(id) - {id}, key=lambda each: (_UUID4.fullmatch(each) is not None, each))
+        led = self.canonical_of(id) == id
+        moves = [self._move(id, ALONE)]
+        if others and led:
+            moves.append(self._move(others[0], ALONE))
+            moves += [self._move(each, others[0]) for each in others[1:]]
+        return moves
+
+    def _move(self, id: str, canonical_id: str) -> Move:
+        before = self.canonical_of(id)
+        if before in self._members:
+            self._members[before].discard(id)
+            if self._members[before] <= {before}:
+                del self._members[before]
+        if canonical_id == ALONE:
+            self._canonical.pop(id, None)
+        else:
+            self._canonical[id] = canonical_id
+            self._members.setdefault(canonical_id, {canonical_id}).add(id)
+        return Move(id, canonical_id)
+
+
+def _reason_against(link: Link, kept_ids: int, absorbed_ids: int) -> str | None:
+    """Why a link may not make one cluster of two, by the number of their ids."""
+    if link.kind is LinkKind.IDENTIFY and not _UUID4.fullmatch(link.id):
+        return NOT_A_UUID
+    if link.kind is LinkKind.IDENTIFY and absorbed_ids > 1:
+        return ALREADY_MERGED
+    if link.kind is LinkKind.ALIAS and absorbed_ids > 1:
+        return ALIAS_TAKEN
+    if kept_ids + absorbed_ids > CLUSTER_IDS_MAX:
+        return TOO_MANY_IDS
+    return None

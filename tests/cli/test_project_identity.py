@@ -1,0 +1,55 @@
+"""Changing how a project links ids: while it has no data, and only where that is certain."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.running import Project, Server
+from tests.wire.exchange import Request
+
+TRACKWAY = str(Path(sys.executable).with_name("trackway"))
+JSON = (("Content-Type", "application/json"),)
+
+
+def change(data_dir: Path, project: Project, mode: str) -> subprocess.CompletedProcess[str]:
+    command = [TRACKWAY, "project", "identity", str(project.project_id), mode, "--json", "--data-dir", str(data_dir)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def send(server: Server, path: str, record: dict[str, object]) -> None:
+    reply = server.ask(Request("POST", path, JSON, json.dumps(record).encode()))
+    assert (reply.status, reply.body) == (200, b"1")
+    server.wait_loaded()
+
+
+def test_an_empty_project_changes_to_and_fro(server: Server, project: Project) -> None:
+    server.wait_loaded()
+    for mode in ("original", "simplified", "simplified"):
+        done = change(server.data_dir, project, mode)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout)["identity_mode"] == mode
+
+
+def test_a_project_with_an_event_keeps_its_mode(server: Server, project: Project) -> None:
+    send(server, "/track", {"event": "a", "properties": {"token": project.token, "distinct_id": "u"}})
+    done = change(server.data_dir, project, "original")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"trackway: project {project.project_id} has events\n"
+    assert change(server.data_dir, project, "simplified").returncode == 0, "it has that mode"
+
+
+def test_a_project_with_a_profile_keeps_its_mode(server: Server, project: Project) -> None:
+    send(server, "/engage", {"$token": project.token, "$distinct_id": "u", "$set": {"a": 1}})
+    done = change(server.data_dir, project, "original")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"trackway: project {project.project_id} has profiles\n"
+
+
+def test_no_mode_is_changed_while_no_server_runs(tmp_path: Path) -> None:
+    created = subprocess.run(
+        [TRACKWAY, "project", "create", "Shop", "--json", "--data-dir", str(tmp_path)], capture_output=True, check=True
+    )
+    done = change(tmp_path, Project(**json.loads(created.stdout)), "original")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is known to a running server only: start it first" in done.stderr
