@@ -85,5 +85,9 @@ def test_wrong_secret_is_reported_to_the_callback(server: Server, project: Proje
 
 
 def test_alias_asks_for_a_link_in_an_original_project(server: Server, original: Project) -> None:
-    assert call_node_sdk(original.token, plain(server), [["alias", "user-1", "alias 😀"]]) == [None]
+    calls = [["alias", "user-1", "alias 😀"], ["track", "seen", {"distinct_id": "alias 😀"}]]
+    assert call_node_sdk(original.token, plain(server), calls) == [None, None]
     assert asked_of(server, original) == [(LinkKind.ALIAS, "alias 😀", "user-1")]
+    lines = {line["event"]: line["properties"] for line in server.export_when(original, 2)}
+    assert lines["seen"]["distinct_id"] == "user-1"
+    assert lines["seen"]["$distinct_id_before_identity"] == "alias 😀"

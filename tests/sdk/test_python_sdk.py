@@ -157,6 +157,11 @@ def test_alias_and_merge_ask_for_links_in_an_original_project(
     client.merge(None, "user-1", "user-2", api_secret=original.secret)
     expected = [(LinkKind.ALIAS, "alias 😀", "user-1"), (LinkKind.MERGE, "user-2", "user-1")]
     assert asked_of(server, original) == expected
+    for user in ("alias 😀", "user-2"):
+        client.track(user, "seen")
+    lines = [line["properties"] for line in server.export_when(original, 4)]
+    assert {line["distinct_id"] for line in lines} == {"user-1"}
+    assert {line.get("$distinct_id_before_identity") for line in lines} == {None, "alias 😀", "user-2"}
 
 
 def test_merge_of_one_id_is_reported(server: Server, original: Project) -> None:

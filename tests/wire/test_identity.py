@@ -1,10 +1,14 @@
 """Whose event an export shows, once ids are linked: the worked tables of protocol §12, and what is refused."""
 
+import json
 import uuid
 from typing import Any
 
 import pytest
 from tests.running import Project, Server
+from tests.sdk.profiles import profiles_of
+from tests.wire.encodings import JSON
+from tests.wire.exchange import Request
 from tests.wire.sending import import_all, linking, record, track
 
 ANON = "0b9f4c4e-6b0e-4c5e-9b0e-3f6d1f2a7c11"
@@ -114,3 +118,43 @@ def test_original_alias_and_merge_make_chains_of_one_person(server: Server, orig
     track(server, linking(original, "$create_alias", n=3, distinct_id="a", alias="b"))
     import_all(server, original, [linking(original, "$merge", n=4, **{"$distinct_ids": ["a", "c"]})])
     assert shown(server, original) == [("a", None), ("a", "b"), ("a", "c"), ("a", None), ("a", None)]
+
+
+def update(server: Server, project: Project, distinct_id: str, **record: Any) -> None:
+    """One `/engage` record, which must be taken."""
+    named = {f"${key}": value for key, value in record.items()}
+    body = json.dumps({"$token": project.token, "$distinct_id": distinct_id, **named}).encode()
+    reply = server.ask(Request("POST", "/engage", (JSON,), body))
+    assert (reply.status, reply.body) == (200, b"1")
+
+
+def own_properties(server: Server, project: Project) -> dict[str, dict[str, Any]]:
+    """What the clients put into each profile, by its id."""
+    found = profiles_of(server, project)
+    return {id_: {name: value for name, value in own.items() if len(name) == 1} for id_, own in found.items()}
+
+
+def test_profile_operations_reach_the_canonical_profile_unless_told_otherwise(server: Server, project: Project) -> None:
+    track(server, event(project, 0, **D1, **U1))
+    update(server, project, OF_D1, set={"a": 1})
+    update(server, project, "U1", add={"b": 2})
+    update(server, project, OF_D1, ignore_alias=True, set={"c": 3})
+    assert own_properties(server, project) == {"U1": {"a": 1, "b": 2}, OF_D1: {"c": 3}}
+
+
+def test_a_profile_from_before_the_link_stays_under_its_own_id(server: Server, project: Project) -> None:
+    update(server, project, OF_D1, set={"a": 1})
+    track(server, event(project, 0, **D1, **U1))
+    update(server, project, OF_D1, set={"b": 2})
+    assert own_properties(server, project) == {OF_D1: {"a": 1}, "U1": {"b": 2}}
+
+
+def test_links_through_import_are_of_any_age_and_order(server: Server, project: Project) -> None:
+    """The later event comes first: the journal's order counts, not the events' times."""
+    late = event(project, 0, **D1, **U1)
+    late["properties"]["time"] = 1_700_000_000
+    early = event(project, 1, **D1, **U2)
+    early["properties"]["time"] = 1_600_000_000
+    import_all(server, project, [late, early])
+    track(server, event(project, 2, **D1))
+    assert shown(server, project) == [("U1", None), ("U2", None), ("U1", OF_D1)]
