@@ -1,5 +1,4 @@
-"""The real browser SDK's `identify`, `alias` and `reset`, in either mode of a project: which links it asks for, and whose
-its events and profiles are then."""
+"""`identify`, `alias` and `reset` of the real browser SDK: the links asked for, and whose events and profiles are then."""
 
 from typing import Any
 

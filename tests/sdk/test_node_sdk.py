@@ -85,7 +85,7 @@ def test_wrong_secret_is_reported_to_the_callback(server: Server, project: Proje
 
 
 def test_alias_asks_for_a_link_in_an_original_project(server: Server, original: Project) -> None:
-    calls = [["alias", "user-1", "alias 😀"], ["track", "seen", {"distinct_id": "alias 😀"}]]
+    calls: list[list[Any]] = [["alias", "user-1", "alias 😀"], ["track", "seen", {"distinct_id": "alias 😀"}]]
     assert call_node_sdk(original.token, plain(server), calls) == [None, None]
     assert asked_of(server, original) == [(LinkKind.ALIAS, "alias 😀", "user-1")]
     lines = {line["event"]: line["properties"] for line in server.export_when(original, 2)}
