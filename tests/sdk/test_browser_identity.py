@@ -1,4 +1,4 @@
-"""`identify`, `alias` and `reset` of the real browser SDK: the links asked for, and whose events and profiles are then."""
+"""`identify`, `alias`, `reset` of the real browser SDK: the links asked for, and whose events and profiles are then."""
 
 from typing import Any
 
