@@ -77,7 +77,6 @@ async def _serve(
     directory = ProjectDirectory(settings.projects_path, _tell_projects)
     directory.refresh()
     refreshing = [
-        asyncio.create_task(asyncio.to_thread(locator.load)),
         asyncio.create_task(_again_and_again(directory.refresh, PROJECTS_REFRESH_S)),
         asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
     ]
@@ -116,7 +115,7 @@ def _routes(
         endpoint: RecordsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator)
         for endpoint in Endpoint
     }
-    singles = SinglesEndpoint(settings, commit, in_flight, locator, records[Endpoint.TRACK])
+    singles = SinglesEndpoint(settings, commit, in_flight, records[Endpoint.TRACK])
     return {
         # By GET, too: the Node SDK sends single records so, even to /import.
         **{endpoint.path: Route(handler, ("GET", "POST")) for endpoint, handler in records.items()},
