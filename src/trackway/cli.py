@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -146,7 +147,7 @@ def project() -> None:
 @project.command("create")
 @click.argument("name")
 @click.option("--region", metavar="REGION", help="Residency region. [us, eu, in; default: the server's]")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_create(name: str, region: str | None, as_json: bool, **flags: Any) -> None:
     """Create the project NAME and print its keys.
@@ -159,16 +160,17 @@ def project_create(name: str, region: str | None, as_json: bool, **flags: Any) -
 
 
 @project.command("list")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_list(as_json: bool, **flags: Any) -> None:
     """List every project with its keys."""
     from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415  # only commands on projects need them
-    from trackway.projects.sqlite import BUSY_TIMEOUT_S, SqliteReader  # noqa: PLC0415
+    from trackway.projects.reader import open_reader  # noqa: PLC0415
 
-    path = _load(flags).projects_path
-    migrate_if_needed(path)
-    projects = SqliteReader(path, BUSY_TIMEOUT_S).all_projects()
+    at = _load(flags).projects_at
+    migrate_if_needed(at)
+    with closing(open_reader(at, patient=True)) as reader:
+        projects = reader.all_projects()
     if as_json:
         click.echo(json.dumps([_fields(one) for one in projects], indent=2))
     elif projects:
@@ -180,7 +182,7 @@ def project_list(as_json: bool, **flags: Any) -> None:
 @project.command("set")
 @click.argument("project_id", type=int)
 @click.argument("changes", nargs=-1, required=True, metavar="SETTING=NUMBER...")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Give a project its own value of a setting.
@@ -206,8 +208,8 @@ def _database(settings: Settings) -> "ProjectsDatabase":
     from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415  # half a second of imports
     from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
 
-    migrate_if_needed(settings.projects_path)
-    return ProjectsDatabase(settings.projects_path)
+    migrate_if_needed(settings.projects_at)
+    return ProjectsDatabase(settings.projects_at)
 
 
 def _fields(one: "Project") -> dict[str, object]:

@@ -3,6 +3,8 @@
 A token, a secret or an id arrives; the project it stands for leaves, or None. Keys that are credentials are looked up
 by a keyed digest, so that the time an answer takes tells nothing about how much of a guess was right. When the
 database is away the last view stays in force: a project that worked goes on working.
+
+`refresh` may block for as long as the database does; serving, it is called in a thread of its own.
 """
 
 import os
@@ -15,18 +17,22 @@ from typing import Final, NamedTuple, Protocol
 
 from trackway.errors import StorageError
 from trackway.projects.project import Project
-from trackway.projects.sqlite import SqliteReader
+from trackway.projects.reader import open_reader
 
 MISS_INTERVAL_S_MIN: Final = 0.001
 """An unknown key asks SQLite again, 15 µs, but not more often than this: a new project works at once."""
-REMOTE_MISS_INTERVAL_S_MIN: Final = 0.2
-"""The same for a database that is not on this machine."""
 AWAY_MISS_INTERVAL_S_MIN: Final = 2.0
 """The same while the database cannot be read: finding that out again may block for a while. `refresh` finds it back."""
 
 
 class ProjectSource(Protocol):
-    """Where projects are read from; both methods may raise StorageError."""
+    """Where projects are read from; both methods may raise StorageError.
+
+    quick: whether reading takes microseconds, so that a look-up that misses may wait for it.
+    """
+
+    @property
+    def quick(self) -> bool: ...
 
     def revision(self) -> int: ...
 
@@ -46,13 +52,13 @@ class _View(NamedTuple):
 class ProjectDirectory:
     """Looks projects up. Empty until the first `refresh` or look-up.
 
-    source: a path means SQLite. on_failure: told why, once, when the database goes away, and None when it is back.
-    Look-ups may be made from any thread; one that misses may read the database (well under a millisecond).
+    source: a path means SQLite, a URL PostgreSQL. on_failure: told why, once, when the database goes away, and None
+    when it is back. Look-ups may be made from any thread; one that misses reads a database that is quick (well under a
+    millisecond), and otherwise leaves what is new to the next `refresh`.
     """
 
-    def __init__(self, source: ProjectSource | Path, on_failure: Callable[[str | None], None] | None = None):
-        self._source = SqliteReader(source) if isinstance(source, Path) else source
-        self._miss_interval_s = MISS_INTERVAL_S_MIN if isinstance(source, Path) else REMOTE_MISS_INTERVAL_S_MIN
+    def __init__(self, source: ProjectSource | Path | str, on_failure: Callable[[str | None], None] | None = None):
+        self._source = open_reader(source) if isinstance(source, (Path, str)) else source
         self._on_failure = on_failure
         self._failure: str | None = None
         self._lock = threading.Lock()
@@ -101,8 +107,10 @@ class ProjectDirectory:
 
     def _again(self, find: Callable[[_View], Project | None]) -> Project | None:
         """A second look after a miss, so that a project made a moment ago works at once."""
+        if not self._source.quick:
+            return None
         now_s = time.monotonic()
-        if now_s - self._missed_s < (AWAY_MISS_INTERVAL_S_MIN if self._failure else self._miss_interval_s):
+        if now_s - self._missed_s < (AWAY_MISS_INTERVAL_S_MIN if self._failure else MISS_INTERVAL_S_MIN):
             return None
         self._missed_s = now_s
         self.refresh()
