@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -16,8 +17,11 @@ import trackway.projects.database
 from trackway.errors import ConfigError, StorageError
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.migrate import migrate_if_needed
+from trackway.projects.project import Project
 from trackway.projects.reader import MIGRATION_NEWEST, Reader
 from trackway.projects.tables import metadata
+
+MIGRATIONS = Path(trackway.projects.database.__file__).parent / "migrations"
 
 
 def in_processes(count: int, work: Callable[[int], None]) -> None:
@@ -162,9 +166,8 @@ def test_migrations_build_the_tables_that_the_code_expects(database: ProjectsDat
 
 
 def test_newest_migration_is_the_one_that_the_reader_looks_for() -> None:
-    folder = Path(trackway.projects.database.__file__).parent / "migrations"
     config = Config()
-    config.set_main_option("script_location", str(folder))
+    config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [MIGRATION_NEWEST]
 
 
@@ -200,3 +203,19 @@ def test_project_id_is_never_given_twice(database: ProjectsDatabase) -> None:
     with database._engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM projects")
     assert [*ids, database.create("a", "us").project_id] == [1, 2, 3]
+
+
+def test_database_of_the_first_version_keeps_its_projects(at: Path | str, reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    database = ProjectsDatabase(at)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database._transaction(database._writing) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        columns = "name, token, secret, region, created_at_ms, settings"
+        keys = f"'{'a' * 32}', '{'b' * 32}'"
+        connection.exec_driver_sql(f"INSERT INTO projects ({columns}) VALUES ('old', {keys}, 'eu', 5, '{{}}')")
+    assert migrate_if_needed(at)
+    assert reader.all_projects() == [Project(1, "old", "a" * 32, "b" * 32, "eu", 5, {})]
+    assert database.rotate("old", "token", 60).old_keys[0].key == "a" * 32

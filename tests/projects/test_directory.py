@@ -34,6 +34,9 @@ class CountingSource:
         self.reads += 1
         return self.database.all_projects()
 
+    def close(self) -> None:
+        """Its connections end with each call."""
+
 
 def test_project_is_found_by_each_of_its_keys_and_by_no_other(database: ProjectsDatabase, reader: Reader) -> None:
     one, two = database.create("one", "us"), database.create("two", "eu")
@@ -208,6 +211,9 @@ def test_source_of_another_kind_may_fail_too() -> None:
 
         def all_projects(self) -> list[Project]:
             raise AssertionError("not asked without a revision")
+
+        def close(self) -> None:
+            raise AssertionError("there is nothing to close")
 
     directory = ProjectDirectory(Away())
     assert not directory.refresh()

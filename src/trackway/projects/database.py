@@ -7,24 +7,24 @@ have one order and the revision never goes back.
 """
 
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from trackway.errors import ConfigError, StorageError
-from trackway.projects.project import KEY_HEX_DIGITS, Project, check_name, check_region, check_settings
-from trackway.projects.reader import project_of
+from trackway.projects.project import KeyKind, Project, check_name, check_region, check_settings
+from trackway.projects.reader import project_of, with_old_keys
+from trackway.projects.rotation import new_key, replace_key
 from trackway.projects.sqlite import BUSY_TIMEOUT_S
-from trackway.projects.tables import projects, revisions
+from trackway.projects.tables import old_keys, projects, revisions
 from trackway.settings import masked
 
 _WAL_ATTEMPTS: Final = 200
@@ -75,8 +75,8 @@ class ProjectsDatabase:
         """A new project with random keys, durable at return. ConfigError for a bad or taken name, or a bad region."""
         row = {
             "name": check_name(name),
-            "token": secrets.token_hex(KEY_HEX_DIGITS // 2),
-            "secret": secrets.token_hex(KEY_HEX_DIGITS // 2),
+            "token": new_key(),
+            "secret": new_key(),
             "region": check_region(region),
             "created_at_ms": time.time_ns() // 1_000_000,
             "settings": {},
@@ -98,10 +98,22 @@ class ProjectsDatabase:
             connection.execute(update(projects).where(projects.c.project_id == project_id).values(settings=new))
             return _one(connection, project_id)
 
+    def rotate(self, name: str, kind: KeyKind, overlap_s: int) -> Project:
+        """Gives the project a new random token or secret, durable at return. Those before it are valid for `overlap_s`
+        more at most; 0 ends all of them at once. ConfigError for no such project, or too many old keys."""
+        with self._change() as connection:
+            replace_key(connection, _named(connection, name), kind, overlap_s, time.time_ns() // 1_000_000)
+            return _named(connection, name)
+
+    def named(self, name: str) -> Project:
+        """The project of that name, or ConfigError."""
+        with self._transaction(self._engine) as connection:
+            return _named(connection, name)
+
     def all_projects(self) -> list[Project]:
         """Every project, by id."""
         with self._transaction(self._engine) as connection:
-            return [project_of(row) for row in connection.execute(select(projects).order_by(projects.c.project_id))]
+            return _found(connection, select(projects).order_by(projects.c.project_id))
 
     def revision(self) -> int:
         """A number that grows with every change of a project."""
@@ -160,10 +172,23 @@ def _lower(error: Exception) -> str:
 
 
 def _one(connection: Connection, project_id: int) -> Project:
-    row = connection.execute(select(projects).where(projects.c.project_id == project_id)).first()
-    if row is None:
-        raise ConfigError(f"no project has the id {project_id}")
-    return project_of(row)
+    for project in _found(connection, select(projects).where(projects.c.project_id == project_id)):
+        return project
+    raise ConfigError(f"no project has the id {project_id}")
+
+
+def _named(connection: Connection, name: str) -> Project:
+    for project in _found(connection, select(projects).where(projects.c.name == name)):
+        return project
+    raise ConfigError(f"no project is named {name!r}")
+
+
+def _found(connection: Connection, chosen: Select[Any]) -> list[Project]:
+    """The projects that a selection of their rows finds, with their old keys."""
+    found = [project_of(row) for row in connection.execute(chosen)]
+    mine = old_keys.c.project_id.in_([project.project_id for project in found])
+    columns = (old_keys.c.project_id, old_keys.c.kind, old_keys.c.key, old_keys.c.until_ms)
+    return with_old_keys(found, connection.execute(select(*columns).where(mine).order_by(old_keys.c.until_ms)))
 
 
 def _sqlite_engine(path: Path) -> Engine:

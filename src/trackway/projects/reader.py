@@ -7,18 +7,20 @@ a few statements need not pay that.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from trackway.errors import ConfigError, StorageError
-from trackway.projects.project import Project, check_region
+from trackway.projects.project import OldKey, Project, check_region
 
-MIGRATION_NEWEST: Final = "0001"
+MIGRATION_NEWEST: Final = "0003"
 """The revision that the newest file below `migrations/versions` carries; a test holds the two together."""
 
 _PROJECTS: Final = "SELECT project_id, name, token, secret, region, created_at_ms, settings FROM projects ORDER BY 1"
+_OLD_KEYS: Final = "SELECT project_id, kind, key, until_ms FROM old_keys ORDER BY until_ms"
 
 
 class DatabaseAway(StorageError):
@@ -37,7 +39,9 @@ class Reader(ABC):
 
     def all_projects(self) -> list[Project]:
         """Every project, by id."""
-        return [project_of(row) for row in self._rows(_PROJECTS)]
+        # In this order: a key that is replaced in between is then found twice, and not missed.
+        projects = [project_of(row) for row in self._rows(_PROJECTS)]
+        return with_old_keys(projects, self._rows(_OLD_KEYS))
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. A missing file or table is False, not an error."""
@@ -79,3 +83,11 @@ def project_of(row: Sequence[Any]) -> Project:
         return Project(project_id, name, token, secret, check_region(region), created_at_ms, MappingProxyType(own))
     except (ConfigError, ValueError, TypeError) as error:
         raise StorageError(f"projects database holds a row that cannot be read: {error}") from error
+
+
+def with_old_keys(projects: Sequence[Project], rows: Iterable[Sequence[Any]]) -> list[Project]:
+    """The projects, each with its own of the old keys. A row: project_id, kind, key, until_ms; by the last of them."""
+    keys: dict[int, list[OldKey]] = {}
+    for project_id, kind, key, until_ms in rows:
+        keys.setdefault(project_id, []).append(OldKey(kind, key, until_ms))
+    return [replace(one, old_keys=tuple(keys.get(one.project_id, ()))) if keys else one for one in projects]
