@@ -178,3 +178,15 @@ def test_database_that_does_not_answer_holds_up_neither_events_nor_the_end(tree:
     finally:
         for each in reversed(family):
             each.resume()
+
+
+def test_servers_that_start_at_once_on_a_new_database_share_it(tmp_path: Path, cluster: Cluster) -> None:
+    url = cluster.new_database()
+    with Tree(tmp_path / "a", "--projects-url", url) as one, Tree(tmp_path / "b", "--projects-url", url) as other:
+        for tree in (one, other):
+            tree.begin()
+        for tree in (one, other):
+            tree.wait_listening()
+        assert [project.name for project in ProjectsDatabase(url).all_projects()] == ["default"]
+        for tree in (one, other):
+            tree.stop()
