@@ -10,7 +10,10 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -153,7 +156,7 @@ def project() -> None:
     default=SIMPLIFIED,
     help="How ids of one person are linked, for good. [simplified, original; default: simplified]",
 )
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_create(name: str, region: str | None, identity_mode: str, as_json: bool, **flags: Any) -> None:
     """Create the project NAME and print its keys.
@@ -166,16 +169,17 @@ def project_create(name: str, region: str | None, identity_mode: str, as_json: b
 
 
 @project.command("list")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_list(as_json: bool, **flags: Any) -> None:
     """List every project with its keys."""
     from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415  # only commands on projects need them
-    from trackway.projects.sqlite import BUSY_TIMEOUT_S, SqliteReader  # noqa: PLC0415
+    from trackway.projects.reader import open_reader  # noqa: PLC0415
 
-    path = _load(flags).projects_path
-    migrate_if_needed(path)
-    projects = SqliteReader(path, BUSY_TIMEOUT_S).all_projects()
+    at = _load(flags).projects_at
+    migrate_if_needed(at)
+    with closing(open_reader(at, patient=True)) as reader:
+        projects = reader.all_projects()
     if as_json:
         click.echo(json.dumps([_fields(one) for one in projects], indent=2))
     elif projects:
@@ -187,7 +191,7 @@ def project_list(as_json: bool, **flags: Any) -> None:
 @project.command("set")
 @click.argument("project_id", type=int)
 @click.argument("changes", nargs=-1, required=True, metavar="SETTING=NUMBER...")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Give a project its own value of a setting.
@@ -202,13 +206,48 @@ def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flag
         _print_table(("Setting", "Value"), [(name, str(value)) for name, value in changed.settings.items()])
 
 
-@project.command("identity")
-@click.argument("project_id", type=int)
-@click.argument("mode")
-@_settings_options("data_dir")
+@project.command("show")
+@click.argument("name")
+@_settings_options("data_dir", "projects_url")
 @_JSON
-def project_identity(project_id: int, mode: str, as_json: bool, **flags: Any) -> None:
-    """Change how a project links ids to MODE, simplified or original.
+def project_show(name: str, as_json: bool, **flags: Any) -> None:
+    """Print the project NAME: its keys, the old ones with their end, and its settings."""
+    _show_project(_database(_load(flags)).named(name), as_json)
+
+
+@project.command("rotate")
+@click.argument("name")
+@click.option("--token", "kind", flag_value="token", help="Replace the token, which SDKs send.")
+@click.option("--secret", "kind", flag_value="secret", help="Replace the secret, which opens imports and exports.")
+@click.option(
+    "--overlap",
+    metavar="TIME",
+    default="24h",
+    show_default=True,
+    help="How long old keys of that kind stay valid at most, such as 90s, 30m, 24h or 7d; 0 ends them at once.",
+)
+@_settings_options("data_dir", "projects_url")
+@_JSON
+def project_rotate(name: str, kind: Any, overlap: str, as_json: bool, **flags: Any) -> None:
+    """Give the project NAME a new token or secret.
+
+    The one before stays valid for the overlap time, in which its users are to be given the new one.
+    """
+    from trackway.projects.rotation import read_overlap_s  # noqa: PLC0415  # with half a second of imports
+
+    if kind is None:
+        raise ConfigError("say which key to rotate: --token or --secret")
+    overlap_s = read_overlap_s(overlap)
+    _show_project(_database(_load(flags)).rotate(name, kind, overlap_s), as_json)
+
+
+@project.command("identity")
+@click.argument("name")
+@click.argument("mode")
+@_settings_options("data_dir", "projects_url")
+@_JSON
+def project_identity(name: str, mode: str, as_json: bool, **flags: Any) -> None:
+    """Change how the project NAME links ids to MODE, simplified or original.
 
     Only while it has no events and no profiles of users, which the running server is asked.
     """
@@ -217,10 +256,10 @@ def project_identity(project_id: int, mode: str, as_json: bool, **flags: Any) ->
 
     settings = _load(flags)
     database = _database(settings)
-    found, wanted = database.one(project_id), check_identity_mode(mode)
+    found, wanted = database.named(name), check_identity_mode(mode)
     if found.identity_mode != wanted:
         check_empty(settings, found)
-        found = database.change_identity_mode(project_id, wanted)
+        found = database.change_identity_mode(found.project_id, wanted)
     _print_project(found, as_json)
 
 
@@ -235,8 +274,8 @@ def _database(settings: Settings) -> "ProjectsDatabase":
     from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415  # half a second of imports
     from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
 
-    migrate_if_needed(settings.projects_path)
-    return ProjectsDatabase(settings.projects_path)
+    migrate_if_needed(settings.projects_at)
+    return ProjectsDatabase(settings.projects_at)
 
 
 def _fields(one: "Project") -> dict[str, object]:
@@ -260,6 +299,25 @@ def _print_project(one: "Project", as_json: bool) -> None:
         click.echo(json.dumps(_fields(one), indent=2))
     else:
         _print_table(("Project", str(one.project_id)), list(zip(_fields(one), _texts(one), strict=True))[1:])
+
+
+def _show_project(one: "Project", as_json: bool) -> None:
+    """Everything about a project; old keys that have ended are left out."""
+    now_ms = time.time_ns() // 1_000_000
+    old = [(each.kind, each.key, _utc(each.until_ms)) for each in one.old_keys if each.until_ms > now_ms]
+    if as_json:
+        old_keys = [dict(zip(("kind", "key", "until"), each, strict=True)) for each in old]
+        more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), "old_keys": old_keys}
+        click.echo(json.dumps(_fields(one) | more, indent=2))
+        return
+    rows = [*zip(_fields(one), _texts(one), strict=True), ("created", _utc(one.created_at_ms))]
+    rows += [(name, str(value)) for name, value in one.settings.items()]
+    rows += [(f"old {kind}", f"{key} until {until}") for kind, key, until in old]
+    _print_table(("Project", str(one.project_id)), rows[1:])
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

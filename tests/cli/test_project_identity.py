@@ -13,7 +13,7 @@ JSON = (("Content-Type", "application/json"),)
 
 
 def change(data_dir: Path, project: Project, mode: str) -> subprocess.CompletedProcess[str]:
-    command = [TRACKWAY, "project", "identity", str(project.project_id), mode, "--json", "--data-dir", str(data_dir)]
+    command = [TRACKWAY, "project", "identity", project.name, mode, "--json", "--data-dir", str(data_dir)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

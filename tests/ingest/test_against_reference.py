@@ -18,6 +18,7 @@ from tests.ingest.sending import (
     LOCATED,
     NOW_S,
     OFFICE,
+    PLACES,
     STRICT,
     TRACK,
     Sent,
@@ -42,9 +43,9 @@ ARRIVALS = st.sampled_from(
         arrival(accept_unknown_tokens=True),
         arrival(Endpoint.IMPORT, project=GAMMA),
         arrival(**LOCATED),
-        arrival(Endpoint.IMPORT, **LOCATED | {"address": ABROAD}),
-        arrival(**LOCATED | {"address": None}),
-        arrival(**LOCATED | {"address": AFLOAT}),
+        arrival(Endpoint.IMPORT, **LOCATED | {"place": PLACES[ABROAD]}),
+        arrival(**LOCATED | {"place": None}),
+        arrival(**LOCATED | {"place": PLACES[AFLOAT]}),
     ]
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
