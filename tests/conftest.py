@@ -64,3 +64,9 @@ def project(make_projects: MakeProjects) -> Project:
 def profile_project(make_profile_projects: MakeProjects) -> Project:
     """The same of the server whose store can be read."""
     return make_profile_projects(1)[0]
+
+
+@pytest.fixture
+def original(server: Server) -> Project:
+    """A project of original identity."""
+    return server.create_project("", "--identity-mode", "original")

@@ -46,6 +46,15 @@ def test_a_groups_update_is_taken() -> None:
     assert taken(group(set=SET), GROUPS) == Taken(ALPHA.project_id, "company", "Acme", KEPT)
 
 
+@pytest.mark.parametrize(
+    ("given", "as_given"), [(True, True), ("true", True), (False, False), ("false", False), (None, False), (1, False)]
+)
+def test_an_update_says_whether_its_id_is_taken_as_given(given: Any, as_given: bool) -> None:
+    for record, to in ((user(set=SET), ENGAGE), (user(delete=""), ENGAGE), (group(set=SET), GROUPS)):
+        _, (entry,) = ingest(dumps(record | {"$ignore_alias": given}), to)
+        assert [update.as_given for update in entry.updates] == [as_given]
+
+
 def test_unknown_members_are_passed_over() -> None:
     known = {
         "$ip": "203.0.113.5",

@@ -4,9 +4,12 @@ import time
 from typing import Any
 
 import pytest
+from tests.links import asked_of
 from tests.running import Project, Server
 from tests.sdk.conftest import Secure
 from tests.sdk.node import call_node_sdk
+
+from trackway.journal.entry import LinkKind
 
 OLD = 1_500_000_000
 NAMES: dict[str, Any] = {"plan": "pro+ / 100% = ü ✓ 😀", "odd": "?>?>~~~", "tags": ["a&b", "c=d"], "price": 1.5}
@@ -79,3 +82,12 @@ def test_wrong_secret_is_reported_to_the_callback(server: Server, project: Proje
     config = over_tls(secure, project) | {"secret": "wrong", "verbose": True}
     [error] = call_node_sdk(project.token, config, [["import", "seen", OLD, user(1)]], secure.trusted)
     assert error == "Mixpanel Server Error: Invalid credentials"
+
+
+def test_alias_asks_for_a_link_in_an_original_project(server: Server, original: Project) -> None:
+    calls: list[list[Any]] = [["alias", "user-1", "alias 😀"], ["track", "seen", {"distinct_id": "alias 😀"}]]
+    assert call_node_sdk(original.token, plain(server), calls) == [None, None]
+    assert asked_of(server, original) == [(LinkKind.ALIAS, "alias 😀", "user-1")]
+    lines = {line["event"]: line["properties"] for line in server.export_when(original, 2)}
+    assert lines["seen"]["distinct_id"] == "user-1"
+    assert lines["seen"]["$distinct_id_before_identity"] == "alias 😀"

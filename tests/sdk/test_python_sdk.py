@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from mixpanel import BufferedConsumer, Consumer, Mixpanel, MixpanelException, ServiceAccountCredentials
+from tests.links import asked_of
 from tests.running import Project, Server
 from tests.sdk.conftest import Secure
+
+from trackway.journal.entry import LinkKind
 
 NAMES = {"plan": "pro+ / 100% = ü ✓ 😀", "tags": ["a&b", "c=d"], "nested": {"count": 3}, "price": 1.5, "paid": True}
 
@@ -143,3 +146,25 @@ def test_batch_with_one_bad_event_stores_the_others(server: Server, project: Pro
     consumer.flush()
     lines = server.export_when(project, 2)
     assert {line["properties"]["distinct_id"] for line in lines} == {"user-1", "user-2"}
+
+
+def test_alias_and_merge_ask_for_links_in_an_original_project(
+    server: Server, original: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Mixpanel(original.token, Consumer(**urls(server)))
+    monkeypatch.setattr("mixpanel.Consumer", lambda: Consumer(**urls(server)))  # `alias` makes one of its own
+    client.alias("alias 😀", "user-1")
+    client.merge(None, "user-1", "user-2", api_secret=original.secret)
+    expected = [(LinkKind.ALIAS, "alias 😀", "user-1"), (LinkKind.MERGE, "user-2", "user-1")]
+    assert asked_of(server, original) == expected
+    for user in ("alias 😀", "user-2"):
+        client.track(user, "seen")
+    lines = [line["properties"] for line in server.export_when(original, 4)]
+    assert {line["distinct_id"] for line in lines} == {"user-1"}
+    assert {line.get("$distinct_id_before_identity") for line in lines} == {None, "alias 😀", "user-2"}
+
+
+def test_merge_of_one_id_is_reported(server: Server, original: Project) -> None:
+    client = Mixpanel(original.token, Consumer(**urls(server)))
+    with pytest.raises(MixpanelException):
+        client.merge(None, "user-1", "user-1", api_secret=original.secret)

@@ -18,6 +18,11 @@ def record(project: Project, name: str = "signed up", **properties: Any) -> dict
     return {"event": name, "properties": {key: value for key, value in merged.items() if value is not None}}
 
 
+def linking(project: Project, name: str, **ids: Any) -> dict[str, Any]:
+    """A request to link ids as SDKs of servers send it: with nothing but the ids."""
+    return {"event": name, "properties": {"token": project.token, **ids}}
+
+
 def track(server: Server, records: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
     """POST /track, which must answer `1`."""
     reply = server.ask(Request("POST", "/track", (JSON,), json.dumps(records).encode()))

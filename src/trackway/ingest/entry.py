@@ -45,12 +45,11 @@ class ProjectEntry:
             b"".join(self.rows),
             self.rejections,
             self.updates,
-            list(map(_link, self.links)),
+            [
+                Link(LinkKind.DEVICE, DEVICE_PREFIX + link[0], link[1]) if isinstance(link, tuple) else link
+                for link in self.links
+            ],
         )
-
-
-def _link(link: DevicePair | Link) -> Link:
-    return link if isinstance(link, Link) else Link(LinkKind.DEVICE, DEVICE_PREFIX + link[0], link[1])
 
 
 EntryOfProject = Callable[[Project], ProjectEntry]

@@ -56,7 +56,8 @@ def accept_update(record: Members, arrival: Arrival) -> AcceptedUpdate | Rejecte
     added = _added(record, operations, arrival)
     if isinstance(added, Rejected):
         return added
-    as_given = look(record, "$ignore_alias") in (True, "true")
+    ignore_alias = look(record, "$ignore_alias")
+    as_given = ignore_alias is True or ignore_alias == "true"
     return AcceptedUpdate(project, Update(*profile, _encode(_with_added(operations, added)), as_given))
 
 

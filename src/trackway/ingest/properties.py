@@ -30,6 +30,8 @@ SERVERS_OWN = frozenset(
         "$mp_api_timestamp_ms",
         "mp_processing_time_ms",
         "$distinct_id_before_identity",
+        "$identity_failure_reason",
+        "$failure_reason",
     }
 )
 """Properties that the server writes itself or that must never be stored. The rules of an event have taken out `token`,

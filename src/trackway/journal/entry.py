@@ -92,7 +92,7 @@ class LinkKind(IntEnum):
     UNLINK = 5
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True):
+class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A request to take two ids for one person (protocol §6).
 
     Whether it is granted, the loader finds out, in the order of the journal.

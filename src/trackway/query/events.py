@@ -22,6 +22,7 @@ from trackway.query.expressions import (
     readable,
     user_properties,
 )
+from trackway.query.identity import CONFLICT, SETTINGS, Known, known, with_failures, with_person
 from trackway.store.client import Store
 from trackway.store.request import READERS
 
@@ -42,31 +43,41 @@ class ExportQuery(NamedTuple):
 
 _LINE = """concat(
     '{"event":', toJSONString(toString(event)),
-    ',"properties":{"time":', toString(%s),
-    ',"distinct_id":', toJSONString(distinct_id),
-    ',"$insert_id":', toJSONString(insert_id),
+    ',"properties":{"time":', toString({time}),
+    ',"distinct_id":', toJSONString(person),
+    ',"$insert_id":', toJSONString(insert_id),{identity}
     if(endpoint = 2, ',"$import":true,"$mp_api_endpoint":"/import"', ',"$mp_api_endpoint":"/track"'),
     ',"$mp_api_timestamp_ms":', toString(intDiv(toUnixTimestamp64Micro(received), 1000)),
     ',"mp_processing_time_ms":', toString(toUnixTimestamp64Milli(loaded)),
     if(properties = '{}', '', concat(',', substring(properties, 2, length(properties) - 2))),
     '}}')"""
+_BEFORE = "if(person = distinct_id, '', concat(',\"$distinct_id_before_identity\":', toJSONString(distinct_id))),"
+_CONFLICT = f"""if(conflicting, ',"$identity_failure_reason":"{CONFLICT}"', ''),"""
+_FAILURE = "if(failure_reason = '', '', concat(',\"$failure_reason\":', toJSONString(failure_reason))),"
 _TIME_S = "intDiv(toUnixTimestamp64Milli(time), 1000)"
 _TIME_MS = "toUnixTimestamp64Milli(time)"
+_WITHIN = """project_id = {project:UInt32}
+    AND time >= toDateTime64({begin:String}, 3, 'UTC') AND time < toDateTime64({end:String}, 3, 'UTC')
+    AND toDate(time) >= toDate({begin:String}) AND toDate(time) < toDate({end:String})"""
+"""The bounds of time stand there again in the words of the primary key."""
 _USERS = "FROM profiles FINAL WHERE project_id = {project:UInt32} AND group_key = ''"
-_COLUMNS = "time, event, distinct_id, insert_id, endpoint, received, loaded, properties"
+_COLUMNS = "time, event, distinct_id, insert_id, device_id, user_id, endpoint, received, loaded, properties"
 _STORED = Scope(
     properties=JsonColumn("document"),
     # What a line shows as properties and what does not lie in that JSON.
     columns={
         "time": Column(Kind.NUMBER, f"toFloat64({_TIME_S})"),
-        "distinct_id": Column(Kind.STRING, "distinct_id"),
+        "distinct_id": Column(Kind.STRING, "person"),
+        "$distinct_id_before_identity": Column(Kind.STRING, "if(person = distinct_id, NULL, distinct_id)"),
+        "$identity_failure_reason": Column(Kind.STRING, f"if(conflicting, '{CONFLICT}', NULL)"),
+        "$failure_reason": Column(Kind.STRING, "nullIf(failure_reason, '')"),
         "$insert_id": Column(Kind.STRING, "insert_id"),
         "$import": Column(Kind.BOOLEAN, "if(endpoint = 2, true, NULL)"),
         "$mp_api_endpoint": Column(Kind.STRING, "if(endpoint = 2, '/import', '/track')"),
         "$mp_api_timestamp_ms": Column(Kind.NUMBER, "toFloat64(intDiv(toUnixTimestamp64Micro(received), 1000))"),
         "mp_processing_time_ms": Column(Kind.NUMBER, "toFloat64(toUnixTimestamp64Milli(loaded))"),
     },
-    user=MapColumn("user_raws"),
+    user=MapColumn("raws"),
     time_ms=_TIME_MS,
     name="toString(event)",
 )
@@ -77,7 +88,7 @@ def export_lines(store: Store, query: ExportQuery) -> Generator[bytes]:
 
     Raises ExpressionError, at once, for a `where` that cannot be asked.
     """
-    sql, parameters = export_sql(query)
+    sql, parameters = export_sql(query, known(store, query.project_id))
     return store.stream(sql, parameters, "TSVRaw", {"quota_key": READERS})
 
 
@@ -91,53 +102,59 @@ def find_fault(store: Store, query: ExportQuery) -> int:
     place = query.where and fault(query.where, _STORED, parameters)
     if place is None:
         return 0
-    events = _events(query, parameters)
-    sql = f"SELECT min({place} AS place) {events} WHERE place != 0"
+    events = _events(query, known(store, query.project_id), parameters)
+    sql = f"SELECT min({place} AS place) {events} WHERE place != 0{SETTINGS}"
     settings = {"quota_key": READERS, "max_execution_time": str(EXPORT_CHECK_S_MAX)}
     with closing(store.stream(sql, parameters, "TSV", settings)) as pieces:
         return int(b"".join(pieces))
 
 
-def export_sql(query: ExportQuery) -> tuple[str, dict[str, Any]]:
-    """The statement and its parameters. Without `deduplicated`, copies that the store has not merged away stay."""
+def export_sql(query: ExportQuery, what: Known) -> tuple[str, dict[str, Any]]:
+    """The statement and its parameters. Without `deduplicated`, copies that the store has not merged away stay.
+
+    `what` is known of the project's ids: what there is none of is left out.
+    """
     parameters: dict[str, Any] = {}
     chosen = query.where and condition(query.where, _STORED, parameters)
-    sql = f"SELECT {_LINE % (_TIME_MS if query.time_in_ms else _TIME_S)} {_events(query, parameters)}"
+    sql = f"SELECT {_line(query, what)} {_events(query, what, parameters)}"
     if chosen is not None:
         sql += f" WHERE {chosen}"
     if query.limit is not None:
         sql += " LIMIT {limit:UInt32}"
         parameters["limit"] = query.limit
-    return sql, parameters
+    return sql + SETTINGS, parameters
 
 
-def _events(query: ExportQuery, parameters: dict[str, Any]) -> str:
+def _line(query: ExportQuery, what: Known) -> str:
+    identity = (_BEFORE + _CONFLICT if what.links else "") + (_FAILURE if what.refusals else "")
+    return _LINE.replace("{time}", _TIME_MS if query.time_in_ms else _TIME_S).replace("{identity}", identity)
+
+
+def _events(query: ExportQuery, what: Known, parameters: dict[str, Any]) -> str:
     """FROM the events that `where` is to choose from, with what it speaks of."""
-    parameters |= {
-        "project": query.project_id,
-        "begin": query.from_date.isoformat(),
-        "end": (query.to_date + timedelta(days=1)).isoformat(),
-    }
-    conditions = [
-        "project_id = {project:UInt32}",
-        "time >= toDateTime64({begin:String}, 3, 'UTC')",
-        "time < toDateTime64({end:String}, 3, 'UTC')",
-        # The same bound again in the words of the primary key.
-        "toDate(time) >= toDate({begin:String})",
-        "toDate(time) < toDate({end:String})",
-    ]
+    conditions = [within(query.project_id, query.from_date, query.to_date, parameters)]
     if query.events is not None:
         conditions.append("has({events:Array(String)}, event)")
         parameters["events"] = list(query.events)
     table = "events" + (" FINAL" if query.deduplicated else "")
-    columns = [_COLUMNS]
-    if query.where is not None:
-        columns.append(f"{readable('properties')} AS document")
-    if query.where is not None and (names := user_properties(query.where)):
-        table += f" LEFT JOIN ({_profiles(names, parameters)}) AS profile ON distinct_id = profile.id"
-        columns.append("profile.raws AS user_raws")
+    columns = _COLUMNS if query.where is None else f"{_COLUMNS}, {readable('properties')} AS document"
     # What a client sent is in the parameters only.
-    return f"FROM (SELECT {', '.join(columns)} FROM {table} WHERE {' AND '.join(conditions)})"  # noqa: S608
+    rows = f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608
+    people = with_failures(with_person(rows, what), what)
+    if query.where is None or not (names := user_properties(query.where)):
+        return f"FROM ({people})"
+    profiles = _profiles(names, parameters)
+    return f"FROM ({people}) AS entry LEFT JOIN ({profiles}) AS profile ON entry.person = profile.id"
+
+
+def within(project_id: int, from_date: date, to_date: date, parameters: dict[str, Any]) -> str:
+    """The condition on events to be of the project and of these days, both included."""
+    parameters |= {
+        "project": project_id,
+        "begin": from_date.isoformat(),
+        "end": (to_date + timedelta(days=1)).isoformat(),
+    }
+    return _WITHIN
 
 
 def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from trackway.query.expressions import (
     no_boolean,
     readable,
 )
+from trackway.query.identity import canonical_ids
 from trackway.store.client import MEMORY_LIMIT_EXCEEDED, Store, StoreError
 
 SETTINGS = " SETTINGS max_threads = 1, query_plan_optimize_lazy_materialization = 0, max_block_size = %d"
@@ -51,8 +52,11 @@ _CHOSEN = """concat('{', arrayStringConcat(arrayFilter(_member -> _member != '',
 )), ','), '}')"""
 _KEY = "project_id, group_key, profile_id"
 """The table's whole key, though two of it are the same in every row: only so are rows read in order and not sorted."""
-_IDS = "profile_id IN (SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')))"
+_GIVEN = "SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')) AS id"
 """One text of JSON holds all ids: a large array parameter takes a hundred times as long to be read."""
+_IDS = f"profile_id IN ({_GIVEN})"
+_PERSONS = f"profile_id IN ({_GIVEN} UNION ALL {canonical_ids(_GIVEN)})"
+"""Of a person's id, the profile of this very id and that of the person's canonical id."""
 
 
 def profiles_sql(query: ProfileQuery) -> tuple[str, dict[str, Any]]:
@@ -110,7 +114,7 @@ def _candidates(query: ProfileQuery, parameters: dict[str, Any]) -> str:
     parameters |= {"project": query.project_id, "group_key": query.group_key}
     conditions = ["project_id = {project:UInt32}", "group_key = {group_key:String}"]
     if query.ids is not None:
-        conditions.append(_IDS)
+        conditions.append(_IDS if query.group_key else _PERSONS)
         parameters["ids"] = json.dumps(list(query.ids))
     columns = [_KEY, "properties"]
     if query.where is not None or query.output_properties is not None:

@@ -1,0 +1,96 @@
+"""Whose event is it: the SQL that gives each row the person it belongs to, when it is asked (protocol §6).
+
+Rows come in with the id they were stored under; they leave with `person`, the canonical id of that id now. Nothing is
+written when two ids become one, so a link holds at once for all that was stored before it. An event that names its
+user belongs to that user, whatever became of its device.
+
+The links of a project are held in memory while its rows pass by: 16 bytes of an id's two hashes, and the canonical id.
+Joining on the ids themselves takes three times as long. Two ids with both hashes equal, 128 bits, are taken for one, as
+two events with equal keys are in deduplication.
+"""
+
+from typing import NamedTuple
+
+from trackway.journal.entry import LinkKind
+from trackway.store.client import Store
+
+SETTINGS = (
+    " SETTINGS join_algorithm = 'hash', query_plan_convert_outer_join_to_inner_join = 0,"
+    " query_plan_convert_any_join_to_semi_or_anti_join = 0"
+)
+"""The end of a statement with `person`. The embedded engine dies of an ANY join that it rewrites for a condition on its
+right side."""
+CONFLICT = "device is linked to another user"
+"""`$identity_failure_reason` of an event whose device keeps the user it had before."""
+IDENTITY_EVENTS = "('$identify', '$create_alias', '$merge')"
+
+_PROJECT = "project_id = {project:UInt32}"
+_LINKS = f"""
+SELECT id AS joined, canonical_id AS given FROM identity_links
+WHERE {_PROJECT} ORDER BY id, rank DESC LIMIT 1 BY id"""  # noqa: S608  parameters only
+_REFUSALS = f"""
+SELECT insert_id AS joined, reason AS given FROM identity_refusals
+WHERE {_PROJECT} ORDER BY insert_id, sequence LIMIT 1 BY insert_id"""  # noqa: S608
+# FINAL leaves each claim once, so all but the first of a device are of other users.
+_CONFLICTS = f"""
+SELECT substring(id, 9), canonical_id FROM (
+    SELECT id, canonical_id FROM identity_links FINAL
+    WHERE {_PROJECT} AND kind = {LinkKind.DEVICE:d} AND startsWith(id, '$device:')
+    ORDER BY id, rank DESC LIMIT 1, 4294967295 BY id
+) WHERE id NOT IN (SELECT id FROM identity_links WHERE {_PROJECT} AND kind = {LinkKind.UNLINK:d})"""  # noqa: S608
+_KNOWN = """
+SELECT (SELECT count() FROM (SELECT 1 FROM identity_links WHERE {condition} LIMIT 1)),
+       (SELECT count() FROM (SELECT 1 FROM identity_refusals WHERE {condition} LIMIT 1))"""
+
+
+class Known(NamedTuple):
+    """Whether a project has links at all, and refused requests for links: what it has not need not be joined with."""
+
+    links: bool
+    refusals: bool
+
+
+def known(store: Store, project_id: int) -> Known:
+    """What there is of a project. Raises StoreError."""
+    [(links, refusals)] = store.query(_KNOWN.replace("{condition}", _PROJECT), {"project": project_id})
+    return Known(bool(links), bool(refusals))
+
+
+def with_person(rows: str, what: Known) -> str:
+    """A query's text that gives the rows of another, which have `distinct_id` and `user_id`, and `person` with them.
+
+    Both read the parameter `project`; their statement ends with SETTINGS.
+    """
+    if not what.links:
+        return f"SELECT *, distinct_id AS person FROM ({rows})"  # noqa: S608  texts of ours
+    person = "if(given = '', distinct_id, given) AS person"
+    return _joined(rows, "if(user_id = '', distinct_id, '')", _LINKS, person)
+
+
+def with_failures(rows: str, what: Known) -> str:
+    """The same with `conflicting`, whether the event's device belongs to another user, and `failure_reason`, why the
+    link that the event asked for was refused, or ''. The rows have `event`, `insert_id`, `device_id`, `user_id`."""
+    conflicting = f"(device_id, user_id) IN ({_CONFLICTS})" if what.links else "0"
+    rows = f"SELECT *, {conflicting} AS conflicting FROM ({rows})"  # noqa: S608
+    if not what.refusals:
+        return f"SELECT *, '' AS failure_reason FROM ({rows})"  # noqa: S608
+    return _joined(rows, f"if(event IN {IDENTITY_EVENTS}, insert_id, '')", _REFUSALS, "given AS failure_reason")
+
+
+def canonical_ids(ids: str) -> str:
+    """A query's text that gives `id`: the canonical ids of those that another gives as `id` and that have one."""
+    return f"""
+SELECT canonical_id AS id FROM (
+    SELECT canonical_id FROM identity_links WHERE {_PROJECT} AND id IN ({ids}) ORDER BY id, rank DESC LIMIT 1 BY id
+) WHERE canonical_id != ''"""  # noqa: S608  texts of ours
+
+
+def _joined(rows: str, key: str, right: str, found: str) -> str:
+    """The rows, each with what the right side gives for its key; '' has none."""
+    return f"""
+SELECT * EXCEPT (key, key_hash, key_check, given), {found} FROM (
+    SELECT *, {key} AS key, if(key = '', 0, cityHash64(key)) AS key_hash, if(key = '', 0, sipHash64(key)) AS key_check
+    FROM ({rows})
+) AS entry LEFT ANY JOIN (
+    SELECT cityHash64(joined) AS joined_hash, sipHash64(joined) AS joined_check, given FROM ({right})
+) AS link ON entry.key_hash = link.joined_hash AND entry.key_check = link.joined_check"""  # noqa: S608
