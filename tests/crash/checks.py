@@ -9,8 +9,9 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from tests.crash.durable import Content, ProfileKey, Stored, by_outcome, sequences, updates_stored
+from tests.crash.durable import Content, Stored, by_outcome, sequences, updates_stored
 from tests.crash.ledger import Kind, Ledger, Record, Signature
+from tests.crash.logins import FIRST_SEQUENCE
 from tests.crash.traffic import DELETED_PROFILES, SEEN
 
 from trackway.journal.entry import Endpoint
@@ -51,6 +52,8 @@ def check_store(content: Content, stored: Stored) -> None:
     expected = {key: profile for key, profile in content.profiles.items() if profile is not None}
     wrong = [key for key in expected.keys() | stored.profiles.keys() if stored.profiles.get(key) != expected.get(key)]
     assert not wrong, f"{wrong}: {stored.profiles.get(wrong[0])} instead of {expected.get(wrong[0])}"[:4000]
+    assert stored.canonical_ids == content.canonical_ids()
+    assert stored.refused == content.refused(), _difference(stored.refused, content.refused())
     for (begin, end), (following, _) in pairwise(stored.loads):
         assert end <= following, f"records from {following} to {end} were loaded twice, from {begin} on"
 
@@ -67,7 +70,8 @@ def check_export(content: Content, lines: list[dict[str, Any]], ledger: Ledger) 
     for line in lines:
         properties = line["properties"]
         row, sent = expected[properties["sequence"]], said[properties["sequence"]]
-        found = (line["event"], properties["distinct_id"], properties["$insert_id"], properties["time"])
+        own_id = properties.get("$distinct_id_before_identity", properties["distinct_id"])
+        found = (line["event"], own_id, properties["$insert_id"], properties["time"])
         assert found == (row.event, row.distinct_id, row.insert_id, row.time_ms // 1000)
         assert properties["$mp_api_timestamp_ms"] == row.received_us // 1000
         assert properties.get("$import", False) is (row.endpoint == Endpoint.IMPORT)
@@ -87,12 +91,16 @@ def check_clients(ledger: Ledger, lines: list[dict[str, Any]]) -> None:
 
 
 def check_profiles(ledger: Ledger, stored: Stored) -> None:
-    """What a client can see of profiles that nobody deletes: each acknowledged update once, and none never sent."""
+    """What a client can see of profiles that nobody deletes: each acknowledged update once, and none never sent.
+
+    Whose profile it is, the journal tells.
+    """
     seen = {key: Counter(profile[SEEN]) for key, profile in stored.profiles.items()}
+    anywhere = sum(seen.values(), Counter[int]())
     for record, least, most in ledger.updates():
-        if "$append" not in record.said or _number(record) < DELETED_PROFILES:
+        if "$append" not in record.said or _may_be_deleted(record):
             continue
-        times = seen.get(_profile(record), Counter())[record.sequence]
+        times = anywhere[record.sequence]
         assert least <= times <= most, f"{record} was applied {times} times, not {least} to {most}"
     for key, numbers in seen.items():
         assert stored.profiles[key]["count"] == numbers.total(), (key, stored.profiles[key])
@@ -100,14 +108,25 @@ def check_profiles(ledger: Ledger, stored: Stored) -> None:
         assert stored.profiles[key]["first"] == stored.profiles[key][SEEN][0]
 
 
-def _profile(record: Record) -> ProfileKey:
-    said = record.said
-    return ProfileKey(record.project_id, said.get("$group_key", ""), said.get("$group_id") or said["$distinct_id"])
+def _may_be_deleted(record: Record) -> bool:
+    """Whether it is of the first profiles, as `Traffic` counts them."""
+    if record.sequence >= FIRST_SEQUENCE:
+        return False
+    name = record.said.get("$group_id") or record.said["$distinct_id"]
+    return int(name.rpartition("-")[2]) < DELETED_PROFILES
 
 
-def _number(record: Record) -> int:
-    """Which of the profiles it is, as `Traffic` counts them."""
-    return int(_profile(record).profile_id.rpartition("-")[2])
+def check_links(ledger: Ledger, stored: Stored) -> None:
+    """What a client can see of links: each acknowledged one is there, or refused by name."""
+    refused = {(each.project_id, each.insert_id) for each in stored.refused}
+    for record in ledger.events(acknowledged=True).values():
+        said, project_id = record.said["properties"], record.project_id
+        if "$user_id" in said:
+            claim = (project_id, f"$device:{said['$device_id']}", said["$user_id"])
+            assert claim in stored.claims, claim
+        elif id := said.get("$anon_id") or said.get("alias"):
+            one, other = (stored.canonical_ids.get((project_id, each), each) for each in (id, said["distinct_id"]))
+            assert one == other or (project_id, said["$insert_id"]) in refused, record
 
 
 def check_copies(ledger: Ledger, lines: list[dict[str, Any]]) -> None:

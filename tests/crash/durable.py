@@ -1,9 +1,9 @@
 """What a journal and a store hold, read after the server stopped; and what the store must hold, worked out from the
-journal by the rules of protocol §4 and §5 alone, one record at a time, without any code of the loader."""
+journal by the rules of protocol §4 to §6 alone, one record at a time, without any code of the loader."""
 
 import json
 import struct
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from tests.crash.ledger import Share, Signature
 from tests.crash.traffic import ANY_REASON, SEEN
+from tests.loader.people import People
 from tests.loader.plain import Profile, plainly
 from tests.store.running import running_store
 
@@ -55,6 +56,15 @@ class Rejected(NamedTuple):
     original: bytes
 
 
+class Asked(NamedTuple):
+    """A link that was refused, by the event that asked for it."""
+
+    project_id: int
+    insert_id: str
+    id: str
+    to: str
+
+
 Counts = Counter[tuple[int, int, int, str, str]]
 """By project, minute in seconds since the epoch, endpoint, outcome, reason."""
 
@@ -66,8 +76,25 @@ class Content:
     requests: Counter[Signature] = field(default_factory=Counter)
     stored: dict[tuple[int, str, str, str], Event] = field(default_factory=dict)
     profiles: dict[ProfileKey, Profile] = field(default_factory=dict)
+    people: defaultdict[int, People] = field(default_factory=lambda: defaultdict(People))
     rejected: Counter[Rejected] = field(default_factory=Counter)
     counts: Counts = field(default_factory=Counter)
+
+    def canonical_ids(self) -> dict[tuple[int, str], str]:
+        """Of each project, the ids that are not their own."""
+        found = {
+            (project_id, id): people.canonical(id)
+            for project_id, people in self.people.items()
+            for id in people.claims.keys() | people.moved.keys()
+        }
+        return {key: canonical for key, canonical in found.items() if canonical != key[1]}
+
+    def refused(self) -> Counter[Asked]:
+        return Counter(
+            Asked(project_id, link.insert_id, link.id, link.to)
+            for project_id, people in self.people.items()
+            for link in people.refused
+        )
 
 
 def read_journal(directory: Path) -> Content:
@@ -102,6 +129,8 @@ def _take(content: Content, position: int, entries: list[Entry]) -> None:
             _count(content, entry, "rejected", each.reason)
         if entry.ignored:
             _count(content, entry, "ignored", number=entry.ignored)
+    for entry in entries:  # an update belongs to whom its id belonged to before its record
+        content.people[entry.project_id].take_all(entry)
     if entries:
         content.requests[Endpoint(entries[0].endpoint), frozenset(shares)] += 1
 
@@ -111,7 +140,9 @@ def _updates(content: Content, entry: Entry) -> Iterator[int]:
     for update in entry.updates:
         operations = json.loads(update.operations)
         yield operations["$append"][SEEN] if "$append" in operations else int(operations["$unset"][0])
-        key = ProfileKey(entry.project_id, update.group_key, update.profile_id)
+        user = not update.group_key and not update.as_given
+        canonical = content.people[entry.project_id].canonical(update.profile_id) if user else update.profile_id
+        key = ProfileKey(entry.project_id, update.group_key, canonical)
         content.profiles[key] = plainly(content.profiles.get(key), operations)
         _count(content, entry, "stored")
 
@@ -157,7 +188,8 @@ def _strings(row: bytes, at: int) -> Iterator[bytes]:
 
 
 class Stored(NamedTuple):
-    """What the store holds: `keys` counts the different ones, `loads` are (from, to) positions in order."""
+    """What the store holds: `keys` counts the different ones, `loads` are (from, to) positions in order, `claims` are
+    (project, device, user)."""
 
     profiles: dict[ProfileKey, dict[str, Any]]
     rejected: Counter[Rejected]
@@ -165,6 +197,9 @@ class Stored(NamedTuple):
     keys: int
     loads: list[tuple[int, int]]
     rows: int
+    canonical_ids: dict[tuple[int, str], str]
+    claims: set[tuple[int, str, str]]
+    refused: Counter[Asked]
 
 
 def read_store(directory: Path) -> Stored:
@@ -179,6 +214,9 @@ def read_store(directory: Path) -> Stored:
                 int(store.query("SELECT uniqExact(key) FROM event_keys")[0][0]),
                 [(int(begin), int(end)) for begin, end in store.query(_LOADS)],
                 int(store.query("SELECT count() FROM events FINAL")[0][0]),
+                {(project_id, id): canonical for project_id, id, canonical in store.query(_CANONICAL_IDS)},
+                {(project_id, id, user) for project_id, id, user in store.query(_CLAIMS)},
+                Counter(Asked._make(row) for row in store.query(_REFUSED)),
             )
         finally:
             store.close()
@@ -192,6 +230,13 @@ _COUNTS = """
     SELECT project_id, toUnixTimestamp(minute), endpoint, outcome, reason, sum(records) FROM loads
     WHERE records > 0 GROUP BY project_id, minute, endpoint, outcome, reason"""
 _LOADS = "SELECT DISTINCT from_position, to_position FROM loads ORDER BY from_position, to_position"
+
+
+_CANONICAL_IDS = """
+    SELECT project_id, id, argMax(canonical_id, rank) AS canonical FROM identity_links
+    GROUP BY project_id, id HAVING canonical != ''"""
+_CLAIMS = "SELECT project_id, id, canonical_id FROM identity_links WHERE applied = 0"
+_REFUSED = "SELECT project_id, insert_id, id, other FROM identity_refusals FINAL"
 
 
 def by_outcome(counts: Counts) -> dict[str, int]:

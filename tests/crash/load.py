@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from tests.crash.client import Client
 from tests.crash.ledger import Ledger, Sent
+from tests.crash.logins import Logins
 from tests.crash.traffic import Traffic, Wire
 
 BATCH_MAX = 40
 IMPORT_MAX = 250
 UPDATES_MAX = 20
 _SINGLES, _BATCHES, _IMPORTS, _UPDATES = 3, 2, 2, 3
+_LOGINS = 2
 
 
 class Form(NamedTuple):
@@ -26,19 +28,31 @@ class Form(NamedTuple):
 class Load:
     """Runs within an event loop: `begin`, then `end`, which lets every client finish its request."""
 
-    def __init__(self, port: Callable[[], int], traffic: Traffic, rng: random.Random, patience: float = 0.8):
+    def __init__(
+        self,
+        port: Callable[[], int],
+        traffic: Traffic,
+        rng: random.Random,
+        patience: float = 0.8,
+        logins: Logins | None = None,
+    ):
         self.ledger = Ledger()
         self._port = port
         self._rng = rng
         self._patience = patience
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._forms = (
+        self._forms = [
             Form(traffic.single, _SINGLES, 0.02),
             Form(lambda: traffic.batch(BATCH_MAX), _BATCHES, 0.05),
             Form(lambda: traffic.imported(IMPORT_MAX), _IMPORTS, 0.2),
             Form(lambda: traffic.updates(UPDATES_MAX), _UPDATES, 0.1),
-        )
+        ]
+        if logins is not None:
+            self._forms += [
+                Form(lambda: logins.events(BATCH_MAX), _LOGINS, 0.1),
+                Form(lambda: logins.updates(UPDATES_MAX), _LOGINS, 0.1),
+            ]
 
     def begin(self) -> None:
         for form in self._forms:

@@ -79,9 +79,18 @@ class TreeOnSmallDisk(Tree):
     def seen_dir(self) -> Path:
         return self._disk.seen
 
-    def create_project(self) -> Project:
+    def create_project(self, *arguments: str) -> Project:
         """By the command line, within the namespace."""
-        create = [TRACKWAY, "project", "create", uuid.uuid4().hex, "--json", "--data-dir", str(self.data_dir)]
+        create = [
+            TRACKWAY,
+            "project",
+            "create",
+            uuid.uuid4().hex,
+            "--json",
+            "--data-dir",
+            str(self.data_dir),
+            *arguments,
+        ]
         done = subprocess.run(self._disk.inside(create), env=environment(), capture_output=True, timeout=60, check=True)
         return Project(**json.loads(done.stdout))
 

@@ -1,5 +1,5 @@
 """Kill anything at any moment: what was acknowledged is exported once, profiles are what their updates make of them,
-and all counts add up.
+ids belong to whom the links say, and all counts add up.
 
 A run prints its seed; TRACKWAY_CRASH_SEED repeats it (the moments still depend on the machine's pace), and
 TRACKWAY_SOAK_KILLS sets the number of kills of the soak.
@@ -17,6 +17,7 @@ import pytest
 from tests.crash import checks
 from tests.crash.durable import by_outcome, read_journal, read_store
 from tests.crash.load import Load, under_load
+from tests.crash.logins import Logins
 from tests.crash.traffic import Traffic
 from tests.crash.tree import Tree
 
@@ -74,14 +75,15 @@ def run(directory: Path, rng: random.Random, kills: int, *arguments: str) -> Non
     with Tree(directory, *LIVELY, *arguments) as tree:
         tree.start()
         projects = [tree.create_project(), tree.create_project()]
-        load = Load(lambda: tree.port, Traffic(rng, projects), rng)
+        people = [tree.create_project(), tree.create_project("--identity-mode", "original")]
+        load = Load(lambda: tree.port, Traffic(rng, projects), rng, logins=Logins(rng, *people))
         killer = Killer(tree, load, rng)
         began_s = time.monotonic()
         asyncio.run(under_load(load, lambda: killer.kill(kills)))
         under_load_s = time.monotonic() - began_s
         tree.wait_caught_up()
-        lines = [line for project in projects for line in tree.export(project)]
-        copies = [line for project in projects for line in tree.export(project, deduplicate="false")]
+        lines = [line for project in [*projects, *people] for line in tree.export(project)]
+        copies = [line for project in [*projects, *people] for line in tree.export(project, deduplicate="false")]
         tree.stop()
 
     ledger, stored = load.ledger, read_store(directory / "store")
@@ -92,6 +94,7 @@ def run(directory: Path, rng: random.Random, kills: int, *arguments: str) -> Non
     checks.check_clients(ledger, lines)
     checks.check_copies(ledger, copies)
     checks.check_profiles(ledger, stored)
+    checks.check_links(ledger, stored)
     checks.check_rejected(ledger, stored)
     checks.check_counts(ledger, stored, len(lines))
     if FORGET_JOURNAL[1] not in arguments:

@@ -104,16 +104,17 @@ def store(tmp_path: Path) -> Iterator[RunningStore]:
 
 
 def send(tree: Tree, project: Project) -> None:
-    """Some events and profile updates, acknowledged."""
-    properties = {"token": project.token, "distinct_id": "a"}
+    """Some events of a device that a user has, and updates of the device's profile, acknowledged."""
+    properties = {"token": project.token, "$device_id": "d", "$user_id": "a"}
     events = [{"event": "sent", "properties": properties | {"$insert_id": f"i-{number}"}} for number in range(EVENTS)]
-    updates = [{"$token": project.token, "$distinct_id": "a", "$append": {"n": number}} for number in range(EVENTS)]
+    device = {"$token": project.token, "$distinct_id": "$device:d"}
+    updates = [device | {"$append": {"n": number}} for number in range(EVENTS)]
     for path, records in (("/track", events), ("/engage", updates)):
         reply = tree.ask(Request("POST", path, (("Content-Type", "application/json"),), json.dumps(records).encode()))
         assert (reply.status, reply.body) == (200, b"1")
 
 
-@pytest.mark.parametrize("table", ["loads", "profiles"])
+@pytest.mark.parametrize("table", ["loads", "profiles", "identity_links"])
 def test_everything_counts_once_when_an_insert_of_a_killed_loader_arrives_late(
     store: RunningStore, tmp_path: Path, table: str
 ) -> None:
@@ -133,7 +134,10 @@ def test_everything_counts_once_when_an_insert_of_a_killed_loader_arrives_late(
             tree.stop()
     asked = Store(store.url)
     ((counted,),) = asked.query("SELECT sum(records) FROM loads")
-    ((text,),) = asked.query("SELECT properties FROM profiles FINAL")
+    ((profile, text),) = asked.query("SELECT profile_id, properties FROM profiles FINAL")
+    claims = asked.query("SELECT id, canonical_id FROM identity_links FINAL")
     asked.close()
     assert counted == 2 * EVENTS
+    assert claims == [("$device:d", "a")]
+    assert profile == "a"
     assert json.loads(text)["n"] == list(range(EVENTS))

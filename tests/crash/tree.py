@@ -165,8 +165,8 @@ class Tree:
             return [supervisor, *supervisor.children(recursive=True)]
         return []
 
-    def create_project(self) -> Project:
-        return create_project(self.data_dir)
+    def create_project(self, *arguments: str) -> Project:
+        return create_project(self.data_dir, "", *arguments)
 
     def ask(self, request: Request) -> Reply:
         return ask(self.port, request)

@@ -1,16 +1,18 @@
 """Journal records for the tests of the loader, and what must become of them, said plainly.
 
 The model walks through the records one event at a time: an event is a duplicate if, and only if, the last stored event
-with its key arrived less than 24 hours before it. A profile is what its updates leave behind, one after the other.
+with its key arrived less than 24 hours before it. A profile is what its updates leave behind, one after the other; a
+user's update is for the person that the id belongs to by the links of earlier records.
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tests.ingest.rowbinary import StoredEvent, entry_events
 from tests.ingest.sending import ALPHA, BETA, PROJECTS, dumps, record
+from tests.loader.people import People
 from tests.loader.plain import Profile, plainly
 
 from trackway.ingest.events import Arrival
@@ -70,11 +72,13 @@ Profiles = dict[ProfileKey, dict[str, Any]]
 
 
 class Expected(NamedTuple):
-    """The stored events in order, the profiles that are there, and the counts that the store must show."""
+    """The stored events in order, the profiles that are there, the counts that the store must show, and of each project
+    who belongs to whom."""
 
     stored: list[StoredEvent]
     counts: Counter[Count]
     profiles: Profiles
+    people: dict[int, People]
 
 
 def expected_of(payloads: Sequence[bytes]) -> Expected:
@@ -83,6 +87,7 @@ def expected_of(payloads: Sequence[bytes]) -> Expected:
     stored: list[StoredEvent] = []
     counts: Counter[Count] = Counter()
     profiles: dict[ProfileKey, Profile] = {}
+    people: defaultdict[int, People] = defaultdict(People)
     for entry in (each for payload in payloads for each in decode_entries(payload)):
         minute_us = entry.received_us - entry.received_us % 60_000_000
         for each in entry_events(entry):
@@ -93,14 +98,18 @@ def expected_of(payloads: Sequence[bytes]) -> Expected:
             outcome = "duplicate" if duplicate else "stored"
             counts[Count(entry.project_id, minute_us, entry.endpoint, outcome, "")] += 1  # type: ignore[arg-type]
         for update in entry.updates:
-            key = ProfileKey(entry.project_id, update.group_key, update.profile_id)
+            own = update.as_given or update.group_key
+            id = update.profile_id if own else people[entry.project_id].canonical(update.profile_id)
+            key = ProfileKey(entry.project_id, update.group_key, id)
             profiles[key] = plainly(profiles.get(key), json.loads(update.operations))
             counts[Count(entry.project_id, minute_us, entry.endpoint, "stored", "")] += 1
+        people[entry.project_id].take_all(entry)
         if entry.ignored:
             counts[Count(entry.project_id, minute_us, entry.endpoint, "ignored", "")] += entry.ignored
         for rejection in entry.rejections:
             counts[Count(entry.project_id, minute_us, entry.endpoint, "rejected", rejection.reason)] += 1
-    return Expected(stored, counts, {key: profile for key, profile in profiles.items() if profile is not None})
+    there = {key: profile for key, profile in profiles.items() if profile is not None}
+    return Expected(stored, counts, there, people)
 
 
 def records_of(payloads: Sequence[bytes]) -> list[Record]:

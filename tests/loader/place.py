@@ -132,10 +132,20 @@ class Place:
         found = self.ask("SELECT project_id, group_key, profile_id, properties FROM profiles FINAL")
         return {ProfileKey(*key): json.loads(text) for *key, text in found}
 
+    def canonical_ids(self, project_id: int) -> dict[str, str]:
+        """Of all ids that ever belonged to another one, as queries resolve them."""
+        found = self.ask(
+            f"SELECT id, argMax(canonical_id, rank) FROM identity_links WHERE project_id = {project_id} GROUP BY id"
+        )
+        return {id: canonical_id or id for id, canonical_id in found}
+
     def check(self) -> None:
         """What stands in the store is what the model says, each outcome once."""
         expected = expected_of(self.payloads)
         assert self.profiles() == expected.profiles
+        for project_id, people in expected.people.items():
+            ids = people.claims.keys() | people.moved.keys()
+            assert self.canonical_ids(project_id) == {id: people.canonical(id) for id in ids}
         assert self.stored() == sorted(map(row_of, expected.stored))
         assert self.counts() == expected.counts
         entries = [entry for payload in self.payloads for entry in decode_entries(payload)]

@@ -112,6 +112,12 @@ class Journal:
             return
         self.cursor += len(batch)
 
+    def load_again(self, store: Store) -> None:
+        """By a new process that begins anew, in batches of two records."""
+        self.cursor, self.links = 0, Links()
+        while self.cursor < len(self.placed):
+            self.load(store, 2)
+
     def load_all(self, store: Store) -> None:
         while self.cursor < len(self.placed):
             self.load(store, len(self.placed))
@@ -198,6 +204,8 @@ def test_any_cutting_with_crashes_and_late_inserts_resolves_as_the_model_does(
     store.crash(0, "never")
     journal.load_all(store)
     store.deliver()
+    journal.check(store)
+    journal.load_again(store)
     journal.check(store)
 
 
@@ -300,6 +308,22 @@ def test_a_person_has_at_most_500_ids(store: Crashing) -> None:
     merge = msgspec.structs.replace(journal.placed[0].entry, links=[Link(LinkKind.MERGE, "u2", "id-7", "m")])
     Links().insert(store, [Placed(FIRST + 10**6, merge)])
     assert ("m", "u2", "id-7") in refused(store, journal.project_id)
+
+
+def test_a_link_is_decided_by_what_came_before_it_also_when_it_is_loaded_again(store: Crashing) -> None:
+    """With what came after it, the first alias would be refused, since "ü" belongs to another user by then."""
+    journal = story(
+        Link(LinkKind.ALIAS, "ü\x00", "u1", "1"),
+        Request([], [("ü\x00", False)]),
+        Link(LinkKind.UNLINK, "ü\x00", ""),
+        Link(LinkKind.ALIAS, "ü\x00", "u2", "2"),
+        Request([], [("ü\x00", False)]),
+    )
+    journal.load_all(store)
+    journal.check(store)
+    journal.load_again(store)
+    journal.check(store)
+    assert refused(store, journal.project_id) == []
 
 
 def test_links_of_a_record_are_numbered_over_its_entries() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.loader.model import SECOND_US, Sending, payload
 from tests.loader.place import FailingStore, Killed, Place
 
-from trackway.journal.entry import VERSION, Endpoint, Entry, Update, decode_entries, encode_entries
+from trackway.journal.entry import VERSION, Endpoint, Entry, Link, LinkKind, Update, decode_entries, encode_entries
 from trackway.journal.reader import Reader
 from trackway.limits import PROFILE_ROWS_BYTES_MAX
 from trackway.loader import profiles
@@ -113,6 +113,45 @@ def test_a_loader_killed_at_any_insert_applies_no_update_twice(
     with pytest.raises(Killed):
         place.load(store)
     assert store.failed
+    place.load()
+    place.check()
+
+
+def link_request(kind: LinkKind, id: str, to: str) -> bytes:
+    return encode_entries([msgspec.structs.replace(entry_of(), links=[Link(kind, id, to, "insert-id")])])
+
+
+LOGINS = (
+    request(update("$device:d", {"$append": {"seen": 1}})),
+    link_request(LinkKind.DEVICE, "$device:d", "ann"),
+    request(update("$device:d", {"$append": {"seen": 2}}), update("ann", {"$append": {"seen": 3}})),
+    link_request(LinkKind.DEVICE, "$device:d", "bob"),
+    request(update("$device:d", {"$append": {"seen": 4}}), update("$device:d", {"$append": {"x": 1}}, "company")),
+    link_request(LinkKind.ALIAS, "anna", "eve"),
+    request(update("anna", {"$append": {"seen": 5}}), update("$device:d", {"$append": {"seen": 6}})),
+    link_request(LinkKind.UNLINK, "$device:d", ""),
+    request(update("$device:d", {"$append": {"seen": 7}})),
+    encode_entries([entry_of(Update(USER, "anna", b'{"$append":{"seen":8}}', as_given=True))]),
+)
+
+
+def test_updates_of_a_device_go_to_its_user_once_it_has_one(place: Place) -> None:
+    place.append_payloads([*LOGINS])
+    place.load()
+    place.check()
+    seen = {key.profile_id: profile.get("seen") for key, profile in place.profiles().items() if not key.group_key}
+    assert seen == {"$device:d": [1, 7], "ann": [2, 3, 4, 6], "eve": [5], "anna": [8]}
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(0, 12, 2))
+def test_a_loader_killed_at_any_insert_updates_the_same_persons(
+    place: Place, tiny_batches: None, at: int, after: bool
+) -> None:
+    place.append_payloads([*LOGINS])
+    store = FailingStore(place.url, at, after=after, error=Killed())
+    with pytest.raises(Killed):
+        place.load(store)
     place.load()
     place.check()
 
