@@ -24,6 +24,7 @@ from trackway.identity import SIMPLIFIED
 from trackway.settings import CONFIG_DEFAULT, EMPTY, ROWS, ROWS_BY_NAME, Row, Settings, load, shown
 
 if TYPE_CHECKING:
+    from trackway.identity_commands import Client
     from trackway.projects.database import ProjectsDatabase
     from trackway.projects.project import Project
 
@@ -261,6 +262,64 @@ def project_identity(name: str, mode: str, as_json: bool, **flags: Any) -> None:
         check_empty(settings, found)
         found = database.change_identity_mode(found.project_id, wanted)
     _print_project(found, as_json)
+
+
+@cli.group()
+def identity() -> None:
+    """Look at how ids became one person, before and after, and undo it. Asks the running server."""
+
+
+def _identity_options(command: Any) -> Any:
+    named = click.option("--project", "named", metavar="NAME", help="The project. [default: the only one]")
+    url = click.option("--url", metavar="URL", help="The server. [default: the one that runs on the data directory]")
+    for decorator in (_JSON, _settings_options("data_dir"), url, named):
+        command = decorator(command)
+    return command
+
+
+def _client(named: str | None, url: str | None, flags: Flags) -> "Client":
+    from trackway.identity_commands import Client  # noqa: PLC0415  # a client of HTTP
+
+    return Client(_load(flags), named, url)
+
+
+@identity.command("show")
+@click.argument("id")
+@_identity_options
+def identity_show(id: str, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
+    """Show the person that ID belongs to, all its ids, and how they became one."""
+    from trackway.identity_commands import tell_person  # noqa: PLC0415
+
+    answer = _client(named, url, flags).show(id)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        tell_person(answer, _print_table)
+
+
+@identity.command("preview")
+@click.argument("first")
+@click.argument("second")
+@_identity_options
+def identity_preview(first: str, second: str, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
+    """Say what making one person of FIRST and SECOND would do. Changes nothing."""
+    from trackway.identity_commands import tell_preview  # noqa: PLC0415
+
+    answer = _client(named, url, flags).preview(first, second)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        tell_preview(answer)
+
+
+@identity.command("unlink")
+@click.argument("id")
+@click.option("--reason", required=True, help="Why; it is kept with the time.")
+@_identity_options
+def identity_unlink(id: str, reason: str, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
+    """Make ID stand alone, for all its events, earlier and later ones."""
+    answer = _client(named, url, flags).unlink(id, reason)
+    click.echo(json.dumps(answer, indent=2) if as_json else f"{id} stands alone from now on.")
 
 
 def _change(text: str) -> tuple[str, int | None]:

@@ -58,6 +58,14 @@ of four bytes, are as much."""
 # Wire contract: identity
 CLUSTER_IDS_MAX = 500
 """Ids of one person in original mode; a link that would make it more is refused (protocol §6, [M])."""
+IDENTITY_SHOWN_MAX = 1000
+"""Ids of a person, and steps of its history, that are shown; in simplified mode a user may have any number."""
+IDENTITY_COUNT_S_MAX = 30
+"""Seconds that counting the events of a person, for the preview of a merge, may take."""
+IDENTITY_BODY_BYTES_MAX = 64 * 1024
+"""Body of a request to unlink an id."""
+UNLINK_REASON_CHARACTERS_MAX = 255
+"""Why somebody unlinked an id, in words."""
 
 # Wire contract: export and queries
 EXPORT_LIMIT_MAX = 100_000

@@ -26,7 +26,7 @@ DAY = date(2026, 2, 28)
 NOON_MS = int(datetime(2026, 2, 28, 12, tzinfo=UTC).timestamp()) * 1000
 RECEIVED_US = NOON_MS * 1000 + 86_400_000_000
 ALL = ExportQuery(ALPHA.project_id, date(1970, 1, 1), date(2199, 12, 31), None, None, False, True)
-ALL_KNOWN = Known(links=True, refusals=True)
+ALL_KNOWN = Known(links=True, refusals=True, conflicts=True)
 SERVERS = {"$mp_api_endpoint", "$mp_api_timestamp_ms", "mp_processing_time_ms", "$import"}
 
 

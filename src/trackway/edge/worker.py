@@ -22,6 +22,8 @@ from trackway.edge.export import PATH as EXPORT_PATH
 from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
+from trackway.edge.identity import PATH as IDENTITY_PATH
+from trackway.edge.identity import PREVIEW_PATH, UNLINK_PATH, IdentityEndpoints
 from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
 from trackway.edge.profile_query import ProfileQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
@@ -89,7 +91,8 @@ async def _serve(
     export = ExportEndpoint(directory, rates, store, settings.region)
     in_flight = InFlight(settings.in_flight_bytes_max)
     profiles = ProfileQueryEndpoint(directory, rates, store, settings.region, in_flight)
-    routes = _routes(settings, directory, commit, rates, health, export, profiles, locator, in_flight)
+    identity = IdentityEndpoints(directory, rates, store, commit, settings.region, in_flight)
+    routes = _routes(settings, directory, commit, rates, health, export, profiles, identity, locator, in_flight)
     app = Edge(routes, settings.path_prefix)
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
@@ -109,6 +112,7 @@ def _routes(
     health: Health,
     export: ExportEndpoint,
     profiles: ProfileQueryEndpoint,
+    identity: IdentityEndpoints,
     locator: Locator,
     in_flight: InFlight,
 ) -> dict[str, Route]:
@@ -124,6 +128,9 @@ def _routes(
         Endpoint.TRACK.path: Route(records[Endpoint.TRACK], ("GET", "POST"), singles.direct),
         EXPORT_PATH: Route(export, ("GET",)),
         **{path: Route(profiles, ("GET", "POST")) for path in PROFILE_QUERY_PATHS},
+        IDENTITY_PATH: Route(identity.show, ("GET",)),
+        PREVIEW_PATH: Route(identity.preview, ("GET",)),
+        UNLINK_PATH: Route(identity.unlink, ("POST",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),
         "/metrics": Route(health.metrics, ("GET", "HEAD")),

@@ -126,7 +126,8 @@ def export_sql(query: ExportQuery, what: Known) -> tuple[str, dict[str, Any]]:
 
 
 def _line(query: ExportQuery, what: Known) -> str:
-    identity = (_BEFORE + _CONFLICT if what.links else "") + (_FAILURE if what.refusals else "")
+    parts = ((_BEFORE, what.links), (_CONFLICT, what.conflicts), (_FAILURE, what.refusals))
+    identity = "".join(part for part, is_there in parts if is_there)
     return _LINE.replace("{time}", _TIME_MS if query.time_in_ms else _TIME_S).replace("{identity}", identity)
 
 

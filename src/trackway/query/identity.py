@@ -22,7 +22,7 @@ SETTINGS = (
 right side."""
 CONFLICT = "device is linked to another user"
 """`$identity_failure_reason` of an event whose device keeps the user it had before."""
-IDENTITY_EVENTS = "('$identify', '$create_alias', '$merge')"
+_EVENTS = "('$identify', '$create_alias', '$merge')"
 
 _PROJECT = "project_id = {project:UInt32}"
 _LINKS = f"""
@@ -40,20 +40,24 @@ SELECT substring(id, 9), canonical_id FROM (
 ) WHERE id NOT IN (SELECT id FROM identity_links WHERE {_PROJECT} AND kind = {LinkKind.UNLINK:d})"""  # noqa: S608
 _KNOWN = """
 SELECT (SELECT count() FROM (SELECT 1 FROM identity_links WHERE {condition} LIMIT 1)),
-       (SELECT count() FROM (SELECT 1 FROM identity_refusals WHERE {condition} LIMIT 1))"""
+       (SELECT count() FROM (SELECT 1 FROM identity_refusals WHERE {condition} LIMIT 1)),
+       (SELECT count() FROM ({conflicts} LIMIT 1))"""
 
 
 class Known(NamedTuple):
-    """Whether a project has links at all, and refused requests for links: what it has not need not be joined with."""
+    """Whether a project has links at all, refused requests for links, and devices that several users claim: what it has
+    not need not be joined with, nor its columns be read."""
 
     links: bool
     refusals: bool
+    conflicts: bool
 
 
 def known(store: Store, project_id: int) -> Known:
     """What there is of a project. Raises StoreError."""
-    [(links, refusals)] = store.query(_KNOWN.replace("{condition}", _PROJECT), {"project": project_id})
-    return Known(bool(links), bool(refusals))
+    sql = _KNOWN.replace("{condition}", _PROJECT).replace("{conflicts}", _CONFLICTS)
+    [found] = store.query(sql, {"project": project_id})
+    return Known(*map(bool, found))
 
 
 def with_person(rows: str, what: Known) -> str:
@@ -64,17 +68,17 @@ def with_person(rows: str, what: Known) -> str:
     if not what.links:
         return f"SELECT *, distinct_id AS person FROM ({rows})"  # noqa: S608  texts of ours
     person = "if(given = '', distinct_id, given) AS person"
-    return _joined(rows, "if(user_id = '', distinct_id, '')", _LINKS, person)
+    return _joined(rows, "user_id = ''", "distinct_id", _LINKS, person)
 
 
 def with_failures(rows: str, what: Known) -> str:
     """The same with `conflicting`, whether the event's device belongs to another user, and `failure_reason`, why the
     link that the event asked for was refused, or ''. The rows have `event`, `insert_id`, `device_id`, `user_id`."""
-    conflicting = f"(device_id, user_id) IN ({_CONFLICTS})" if what.links else "0"
+    conflicting = f"(device_id, user_id) IN ({_CONFLICTS})" if what.conflicts else "0"
     rows = f"SELECT *, {conflicting} AS conflicting FROM ({rows})"  # noqa: S608
     if not what.refusals:
         return f"SELECT *, '' AS failure_reason FROM ({rows})"  # noqa: S608
-    return _joined(rows, f"if(event IN {IDENTITY_EVENTS}, insert_id, '')", _REFUSALS, "given AS failure_reason")
+    return _joined(rows, f"event IN {_EVENTS}", "insert_id", _REFUSALS, "given AS failure_reason")
 
 
 def canonical_ids(ids: str) -> str:
@@ -85,12 +89,10 @@ SELECT canonical_id AS id FROM (
 ) WHERE canonical_id != ''"""  # noqa: S608  texts of ours
 
 
-def _joined(rows: str, key: str, right: str, found: str) -> str:
-    """The rows, each with what the right side gives for its key; '' has none."""
+def _joined(rows: str, condition: str, key: str, right: str, found: str) -> str:
+    """The rows, each with what the right side gives for its key; a row that is not to be joined has the hashes 0."""
+    hashes = f"if({condition}, cityHash64({key}), 0) AS key_hash, if({condition}, sipHash64({key}), 0) AS key_check"
     return f"""
-SELECT * EXCEPT (key, key_hash, key_check, given), {found} FROM (
-    SELECT *, {key} AS key, if(key = '', 0, cityHash64(key)) AS key_hash, if(key = '', 0, sipHash64(key)) AS key_check
-    FROM ({rows})
-) AS entry LEFT ANY JOIN (
+SELECT * EXCEPT (key_hash, key_check, given), {found} FROM (SELECT *, {hashes} FROM ({rows})) AS entry LEFT ANY JOIN (
     SELECT cityHash64(joined) AS joined_hash, sipHash64(joined) AS joined_check, given FROM ({right})
 ) AS link ON entry.key_hash = link.joined_hash AND entry.key_check = link.joined_check"""  # noqa: S608
