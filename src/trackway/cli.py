@@ -272,7 +272,7 @@ def identity() -> None:
 def _identity_options(command: Any) -> Any:
     named = click.option("--project", "named", metavar="NAME", help="The project. [default: the only one]")
     url = click.option("--url", metavar="URL", help="The server. [default: the one that runs on the data directory]")
-    for decorator in (_JSON, _settings_options("data_dir"), url, named):
+    for decorator in (_JSON, _settings_options("data_dir", "projects_url"), url, named):
         command = decorator(command)
     return command
 

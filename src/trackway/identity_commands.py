@@ -7,6 +7,7 @@ is read beside it. What it answers is printed as it came (`--json`), or told in 
 import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import HTTPError
@@ -17,7 +18,7 @@ import click
 
 from trackway.errors import ConfigError
 from trackway.projects.project import Project
-from trackway.projects.sqlite import BUSY_TIMEOUT_S, SqliteReader
+from trackway.projects.reader import open_reader
 from trackway.settings import Settings
 
 Answer = dict[str, Any]
@@ -75,11 +76,8 @@ def _running(settings: Settings) -> str:
 
 def _project(settings: Settings, name: str | None) -> Project:
     """The project of that name or id, or the only one there is."""
-    reader = SqliteReader(settings.projects_path, BUSY_TIMEOUT_S)
-    try:
+    with closing(open_reader(settings.projects_at, patient=True)) as reader:
         known = reader.all_projects()
-    finally:
-        reader.close()
     found = [each for each in known if name is None or name in (each.name, str(each.project_id))]
     if len(found) == 1:
         return found[0]

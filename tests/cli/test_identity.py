@@ -28,8 +28,9 @@ def test_a_person_is_shown_with_its_history(server: Server, project: Project) ->
     server.wait_loaded()
     lines = printed(server, project, "show", "$device:D1").splitlines()
     assert lines[:3] == ["$device:D1 is U1, with 2 ids:", "  U1  (canonical)", "  $device:D1"]
-    assert "$device:D1 belongs to U1" in lines[-2]
-    assert "was refused to belong to U2" in lines[-1] and "device is linked to another user" in lines[-1]
+    linked, refused = [line for line in lines if "$device:D1 " in line][1:]
+    assert "$device:D1 belongs to U1" in linked
+    assert "was refused to belong to U2" in refused and "device is linked to another user" in refused
     assert json.loads(printed(server, project, "show", "$device:D1", "--json"))["canonical_id"] == "U1"
     assert printed(server, project, "show", "nobody") == "nobody stands alone.\n"
 

@@ -38,7 +38,8 @@ class OldKey:
 class Project:
     """A project. `settings` holds only what differs from the server's settings; `created_at_ms` is Unix time.
 
-    `old_keys` are in the order of their end, some of which may have come. `identity_mode` is how ids are linked (protocol §6).
+    `old_keys` are in the order of their end, some of which may have come. `identity_mode` is how ids are linked
+    (protocol §6).
     """
 
     project_id: int
