@@ -113,7 +113,7 @@ def test_a_record_gives_the_same_row_alone_and_among_others() -> None:
 def test_an_undecodable_body_is_one_rejected_record() -> None:
     reason = Rejected("data", "data, not valid JSON: expecting value at byte 0")
     for to, project_id in ((arrival(), NO_PROJECT), (arrival(Endpoint.IMPORT), ALPHA.project_id)):
-        body = b"x" * (REJECTED_ORIGINAL_BYTES_MAX + 1)
+        body = b"[" + b"x" * REJECTED_ORIGINAL_BYTES_MAX
         ingested = ingest_undecodable(body, reason, to)
         (entry,) = decode_entries(ingested.payload)
         (rejection,) = entry.rejections
