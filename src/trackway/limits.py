@@ -142,8 +142,13 @@ RETRY_AFTER_BUSY_S = 1
 """`Retry-After` when too many requests are in flight."""
 RETRY_AFTER_STORAGE_S = 5
 """`Retry-After` when data cannot be made durable: time for a disk to be given room or a process to come back."""
-RATE_SLOTS = 16_384
-"""Projects that are counted apart for rate limits; project ids beyond share a slot."""
+RATE_GRANULES = 15
+"""Parts of a rate limit's window that are counted apart: what was used is free again after the window and up to one of
+them."""
+RATE_PROJECTS_PER_FILE = 256
+"""Projects whose use one mapped file of an edge process holds, in 160 KiB."""
+RATE_PROJECTS_TOLD_MAX = 50
+"""Projects that a process names in the metrics of refusals; all others are "other"."""
 
 # Loader
 LOAD_BATCH_BYTES_MAX = 48 * 1024 * 1024

@@ -142,7 +142,7 @@ class Settings:
         0, f"Edge processes; 0 is one per core, at most {WORKERS_DEFAULT_MAX}.", lowest=0, highest=64
     )
     region: Region = _setting("us", "Residency region of this server.", choices=REGIONS)  # noqa: RUF009  # as above
-    rate_limits: bool = _setting(True, "Refuse requests over the hourly limits of a project with 429.")
+    rate_limits: bool = _setting(True, "Refuse requests over the limits of a project with 429.")
     store_url: str = _setting(
         "",
         "URL of a ClickHouse server; empty is the embedded store. Best not given as a flag.",
@@ -199,6 +199,12 @@ class Settings:
     )
     export_concurrent_max: int = _setting(
         5, "Export and query requests of a project that run at once.", lowest=1, highest=1000
+    )
+    ingest_records_per_minute: int = _setting(
+        0, "Events and profile updates of a project in a minute; 0 is no limit.", lowest=0, highest=1_000_000_000
+    )
+    ingest_bytes_per_minute: int = _setting(
+        0, "Bytes of them, as JSON, in a minute; 0 is no limit.", lowest=0, highest=1_000_000_000_000
     )
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 

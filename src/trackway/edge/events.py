@@ -2,9 +2,12 @@
 nothing between the sync and the reply."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+
+from msgspec import UNSET
 
 from trackway import logs, metrics
 from trackway.edge import replies
@@ -17,6 +20,7 @@ from trackway.edge.http import (
     Receive,
     Scope,
     Send,
+    check_length,
     client_address,
     header,
     networks,
@@ -27,7 +31,7 @@ from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
 from trackway.geo.locator import Locator
-from trackway.ingest.events import Arrival
+from trackway.ingest.events import Arrival, EventRecord, look
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.records import MalformedBody, some, split_updates
 from trackway.ingest.request import Ingested, ingest_body, ingest_undecodable, ingest_updates
@@ -39,6 +43,7 @@ from trackway.projects.project import Project
 from trackway.settings import Settings
 
 _log = logs.get("edge")
+_TOKEN = re.compile(rb'"\$?token"\s*:\s*"([A-Za-z0-9]{1,64})"')
 
 
 class RecordsEndpoint:
@@ -70,9 +75,11 @@ class RecordsEndpoint:
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         held = 0
         try:
+            project = self._admit(scope)
+            check_length(scope, self._settings.body_bytes_max)
             body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
             held = len(body)
-            self.answer(scope, body, answered.set_result)
+            self.answer(scope, body, answered.set_result, project)
             reply = await answered
         except ClientGone:
             metrics.request(self._path, CLIENT_GONE)
@@ -83,20 +90,33 @@ class RecordsEndpoint:
             self._in_flight.give(held)
         await send_reply(scope, send, reply)
 
-    def answer(self, scope: Scope, body: bytes, done: Callable[[Reply], None]) -> None:
-        """Everything between the body and the answer, which `done` gets: now, or when the data is durable."""
+    def answer(
+        self,
+        scope: Scope,
+        body: bytes,
+        done: Callable[[Reply], None],
+        project: Project | None = None,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """Everything between the body and the answer, which `done` gets: now, or when the data is durable.
+
+        `project`: the one the credentials name. `counted`: the records count towards its limits already.
+        """
         received_us = time.time_ns() // 1000
         flags, text = NO_FLAGS, body
         try:
             parameters = self._query_parameters(scope)
             flags = read_flags(parameters, self._redirect_hosts)
-            project = self._authenticate(scope, parameters)
             try:
                 decoded = self._decode(scope, body)
+                self._refuse_early(decoded.text)
                 text, parameters = decoded.text, decoded.parameters
                 flags = read_flags(parameters, self._redirect_hosts)
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._ingest(decoded, arrival)
+                if not counted:
+                    self._count_records(ingested, len(text))
             except MalformedBody as fault:
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._undecodable(text, str(fault), arrival)
@@ -143,15 +163,47 @@ class RecordsEndpoint:
             raise RequestError(400, fault)
         return ingest_undecodable(text, Rejected("data", fault), arrival)
 
-    def _authenticate(self, scope: Scope, parameters: Mapping[str, str]) -> Project | None:
-        """The project of an `/import` request, which is counted. Raises RequestError 401 or 429."""
+    def _admit(self, scope: Scope) -> Project | None:
+        """The project of an `/import` request, which is counted, before a byte of its body is read.
+
+        Raises RequestError 401, 403 or 429.
+        """
         if self._endpoint is not Endpoint.IMPORT:
             return None
         project = authenticate(header(scope, b"authorization"), self._directory)
-        check_project_id(project, parameters)
+        check_project_id(project, self._query_parameters(scope))
         check_region(project, self._settings.region)
         self._rates.count_import(project)
         return project
+
+    def _refuse_early(self, text: bytes) -> None:
+        """Refuse records of a project whose last ones were refused, by the first token that stands in the text, before
+        they are looked at. Raises RequestError 429."""
+        if self._rates.refused and (token := _TOKEN.search(text)):
+            project = self._directory.by_token(token[1].decode())
+            if project is not None:
+                self._rates.check_records(project)
+
+    def admit_single(self, record: EventRecord, size_bytes: int) -> bool:
+        """Count an event that came alone; False when its project has no limit of records. Raises RequestError 429."""
+        token = UNSET if record.properties is UNSET else look(record.properties, "token")
+        project = self._directory.by_token(token) if type(token) is str else None
+        if project is None or not self._rates.limits_records(project):
+            return False
+        self._rates.check_records(project)
+        self._rates.count_records(project, 1, size_bytes)
+        return True
+
+    def _count_records(self, ingested: Ingested, size_bytes: int) -> None:
+        """Each project's records, with their share of the bytes. Raises RequestError 429 before anything is counted."""
+        projects = [(self._directory.by_id(number), records) for number, records in ingested.kept.items()]
+        limited = [
+            (project, records) for project, records in projects if project and self._rates.limits_records(project)
+        ]
+        for project, _ in limited:
+            self._rates.check_records(project)
+        for project, records in limited:
+            self._rates.count_records(project, records, size_bytes * records // ingested.received)
 
     def _arrival(
         self, scope: Scope, parameters: Mapping[str, str], flags: Flags, received_us: int, project: Project | None
