@@ -185,14 +185,39 @@ def project_list(as_json: bool, **flags: Any) -> None:
 def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Give a project its own value of a setting.
 
-    SETTING is import_requests_per_hour, export_requests_per_hour or export_concurrent_max. Nothing after the `=`
-    takes the server's value again.
+    SETTING is import_requests_per_hour, export_requests_per_hour, export_concurrent_max, ingest_records_per_minute or
+    ingest_bytes_per_minute. Nothing after the `=` takes the server's value again.
     """
     changed = _database(_load(flags)).change_settings(project_id, dict(map(_change, changes)))
     if as_json:
         click.echo(json.dumps({"project_id": changed.project_id, "settings": dict(changed.settings)}, indent=2))
     else:
         _print_table(("Setting", "Value"), [(name, str(value)) for name, value in changed.settings.items()])
+
+
+@project.command("limits")
+@click.argument("project_id", type=int)
+@_settings_options("data_dir")
+@_JSON
+def project_limits(project_id: int, as_json: bool, **flags: Any) -> None:
+    """Show how much a project has used of its rate limits, on this machine.
+
+    Retry is when the next request is let through, Reset when all that is used now is free again, both in seconds. A
+    limit is the project's own, else that of the environment or the file: flags of the running server are not known.
+    """
+    from trackway.edge.ratelimit import uses  # noqa: PLC0415  # half a second of imports
+    from trackway.edge.usage import Usage  # noqa: PLC0415
+
+    settings = _load(flags)
+    found = next((one for one in _database(settings).all_projects() if one.project_id == project_id), None)
+    if found is None:
+        raise ConfigError(f"no project has id {project_id}")
+    told = [use.told() for use in uses(Usage(settings.rates_dir, None, 0), found, settings)]
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+    else:
+        rows = [["-" if value is None else str(value) for value in each.values()] for each in told]
+        _print_table(("Limit", "Max", "Used", "Window", "Retry", "Reset"), rows)
 
 
 def _change(text: str) -> tuple[str, int | None]:

@@ -180,6 +180,12 @@ GC_ALLOCATIONS = 100_000
 """Allocations between two searches for cycles in an edge process and the loader."""
 THREADS = 32
 """Threads of an edge process that wait for the store; further exports wait for one."""
+TLS_HANDSHAKE_S_MAX = 10.0
+"""A client that has not finished the handshake of TLS after so long is cut off."""
+TLS_SHUTDOWN_S_MAX = 5.0
+"""The same for saying goodbye."""
+CERTIFICATE_LOOK_S = 1.0
+"""How often an edge process looks whether the files of its certificate have changed."""
 KEEP_ALIVE_S = 75
 """An idle connection of a client is kept open so long."""
 ACCEPT_PAUSE_S = 0.001

@@ -135,6 +135,12 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "Address to listen on.", check=_address)
     port: int = _setting(8080, "TCP port to listen on; 0 takes a free one.", lowest=0, highest=65535)
+    tls_cert: Path | None = _setting(  # noqa: RUF009  # as below
+        None, "Certificate chain in PEM: speak HTTPS with it, and take it over when it changes; empty is plain HTTP."
+    )
+    tls_key: Path | None = _setting(  # noqa: RUF009  # as below
+        None, "Private key of `tls_cert` in PEM, not encrypted; empty is the same file."
+    )
     data_dir: Path = _setting(  # noqa: RUF009  # a Field, not a shared value
         Path("trackway-data"), "Directory of everything stored. A relative path in the file is relative to the file."
     )
@@ -213,6 +219,8 @@ class Settings:
             problem = _problem(row, getattr(self, row.name))
             if problem:
                 raise ConfigError(f"{row.name} {problem} (from {self.source(row.name)})")
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ConfigError(f"tls_key needs tls_cert beside it (from {self.source('tls_key')})")
         if self.in_flight_bytes_max < self.body_bytes_max:
             raise ConfigError(
                 f"in_flight_bytes_max must be at least body_bytes_max ({self.body_bytes_max}), "
@@ -235,6 +243,10 @@ class Settings:
     @property
     def run_dir(self) -> Path:
         return self.data_dir / "run"
+
+    @property
+    def rates_dir(self) -> Path:
+        return self.run_dir / "rates"
 
     @property
     def metrics_dir(self) -> Path:

@@ -110,7 +110,8 @@ class RecordsEndpoint:
             flags = read_flags(parameters, self._redirect_hosts)
             try:
                 decoded = self._decode(scope, body)
-                self._refuse_early(decoded.text)
+                if not counted:
+                    self._refuse_early(decoded.text)
                 text, parameters = decoded.text, decoded.parameters
                 flags = read_flags(parameters, self._redirect_hosts)
                 arrival = self._arrival(scope, parameters, flags, received_us, project)

@@ -53,6 +53,10 @@ class Use(NamedTuple):
     retry_after_s: int
     reset_s: int
 
+    def told(self) -> dict[str, str | int | None]:
+        """As JSON has it: null for what there is none of."""
+        return {**self._asdict(), "max": self.max or None, "window_s": self.window_s or None}
+
 
 class RateLimits:
     """Counts and refuses for one edge process; `directory` is shared by all of them, `worker` is this one's number.

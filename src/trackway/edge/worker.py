@@ -22,6 +22,8 @@ from trackway.edge.health import Health
 from trackway.edge.http import InFlight
 from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
 from trackway.edge.profile_query import ProfileQueryEndpoint
+from trackway.edge.rate_query import PATH as RATES_PATH
+from trackway.edge.rate_query import RateQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
 from trackway.geo.locator import Locator
@@ -31,6 +33,7 @@ from trackway.journal.entry import Endpoint
 from trackway.journal.head import Head
 from trackway.journal.writer import Writer
 from trackway.limits import (
+    CERTIFICATE_LOOK_S,
     CITY_DATABASE_LOOK_S,
     GC_ALLOCATIONS,
     HEALTH_STORE_S_MAX,
@@ -40,8 +43,7 @@ from trackway.limits import (
 from trackway.projects.directory import ProjectDirectory
 from trackway.settings import Settings
 from trackway.store.client import Store
-
-RATES_FILE = "rates"
+from trackway.tls import Identity
 
 _log = logs.get("edge")
 
@@ -54,13 +56,14 @@ def run(
     journal: Path,
     store_url: str,
     locator: Locator,
+    identity: Identity | None,
 ) -> None:
     """Serve as worker `index` until SIGTERM. Blocks."""
     # A batch makes tens of thousands of objects that all go at once: looking for cycles among them is wasted.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(sock, counts, settings, index, journal, store_url, locator))
+        runner.run(_serve(sock, counts, settings, index, journal, store_url, locator, identity))
 
 
 async def _serve(
@@ -71,6 +74,7 @@ async def _serve(
     journal: Path,
     store_url: str,
     locator: Locator,
+    identity: Identity | None,
 ) -> None:
     # Exports wait in threads for the store; they must not keep a health check or the projects waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
@@ -81,9 +85,11 @@ async def _serve(
         asyncio.create_task(_again_and_again(directory.refresh, PROJECTS_REFRESH_S)),
         asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
     ]
+    if identity is not None:
+        refreshing.append(asyncio.create_task(_again_and_again(identity.refresh, CERTIFICATE_LOOK_S)))
     writer, store = Writer(journal), Store(store_url)
     commit = GroupCommit(writer, metrics.journal_synced)
-    rates = RateLimits(settings.run_dir / RATES_FILE, index, settings)
+    rates = RateLimits(settings.rates_dir, index, settings)
     health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
     export = ExportEndpoint(directory, rates, store, settings.region)
     in_flight = InFlight(settings.in_flight_bytes_max)
@@ -91,7 +97,9 @@ async def _serve(
     routes = _routes(settings, directory, commit, rates, health, export, profiles, locator, in_flight)
     app = Edge(routes, settings.path_prefix)
     try:
-        await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
+        await http_server.serve(
+            app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct, identity=identity
+        )
     finally:
         for task in refreshing:
             task.cancel()
@@ -123,6 +131,7 @@ def _routes(
         Endpoint.TRACK.path: Route(records[Endpoint.TRACK], ("GET", "POST"), singles.direct),
         EXPORT_PATH: Route(export, ("GET",)),
         **{path: Route(profiles, ("GET", "POST")) for path in PROFILE_QUERY_PATHS},
+        RATES_PATH: Route(RateQueryEndpoint(directory, rates, settings.region), ("GET",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),
         "/metrics": Route(health.metrics, ("GET", "HEAD")),
@@ -131,7 +140,7 @@ def _routes(
 
 
 async def _again_and_again(refresh: Callable[[], object], interval_s: float) -> None:
-    """Take over changes that were made beside the running server: of the projects, of the city database."""
+    """Take over changes that were made beside the running server: of projects, city database and certificate."""
     while True:
         await asyncio.sleep(interval_s)
         await asyncio.to_thread(refresh)

@@ -30,6 +30,7 @@ from trackway.store import server as store_server
 from trackway.supervisor.child import Child
 from trackway.supervisor.tree import Tree, write_status
 from trackway.supervisor.welcome import welcome
+from trackway.tls import Identity, identity_of
 
 _log = logs.get("supervisor")
 
@@ -38,14 +39,14 @@ def serve(settings: Settings) -> int:
     """Run the server until it is told to stop; the exit code. Raises ConfigError and StorageError before it starts."""
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     with _lock(settings.run_dir / "lock"):
-        locator = Locator(settings)
+        locator, identity = Locator(settings), identity_of(settings)
         sock = _listen(settings.host, settings.port)
         url = _url(settings, sock)
         metrics.start(settings.metrics_dir)
         _recover(settings.data_dir / "journal")
         migrate_if_needed(settings.projects_path)
         welcome(settings, url)
-        tree = _tree(settings, sock, url, locator)
+        tree = _tree(settings, sock, url, locator, identity)
         tree.run()
         _seal(settings.data_dir / "journal")
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -93,7 +94,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _url(settings: Settings, sock: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{sock.getsockname()[1]}{settings.path_prefix}"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{host}:{sock.getsockname()[1]}{settings.path_prefix}"
 
 
 def _recover(journal: Path) -> None:
@@ -112,7 +114,7 @@ def _seal(journal: Path) -> None:
     writer.close()
 
 
-def _tree(settings: Settings, sock: socket.socket, url: str, locator: Locator) -> Tree:
+def _tree(settings: Settings, sock: socket.socket, url: str, locator: Locator, identity: Identity | None) -> Tree:
     """The children in the order in which they are stopped: edges, loader, store."""
     journal = settings.data_dir / "journal"
     store_url = settings.store_url
@@ -126,7 +128,9 @@ def _tree(settings: Settings, sock: socket.socket, url: str, locator: Locator) -
     counts = ConnectionCounts(settings.worker_count)
     edges = [
         Child(
-            f"edge-{index}", partial(worker.run, sock, counts, settings, index, journal, store_url, locator), settings
+            f"edge-{index}",
+            partial(worker.run, sock, counts, settings, index, journal, store_url, locator, identity),
+            settings,
         )
         for index in range(settings.worker_count)
     ]
