@@ -142,6 +142,8 @@ RETRY_AFTER_BUSY_S = 1
 """`Retry-After` when too many requests are in flight."""
 RETRY_AFTER_STORAGE_S = 5
 """`Retry-After` when data cannot be made durable: time for a disk to be given room or a process to come back."""
+HOSTS_REMEMBERED = 1024
+"""Host names that a process knows the region of."""
 RATE_GRANULES = 15
 """Parts of a rate limit's window that are counted apart: what was used is free again after the window and up to one of
 them."""

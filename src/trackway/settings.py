@@ -148,6 +148,9 @@ class Settings:
         0, f"Edge processes; 0 is one per core, at most {WORKERS_DEFAULT_MAX}.", lowest=0, highest=64
     )
     region: Region = _setting("us", "Residency region of this server.", choices=REGIONS)  # noqa: RUF009  # as above
+    region_host_names: bool = _setting(
+        True, "Refuse data sent under a host name of another region, such as `api-eu.example.com` or `in.example.com`."
+    )
     rate_limits: bool = _setting(True, "Refuse requests over the limits of a project with 429.")
     store_url: str = _setting(
         "",

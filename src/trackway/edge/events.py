@@ -6,12 +6,13 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 
 from msgspec import UNSET
 
 from trackway import logs, metrics
 from trackway.edge import replies
-from trackway.edge.credentials import authenticate, check_project_id, check_region
+from trackway.edge.credentials import authenticate, check_project_id
 from trackway.edge.decode import Decoded, bounded_query, decode_request, parse_query
 from trackway.edge.http import (
     CLIENT_GONE,
@@ -34,12 +35,13 @@ from trackway.geo.locator import Locator
 from trackway.ingest.events import Arrival, EventRecord, look
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.records import MalformedBody, some, split_updates
-from trackway.ingest.request import Ingested, ingest_body, ingest_undecodable, ingest_updates
+from trackway.ingest.request import Ingested, ingest_body, ingest_undecodable, ingest_unread, ingest_updates
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.limits import RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.residency import is_of_another_region, wrong_region
 from trackway.settings import Settings
 
 _log = logs.get("edge")
@@ -76,6 +78,10 @@ class RecordsEndpoint:
         held = 0
         try:
             project = self._admit(scope)
+            if project is not None and self._is_elsewhere(scope, project):
+                self._reject_unread(scope, project, answered.set_result)
+                await send_reply(scope, send, await answered)
+                return
             check_length(scope, self._settings.body_bytes_max)
             body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
             held = len(body)
@@ -167,15 +173,37 @@ class RecordsEndpoint:
     def _admit(self, scope: Scope) -> Project | None:
         """The project of an `/import` request, which is counted, before a byte of its body is read.
 
-        Raises RequestError 401, 403 or 429.
+        Raises RequestError 401 or 429.
         """
         if self._endpoint is not Endpoint.IMPORT:
             return None
         project = authenticate(header(scope, b"authorization"), self._directory)
         check_project_id(project, self._query_parameters(scope))
-        check_region(project, self._settings.region)
         self._rates.count_import(project)
         return project
+
+    def is_misled(self, scope: Scope) -> bool:
+        """Whether the client calls the server by a name of another region."""
+        settings = self._settings
+        return settings.region_host_names and is_of_another_region(header(scope, b"host"), settings.region)
+
+    def _is_elsewhere(self, scope: Scope, project: Project) -> bool:
+        return project.region != self._settings.region or self.is_misled(scope)
+
+    def _reject_unread(self, scope: Scope, project: Project, done: Callable[[Reply], None]) -> None:
+        """Refuse an `/import` for another region, and show it to its project; nothing of it is read."""
+        received_us, flags = time.time_ns() // 1000, self.flags_of_query(scope)
+        reason = wrong_region(project.region, self._settings.region, header(scope, b"host"))
+        ingested = ingest_unread(Rejected("", reason, keep=False), self.arrival(received_us, None, project=project))
+
+        def committed(result: int | Exception) -> None:
+            if isinstance(result, Exception):
+                done(self.not_durable(result, flags))
+                return
+            self._count(ingested, HTTPStatus.FORBIDDEN)
+            done(replies.error_reply(RequestError(403, reason), flags))
+
+        self._journal.submit(ingested.payload, committed)
 
     def _refuse_early(self, text: bytes) -> None:
         """Refuse records of a project whose last ones were refused, by the first token that stands in the text, before
@@ -216,6 +244,8 @@ class RecordsEndpoint:
         return self.arrival(
             received_us,
             address,
+            host=header(scope, b"host"),
+            misled=self.is_misled(scope),
             hash_address=address if parameters.get("ip") == "1" else None,
             project=project,
             strict=flags.strict and self._endpoint is not Endpoint.TRACK,
@@ -230,6 +260,8 @@ class RecordsEndpoint:
         received_us: int,
         address: str | None,
         *,
+        host: bytes = b"",
+        misled: bool = False,
         hash_address: str | None = None,
         project: Project | None = None,
         strict: bool = False,
@@ -239,6 +271,8 @@ class RecordsEndpoint:
             received_us=received_us,
             find_project=self._directory.by_token,
             region=self._settings.region,
+            host=host,
+            misled=misled,
             project=project,
             strict=strict,
             hash_address=hash_address,

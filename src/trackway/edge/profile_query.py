@@ -67,7 +67,7 @@ class ProfileQueryEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             project = authenticate(header(scope, b"authorization"), self._directory)
-            check_region(project, self._region)
+            check_region(project, self._region, header(scope, b"host"))
             asked = read_asked(await self._parameters(scope, receive), project)
             status = await self._give(scope, receive, send, project, asked)
         except ClientGone:

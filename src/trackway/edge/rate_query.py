@@ -35,7 +35,7 @@ class RateQueryEndpoint:
 
     def _reply(self, scope: Scope) -> Reply:
         project = authenticate(header(scope, b"authorization"), self._directory)
-        check_region(project, self._region)
+        check_region(project, self._region, header(scope, b"host"))
         check_project_id(project, read_parameters(scope["query_string"]))
         results = [use.told() for use in self._rates.uses(project)]
         return Reply(200, JSON, orjson.dumps({"code": 200, "status": "OK", "results": results}))

@@ -137,7 +137,7 @@ class SinglesEndpoint:
         except (MalformedBody, RequestError):
             record = None
         flags = NO_FLAGS if record is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
-        if record is None or flags.redirect:
+        if record is None or flags.redirect or self._endpoint.is_misled(scope):
             return False
         try:
             if self._endpoint.admit_single(record, len(decoded.text)):

@@ -108,8 +108,8 @@ class _Gathering:
             self.ignored += 1
             return
         self.failures.append(Failure(index, insert_id, outcome.field, outcome.reason))
-        rejection = Rejection(index, outcome.reason, outcome.field, insert_id, originals.kept(original))
-        self.entry(project_id).rejections.append(rejection)
+        kept = (insert_id, originals.kept(original)) if outcome.keep else ("", b"")
+        self.entry(project_id).rejections.append(Rejection(index, outcome.reason, outcome.field, *kept))
 
     def finished(self, received: int) -> Ingested:
         payload = encode_entries([entry.finished() for entry in self.entries.values()])
@@ -203,6 +203,15 @@ def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> I
     """A body that is no JSON at all, on an endpoint that answers 200: one rejected record."""
     entry = ProjectEntry(arrival.project.project_id if arrival.project else NO_PROJECT, arrival)
     entry.rejections.append(Rejection(0, reason.reason, reason.field, "", originals.kept_of_undecodable(original)))
+    failure = Failure(0, "", reason.field, reason.reason)
+    return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
+
+
+def ingest_unread(reason: Rejected, arrival: Arrival) -> Ingested:
+    """A request that is refused before its body is read, but shown to its project: one rejected record of no bytes."""
+    assert arrival.project is not None
+    entry = ProjectEntry(arrival.project.project_id, arrival)
+    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", b""))
     failure = Failure(0, "", reason.field, reason.reason)
     return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
 
