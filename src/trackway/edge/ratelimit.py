@@ -7,16 +7,16 @@ the one that reaches it, since a single request may be larger than the limit), a
 process that looked in the same microseconds.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from trackway import metrics
 from trackway.edge.usage import Usage, Window
 from trackway.errors import RequestError
-from trackway.limits import RETRY_AFTER_BUSY_S, RETRY_AFTER_STORAGE_S
+from trackway.limits import RATE_GRANULES, RETRY_AFTER_BUSY_S, RETRY_AFTER_STORAGE_S
 from trackway.projects.project import Project
 from trackway.settings import Settings
 
@@ -32,10 +32,10 @@ class Limit(NamedTuple):
     window: Window
 
 
-IMPORTS: Final = Limit("import_requests_per_hour", Window(0, HOUR_S))
-EXPORTS: Final = Limit("export_requests_per_hour", Window(1, HOUR_S))
-RECORDS: Final = Limit("ingest_records_per_minute", Window(2, MINUTE_S))
-BYTES: Final = Limit("ingest_bytes_per_minute", Window(3, MINUTE_S))
+IMPORTS: Final = Limit("import_requests_per_hour", Window(0, HOUR_S // RATE_GRANULES))
+EXPORTS: Final = Limit("export_requests_per_hour", Window(1, HOUR_S // RATE_GRANULES))
+RECORDS: Final = Limit("ingest_records_per_minute", Window(2, MINUTE_S // RATE_GRANULES))
+BYTES: Final = Limit("ingest_bytes_per_minute", Window(3, MINUTE_S // RATE_GRANULES))
 LIMITS: Final = (IMPORTS, EXPORTS, RECORDS, BYTES)
 CONCURRENT: Final = "export_concurrent_max"
 
@@ -58,6 +58,14 @@ class Use(NamedTuple):
         return {**self._asdict(), "max": self.max or None, "window_s": self.window_s or None}
 
 
+class _Full(NamedTuple):
+    """A limit of this size was found used up at `since_s`; until then nothing can have become free."""
+
+    size: int
+    since_s: float
+    until_s: int
+
+
 class RateLimits:
     """Counts and refuses for one edge process; `directory` is shared by all of them, `worker` is this one's number.
 
@@ -69,6 +77,7 @@ class RateLimits:
         self._usage = Usage(directory, worker, settings.worker_count, clock_s)
         self.refused: set[int] = set()
         """Projects whose last records were refused."""
+        self._full: dict[tuple[int, str], _Full] = {}
 
     def count_import(self, project: Project) -> None:
         """Count a request to `/import`, before its body is read. Raises RequestError 429 when the project is over this
@@ -107,8 +116,10 @@ class RateLimits:
         that run at once alone. Raises RequestError 429."""
         if not self._settings.rate_limits:
             return
-        with _room():
+        try:
             running = self._usage.running(project.project_id)
+        except OSError as error:
+            raise _no_room(error) from error
         if running >= size_of(CONCURRENT, project, self._settings):
             raise _refusal(project, CONCURRENT, RETRY_AFTER_BUSY_S)
         if counted:
@@ -122,16 +133,30 @@ class RateLimits:
 
     def uses(self, project: Project) -> list[Use]:
         """How each limit of the project stands."""
-        with _room():
+        try:
             return uses(self._usage, project, self._settings)
+        except OSError as error:
+            raise _no_room(error) from error
 
     def _check(self, project: Project, limit: Limit) -> None:
         size = size_of(limit.setting, project, self._settings)
-        with _room():
-            over = size and self._usage.used(project.project_id, limit.window) >= size
-        if over:
-            wait_s = self._usage.below_in_s(project.project_id, limit.window, size)
-            raise _refusal(project, limit.setting, max(wait_s, 1))
+        if size:
+            now_s, key = self._usage.now_s(), (project.project_id, limit.setting)
+            full = self._full.get(key)
+            if full is None or full.size != size or not full.since_s <= now_s < full.until_s:
+                until_s = self._below_at_s(project, limit, size)
+                if not until_s:
+                    return
+                self._full[key] = _Full(size, now_s, until_s)
+            raise _refusal(project, limit.setting, math.ceil(self._full[key].until_s - now_s))
+
+    def _below_at_s(self, project: Project, limit: Limit, size: int) -> int:
+        try:
+            if self._usage.used(project.project_id, limit.window) < size:
+                return 0
+        except OSError as error:
+            raise _no_room(error) from error
+        return self._usage.below_at_s(project.project_id, limit.window, size)
 
 
 def size_of(setting: str, project: Project, settings: Settings) -> int:
@@ -145,10 +170,11 @@ def uses(usage: Usage, project: Project, settings: Settings) -> list[Use]:
 
 
 def _use(usage: Usage, project: Project, limit: Limit, settings: Settings) -> Use:
-    of, window = project.project_id, limit.window
+    of, window, now_s = project.project_id, limit.window, usage.now_s()
     size = size_of(limit.setting, project, settings)
-    wait_s = usage.below_in_s(of, window, size) if size else 0
-    return Use(limit.setting, size, usage.used(of, window), window.length_s, wait_s, usage.below_in_s(of, window, 1))
+    below_at_s, free_at_s = usage.below_at_s(of, window, size) if size else 0, usage.below_at_s(of, window, 1)
+    retry_after_s, reset_s = (max(math.ceil(at_s - now_s), 0) for at_s in (below_at_s, free_at_s))
+    return Use(limit.setting, size, usage.used(of, window), window.length_s, retry_after_s, reset_s)
 
 
 def _running(usage: Usage, project: Project, settings: Settings) -> Use:
@@ -162,10 +188,6 @@ def _refusal(project: Project, setting: str, retry_after_s: int) -> RequestError
     return RequestError(429, EXCEEDED, retry_after_s=retry_after_s)
 
 
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = f"requests cannot be counted: {(error.strerror or str(error)).lower()}"
-        raise RequestError(503, reason, retry_after_s=RETRY_AFTER_STORAGE_S) from error
+def _no_room(error: OSError) -> RequestError:
+    reason = f"requests cannot be counted: {(error.strerror or str(error)).lower()}"
+    return RequestError(503, reason, retry_after_s=RETRY_AFTER_STORAGE_S)

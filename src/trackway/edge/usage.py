@@ -9,7 +9,6 @@ own files only, a granule and its amount in one word of memory, so that no reade
 the files of all processes up. What a killed process had counted stays, and its successor goes on from there.
 """
 
-import math
 import mmap
 import os
 import time
@@ -30,14 +29,17 @@ _FILE_BYTES: Final = RATE_PROJECTS_PER_FILE * _PROJECT_WORDS * 8
 
 
 class Window(NamedTuple):
-    """A kind of amount and the time over which it is added up. `number`: its place in a project's words, 0 to 3."""
+    """A kind of amount and the time over which it is added up, in granules of so many seconds.
+
+    `number`: its place in a project's words, 0 to 3.
+    """
 
     number: int
-    length_s: int
+    granule_s: int
 
     @property
-    def granule_s(self) -> int:
-        return self.length_s // RATE_GRANULES
+    def length_s(self) -> int:
+        return self.granule_s * RATE_GRANULES
 
 
 class Usage:
@@ -67,34 +69,28 @@ class Usage:
 
     def used(self, project_id: int, window: Window) -> int:
         """What was added within the window that ends now, and up to a fifteenth of it more."""
+        return sum(word & _AMOUNT for word in self._counting(project_id, window))
+
+    def below_at_s(self, project_id: int, window: Window, limit: int) -> int:
+        """The second, since the epoch, at which `used` is below the limit if nothing is added; 0: it is now."""
+        words = sorted(self._counting(project_id, window), reverse=True)
+        total, at_s = sum(word & _AMOUNT for word in words), 0
+        while total >= limit and words:
+            word = words.pop()
+            total -= word & _AMOUNT
+            at_s = ((word >> _AMOUNT_BITS) + _RING) * window.granule_s
+        return at_s
+
+    def now_s(self) -> float:
+        return self._clock_s()
+
+    def _counting(self, project_id: int, window: Window) -> list[int]:
+        """The words of the granules that count now, of all processes."""
         latest = int(self._clock_s()) // window.granule_s
         low, high = latest - RATE_GRANULES << _AMOUNT_BITS, latest + 1 << _AMOUNT_BITS
         at = _at(project_id) + window.number * _RING
-        total = 0
-        for cells in self._files_of(project_id):
-            for word in cells[at : at + _RING].tolist():
-                if low <= word < high:
-                    total += word & _AMOUNT
-        return total
-
-    def below_in_s(self, project_id: int, window: Window, limit: int) -> int:
-        """Whole seconds after which `used` is below the limit if nothing is added meanwhile; 0: it is now."""
-        now_s = self._clock_s()
-        latest = int(now_s) // window.granule_s
-        at = _at(project_id) + window.number * _RING
-        amounts = dict.fromkeys(range(latest - RATE_GRANULES, latest + 1), 0)
-        for cells in self._files_of(project_id):
-            for word in cells[at : at + _RING].tolist():
-                if word >> _AMOUNT_BITS in amounts:
-                    amounts[word >> _AMOUNT_BITS] += word & _AMOUNT
-        total, wait_s = sum(amounts.values()), 0
-        for granule, amount in amounts.items():
-            if total < limit:
-                break
-            if amount:
-                total -= amount
-                wait_s = math.ceil((granule + _RING) * window.granule_s - now_s)
-        return wait_s
+        files = self._files_of(project_id)
+        return [word for cells in files for word in cells[at : at + _RING].tolist() if low <= word < high]
 
     def running(self, project_id: int) -> int:
         """What has begun and not ended, in all processes."""
@@ -112,13 +108,15 @@ class Usage:
     def _files_of(self, project_id: int) -> list[memoryview]:
         """The files that hold the project's words, those of the workers first and in their order."""
         number = project_id // RATE_PROJECTS_PER_FILE
-        found = self._files.get(number)
-        if found is None:
-            names = [f"{worker}-{number}" for worker in range(self._workers)]
-            # A worker that is there no more, since the server was started with fewer, has counted too.
-            names += sorted({path.name for path in self._directory.glob(f"*-{number}")}.difference(names))
-            found = self._files[number] = [_mapped(self._directory / name, self._worker is not None) for name in names]
-        return found
+        return self._files.get(number) or self._open(number)
+
+    def _open(self, number: int) -> list[memoryview]:
+        names = [f"{worker}-{number}" for worker in range(self._workers)]
+        # A worker that is there no more, since the server was started with fewer, has counted too.
+        names += sorted({path.name for path in self._directory.glob(f"*-{number}")}.difference(names))
+        files = [_mapped(self._directory / name, self._worker is not None) for name in names]
+        self._files[number] = files
+        return files
 
     def _end_what_ran(self) -> None:
         """What this process's predecessor, which was killed, or a worker that is there no more had begun, has ended."""
