@@ -142,6 +142,8 @@ RETRY_AFTER_BUSY_S = 1
 """`Retry-After` when too many requests are in flight."""
 RETRY_AFTER_STORAGE_S = 5
 """`Retry-After` when data cannot be made durable: time for a disk to be given room or a process to come back."""
+HOST_BYTES_MAX = 253 + 6
+"""A `Host` header that is looked at: the longest name of the DNS, and a port."""
 HOSTS_REMEMBERED = 1024
 """Host names that a process knows the region of."""
 RATE_GRANULES = 15

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final, Literal
 
-from trackway.limits import HOSTS_REMEMBERED
+from trackway.limits import HOST_BYTES_MAX, HOSTS_REMEMBERED
 
 Region = Literal["us", "eu", "in"]
 
@@ -21,9 +21,13 @@ _STYLE: Final = re.compile(
 )
 
 
-@lru_cache(HOSTS_REMEMBERED)
 def is_of_another_region(host: bytes, region: str) -> bool:
     """Whether the `Host` header names a region, and not this one."""
+    return len(host) <= HOST_BYTES_MAX and _names_another(host, region)
+
+
+@lru_cache(HOSTS_REMEMBERED)
+def _names_another(host: bytes, region: str) -> bool:
     style = _style(host)
     named = style and (style["after"] or style["alone"])
     return bool(named) and named != region
@@ -52,4 +56,4 @@ def _right_host(region: str, host: bytes) -> str:
 
 
 def _style(host: bytes) -> re.Match[str] | None:
-    return _STYLE.fullmatch(host.decode("latin-1").lower())
+    return None if len(host) > HOST_BYTES_MAX else _STYLE.fullmatch(host.decode("latin-1").lower())

@@ -222,8 +222,6 @@ class Settings:
             problem = _problem(row, getattr(self, row.name))
             if problem:
                 raise ConfigError(f"{row.name} {problem} (from {self.source(row.name)})")
-        if self.tls_key is not None and self.tls_cert is None:
-            raise ConfigError(f"tls_key needs tls_cert beside it (from {self.source('tls_key')})")
         if self.in_flight_bytes_max < self.body_bytes_max:
             raise ConfigError(
                 f"in_flight_bytes_max must be at least body_bytes_max ({self.body_bytes_max}), "

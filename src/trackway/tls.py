@@ -50,6 +50,8 @@ class Identity:
 def identity_of(settings: Settings) -> Identity | None:
     """None where the server speaks plain HTTP. Raises ConfigError."""
     if settings.tls_cert is None:
+        if settings.tls_key is not None:
+            raise ConfigError(f"tls_key needs tls_cert beside it (from {settings.source('tls_key')})")
         return None
     return Identity(settings.tls_cert, settings.tls_key or settings.tls_cert)
 

@@ -23,7 +23,8 @@ from tests.wire.exchange import Request
 from tests.wire.sending import record, track
 
 from trackway.errors import ConfigError
-from trackway.tls import Identity
+from trackway.settings import Settings
+from trackway.tls import Identity, identity_of
 
 SEEN_WITHIN_S = 10
 
@@ -188,6 +189,11 @@ def test_files_that_do_not_fit_are_named(
         Identity(tmp_path / certificate, tmp_path / key)
     expected = said.format(certificate=tmp_path / certificate, key=tmp_path / key)
     assert str(caught.value).startswith(expected)
+
+
+def test_a_key_without_a_certificate_is_refused_rather_than_plain_http() -> None:
+    with pytest.raises(ConfigError, match="tls_key needs tls_cert beside it"):
+        identity_of(Settings(tls_key=Path("key.pem")))
 
 
 def test_one_file_may_hold_both(tmp_path: Path, trusted: Authority) -> None:

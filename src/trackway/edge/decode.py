@@ -87,6 +87,14 @@ def parse_query(query: bytes) -> Mapping[str, str]:
     return _parse_short_query(query) if len(query) <= 128 else _parse_fields(query)
 
 
+def query_parameters(query: bytes) -> Mapping[str, str]:
+    """The parameters as far as they can be read without the body. Raises RequestError 413 as `bounded_query`."""
+    try:
+        return parse_query(bounded_query(query))
+    except MalformedBody:
+        return {}
+
+
 @lru_cache(maxsize=1024)
 def _parse_short_query(query: bytes) -> Mapping[str, str]:
     return _parse_fields(query)

@@ -2,18 +2,16 @@
 nothing between the sync and the reply."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 
-from msgspec import UNSET
-
 from trackway import logs, metrics
 from trackway.edge import replies
-from trackway.edge.credentials import authenticate, check_project_id
-from trackway.edge.decode import Decoded, bounded_query, decode_request, parse_query
+from trackway.edge.admission import Admission
+from trackway.edge.credentials import check_project_id
+from trackway.edge.decode import Decoded, decode_request, query_parameters
 from trackway.edge.http import (
     CLIENT_GONE,
     ClientGone,
@@ -32,7 +30,7 @@ from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
 from trackway.geo.locator import Locator
-from trackway.ingest.events import Arrival, EventRecord, look
+from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.records import MalformedBody, some, split_updates
 from trackway.ingest.request import Ingested, ingest_body, ingest_undecodable, ingest_unread, ingest_updates
@@ -41,11 +39,10 @@ from trackway.journal.entry import Endpoint
 from trackway.limits import RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
-from trackway.residency import is_of_another_region, wrong_region
+from trackway.residency import wrong_region
 from trackway.settings import Settings
 
 _log = logs.get("edge")
-_TOKEN = re.compile(rb'"\$?token"\s*:\s*"([A-Za-z0-9]{1,64})"')
 
 
 class RecordsEndpoint:
@@ -66,7 +63,7 @@ class RecordsEndpoint:
         self._settings = settings
         self._directory = directory
         self._journal = journal
-        self._rates = rates
+        self.admission = Admission(endpoint, settings, directory, rates)
         self._in_flight = in_flight
         self._locator = locator
         self._trusted = networks(settings.trusted_proxies)
@@ -77,8 +74,8 @@ class RecordsEndpoint:
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         held = 0
         try:
-            project = self._admit(scope)
-            if project is not None and self._is_elsewhere(scope, project):
+            project = self.admission.project_of(scope)
+            if project is not None and self.admission.is_elsewhere(scope, project):
                 self._reject_unread(scope, project, answered.set_result)
                 await send_reply(scope, send, await answered)
                 return
@@ -112,18 +109,18 @@ class RecordsEndpoint:
         received_us = time.time_ns() // 1000
         flags, text = NO_FLAGS, body
         try:
-            parameters = self._query_parameters(scope)
+            parameters = query_parameters(scope["query_string"])
             flags = read_flags(parameters, self._redirect_hosts)
             try:
                 decoded = self._decode(scope, body)
                 if not counted:
-                    self._refuse_early(decoded.text)
+                    self.admission.refuse_early(decoded.text)
                 text, parameters = decoded.text, decoded.parameters
                 flags = read_flags(parameters, self._redirect_hosts)
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._ingest(decoded, arrival)
                 if not counted:
-                    self._count_records(ingested, len(text))
+                    self.admission.count_records(ingested, len(text))
             except MalformedBody as fault:
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._undecodable(text, str(fault), arrival)
@@ -170,26 +167,6 @@ class RecordsEndpoint:
             raise RequestError(400, fault)
         return ingest_undecodable(text, Rejected("data", fault), arrival)
 
-    def _admit(self, scope: Scope) -> Project | None:
-        """The project of an `/import` request, which is counted, before a byte of its body is read.
-
-        Raises RequestError 401 or 429.
-        """
-        if self._endpoint is not Endpoint.IMPORT:
-            return None
-        project = authenticate(header(scope, b"authorization"), self._directory)
-        check_project_id(project, self._query_parameters(scope))
-        self._rates.count_import(project)
-        return project
-
-    def is_misled(self, scope: Scope) -> bool:
-        """Whether the client calls the server by a name of another region."""
-        settings = self._settings
-        return settings.region_host_names and is_of_another_region(header(scope, b"host"), settings.region)
-
-    def _is_elsewhere(self, scope: Scope, project: Project) -> bool:
-        return project.region != self._settings.region or self.is_misled(scope)
-
     def _reject_unread(self, scope: Scope, project: Project, done: Callable[[Reply], None]) -> None:
         """Refuse an `/import` for another region, and show it to its project; nothing of it is read."""
         received_us, flags = time.time_ns() // 1000, self.flags_of_query(scope)
@@ -205,35 +182,6 @@ class RecordsEndpoint:
 
         self._journal.submit(ingested.payload, committed)
 
-    def _refuse_early(self, text: bytes) -> None:
-        """Refuse records of a project whose last ones were refused, by the first token that stands in the text, before
-        they are looked at. Raises RequestError 429."""
-        if self._rates.refused and (token := _TOKEN.search(text)):
-            project = self._directory.by_token(token[1].decode())
-            if project is not None:
-                self._rates.check_records(project)
-
-    def admit_single(self, record: EventRecord, size_bytes: int) -> bool:
-        """Count an event that came alone; False when its project has no limit of records. Raises RequestError 429."""
-        token = UNSET if record.properties is UNSET else look(record.properties, "token")
-        project = self._directory.by_token(token) if type(token) is str else None
-        if project is None or not self._rates.limits_records(project):
-            return False
-        self._rates.check_records(project)
-        self._rates.count_records(project, 1, size_bytes)
-        return True
-
-    def _count_records(self, ingested: Ingested, size_bytes: int) -> None:
-        """Each project's records, with their share of the bytes. Raises RequestError 429 before anything is counted."""
-        projects = [(self._directory.by_id(number), records) for number, records in ingested.kept.items()]
-        limited = [
-            (project, records) for project, records in projects if project and self._rates.limits_records(project)
-        ]
-        for project, _ in limited:
-            self._rates.check_records(project)
-        for project, records in limited:
-            self._rates.count_records(project, records, size_bytes * records // ingested.received)
-
     def _arrival(
         self, scope: Scope, parameters: Mapping[str, str], flags: Flags, received_us: int, project: Project | None
     ) -> Arrival:
@@ -245,7 +193,7 @@ class RecordsEndpoint:
             received_us,
             address,
             host=header(scope, b"host"),
-            misled=self.is_misled(scope),
+            misled=self.admission.is_misled(scope),
             hash_address=address if parameters.get("ip") == "1" else None,
             project=project,
             strict=flags.strict and self._endpoint is not Endpoint.TRACK,
@@ -306,14 +254,6 @@ class RecordsEndpoint:
     def flags_of_query(self, scope: Scope) -> Flags:
         """How to answer a request whose body was not looked at."""
         try:
-            return read_flags(self._query_parameters(scope), self._redirect_hosts)
+            return read_flags(query_parameters(scope["query_string"]), self._redirect_hosts)
         except RequestError:
             return NO_FLAGS
-
-    def _query_parameters(self, scope: Scope) -> Mapping[str, str]:
-        """The parameters as far as they can be read without the body."""
-        query = bounded_query(scope["query_string"])
-        try:
-            return parse_query(query)
-        except MalformedBody:
-            return {}

@@ -137,10 +137,10 @@ class SinglesEndpoint:
         except (MalformedBody, RequestError):
             record = None
         flags = NO_FLAGS if record is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
-        if record is None or flags.redirect or self._endpoint.is_misled(scope):
+        if record is None or flags.redirect or self._endpoint.admission.is_misled(scope):
             return False
         try:
-            if self._endpoint.admit_single(record, len(decoded.text)):
+            if self._endpoint.admission.admit_single(record, len(decoded.text)):
                 request = request._replace(counted=True)
         except RequestError as error:
             refused.append(_Refused(request, flags, error))
