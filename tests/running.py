@@ -8,6 +8,7 @@ in time, and without leaving a process behind.
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -57,11 +58,12 @@ class Server:
     process: subprocess.Popen[bytes]
     project: Project
     prefix: str = ""
+    tls: ssl.SSLContext | None = None
     projects_at: tuple[str, ...] = ()
     """The arguments that tell a command where the projects are, besides the data directory."""
 
     def ask(self, request: Request) -> Reply:
-        return ask(self.port, request)
+        return ask(self.port, request, tls=self.tls)
 
     def create_project(self, name: str = "", *arguments: str) -> Project:
         """A new project, by the command line."""
@@ -128,8 +130,9 @@ def create_project(data_dir: Path, name: str = "", *arguments: str) -> Project:
 
 
 @contextlib.contextmanager
-def running_server(data_dir: Path, *arguments: str) -> Iterator[Server]:
-    """`trackway serve` on `data_dir` with a free port and no rate limits, unless the arguments say otherwise."""
+def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """`trackway serve` on `data_dir` with a free port and no rate limits, unless the arguments say otherwise; `tls`:
+    how to reach one that speaks HTTPS."""
     data_dir.mkdir(parents=True, exist_ok=True)
     prefix = arguments[arguments.index("--path-prefix") + 1] if "--path-prefix" in arguments else ""
     projects_at = arguments.index("--projects-url") if "--projects-url" in arguments else len(arguments)
@@ -139,9 +142,10 @@ def running_server(data_dir: Path, *arguments: str) -> Iterator[Server]:
     with (data_dir / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
         try:
-            port = _wait_ready(process, data_dir, prefix)
+            port = _wait_ready(process, data_dir, prefix, tls)
             project = create_project(data_dir, "", *projects)
-            yield Server(f"http://127.0.0.1:{port}{prefix}", port, data_dir, process, project, prefix, projects)
+            url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{prefix}"
+            yield Server(url, port, data_dir, process, project, prefix, tls, projects)
         finally:
             _stop(process, data_dir)
 
@@ -160,14 +164,15 @@ def _read_state(data_dir: Path) -> dict[str, Any]:
     return state
 
 
-def _wait_ready(process: subprocess.Popen[bytes], data_dir: Path, prefix: str) -> int:
+def _wait_ready(process: subprocess.Popen[bytes], data_dir: Path, prefix: str, tls: ssl.SSLContext | None) -> int:
     """The port, once `/readyz` answers 200."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         assert process.poll() is None, f"server ended with {process.returncode}: {_log_end(data_dir)}"
         with contextlib.suppress(OSError, ValueError, KeyError, HTTPException):
             state = _read_state(data_dir)
-            if state["pid"] == process.pid and ask(state["port"], Request("GET", f"{prefix}/readyz")).status == 200:
+            ready = Request("GET", f"{prefix}/readyz")
+            if state["pid"] == process.pid and ask(state["port"], ready, tls=tls).status == 200:
                 return int(state["port"])
         time.sleep(POLL_S)
     raise AssertionError(f"server not ready within {START_TIMEOUT_S} s: {_log_end(data_dir)}")

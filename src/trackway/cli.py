@@ -145,7 +145,10 @@ def _plain(settings: Settings, row: Row) -> object:
 
 @cli.group()
 def project() -> None:
-    """Create, list and change projects. Works beside a running server, which takes changes over at once."""
+    """Create, list and change projects. Works beside a running server, which takes changes over at once.
+
+    A NAME that no project has is taken for an id.
+    """
 
 
 @project.command("create")
@@ -190,17 +193,18 @@ def project_list(as_json: bool, **flags: Any) -> None:
 
 
 @project.command("set")
-@click.argument("project_id", type=int)
+@click.argument("name")
 @click.argument("changes", nargs=-1, required=True, metavar="SETTING=NUMBER...")
 @_settings_options("data_dir", "projects_url")
 @_JSON
-def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flags: Any) -> None:
-    """Give a project its own value of a setting.
+def project_set(name: str, changes: tuple[str, ...], as_json: bool, **flags: Any) -> None:
+    """Give the project NAME its own value of a setting.
 
-    SETTING is import_requests_per_hour, export_requests_per_hour or export_concurrent_max. Nothing after the `=`
-    takes the server's value again.
+    SETTING is import_requests_per_hour, export_requests_per_hour, export_concurrent_max, ingest_records_per_minute or
+    ingest_bytes_per_minute. Nothing after the `=` takes the server's value again.
     """
-    changed = _database(_load(flags)).change_settings(project_id, dict(map(_change, changes)))
+    wanted, database = dict(map(_change, changes)), _database(_load(flags))
+    changed = database.change_settings(database.named(name).project_id, wanted)
     if as_json:
         click.echo(json.dumps({"project_id": changed.project_id, "settings": dict(changed.settings)}, indent=2))
     else:
@@ -320,6 +324,29 @@ def identity_unlink(id: str, reason: str, named: str | None, url: str | None, as
     """Make ID stand alone, for all its events, earlier and later ones."""
     answer = _client(named, url, flags).unlink(id, reason)
     click.echo(json.dumps(answer, indent=2) if as_json else f"{id} stands alone from now on.")
+
+
+@project.command("limits")
+@click.argument("name")
+@_settings_options("data_dir", "projects_url")
+@_JSON
+def project_limits(name: str, as_json: bool, **flags: Any) -> None:
+    """Show how much the project NAME has used of its rate limits, on this machine.
+
+    Retry is when the next request is let through, Reset when all that is used now is free again, both in seconds. A
+    limit is the project's own, else that of the environment or the file: flags of the running server are not known.
+    """
+    from trackway.edge.ratelimit import uses  # noqa: PLC0415  # half a second of imports
+    from trackway.edge.usage import Usage  # noqa: PLC0415
+
+    settings = _load(flags)
+    found = _database(settings).named(name)
+    told = [use.told() for use in uses(Usage(settings.rates_dir, None, 0), found, settings)]
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+    else:
+        rows = [["-" if value is None else str(value) for value in each.values()] for each in told]
+        _print_table(("Limit", "Max", "Used", "Window", "Retry", "Reset"), rows)
 
 
 def _change(text: str) -> tuple[str, int | None]:

@@ -9,9 +9,11 @@ import asyncio
 import mmap
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from trackway import logs
-from trackway.limits import ACCEPT_PAUSE_S, NO_RESOURCES_PAUSE_S
+from trackway.limits import ACCEPT_PAUSE_S, NO_RESOURCES_PAUSE_S, TLS_HANDSHAKE_S_MAX, TLS_SHUTDOWN_S_MAX
+from trackway.tls import ServerCertificate
 
 _log = logs.get("edge")
 
@@ -31,7 +33,8 @@ class ConnectionCounts:
 
 
 class Acceptor:
-    """Accepts on `sock` within the running event loop, one connection at a time, until `close`."""
+    """Accepts on `sock` within the running event loop, one connection at a time, until `close`; with an `certificate`
+    by TLS."""
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Acceptor:
         counts: ConnectionCounts,
         process: int,
         held: Callable[[], int],
+        certificate: ServerCertificate | None = None,
     ):
         self._loop = asyncio.get_running_loop()
         self._sock = sock
@@ -47,6 +51,7 @@ class Acceptor:
         self._counts = counts
         self._process = process
         self._held = held
+        self._identity = certificate
         self._paused: asyncio.TimerHandle | None = None
         self._connecting: set[asyncio.Task[None]] = set()
         self._counts.tell(process, 0)
@@ -90,9 +95,18 @@ class Acceptor:
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
+    def _tls(self) -> dict[str, Any]:
+        if self._identity is None:
+            return {}
+        return {
+            "ssl": self._identity.context,
+            "ssl_handshake_timeout": TLS_HANDSHAKE_S_MAX,
+            "ssl_shutdown_timeout": TLS_SHUTDOWN_S_MAX,
+        }
+
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make_protocol, connection)
+            await self._loop.connect_accepted_socket(self._make_protocol, connection, **self._tls())
         except OSError:
-            connection.close()  # the client went away in between
+            connection.close()  # the client went away in between, or does not speak TLS as it should
         self._counts.tell(self._process, self._held())

@@ -31,6 +31,7 @@ _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 0\r\n"
     b"connection: close\r\n\r\n"
 )
+_LARGE_DIGITS: Final = len(str(DIRECT_BODY_BYTES_MAX))
 _FAILED: Final[Headers] = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")]
 
 
@@ -145,9 +146,17 @@ class Protocol(HttpToolsProtocol):
             or self.parser.should_upgrade()
             or self.flow.write_paused
             or not (self.cycle is None or self.cycle.response_complete)
+            or self._is_large()
         ):
             return None
         return handler
+
+    def _is_large(self) -> bool:
+        """Whether the head announces a body that is not for the short way: the application may refuse it unread."""
+        for name, value in self.headers:
+            if name == b"content-length":
+                return len(value) >= _LARGE_DIGITS and int(value) > DIRECT_BODY_BYTES_MAX
+        return False
 
     def _to_uvicorn(self) -> None:
         """Begin the request as uvicorn does, with the head that was read."""

@@ -14,6 +14,7 @@ import uvicorn
 from trackway.http_accept import Acceptor, ConnectionCounts
 from trackway.http_protocol import Direct, Protocol
 from trackway.limits import KEEP_ALIVE_S, LISTEN_BACKLOG, STALLED_LOOK_S
+from trackway.tls import ServerCertificate
 
 _NONE: Mapping[bytes, Direct] = MappingProxyType({})
 
@@ -49,11 +50,12 @@ async def serve(
     process: int,
     keep_alive_s: int = KEEP_ALIVE_S,
     direct: Mapping[bytes, Direct] = _NONE,
+    certificate: ServerCertificate | None = None,
 ) -> None:
     """Serve an ASGI application until SIGTERM or SIGINT; requests in flight get `grace_s` to finish.
 
     `process` is this one's place in `counts`, among all that accept from `sock`. `direct` are paths of the application
-    with a short way (`http_protocol`).
+    with a short way (`http_protocol`). `certificate`: speak TLS with it.
     """
     # It would report every connection that a client cuts; real failures are answered and logged by the application.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -74,7 +76,7 @@ async def serve(
     server = _Server(config)
     server.direct = direct
     server.acceptor = Acceptor(
-        sock, server.make_protocol, counts, process, lambda: len(server.server_state.connections)
+        sock, server.make_protocol, counts, process, lambda: len(server.server_state.connections), certificate
     )
     looking = asyncio.create_task(_close_stalled(server))
     try:

@@ -154,8 +154,17 @@ RETRY_AFTER_BUSY_S = 1
 """`Retry-After` when too many requests are in flight."""
 RETRY_AFTER_STORAGE_S = 5
 """`Retry-After` when data cannot be made durable: time for a disk to be given room or a process to come back."""
-RATE_SLOTS = 16_384
-"""Projects that are counted apart for rate limits; project ids beyond share a slot."""
+HOST_BYTES_MAX = 253 + 6
+"""A `Host` header that is looked at: the longest name of the DNS, and a port."""
+HOSTS_REMEMBERED = 1024
+"""Host names that a process knows the region of."""
+RATE_GRANULES = 15
+"""Parts of a rate limit's window that are counted apart: what was used is free again after the window and up to one of
+them."""
+RATE_PROJECTS_PER_FILE = 256
+"""Projects whose use one mapped file of an edge process holds, in 160 KiB."""
+RATE_PROJECTS_TOLD_MAX = 50
+"""Projects that a process names in the metrics of refusals; all others are "other"."""
 
 # Loader
 LOAD_BATCH_BYTES_MAX = 48 * 1024 * 1024
@@ -201,6 +210,12 @@ GC_ALLOCATIONS = 100_000
 """Allocations between two searches for cycles in an edge process and the loader."""
 THREADS = 32
 """Threads of an edge process that wait for the store; further exports wait for one."""
+TLS_HANDSHAKE_S_MAX = 10.0
+"""A client that has not finished the handshake of TLS after so long is cut off."""
+TLS_SHUTDOWN_S_MAX = 5.0
+"""The same for saying goodbye."""
+CERTIFICATE_LOOK_S = 1.0
+"""How often an edge process looks whether the files of its certificate have changed."""
 KEEP_ALIVE_S = 75
 """An idle connection of a client is kept open so long."""
 ACCEPT_PAUSE_S = 0.001

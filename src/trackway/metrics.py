@@ -19,14 +19,16 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from trackway.limits import RATE_PROJECTS_TOLD_MAX
+
 Outcome = Literal["accepted", "ignored", "rejected", "throttled"]
 
 REASONS_MAX: Final = 64
 """Different reasons a process tells apart; further ones count as "other", so that clients cannot make series."""
 SYNC_BUCKETS_S: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _FILE_KINDS: Final = ("counter", "gauge_mostrecent", "histogram")
-_FILE_BYTES: Final = 1 << 16
-"""Room for some four hundred series a process; the labels are bounded well below."""
+_FILE_BYTES: Final = 1 << 17
+"""Room for some eight hundred series a process; the labels are bounded well below."""
 _QUOTED: Final = re.compile(r"'[^']*'")
 
 
@@ -76,6 +78,12 @@ class _Families:
             registry=registry,
         )
         self.store_errors = Counter("trackway_store_errors", "Failed calls to the store.", ["call"], registry=registry)
+        self.rate_limited = Counter(
+            "trackway_rate_limited_requests",
+            "Requests refused with 429, by project and limit.",
+            ["project_id", "limit"],
+            registry=registry,
+        )
         self.restarts = Counter(
             "trackway_process_restarts", "Processes that died and were started again.", ["role"], registry=registry
         )
@@ -95,6 +103,7 @@ _role = f"pid{os.getpid()}"
 _families = _Families()
 _request_counts: dict[tuple[str, int], Callable[[float], None]] = {}
 _record_counts: dict[tuple[str, str, str], Callable[[float], None]] = {}
+_told_projects: set[int] = set()
 _reasons: set[str] = set()
 
 
@@ -180,6 +189,14 @@ def store_error(call: str) -> None:
     _families.store_errors.labels(call).inc()
 
 
+def rate_limited(project_id: int, limit: str) -> None:
+    """A request refused because its project is over a limit. limit: the name of the setting."""
+    if len(_told_projects) < RATE_PROJECTS_TOLD_MAX:
+        _told_projects.add(project_id)
+    label = str(project_id) if project_id in _told_projects else "other"
+    _families.rate_limited.labels(label, limit).inc()
+
+
 def process_restart(role: str) -> None:
     """A process of this role died and was started again."""
     _families.restarts.labels(role).inc()
@@ -221,5 +238,6 @@ def _label(reason: str) -> str:
 def _forget_children() -> None:
     _request_counts.clear()
     _record_counts.clear()
+    _told_projects.clear()
     _reasons.clear()
     _label.cache_clear()

@@ -1,17 +1,59 @@
 """Where data lives: the three regions, the host names that serve them, and what a client is told who chose wrongly.
 
-A server serves one region and a project belongs to one; data for another region is not stored (protocol §1, [M]).
+A server serves one region and a project belongs to one; data for another region is not stored (protocol §1, [M]). A
+host name serves one region, too, where it is written in Mixpanel's style: `api-eu.example.com`, `data-in.example.com`,
+`eu.example.com`. Names without a region in them (`api.example.com`, and all others) serve whatever the server behind
+them does, so that a single server needs no special name.
 """
 
+import re
+from functools import lru_cache
 from typing import Final, Literal
+
+from trackway.limits import HOST_BYTES_MAX, HOSTS_REMEMBERED
 
 Region = Literal["us", "eu", "in"]
 
 REGIONS: Final[tuple[Region, ...]] = ("us", "eu", "in")
 API_HOSTS: Final[dict[str, str]] = {"us": "api", "eu": "api-eu", "in": "api-in"}
+_STYLE: Final = re.compile(
+    r"(?:(?P<kind>api|data)(?:-(?P<after>eu|in))?|(?P<alone>eu|in))(?P<domain>(?:\.[a-z0-9-]{1,63}){1,8})(?::[0-9]{1,5})?"
+)
 
 
-def wrong_region(project_region: str, server_region: str) -> str:
-    """What is said of data that was sent to `server_region`; names the right host."""
-    host = API_HOSTS[project_region]
-    return f"project belongs to region '{project_region}', this server to '{server_region}': send to {host}"
+def is_of_another_region(host: bytes, region: str) -> bool:
+    """Whether the `Host` header names a region, and not this one."""
+    return len(host) <= HOST_BYTES_MAX and _names_another(host, region)
+
+
+@lru_cache(HOSTS_REMEMBERED)
+def _names_another(host: bytes, region: str) -> bool:
+    style = _style(host)
+    named = style and (style["after"] or style["alone"])
+    return bool(named) and named != region
+
+
+def wrong_region(project_region: str, server_region: str, host: bytes = b"") -> str:
+    """What is said of data that came to a server under a name (`Host`), one of which is of another region than the
+    project; names the right host. What the client wrote stands in quotes."""
+    right, given = _right_host(project_region, host), host.decode("latin-1").lower().partition(":")[0]
+    if project_region == server_region:
+        return f"project belongs to region '{project_region}', '{given}' does not: send to {right}"
+    told = f"project belongs to region '{project_region}', this server to '{server_region}'"
+    if right == f"'{given}'":
+        return f"{told}: {right} must lead to a server of region '{project_region}'"
+    return f"{told}: send to {right}"
+
+
+def _right_host(region: str, host: bytes) -> str:
+    """In the style of the name that the client used."""
+    style = _style(host)
+    if style is None:
+        return API_HOSTS[region]
+    if style["kind"]:
+        return f"'{style['kind']}{'' if region == 'us' else '-' + region}{style['domain']}'"
+    return f"'{'' if region == 'us' else region + '.'}{style['domain'][1:]}'"
+
+
+def _style(host: bytes) -> re.Match[str] | None:
+    return None if len(host) > HOST_BYTES_MAX else _STYLE.fullmatch(host.decode("latin-1").lower())

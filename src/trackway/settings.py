@@ -148,6 +148,12 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "Address to listen on.", check=_address)
     port: int = _setting(8080, "TCP port to listen on; 0 takes a free one.", lowest=0, highest=65535)
+    tls_cert: Path | None = _setting(  # noqa: RUF009  # as below
+        None, "Certificate chain in PEM: speak HTTPS with it, and take it over when it changes; empty is plain HTTP."
+    )
+    tls_key: Path | None = _setting(  # noqa: RUF009  # as below
+        None, "Private key of `tls_cert` in PEM, not encrypted; empty is the same file."
+    )
     data_dir: Path = _setting(  # noqa: RUF009  # a Field, not a shared value
         Path("trackway-data"), "Directory of everything stored. A relative path in the file is relative to the file."
     )
@@ -155,7 +161,10 @@ class Settings:
         0, f"Edge processes; 0 is one per core, at most {WORKERS_DEFAULT_MAX}.", lowest=0, highest=64
     )
     region: Region = _setting("us", "Residency region of this server.", choices=REGIONS)  # noqa: RUF009  # as above
-    rate_limits: bool = _setting(True, "Refuse requests over the hourly limits of a project with 429.")
+    region_host_names: bool = _setting(
+        True, "Refuse data sent under a host name of another region, such as `api-eu.example.com` or `in.example.com`."
+    )
+    rate_limits: bool = _setting(True, "Refuse requests over the limits of a project with 429.")
     store_url: str = _setting(
         "",
         "URL of a ClickHouse server; empty is the embedded store. Best not given as a flag.",
@@ -219,6 +228,12 @@ class Settings:
     export_concurrent_max: int = _setting(
         5, "Export and query requests of a project that run at once.", lowest=1, highest=1000
     )
+    ingest_records_per_minute: int = _setting(
+        0, "Events and profile updates of a project in a minute; 0 is no limit.", lowest=0, highest=1_000_000_000
+    )
+    ingest_bytes_per_minute: int = _setting(
+        0, "Bytes of them, as JSON, in a minute; 0 is no limit.", lowest=0, highest=1_000_000_000_000
+    )
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -249,6 +264,10 @@ class Settings:
     @property
     def run_dir(self) -> Path:
         return self.data_dir / "run"
+
+    @property
+    def rates_dir(self) -> Path:
+        return self.run_dir / "rates"
 
     @property
     def metrics_dir(self) -> Path:

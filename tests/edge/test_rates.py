@@ -1,23 +1,29 @@
-"""The hourly limits (protocol §9): by project and kind, over several processes, from one hour to the next."""
+"""The limits of a project (protocol §9): by kind, over several processes, in every window, and when they end."""
 
 import multiprocessing
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.edge.counting import NOON_S, a_project, count
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.edge.counting import NOON_S, FileClock, a_project, count
 
-from trackway.edge.ratelimit import EXCEEDED, HOUR_S, RateLimits
+from trackway.edge.ratelimit import BYTES, EXCEEDED, HOUR_S, IMPORTS, MINUTE_S, RECORDS, RateLimits
+from trackway.edge.usage import Usage
 from trackway.errors import RequestError
-from trackway.limits import RATE_SLOTS
+from trackway.limits import RATE_GRANULES, RATE_PROJECTS_PER_FILE
 from trackway.settings import Settings
 
-HOUR_BEGAN_S = NOON_S // HOUR_S * HOUR_S
+GRANULE_S = HOUR_S // RATE_GRANULES
+BEGAN_S = NOON_S // GRANULE_S * GRANULE_S
+FREE_AFTER_S = HOUR_S + GRANULE_S
 
 
 class Clock:
     def __init__(self) -> None:
-        self.now_s = NOON_S
+        self.now_s = BEGAN_S
 
     def __call__(self) -> float:
         return self.now_s
@@ -49,31 +55,71 @@ def passed(rates: RateLimits, calls: int, project_id: int = 1, **settings: int) 
     return number
 
 
-def test_requests_over_the_limit_are_refused_until_the_hour_is_over(tmp_path: Path, clock: Clock) -> None:
+def wait_of(rates: RateLimits, project_id: int = 1) -> int:
+    with pytest.raises(RequestError) as caught:
+        rates.count_import(a_project(project_id))
+    assert caught.value.retry_after_s is not None
+    return caught.value.retry_after_s
+
+
+def test_requests_over_the_limit_are_refused_until_the_first_has_left_the_window(tmp_path: Path, clock: Clock) -> None:
     rates = limits(tmp_path, clock)
-    assert passed(rates, 10) == 3
-    clock.now_s = HOUR_BEGAN_S + HOUR_S - 0.001
+    assert passed(rates, 2) == 2
+    clock.now_s = BEGAN_S + GRANULE_S
+    assert passed(rates, 10) == 1
+    clock.now_s = BEGAN_S + FREE_AFTER_S - 0.001
     assert passed(rates, 10) == 0
-    clock.now_s = HOUR_BEGAN_S + HOUR_S
-    assert passed(rates, 10) == 3
+    clock.now_s = BEGAN_S + FREE_AFTER_S
+    assert passed(rates, 10) == 2
     clock.now_s += 5 * HOUR_S
     assert passed(rates, 10) == 3
 
 
-@pytest.mark.parametrize(("into_hour_s", "wait_s"), [(0, 3600), (1, 3599), (3599.9, 1)])
-def test_a_refusal_says_when_the_hour_is_over(tmp_path: Path, clock: Clock, into_hour_s: float, wait_s: int) -> None:
+@pytest.mark.parametrize(("into_s", "wait_s"), [(0, 3840), (1, 3839), (239.9, 3601), (0.2, 3840)])
+def test_a_refusal_says_after_how_many_seconds_a_request_is_let_through(
+    tmp_path: Path, clock: Clock, into_s: float, wait_s: int
+) -> None:
     rates = limits(tmp_path, clock)
-    clock.now_s = HOUR_BEGAN_S + into_hour_s
-    passed(rates, 3)
-    with pytest.raises(RequestError) as caught:
-        rates.count_import(a_project())
-    assert caught.value.retry_after_s == wait_s
+    clock.now_s = BEGAN_S + into_s
+    assert passed(rates, 3) == 3
+    assert wait_of(rates) == wait_s
+    clock.now_s += wait_s - 1.5
+    assert passed(rates, 1) == 0
+    clock.now_s += 1.5
+    assert passed(rates, 9) == 3
 
 
-def test_projects_are_counted_apart(tmp_path: Path, clock: Clock) -> None:
+@settings(max_examples=60, deadline=None)
+@given(
+    limit=st.integers(1, 12),
+    steps=st.lists(st.tuples(st.floats(0, 2000, allow_nan=False), st.integers(0, 1), st.integers(1, 8)), max_size=40),
+)
+def test_no_window_holds_more_than_the_limit_and_every_wait_is_true(
+    limit: int, steps: list[tuple[float, int, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        clock = Clock()
+        workers = [limits(Path(directory), clock, worker, import_requests_per_hour=limit) for worker in (0, 1)]
+        let_through: list[float] = []
+        for pause_s, worker, calls in steps:
+            clock.now_s += pause_s
+            for _ in range(passed(workers[worker], calls)):
+                let_through.append(clock.now_s)
+            if passed(workers[1 - worker], 1):
+                let_through.append(clock.now_s)
+            else:
+                clock.now_s += wait_of(workers[worker])
+                assert passed(workers[worker], 1) == 1
+                let_through.append(clock.now_s)
+        for end_s in let_through:
+            assert sum(end_s - HOUR_S < each <= end_s for each in let_through) <= limit
+
+
+def test_projects_are_counted_apart_however_many_there_are(tmp_path: Path, clock: Clock) -> None:
     rates = limits(tmp_path, clock)
-    assert [passed(rates, 5, project_id) for project_id in (1, 2, RATE_SLOTS - 1)] == [3, 3, 3]
-    assert passed(rates, 5, RATE_SLOTS + 1) == 0, "shares the slot of project 1"
+    numbers = (1, 2, RATE_PROJECTS_PER_FILE - 1, RATE_PROJECTS_PER_FILE, RATE_PROJECTS_PER_FILE + 1, 16_385, 1_000_001)
+    assert [passed(rates, 5, project_id) for project_id in numbers] == [3] * len(numbers)
+    assert [passed(rates, 5, project_id) for project_id in numbers] == [0] * len(numbers)
 
 
 def test_a_project_may_have_its_own_limit(tmp_path: Path, clock: Clock) -> None:
@@ -94,21 +140,27 @@ def test_a_worker_that_is_started_again_goes_on_counting(tmp_path: Path, clock: 
     assert passed(limits(tmp_path, clock), 5) == 1
 
 
-def test_a_count_is_never_taken_for_that_of_another_project_when_the_workers_become_fewer(
-    tmp_path: Path, clock: Clock
-) -> None:
-    for worker in range(4):
-        passed(limits(tmp_path, clock, worker, 4), 3, project_id=1)
+def test_counts_outlive_a_change_of_the_number_of_workers(tmp_path: Path, clock: Clock) -> None:
+    assert passed(limits(tmp_path, clock, 3, 4), 2) == 2
     fewer = limits(tmp_path, clock, 0, 1)
-    assert [passed(fewer, 5, project_id) for project_id in range(2, 10)] == [3] * 8
+    assert [passed(fewer, 5, project_id) for project_id in (1, 2, 3)] == [1, 3, 3]
+    assert passed(limits(tmp_path, clock, 7, 8), 5) == 0
 
 
 def test_no_limit_holds_when_they_are_switched_off(tmp_path: Path, clock: Clock) -> None:
-    settings = Settings(workers=1, import_requests_per_hour=1, export_concurrent_max=1, rate_limits=False)
+    settings = Settings(
+        workers=1,
+        import_requests_per_hour=1,
+        export_concurrent_max=1,
+        ingest_records_per_minute=1,
+        rate_limits=False,
+    )
     rates = RateLimits(tmp_path / "rates", 0, settings, clock)
     assert passed(rates, 10) == 10
     for _ in range(10):
         rates.begin_export(a_project())
+        rates.check_records(a_project())
+        rates.count_records(a_project(), 10, 10)
     for _ in range(10):
         rates.end_export(a_project())
 
@@ -121,8 +173,8 @@ def test_exports_are_counted_apart_from_imports(tmp_path: Path, clock: Clock) ->
         rates.end_export(a_project())
     with pytest.raises(RequestError) as caught:
         rates.begin_export(a_project())
-    assert (caught.value.status, caught.value.retry_after_s) == (429, HOUR_BEGAN_S + HOUR_S - NOON_S)
-    clock.now_s = HOUR_BEGAN_S + HOUR_S
+    assert (caught.value.status, caught.value.retry_after_s) == (429, FREE_AFTER_S)
+    clock.now_s = BEGAN_S + FREE_AFTER_S
     rates.begin_export(a_project())
 
 
@@ -148,22 +200,10 @@ def test_exports_of_a_killed_worker_no_longer_run(tmp_path: Path, clock: Clock) 
         again.begin_export(a_project())
 
 
-def test_processes_at_once_let_through_the_limit_and_at_most_one_more_for_each_other(tmp_path: Path) -> None:
-    workers, limit = 3, 5000
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(workers)
-    answers = [tmp_path / f"answer-{worker}" for worker in range(workers)]
-    started = [
-        context.Process(target=count, args=(tmp_path / "rates", worker, workers, limit, 4000, start, answers[worker]))
-        for worker in range(workers)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join()
-    assert [process.exitcode for process in started] == [0] * workers
-    total = sum(int(answer.read_text()) for answer in answers)
-    assert limit <= total <= limit + workers - 1
+def test_exports_of_a_worker_that_is_there_no_more_no_longer_run(tmp_path: Path, clock: Clock) -> None:
+    for _ in range(2):
+        limits(tmp_path, clock, 3, 4).begin_export(a_project(RATE_PROJECTS_PER_FILE))
+    limits(tmp_path, clock, 0, 1).begin_export(a_project(RATE_PROJECTS_PER_FILE))
 
 
 def test_what_is_not_counted_is_bound_by_what_runs_at_once_alone(tmp_path: Path, clock: Clock) -> None:
@@ -175,3 +215,88 @@ def test_what_is_not_counted_is_bound_by_what_runs_at_once_alone(tmp_path: Path,
     rates.begin_export(a_project(), counted=False)
     with pytest.raises(RequestError):
         rates.begin_export(a_project(), counted=False)
+
+
+def test_records_are_refused_after_the_request_that_reaches_the_limit(tmp_path: Path, clock: Clock) -> None:
+    rates = limits(tmp_path, clock, ingest_records_per_minute=10)
+    for records in (9, 2000):
+        rates.check_records(a_project())
+        rates.count_records(a_project(), records, 1)
+    with pytest.raises(RequestError) as caught:
+        rates.check_records(a_project())
+    assert caught.value.retry_after_s == MINUTE_S + MINUTE_S // RATE_GRANULES
+    assert rates.refused == {1}
+    clock.now_s += caught.value.retry_after_s
+    rates.check_records(a_project())
+    assert rates.refused == set()
+
+
+def test_bytes_are_limited_for_a_project_alone(tmp_path: Path, clock: Clock) -> None:
+    rates = limits(tmp_path, clock)
+    limited = a_project(2, ingest_bytes_per_minute=100)
+    assert [rates.limits_records(each) for each in (a_project(), limited)] == [False, True]
+    rates.count_records(limited, 1, 100)
+    with pytest.raises(RequestError):
+        rates.check_records(limited)
+    with pytest.raises(RequestError):
+        rates.count_import(limited)
+    rates.check_records(a_project())
+
+
+def test_use_is_told_with_its_limit_and_its_end(tmp_path: Path, clock: Clock) -> None:
+    rates = limits(tmp_path, clock, ingest_records_per_minute=10)
+    assert passed(rates, 2) == 2
+    rates.count_records(a_project(), 10, 500)
+    clock.now_s += 10
+    rates.begin_export(a_project())
+    told = {use.limit: use[1:] for use in rates.uses(a_project())}
+    assert told == {
+        "import_requests_per_hour": (3, 2, HOUR_S, 0, FREE_AFTER_S - 10),
+        "export_requests_per_hour": (3, 1, HOUR_S, 0, FREE_AFTER_S - 10),
+        "ingest_records_per_minute": (10, 10, MINUTE_S, 54, 54),
+        "ingest_bytes_per_minute": (0, 500, MINUTE_S, 0, 54),
+        "export_concurrent_max": (2, 1, 0, 0, 1),
+    }
+
+
+def test_a_reader_sees_what_the_workers_counted_and_makes_no_file(tmp_path: Path, clock: Clock) -> None:
+    rates = limits(tmp_path, clock)
+    assert passed(rates, 2) == 2
+    reader = Usage(tmp_path / "rates", None, 0, clock)
+    assert [reader.used(1, IMPORTS.window), reader.used(1_000_000, IMPORTS.window)] == [2, 0]
+    assert sorted(path.name for path in (tmp_path / "rates").iterdir()) == ["0-0", "1-0"]
+
+
+def test_an_amount_too_large_for_its_place_does_not_spoil_others(tmp_path: Path, clock: Clock) -> None:
+    usage = Usage(tmp_path / "rates", 0, 1, clock)
+    for _ in range(3):
+        usage.add(1, BYTES.window, 1 << 40)
+    assert usage.used(1, BYTES.window) == (1 << 32) - 1
+    assert usage.used(1, RECORDS.window) == 0
+
+
+def test_eight_processes_at_once_let_through_the_limit_and_at_most_one_more_for_each_other(tmp_path: Path) -> None:
+    """In four turns: the whole limit, nothing at the end of the window, the whole limit, and again."""
+    workers, limit = 8, 600
+    at_s = [BEGAN_S, BEGAN_S + FREE_AFTER_S - 1, BEGAN_S + FREE_AFTER_S, BEGAN_S + 2 * FREE_AFTER_S]
+    context = multiprocessing.get_context("fork")
+    turn = context.Barrier(workers + 1)
+    clock = FileClock(tmp_path / "clock")
+    clock.set(at_s[0])
+    started = [
+        context.Process(target=count, args=(tmp_path / "rates", worker, workers, limit, 200, turn, len(at_s)))
+        for worker in range(workers)
+    ]
+    for process in started:
+        process.start()
+    for now_s in at_s:
+        clock.set(now_s)
+        for _ in range(3):
+            turn.wait(60)
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0] * workers
+    answers = [(tmp_path / f"answer-{worker}").read_text().split() for worker in range(workers)]
+    totals = [sum(map(int, answer)) for answer in zip(*answers, strict=True)]
+    assert totals[1] == 0
+    assert all(limit <= total <= limit + workers - 1 for total in (totals[0], totals[2], totals[3])), totals

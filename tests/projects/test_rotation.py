@@ -86,7 +86,7 @@ def test_keys_of_both_readers_and_writers_are_the_same(database: ProjectsDatabas
         database.rotate("one", kind, overlap_s)
     assert database.all_projects() == reader.all_projects()
     assert [len(project.old_keys) for project in reader.all_projects()] == [3, 0]
-    assert database.named("one") == database.all_projects()[0]
+    assert database.named("one") == database.named("1") == database.all_projects()[0]
 
 
 def test_rotation_is_a_change_that_edges_notice(database: ProjectsDatabase, reader: Reader) -> None:

@@ -228,6 +228,8 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "redirect_hosts": st.lists(st.sampled_from(["a.example", "B", "127.0.0.1"]), max_size=3).map(tuple),
         "data_dir": st.sampled_from([Path("/a"), Path("/a b/c")]),
         "geoip_database": st.sampled_from([Path("/a.mmdb"), Path("/a b/c.mmdb")]),
+        "tls_cert": st.sampled_from([Path("/a.pem"), Path("/a b/c.pem")]),
+        "tls_key": st.sampled_from([Path("/a.pem"), Path("/a b/c.pem")]),
         "body_bytes_max": st.integers(1024, 1 << 20),
         "in_flight_bytes_max": st.integers(33_554_432, 1 << 36),
     }

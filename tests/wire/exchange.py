@@ -5,6 +5,7 @@ reach the server as broken as they are meant to be.
 """
 
 import http.client
+import ssl
 from dataclasses import dataclass
 
 REPLY_TIMEOUT_S = 30.0
@@ -35,9 +36,12 @@ class Reply:
         return ", ".join(values) if values else None
 
 
-def ask(port: int, request: Request, host: str = "127.0.0.1") -> Reply:
-    """Send one request on a connection of its own. Raises OSError or HTTPException when there is no reply."""
+def ask(port: int, request: Request, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Reply:
+    """Send one request on a connection of its own, with `tls` over HTTPS. Raises OSError or HTTPException when there is
+    no reply."""
     connection = http.client.HTTPConnection(host, port, timeout=REPLY_TIMEOUT_S)
+    if tls is not None:
+        connection = http.client.HTTPSConnection(host, port, timeout=REPLY_TIMEOUT_S, context=tls)
     try:
         _send(connection, request)
         response = connection.getresponse()

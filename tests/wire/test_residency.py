@@ -1,12 +1,18 @@
 """Data for another region is rejected with the right host named, and nothing of it is stored (protocol §1, [M])."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
-from tests.running import Project, Server, basic
+from tests.profiles import ProfileServer
+from tests.running import Project, Server, basic, running_server
 from tests.wire.encodings import JSON
 from tests.wire.exchange import Request
 from tests.wire.sending import record
+
+from trackway.journal.entry import Endpoint
 
 HOSTS = {"eu": "api-eu", "in": "api-in"}
 
@@ -49,3 +55,110 @@ def test_a_batch_keeps_what_belongs_here(server: Server, project: Project, elsew
     events = [record(elsewhere, insert_id="id-1"), record(project, insert_id="id-2")]
     assert server.ask(Request("POST", "/track", (JSON,), json.dumps(events).encode())).body == b"1"
     assert [line["properties"]["$insert_id"] for line in server.export_when(project, 1)] == ["id-2"]
+
+
+def under(host: str, path: str, body: bytes, *headers: tuple[str, str]) -> Request:
+    return Request("POST", path, (("Host", host), JSON, *headers), body)
+
+
+@pytest.mark.parametrize(
+    ("host", "right"),
+    [
+        ("api-in.example.com", "api.example.com"),
+        ("api-eu.example.com:8443", "api.example.com"),
+        ("DATA-EU.Example.Com", "data.example.com"),
+        ("eu.analytics.example.com", "analytics.example.com"),
+        ("in.example.com", "example.com"),
+    ],
+)
+def test_nothing_is_taken_under_a_name_of_another_region(
+    server: Server, project: Project, host: str, right: str
+) -> None:
+    given = host.lower().partition(":")[0]
+    told = f"project belongs to region 'us', '{given}' does not: send to '{right}'"
+    events = [record(project, insert_id=f"insert-id-{number}") for number in range(3)]
+    for body in (json.dumps(events).encode(), json.dumps(events[0]).encode()):
+        reply = server.ask(under(host, "/track?verbose=1", body))
+        assert json.loads(reply.body) == {"error": f"token, {told}", "status": 0}
+    reply = server.ask(under(host, "/import", json.dumps(events).encode(), basic(project.secret)))
+    assert (reply.status, json.loads(reply.body)["error"]) == (403, told)
+    server.wait_loaded()
+    assert server.export(project) == []
+
+
+@pytest.mark.parametrize(
+    "host", ["api.example.com", "data.example.com:80", "127.0.0.1", "eu", "inn.example.com", "api-eux.example.com", ""]
+)
+def test_every_other_name_serves_the_region_of_the_server(server: Server, project: Project, host: str) -> None:
+    assert server.ask(under(host, "/track", json.dumps(record(project, insert_id="a")).encode())).body == b"1"
+
+
+@pytest.mark.parametrize(
+    ("host", "right"),
+    [
+        ("api.example.com", "send to 'api-eu.example.com'"),
+        ("data.example.com:8443", "send to 'data-eu.example.com'"),
+        ("in.example.com", "send to 'eu.example.com'"),
+        ("example.com", "send to api-eu"),
+        ("api-eu.example.com", "'api-eu.example.com' must lead to a server of region 'eu'"),
+        ("api.<script>.com", "send to api-eu"),
+    ],
+)
+def test_the_right_host_is_named_after_the_one_that_was_used(server: Server, host: str, right: str) -> None:
+    elsewhere = server.create_project("", "--region", "eu")
+    told = f"project belongs to region 'eu', this server to 'us': {right}"
+    reply = server.ask(under(host, "/track?verbose=1", json.dumps(record(elsewhere, insert_id="id-1")).encode()))
+    assert json.loads(reply.body)["error"] == f"token, {told}"
+    exported = Request("GET", "/api/2.0/export?from_date=2026-01-01", (("Host", host), basic(elsewhere.secret)))
+    assert json.loads(server.ask(exported).body)["error"] == told
+
+
+def test_what_was_for_another_region_is_shown_to_its_project_without_its_content(
+    profile_server: ProfileServer,
+) -> None:
+    server = profile_server.server
+    elsewhere = server.create_project("", "--region", "in")
+    body = json.dumps([record(elsewhere, insert_id="told-to-nobody", name="Ann")]).encode()
+    assert server.ask(Request("POST", "/track", (JSON,), body)).body == b"0"
+    assert server.ask(Request("POST", "/import", (JSON, basic(elsewhere.secret)), body)).status == 403
+    update = json.dumps([{"$token": elsewhere.token, "$distinct_id": "Ann", "$set": {"a": 1}}]).encode()
+    assert server.ask(Request("POST", "/engage", (JSON,), update)).body == b"0"
+    assert profile_server.rejections_of(elsewhere) == [
+        (Endpoint.TRACK, "properties.token", f"token, {sentence(elsewhere)}", b""),
+        (Endpoint.IMPORT, "", sentence(elsewhere), b""),
+        (Endpoint.ENGAGE, "$token", f"token, {sentence(elsewhere)}", b""),
+    ]
+
+
+@pytest.fixture(scope="module")
+def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """Two servers with one database of projects."""
+    place = tmp_path_factory.mktemp("regions")
+    with ExitStack() as stack:
+        us = stack.enter_context(running_server(place / "us", "--workers", "1"))
+        (place / "eu").mkdir()
+        (place / "eu" / "projects.db").symlink_to(os.path.relpath(us.data_dir / "projects.db", place / "eu"))
+        eu = stack.enter_context(running_server(place / "eu", "--workers", "1", "--region", "eu"))
+        yield {"us": us, "eu": eu}
+
+
+@pytest.mark.parametrize("region", ["us", "eu"])
+def test_of_two_servers_with_one_projects_database_the_one_of_the_region_stores(
+    regions: dict[str, Server], region: str
+) -> None:
+    right = regions[region]
+    (wrong,) = (server for server in regions.values() if server is not right)
+    project = regions["us"].create_project("", "--region", region)
+    body = json.dumps(record(project, insert_id="a")).encode()
+    assert wrong.ask(under("api.example.com", "/track", body)).body == b"0"
+    assert wrong.ask(under("api.example.com", "/import", body, basic(project.secret))).status == 403
+    name = {"us": "api.example.com", "eu": "api-eu.example.com"}[region]
+    assert right.ask(under(name, "/track", body)).body == b"1"
+    assert [line["properties"]["$insert_id"] for line in right.export_when(project, 1)] == ["a"]
+
+
+def test_names_of_other_regions_may_be_taken_as_names(tmp_path_factory: pytest.TempPathFactory) -> None:
+    data = tmp_path_factory.mktemp("names") / "data"
+    with running_server(data, "--workers", "1", "--no-region-host-names") as server:
+        body = json.dumps(record(server.project, insert_id="a")).encode()
+        assert server.ask(under("in.example.com", "/track", body)).body == b"1"

@@ -56,10 +56,11 @@ def authenticate(header: bytes, directory: Directory) -> Project:
     return project
 
 
-def check_region(project: Project, region: str) -> None:
-    """Raise RequestError 403, naming the right host, when the project's data lives elsewhere."""
+def check_region(project: Project, region: str, host: bytes = b"") -> None:
+    """Raise RequestError 403, naming the right host after the one that was asked, when the project's data lives
+    elsewhere."""
     if project.region != region:
-        raise RequestError(403, wrong_region(project.region, region))
+        raise RequestError(403, wrong_region(project.region, region, host))
 
 
 def check_project_id(project: Project, parameters: Mapping[str, str]) -> None:

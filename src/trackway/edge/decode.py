@@ -26,6 +26,7 @@ _IsalError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  #
 _JSON_TYPE = b"application/json"
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ENCODING_BYTES_MAX = 8
 _PIECE_BYTES = 256 * 1024
 _WORTH_BYTES = 4 * 1024
 """Below this, the standard library's way to undo percent-encoding is the quicker one."""
@@ -57,7 +58,7 @@ def decode_request(query: bytes, content_type: bytes, content_encoding: bytes, b
     if content_encoding in (b"gzip", b"x-gzip") or body[:2] == _GZIP_MAGIC:
         body = gunzip(body, bytes_max)
     elif content_encoding not in (b"", b"identity"):
-        raise MalformedBody(f"data, content-encoding must be gzip, not '{content_encoding.decode('latin-1')[:40]}'")
+        raise MalformedBody(f"data, content-encoding must be gzip{_not_this(content_encoding)}")
     lines = content_type.partition(b";")[0].strip().lower() in LINES_TYPES
     body = body.removeprefix(_BYTE_ORDER_MARK)
     if not body.strip(_WHITESPACE):
@@ -66,6 +67,12 @@ def decode_request(query: bytes, content_type: bytes, content_encoding: bytes, b
         return Decoded(body, lines, parameters)
     form = _parse_fields(body)
     return Decoded(_data_text(form.get("data", "").encode("latin-1")), False, {**form, **parameters})
+
+
+def _not_this(content_encoding: bytes) -> str:
+    """Names the encoding where it looks like one: the reason is kept, and what a client mixed up must not be."""
+    named = len(content_encoding) <= _ENCODING_BYTES_MAX and content_encoding.isalpha()
+    return f", not '{content_encoding.decode()}'" if named else ""
 
 
 def bounded_query(query: bytes) -> bytes:
@@ -78,6 +85,14 @@ def bounded_query(query: bytes) -> bytes:
 def parse_query(query: bytes) -> Mapping[str, str]:
     """The parameters of a query string; a value's bytes are kept as latin-1 characters. The first of a name wins."""
     return _parse_short_query(query) if len(query) <= 128 else _parse_fields(query)
+
+
+def query_parameters(query: bytes) -> Mapping[str, str]:
+    """The parameters as far as they can be read without the body. Raises RequestError 413 as `bounded_query`."""
+    try:
+        return parse_query(bounded_query(query))
+    except MalformedBody:
+        return {}
 
 
 @lru_cache(maxsize=1024)

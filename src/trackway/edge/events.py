@@ -5,11 +5,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 
 from trackway import logs, metrics
 from trackway.edge import replies
-from trackway.edge.credentials import authenticate, check_project_id, check_region
-from trackway.edge.decode import Decoded, bounded_query, decode_request, parse_query
+from trackway.edge.admission import Admission
+from trackway.edge.credentials import check_project_id
+from trackway.edge.decode import Decoded, decode_request, query_parameters
 from trackway.edge.http import (
     CLIENT_GONE,
     ClientGone,
@@ -17,6 +19,7 @@ from trackway.edge.http import (
     Receive,
     Scope,
     Send,
+    check_length,
     client_address,
     header,
     networks,
@@ -31,12 +34,13 @@ from trackway.geo.place import Place
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.records import MalformedBody, some, split_updates
-from trackway.ingest.request import Ingested, ingest_body, ingest_undecodable, ingest_updates
+from trackway.ingest.request import Ingested, ingest_body, ingest_undecodable, ingest_unread, ingest_updates
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
 from trackway.limits import RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.residency import wrong_region
 from trackway.settings import Settings
 
 _log = logs.get("edge")
@@ -60,7 +64,7 @@ class RecordsEndpoint:
         self._settings = settings
         self._directory = directory
         self._journal = journal
-        self._rates = rates
+        self.admission = Admission(endpoint, settings, directory, rates)
         self._in_flight = in_flight
         self._locator = locator
         self._trusted = networks(settings.trusted_proxies)
@@ -71,9 +75,15 @@ class RecordsEndpoint:
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         held = 0
         try:
+            project = self.admission.project_of(scope)
+            if project is not None and self.admission.is_elsewhere(scope, project):
+                self._reject_unread(scope, project, answered.set_result)
+                await send_reply(scope, send, await answered)
+                return
+            check_length(scope, self._settings.body_bytes_max)
             body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
             held = len(body)
-            self.answer(scope, body, answered.set_result)
+            self.answer(scope, body, answered.set_result, project)
             reply = await answered
         except ClientGone:
             metrics.request(self._path, CLIENT_GONE)
@@ -84,20 +94,34 @@ class RecordsEndpoint:
             self._in_flight.give(held)
         await send_reply(scope, send, reply)
 
-    def answer(self, scope: Scope, body: bytes, done: Callable[[Reply], None]) -> None:
-        """Everything between the body and the answer, which `done` gets: now, or when the data is durable."""
+    def answer(
+        self,
+        scope: Scope,
+        body: bytes,
+        done: Callable[[Reply], None],
+        project: Project | None = None,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """Everything between the body and the answer, which `done` gets: now, or when the data is durable.
+
+        `project`: the one the credentials name. `counted`: the records count towards its limits already.
+        """
         received_us = time.time_ns() // 1000
         flags, text = NO_FLAGS, body
         try:
-            parameters = self._query_parameters(scope)
+            parameters = query_parameters(scope["query_string"])
             flags = read_flags(parameters, self._redirect_hosts)
-            project = self._authenticate(scope, parameters)
             try:
                 decoded = self._decode(scope, body)
+                if not counted:
+                    self.admission.refuse_early(decoded.text)
                 text, parameters = decoded.text, decoded.parameters
                 flags = read_flags(parameters, self._redirect_hosts)
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._ingest(decoded, arrival)
+                if not counted:
+                    self.admission.count_records(ingested, len(text))
             except MalformedBody as fault:
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._undecodable(text, str(fault), arrival)
@@ -144,15 +168,20 @@ class RecordsEndpoint:
             raise RequestError(400, fault)
         return ingest_undecodable(text, Rejected("data", fault), arrival)
 
-    def _authenticate(self, scope: Scope, parameters: Mapping[str, str]) -> Project | None:
-        """The project of an `/import` request, which is counted. Raises RequestError 401 or 429."""
-        if self._endpoint is not Endpoint.IMPORT:
-            return None
-        project = authenticate(header(scope, b"authorization"), self._directory)
-        check_project_id(project, parameters)
-        check_region(project, self._settings.region)
-        self._rates.count_import(project)
-        return project
+    def _reject_unread(self, scope: Scope, project: Project, done: Callable[[Reply], None]) -> None:
+        """Refuse an `/import` for another region, and show it to its project; nothing of it is read."""
+        received_us, flags = time.time_ns() // 1000, self.flags_of_query(scope)
+        reason = wrong_region(project.region, self._settings.region, header(scope, b"host"))
+        ingested = ingest_unread(Rejected("", reason, keep=False), self.arrival(received_us, None, project=project))
+
+        def committed(result: int | Exception) -> None:
+            if isinstance(result, Exception):
+                done(self.not_durable(result, flags))
+                return
+            self._count(ingested, HTTPStatus.FORBIDDEN)
+            done(replies.error_reply(RequestError(403, reason), flags))
+
+        self._journal.submit(ingested.payload, committed)
 
     def _arrival(
         self, scope: Scope, parameters: Mapping[str, str], flags: Flags, received_us: int, project: Project | None
@@ -164,6 +193,8 @@ class RecordsEndpoint:
         return self.arrival(
             received_us,
             self.place_of_request(scope, parameters),
+            host=header(scope, b"host"),
+            misled=self.admission.is_misled(scope),
             hash_address=client_address(scope, self._trusted) if asked else None,
             project=project,
             strict=flags.strict and self._endpoint is not Endpoint.TRACK,
@@ -178,6 +209,8 @@ class RecordsEndpoint:
         received_us: int,
         place: Place | None,
         *,
+        host: bytes = b"",
+        misled: bool = False,
         hash_address: str | None = None,
         project: Project | None = None,
         strict: bool = False,
@@ -187,6 +220,8 @@ class RecordsEndpoint:
             received_us=received_us,
             find_project=self._directory.by_token,
             region=self._settings.region,
+            host=host,
+            misled=misled,
             project=project,
             strict=strict,
             hash_address=hash_address,
@@ -220,14 +255,6 @@ class RecordsEndpoint:
     def flags_of_query(self, scope: Scope) -> Flags:
         """How to answer a request whose body was not looked at."""
         try:
-            return read_flags(self._query_parameters(scope), self._redirect_hosts)
+            return read_flags(query_parameters(scope["query_string"]), self._redirect_hosts)
         except RequestError:
             return NO_FLAGS
-
-    def _query_parameters(self, scope: Scope) -> Mapping[str, str]:
-        """The parameters as far as they can be read without the body."""
-        query = bounded_query(scope["query_string"])
-        try:
-            return parse_query(query)
-        except MalformedBody:
-            return {}

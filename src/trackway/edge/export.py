@@ -38,7 +38,7 @@ class ExportEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             project = authenticate(header(scope, b"authorization"), self._directory)
-            check_region(project, self._region)
+            check_region(project, self._region, header(scope, b"host"))
             query = read_query(scope["query_string"], project)
             self._rates.begin_export(project)
             try:

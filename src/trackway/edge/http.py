@@ -53,6 +53,13 @@ def header(scope: Scope, name: bytes) -> bytes:
     return b""
 
 
+def check_length(scope: Scope, bytes_max: int) -> None:
+    """Raise RequestError 413 when the request announces a body of more than `bytes_max`, before any of it is read."""
+    length = header(scope, b"content-length")
+    if len(length) >= len(str(bytes_max)) and length.isdigit() and int(length[:20]) > bytes_max:
+        raise body_too_large(bytes_max)
+
+
 async def read_body(receive: Receive, bytes_max: int, in_flight: InFlight) -> bytes:
     """The whole body; what it takes from `in_flight` the caller gives back when the request is answered.
 

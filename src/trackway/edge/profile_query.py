@@ -11,7 +11,18 @@ from typing import NamedTuple
 
 from trackway import metrics
 from trackway.edge.credentials import authenticate, check_project_id, check_region
-from trackway.edge.http import CLIENT_GONE, ClientGone, InFlight, Receive, Scope, Send, header, read_body, send_reply
+from trackway.edge.http import (
+    CLIENT_GONE,
+    ClientGone,
+    InFlight,
+    Receive,
+    Scope,
+    Send,
+    check_length,
+    header,
+    read_body,
+    send_reply,
+)
 from trackway.edge.parameters import Parameters, bad_where, read_parameters, strings, switch, where, whole_number
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import JSON, error_reply
@@ -56,7 +67,7 @@ class ProfileQueryEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             project = authenticate(header(scope, b"authorization"), self._directory)
-            check_region(project, self._region)
+            check_region(project, self._region, header(scope, b"host"))
             asked = read_asked(await self._parameters(scope, receive), project)
             status = await self._give(scope, receive, send, project, asked)
         except ClientGone:
@@ -67,6 +78,7 @@ class ProfileQueryEndpoint:
         metrics.request(PATHS[0], status)
 
     async def _parameters(self, scope: Scope, receive: Receive) -> Parameters:
+        check_length(scope, QUERY_BODY_BYTES_MAX)
         body = await read_body(receive, QUERY_BODY_BYTES_MAX, self._in_flight)
         try:
             return read_parameters(scope["query_string"], header(scope, b"content-encoding"), body)

@@ -1,96 +1,193 @@
-"""How many requests a project has made this hour, over all edge processes of the machine, without a lock.
+"""The limits of a project: how many requests, records and bytes it may send, and what it may ask (protocol §9).
 
-One shared memory file holds a cell for each (project, worker). Only that worker writes its cell; whoever asks adds the
-cells of the project up. Two workers that ask in the same microsecond may therefore let a request more through than
-the limit says, never fewer; in return a refused request costs a few memory reads.
+A request arrives and is counted, or refused with 429 and the time after which one will be let through. A limit counts
+over a sliding window (`edge.usage`), so a project may use all of it at once, and no window holds more than the limit
+and what slips through at its end: the rest of the last request (a limit of records or bytes refuses the request after
+the one that reaches it, since a single request may be larger than the limit), and one request for each other edge
+process that looked in the same microseconds.
 """
 
-import mmap
-import os
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final, NamedTuple
 
+from trackway import metrics
+from trackway.edge.usage import Usage, Window
 from trackway.errors import RequestError
-from trackway.limits import RATE_SLOTS
+from trackway.limits import RATE_GRANULES, RETRY_AFTER_BUSY_S, RETRY_AFTER_STORAGE_S
 from trackway.projects.project import Project
 from trackway.settings import Settings
 
-HOUR_S = 3600
-_WORDS = 8
-_IMPORT, _EXPORT, _RUNNING = 0, 2, 4
-"""Places in a cell: the hour and the count of imports, of exports, and the exports running now."""
-
 EXCEEDED = "Project exceeded rate limits. Please retry the request with exponential backoff."
+HOUR_S: Final = 3600
+MINUTE_S: Final = 60
+
+
+class Limit(NamedTuple):
+    """A limit: `setting` names its size, where 0 is none; `window` is what it counts."""
+
+    setting: str
+    window: Window
+
+
+IMPORTS: Final = Limit("import_requests_per_hour", Window(0, HOUR_S // RATE_GRANULES))
+EXPORTS: Final = Limit("export_requests_per_hour", Window(1, HOUR_S // RATE_GRANULES))
+RECORDS: Final = Limit("ingest_records_per_minute", Window(2, MINUTE_S // RATE_GRANULES))
+BYTES: Final = Limit("ingest_bytes_per_minute", Window(3, MINUTE_S // RATE_GRANULES))
+LIMITS: Final = (IMPORTS, EXPORTS, RECORDS, BYTES)
+CONCURRENT: Final = "export_concurrent_max"
+
+
+class Use(NamedTuple):
+    """How a limit stands. `max` is 0 where there is none; `window_s` is 0 for what runs at once.
+
+    `retry_after_s`: when the next request is let through, 0 for now; `reset_s`: when all that is used is free again.
+    """
+
+    limit: str
+    max: int
+    used: int
+    window_s: int
+    retry_after_s: int
+    reset_s: int
+
+    def told(self) -> dict[str, str | int | None]:
+        """As JSON has it: null for what there is none of."""
+        return {**self._asdict(), "max": self.max or None, "window_s": self.window_s or None}
+
+
+class _Full(NamedTuple):
+    """A limit of this size was found used up at `since_s`; until then nothing can have become free."""
+
+    size: int
+    since_s: float
+    until_s: int
 
 
 class RateLimits:
-    """The hourly limits of `/import` and of exports (protocol §9).
+    """Counts and refuses for one edge process; `directory` is shared by all of them, `worker` is this one's number.
 
-    `path` is the beginning of the shared file's name, `worker` this process's column, below `settings.worker_count`.
-    Projects share a slot when there are more than RATE_SLOTS of them. `clock_s`: seconds since the epoch.
+    Raises RequestError 503 when there is no room on the disk for the file that a project's first request is counted in.
     """
 
-    def __init__(self, path: Path, worker: int, settings: Settings, clock_s: Callable[[], float] = time.time):
+    def __init__(self, directory: Path, worker: int, settings: Settings, clock_s: Callable[[], float] = time.time):
         self._settings = settings
-        self._clock_s = clock_s
-        self._worker, self._workers = worker, settings.worker_count
-        size = RATE_SLOTS * self._workers * _WORDS * 8
-        # A file for each number of workers, since that decides what stands where in it.
-        file = os.open(path.with_name(f"{path.name}-{self._workers}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(file).st_size != size:
-                os.posix_fallocate(file, 0, size)  # a store into a hole would be a SIGBUS when the disk is full
-            self._cells = memoryview(mmap.mmap(file, size)).cast("Q")
-        finally:
-            os.close(file)
-        for slot in range(RATE_SLOTS):
-            at = self._at(slot, worker) + _RUNNING
-            if self._cells[at]:  # exports of this worker's predecessor, which was killed
-                self._cells[at] = 0
+        self._usage = Usage(directory, worker, settings.worker_count, clock_s)
+        self.refused: set[int] = set()
+        """Projects whose last records were refused."""
+        self._full: dict[tuple[int, str], _Full] = {}
 
     def count_import(self, project: Project) -> None:
-        """Count a request to `/import`. Raises RequestError 429 when the project is over its limit."""
-        limit = project.setting("import_requests_per_hour", self._settings.import_requests_per_hour)
-        self._count(project, _IMPORT, limit)
+        """Count a request to `/import`, before its body is read. Raises RequestError 429 when the project is over this
+        limit, or over those of records and bytes."""
+        if self._settings.rate_limits:
+            self._check(project, IMPORTS)
+            self.check_records(project)
+            self._usage.add(project.project_id, IMPORTS.window, 1)
+
+    def limits_records(self, project: Project) -> bool:
+        """Whether records or bytes of the project are limited at all: not so by default."""
+        settings = self._settings
+        if not project.settings and not settings.ingest_records_per_minute and not settings.ingest_bytes_per_minute:
+            return False
+        return any(size_of(limit, project, settings) for limit in (RECORDS.setting, BYTES.setting))
+
+    def check_records(self, project: Project) -> None:
+        """Raises RequestError 429 when records of the project are refused now."""
+        try:
+            if self.limits_records(project):
+                self._check(project, RECORDS)
+                self._check(project, BYTES)
+        except RequestError:
+            self.refused.add(project.project_id)
+            raise
+        self.refused.discard(project.project_id)
+
+    def count_records(self, project: Project, records: int, size_bytes: int) -> None:
+        """Count records that were let through, and their bytes as JSON."""
+        if self.limits_records(project):
+            self._usage.add(project.project_id, RECORDS.window, records)
+            self._usage.add(project.project_id, BYTES.window, size_bytes)
 
     def begin_export(self, project: Project, *, counted: bool = True) -> None:
         """Begin an export or query, which runs until `end_export`; one that is not `counted` is bound by the number
         that run at once alone. Raises RequestError 429."""
         if not self._settings.rate_limits:
             return
-        running_max = project.setting("export_concurrent_max", self._settings.export_concurrent_max)
-        slot = project.project_id % RATE_SLOTS
-        if sum(self._cells[self._at(slot, worker) + _RUNNING] for worker in range(self._workers)) >= running_max:
-            raise RequestError(429, EXCEEDED, retry_after_s=1)
+        try:
+            running = self._usage.running(project.project_id)
+        except OSError as error:
+            raise _no_room(error) from error
+        if running >= size_of(CONCURRENT, project, self._settings):
+            raise _refusal(project, CONCURRENT, RETRY_AFTER_BUSY_S)
         if counted:
-            limit = project.setting("export_requests_per_hour", self._settings.export_requests_per_hour)
-            self._count(project, _EXPORT, limit)
-        self._cells[self._at(slot, self._worker) + _RUNNING] += 1
+            self._check(project, EXPORTS)
+            self._usage.add(project.project_id, EXPORTS.window, 1)
+        self._usage.begin(project.project_id)
 
     def end_export(self, project: Project) -> None:
         if self._settings.rate_limits:
-            self._cells[self._at(project.project_id % RATE_SLOTS, self._worker) + _RUNNING] -= 1
+            self._usage.end(project.project_id)
 
-    def _count(self, project: Project, kind: int, limit: int) -> None:
-        if not self._settings.rate_limits:
-            return
-        now_s = int(self._clock_s())
-        hour = now_s // HOUR_S
-        slot = project.project_id % RATE_SLOTS
-        cells = self._cells
-        used = 0
-        for worker in range(self._workers):
-            at = self._at(slot, worker) + kind
-            if cells[at] == hour:
-                used += cells[at + 1]
-        if used >= limit:
-            raise RequestError(429, EXCEEDED, retry_after_s=HOUR_S - now_s % HOUR_S)
-        mine = self._at(slot, self._worker) + kind
-        if cells[mine] != hour:
-            cells[mine + 1] = 0
-            cells[mine] = hour
-        cells[mine + 1] += 1
+    def uses(self, project: Project) -> list[Use]:
+        """How each limit of the project stands."""
+        try:
+            return uses(self._usage, project, self._settings)
+        except OSError as error:
+            raise _no_room(error) from error
 
-    def _at(self, slot: int, worker: int) -> int:
-        return (slot * self._workers + worker) * _WORDS
+    def _check(self, project: Project, limit: Limit) -> None:
+        size = size_of(limit.setting, project, self._settings)
+        if size:
+            now_s, key = self._usage.now_s(), (project.project_id, limit.setting)
+            full = self._full.get(key)
+            if full is None or full.size != size or not full.since_s <= now_s < full.until_s:
+                until_s = self._below_at_s(project, limit, size)
+                if not until_s:
+                    return
+                self._full[key] = _Full(size, now_s, until_s)
+            raise _refusal(project, limit.setting, math.ceil(self._full[key].until_s - now_s))
+
+    def _below_at_s(self, project: Project, limit: Limit, size: int) -> int:
+        try:
+            if self._usage.used(project.project_id, limit.window) < size:
+                return 0
+        except OSError as error:
+            raise _no_room(error) from error
+        return self._usage.below_at_s(project.project_id, limit.window, size)
+
+
+def size_of(setting: str, project: Project, settings: Settings) -> int:
+    """A limit of a project; 0 is none."""
+    return project.setting(setting, getattr(settings, setting)) if settings.rate_limits else 0
+
+
+def uses(usage: Usage, project: Project, settings: Settings) -> list[Use]:
+    """How each limit of a project stands. Raises OSError when the counts cannot be read."""
+    return [*(_use(usage, project, limit, settings) for limit in LIMITS), _running(usage, project, settings)]
+
+
+def _use(usage: Usage, project: Project, limit: Limit, settings: Settings) -> Use:
+    of, window, now_s = project.project_id, limit.window, usage.now_s()
+    size = size_of(limit.setting, project, settings)
+    below_at_s, free_at_s = usage.below_at_s(of, window, size) if size else 0, usage.below_at_s(of, window, 1)
+    retry_after_s, reset_s = (max(math.ceil(at_s - now_s), 0) for at_s in (below_at_s, free_at_s))
+    return Use(limit.setting, size, usage.used(of, window), window.length_s, retry_after_s, reset_s)
+
+
+def _running(usage: Usage, project: Project, settings: Settings) -> Use:
+    size, running = size_of(CONCURRENT, project, settings), usage.running(project.project_id)
+    wait_s = RETRY_AFTER_BUSY_S if size and running >= size else 0
+    return Use(CONCURRENT, size, running, 0, wait_s, RETRY_AFTER_BUSY_S if running else 0)
+
+
+def _refusal(project: Project, setting: str, retry_after_s: int) -> RequestError:
+    metrics.rate_limited(project.project_id, setting)
+    return RequestError(429, EXCEEDED, retry_after_s=retry_after_s)
+
+
+def _no_room(error: OSError) -> RequestError:
+    reason = f"requests cannot be counted: {(error.strerror or str(error)).lower()}"
+    return RequestError(503, reason, retry_after_s=RETRY_AFTER_STORAGE_S)

@@ -32,11 +32,12 @@ _PATH = Endpoint.TRACK.path
 
 
 class _Request(NamedTuple):
-    """One that waits for its answer."""
+    """One that waits for its answer. `counted`: its event counts towards the limits of its project already."""
 
     scope: Scope
     body: bytes
     respond: Respond
+    counted: bool = False
 
 
 class _Single(NamedTuple):
@@ -45,6 +46,18 @@ class _Single(NamedTuple):
     request: _Request
     record: EventRecord
     flags: Flags
+
+
+class _Refused(NamedTuple):
+    """A request with one event whose project is over a limit."""
+
+    request: _Request
+    flags: Flags
+    error: RequestError
+
+
+_Places = dict[Place | None, list[_Single]]
+"""Requests by the place they come from."""
 
 
 class SinglesEndpoint:
@@ -81,20 +94,23 @@ class SinglesEndpoint:
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         try:
-            payload, singles, alone = self._ingest(waiting)
+            payload, singles, alone, refused = self._ingest(waiting)
         except Exception as failure:  # what is wrong with one of them is found out, and answered, when it is alone
             if not isinstance(failure, RecursionError):  # nesting that passed the parser only just
                 _log.exception("requests cannot be taken together")
-            payload, singles, alone = b"", [], waiting
+            payload, singles, alone, refused = b"", [], waiting, []
         if payload:
             self._journal.submit(payload, partial(self._committed, singles))
+        for request, flags, error in refused:
+            self._reply(request, self._endpoint.refusal(error, flags))
         for request in alone:
             self._answer_alone(request)
 
-    def _ingest(self, waiting: list[_Request]) -> tuple[bytes, list[_Single], list[_Request]]:
-        """The payload, the requests whose events are in it, and all others."""
-        places: dict[Place | None, list[_Single]] = {}
-        alone = [request for request in waiting if not self._put_to_its_place(request, places)]
+    def _ingest(self, waiting: list[_Request]) -> tuple[bytes, list[_Single], list[_Request], list[_Refused]]:
+        """The payload, the requests whose events are in it, those that go alone, and those over a limit."""
+        places: _Places = {}
+        refused: list[_Refused] = []
+        alone = [request for request in waiting if not self._put_to_its_place(request, places, refused)]
         groups = list(places.values())
         received_us = time.time_ns() // 1000
         arrivals = [self._endpoint.arrival(received_us, place) for place in places]
@@ -102,14 +118,14 @@ class SinglesEndpoint:
         payload, left_out = ingest_singles(list(map(Singles, arrivals, records)))
         for group, out in zip(groups, left_out, strict=True):
             alone += [group.pop(index).request for index in reversed(out)]
-        return payload, [each for group in groups for each in group], alone
+        return payload, [each for group in groups for each in group], alone, refused
 
-    def _put_to_its_place(self, request: _Request, places: dict[Place | None, list[_Single]]) -> bool:
+    def _put_to_its_place(self, request: _Request, places: _Places, refused: list[_Refused]) -> bool:
         """With the others from there, since the request's place is part of what is said of its event.
 
         False for a request that is not one event, and for one that does not want `1` for an answer.
         """
-        scope, body, _ = request
+        scope, body = request.scope, request.body
         content_type, content_encoding = header(scope, b"content-type"), header(scope, b"content-encoding")
         try:
             query = bounded_query(scope["query_string"])
@@ -118,15 +134,22 @@ class SinglesEndpoint:
         except (MalformedBody, RequestError):
             record = None
         flags = NO_FLAGS if record is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
-        if record is None or flags.redirect:
+        if record is None or flags.redirect or self._endpoint.admission.is_misled(scope):
             return False
+        try:
+            if self._endpoint.admission.admit_single(record, len(decoded.text)):
+                request = request._replace(counted=True)
+        except RequestError as error:
+            refused.append(_Refused(request, flags, error))
+            return True
         place = self._endpoint.place_of_request(scope, decoded.parameters)
         places.setdefault(place, []).append(_Single(request, record, flags))
         return True
 
     def _answer_alone(self, request: _Request) -> None:
         try:
-            self._endpoint.answer(request.scope, request.body, partial(self._reply, request))
+            done = partial(self._reply, request)
+            self._endpoint.answer(request.scope, request.body, done, counted=request.counted)
         except Exception:  # the outermost place there is: whatever failed, this request gets an answer
             _log.exception("a request failed")
             self._reply(request, self._endpoint.refusal(RequestError(500, "internal error"), NO_FLAGS))

@@ -26,6 +26,8 @@ from trackway.edge.identity import PATH as IDENTITY_PATH
 from trackway.edge.identity import PREVIEW_PATH, UNLINK_PATH, IdentityEndpoints
 from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
 from trackway.edge.profile_query import ProfileQueryEndpoint
+from trackway.edge.rate_query import PATH as RATES_PATH
+from trackway.edge.rate_query import RateQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
 from trackway.geo.locator import Locator
@@ -35,6 +37,7 @@ from trackway.journal.entry import Endpoint
 from trackway.journal.head import Head
 from trackway.journal.writer import Writer
 from trackway.limits import (
+    CERTIFICATE_LOOK_S,
     CITY_DATABASE_LOOK_S,
     GC_ALLOCATIONS,
     HEALTH_STORE_S_MAX,
@@ -46,8 +49,7 @@ from trackway.limits import (
 from trackway.projects.directory import ProjectDirectory
 from trackway.settings import Settings
 from trackway.store.client import Store
-
-RATES_FILE = "rates"
+from trackway.tls import ServerCertificate
 
 _log = logs.get("edge")
 
@@ -60,13 +62,14 @@ def run(
     journal: Path,
     store_url: str,
     locator: Locator,
+    certificate: ServerCertificate | None,
 ) -> None:
     """Serve as worker `index` until SIGTERM. Blocks."""
     # A batch makes tens of thousands of objects that all go at once: looking for cycles among them is wasted.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(sock, counts, settings, index, journal, store_url, locator))
+        runner.run(_serve(sock, counts, settings, index, journal, store_url, locator, certificate))
 
 
 async def _serve(
@@ -77,6 +80,7 @@ async def _serve(
     journal: Path,
     store_url: str,
     locator: Locator,
+    certificate: ServerCertificate | None,
 ) -> None:
     # Exports wait in threads for the store; they must not keep a health check or the projects waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
@@ -84,9 +88,11 @@ async def _serve(
     refreshing = [
         asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
     ]
+    if certificate is not None:
+        refreshing.append(asyncio.create_task(_again_and_again(certificate.refresh, CERTIFICATE_LOOK_S)))
     writer, store = Writer(journal), Store(store_url)
     commit = GroupCommit(writer, metrics.journal_synced)
-    rates = RateLimits(settings.run_dir / RATES_FILE, index, settings)
+    rates = RateLimits(settings.rates_dir, index, settings)
     health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
     export = ExportEndpoint(directory, rates, store, settings.region)
     in_flight = InFlight(settings.in_flight_bytes_max)
@@ -95,7 +101,9 @@ async def _serve(
     routes = _routes(settings, directory, commit, rates, health, export, profiles, identity, locator, in_flight)
     app = Edge(routes, settings.path_prefix)
     try:
-        await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
+        await http_server.serve(
+            app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct, certificate=certificate
+        )
     finally:
         for task in refreshing:
             task.cancel()
@@ -131,6 +139,7 @@ def _routes(
         IDENTITY_PATH: Route(identity.show, ("GET",)),
         PREVIEW_PATH: Route(identity.preview, ("GET",)),
         UNLINK_PATH: Route(identity.unlink, ("POST",)),
+        RATES_PATH: Route(RateQueryEndpoint(directory, rates, settings.region), ("GET",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),
         "/metrics": Route(health.metrics, ("GET", "HEAD")),
@@ -139,7 +148,7 @@ def _routes(
 
 
 async def _again_and_again(refresh: Callable[[], object], interval_s: float) -> None:
-    """Take over changes that were made beside the running server: of the city database."""
+    """Take over changes that were made beside the running server: of city database and certificate."""
     while True:
         await asyncio.sleep(interval_s)
         await asyncio.to_thread(refresh)

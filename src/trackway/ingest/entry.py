@@ -32,6 +32,11 @@ class ProjectEntry:
         self.keys.append(deduplication_key(self.project_id, identity) if event.deduplicated else NO_KEY)
         self.links.update(dict.fromkeys(event.links))
 
+    @property
+    def kept(self) -> int:
+        """Records that the journal will hold something of."""
+        return len(self.rows) + len(self.updates) + len(self.rejections)
+
     def finished(self) -> Entry:
         lengths = struct.pack(f"<{len(self.rows)}I", *map(len, self.rows))
         return Entry(

@@ -53,8 +53,9 @@ class Arrival(msgspec.Struct, frozen=True):
 
     `received_us`: arrival in microseconds since the epoch. `project`: the one the credentials name (`/import`), else
     None and each event's token is looked up with `find_project`. `hash_address`: the client's address where `ip=1`
-    asks for a distinct_id made from it, else None. `region`: the server's. `place`: the place of
-    records that name none; `place_of` and `nearest` tell the places of addresses and coordinates.
+    asks for a distinct_id made from it, else None. `region`: the server's. `host`: what the request calls the server,
+    and `misled` whether that is a name of another region, under which nothing is taken. `place`: the place of records
+    that name none; `place_of` and `nearest` tell the places of addresses and coordinates.
     """
 
     endpoint: Endpoint
@@ -65,6 +66,8 @@ class Arrival(msgspec.Struct, frozen=True):
     hash_address: str | None = None
     accept_unknown_tokens: bool = False
     region: str = "us"
+    host: bytes = b""
+    misled: bool = False
     place: Place | None = None
     place_of: PlaceOfAddress = nowhere
     nearest: PlaceOfCoordinates = nowhere
@@ -167,8 +170,9 @@ def project_of_token(token: Any, arrival: Arrival, missing: Rejected) -> Project
     project = arrival.find_project(token)
     if project is None:
         return IGNORED if arrival.accept_unknown_tokens else Rejected(missing.field, "token, unknown")
-    if project.region != arrival.region:
-        return Rejected(missing.field, f"token, {wrong_region(project.region, arrival.region)}")
+    if project.region != arrival.region or arrival.misled:
+        reason = wrong_region(project.region, arrival.region, arrival.host)
+        return Rejected(missing.field, f"token, {reason}", keep=False)
     return project
 
 

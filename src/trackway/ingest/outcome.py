@@ -12,10 +12,14 @@ from trackway.limits import NESTING_DEPTH_MAX
 
 
 class Rejected(NamedTuple):
-    """Why a record was refused: the field as the client wrote it (`properties.time`) and a sentence that names it."""
+    """Why a record was refused: the field as the client wrote it (`properties.time`) and a sentence that names it.
+
+    `keep`: its bytes are kept, so that it can be mended; not so where they must not be in this region at all.
+    """
 
     field: str
     reason: str
+    keep: bool = True
 
 
 class Ignored:

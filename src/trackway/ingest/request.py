@@ -6,17 +6,18 @@ and then answers.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
+from trackway.ingest import originals
 from trackway.ingest.alike import UNREADABLE, Texts, reader_for, take_alike
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event
 from trackway.ingest.members import look
-from trackway.ingest.originals import kept, kept_of_undecodable
 from trackway.ingest.outcome import Failure, Ignored, Rejected
 from trackway.ingest.profiles import AcceptedUpdate, accept_update
 from trackway.ingest.properties import Members
@@ -37,7 +38,8 @@ from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
 class Ingested(NamedTuple):
     """What became of a request's records: `accepted` + `ignored` + len(`failures`) = `received`.
 
-    `payload` is to be made durable before the reply. `rejected` counts by reason.
+    `payload` is to be made durable before the reply. `rejected` counts by reason, `kept` what is kept of
+    each project, accepted or rejected.
     """
 
     received: int
@@ -46,6 +48,7 @@ class Ingested(NamedTuple):
     failures: list[Failure]
     rejected: Counter[str]
     payload: bytes
+    kept: Mapping[int, int] = MappingProxyType({})
 
     @property
     def imported(self) -> int:
@@ -106,14 +109,15 @@ class _Gathering:
             self.ignored += 1
             return
         self.failures.append(Failure(index, insert_id, outcome.field, outcome.reason))
-        rejection = Rejection(index, outcome.reason, outcome.field, insert_id, kept(original))
-        self.entry(project_id).rejections.append(rejection)
+        kept = (insert_id, originals.kept(original)) if outcome.keep else ("", b"")
+        self.entry(project_id).rejections.append(Rejection(index, outcome.reason, outcome.field, *kept))
 
     def finished(self, received: int) -> Ingested:
         payload = encode_entries([entry.finished() for entry in self.entries.values()])
         rejected = Counter(failure.message for failure in self.failures) if self.failures else _NONE
         accepted = received - self.ignored - len(self.failures)
-        return Ingested(received, accepted, self.ignored, self.failures, rejected, payload)
+        kept = {number: entry.kept for number, entry in self.entries.items()}
+        return Ingested(received, accepted, self.ignored, self.failures, rejected, payload, kept)
 
 
 def ingest_body(body: bytes, arrival: Arrival, *, lines: bool) -> Ingested:
@@ -199,7 +203,16 @@ def ingest_singles(groups: Sequence[Singles]) -> tuple[bytes, list[list[int]]]:
 def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> Ingested:
     """A body that is no JSON at all, on an endpoint that answers 200: one rejected record."""
     entry = ProjectEntry(arrival.project.project_id if arrival.project else NO_PROJECT, arrival)
-    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", kept_of_undecodable(original)))
+    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", originals.kept_of_undecodable(original)))
+    failure = Failure(0, "", reason.field, reason.reason)
+    return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
+
+
+def ingest_unread(reason: Rejected, arrival: Arrival) -> Ingested:
+    """A request that is refused before its body is read, but shown to its project: one rejected record of no bytes."""
+    assert arrival.project is not None
+    entry = ProjectEntry(arrival.project.project_id, arrival)
+    entry.rejections.append(Rejection(0, reason.reason, reason.field, "", b""))
     failure = Failure(0, "", reason.field, reason.reason)
     return Ingested(1, 0, 0, [failure], Counter({reason.reason: 1}), encode_entries([entry.finished()]))
 

@@ -57,6 +57,7 @@ class Usual:
 
     def __init__(self, arrival: Arrival):
         self._arrival = arrival
+        self._region = None if arrival.misled else arrival.region
         self._now_ms = arrival.received_us // 1000
         self._oldest_ms = self._now_ms - TRACK_AGE_MS_MAX if arrival.endpoint is Endpoint.TRACK else TIME_MS_MIN
         self._named: dict[str, bytes] = {}
@@ -66,7 +67,7 @@ class Usual:
     def project(self, token: Any) -> Project | None:
         """The project of a token, when its events are accepted here."""
         project = self._arrival.find_project(token) if type(token) is str else None
-        return project if project is not None and project.region == self._arrival.region else None
+        return project if project is not None and project.region == self._region else None
 
     def plain(
         self, mode: str, name: str, time_ms: Any, distinct_id: Any, insert_id: Any, device_id: Any, user_id: Any

@@ -7,6 +7,7 @@ have one order and the revision never goes back.
 """
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -116,7 +117,7 @@ class ProjectsDatabase:
             return _named(connection, name)
 
     def named(self, name: str) -> Project:
-        """The project of that name, or ConfigError."""
+        """The project of that name, else the one of that id, or ConfigError."""
         with self._transaction(self._engine) as connection:
             return _named(connection, name)
 
@@ -188,7 +189,11 @@ def _one(connection: Connection, project_id: int) -> Project:
 
 
 def _named(connection: Connection, name: str) -> Project:
-    for project in _found(connection, select(projects).where(projects.c.name == check_name(name))):
+    chosen = projects.c.name == check_name(name)
+    if re.fullmatch("[1-9][0-9]{0,8}", name):
+        chosen |= projects.c.project_id == int(name)
+    found = _found(connection, select(projects).where(chosen))
+    for project in sorted(found, key=lambda each: each.name != name):
         return project
     raise ConfigError(f"no project is named {name!r}")
 

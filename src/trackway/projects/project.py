@@ -17,7 +17,13 @@ from trackway.settings import ROWS_BY_NAME, did_you_mean
 NAME_CHARACTERS_MAX: Final = 255
 KEY_HEX_DIGITS: Final = 32
 """Length of a token and of a secret: 128 random bits in hexadecimal."""
-PROJECT_SETTINGS: Final = ("import_requests_per_hour", "export_requests_per_hour", "export_concurrent_max")
+PROJECT_SETTINGS: Final = (
+    "import_requests_per_hour",
+    "export_requests_per_hour",
+    "export_concurrent_max",
+    "ingest_records_per_minute",
+    "ingest_bytes_per_minute",
+)
 """The server's settings that a project may have its own value of."""
 
 

@@ -30,6 +30,7 @@ from trackway.store import server as store_server
 from trackway.supervisor.child import Child
 from trackway.supervisor.tree import Tree, write_status
 from trackway.supervisor.welcome import welcome
+from trackway.tls import ServerCertificate, certificate_of
 
 _log = logs.get("supervisor")
 
@@ -38,7 +39,7 @@ def serve(settings: Settings) -> int:
     """Run the server until it is told to stop; the exit code. Raises ConfigError and StorageError before it starts."""
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     with _lock(settings.run_dir / "lock"):
-        locator = Locator(settings)
+        locator, certificate = Locator(settings), certificate_of(settings)
         # Before the socket: while this waits for a database that is away, clients are refused and not kept waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
         sock = _listen(settings.host, settings.port)
@@ -46,7 +47,7 @@ def serve(settings: Settings) -> int:
         metrics.start(settings.metrics_dir)
         _recover(settings.data_dir / "journal")
         welcome(settings, url)
-        tree = _tree(settings, sock, url, locator)
+        tree = _tree(settings, sock, url, locator, certificate)
         tree.run()
         _seal(settings.data_dir / "journal")
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -94,7 +95,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _url(settings: Settings, sock: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{sock.getsockname()[1]}{settings.path_prefix}"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{host}:{sock.getsockname()[1]}{settings.path_prefix}"
 
 
 def _tell_projects_away(failure: str, wait_s: float) -> None:
@@ -117,7 +119,9 @@ def _seal(journal: Path) -> None:
     writer.close()
 
 
-def _tree(settings: Settings, sock: socket.socket, url: str, locator: Locator) -> Tree:
+def _tree(
+    settings: Settings, sock: socket.socket, url: str, locator: Locator, certificate: ServerCertificate | None
+) -> Tree:
     """The children in the order in which they are stopped: edges, loader, store."""
     journal = settings.data_dir / "journal"
     store_url = settings.store_url
@@ -131,7 +135,9 @@ def _tree(settings: Settings, sock: socket.socket, url: str, locator: Locator) -
     counts = ConnectionCounts(settings.worker_count)
     edges = [
         Child(
-            f"edge-{index}", partial(worker.run, sock, counts, settings, index, journal, store_url, locator), settings
+            f"edge-{index}",
+            partial(worker.run, sock, counts, settings, index, journal, store_url, locator, certificate),
+            settings,
         )
         for index in range(settings.worker_count)
     ]
