@@ -200,6 +200,9 @@ class Settings:
     export_concurrent_max: int = _setting(
         5, "Export and query requests of a project that run at once.", lowest=1, highest=1000
     )
+    lookup_replacements_per_day: int = _setting(
+        100, "Replacements of a project's lookup tables in 24 hours.", lowest=1, highest=1_000_000_000
+    )
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,8 @@ from trackway.edge.export import PATH as EXPORT_PATH
 from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
+from trackway.edge.lookup_tables import PATH as LOOKUP_TABLES_PATH
+from trackway.edge.lookup_tables import LookupTablesEndpoint
 from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
 from trackway.edge.profile_query import ProfileQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
@@ -89,7 +91,9 @@ async def _serve(
     in_flight = InFlight(settings.in_flight_bytes_max)
     profiles = ProfileQueryEndpoint(directory, rates, store, settings.region, in_flight)
     routes = _routes(settings, directory, commit, rates, health, export, profiles, locator, in_flight)
-    app = Edge(routes, settings.path_prefix)
+    lookup_tables = LookupTablesEndpoint(directory, settings, store, in_flight)
+    routes[LOOKUP_TABLES_PATH] = Route(lookup_tables, ("GET", "POST"))
+    app = Edge(routes, settings.path_prefix, below={LOOKUP_TABLES_PATH: lookup_tables})
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
     finally:

@@ -16,7 +16,12 @@ from trackway.settings import ROWS_BY_NAME, did_you_mean
 NAME_CHARACTERS_MAX: Final = 255
 KEY_HEX_DIGITS: Final = 32
 """Length of a token and of a secret: 128 random bits in hexadecimal."""
-PROJECT_SETTINGS: Final = ("import_requests_per_hour", "export_requests_per_hour", "export_concurrent_max")
+PROJECT_SETTINGS: Final = (
+    "import_requests_per_hour",
+    "export_requests_per_hour",
+    "export_concurrent_max",
+    "lookup_replacements_per_day",
+)
 """The server's settings that a project may have its own value of."""
 
 
