@@ -50,6 +50,7 @@ class Commands:
 
 @pytest.fixture
 def commands(profile_server: ProfileServer, profile_project: Project) -> Commands:
+    profile_server.wait_loaded()
     return Commands(profile_server, profile_project)
 
 

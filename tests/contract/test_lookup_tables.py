@@ -1,7 +1,6 @@
 """Lookup tables as the published document shows them: documented requests, and generated ones.
 
-The example of the document's 404 has a code of 200; here the code is that of the reply. Of a list it documents 200 and 401
-only, of a replacement 200, 400, 401, 404, 413 and 429.
+The example of the document's 404 has a code of 200; here the code is that of the reply.
 """
 
 import json
@@ -19,6 +18,12 @@ from tests.wire.exchange import Reply, Request
 
 LIST: dict[str, Any] = resolved(document("ingestion")["paths"][PATH]["get"])
 REPLACE: dict[str, Any] = resolved(document("ingestion")["paths"][PATH + "/{id}"]["put"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded(server: Server) -> None:
+    """The server has its tables in the store."""
+    server.wait_loaded()
 
 
 def assert_documented(operation: dict[str, Any], reply: Reply, status: int) -> Any:

@@ -104,6 +104,7 @@ def test_without_the_store_nothing_is_acknowledged(tmp_path: Path) -> None:
         running_store(tmp_path / "store") as store,
         running_server(tmp_path / "data", "--workers", "1", "--store-url", store.url) as server,
     ):
+        server.wait_loaded()
         project = server.project
         table_id = str(json.loads(server.ask(creating(project, "Songs")).body)["results"][0]["id"])
         store.close()

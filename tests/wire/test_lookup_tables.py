@@ -37,6 +37,13 @@ JSON = "application/json"
 NONE = b'{"code":200,"status":"OK","results":[]}'
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded(server: Server, profile_server: ProfileServer) -> None:
+    """Both servers have their tables in the store."""
+    server.wait_loaded()
+    profile_server.wait_loaded()
+
+
 def create(server: Server, project: Project, name: str = "Songs") -> str:
     reply = server.ask(creating(project, name))
     assert reply.status == 200, reply
@@ -214,6 +221,7 @@ def test_replacements_of_24_hours_are_limited_over_all_workers(tmp_path: Path) -
         return Request(request.method, f"/mp{request.target}", request.headers, request.body)
 
     with running_server(tmp_path / "data", *arguments) as server:
+        server.wait_loaded()
         project, other = server.project, server.create_project()
         tables = {each: create_below(server, each, below) for each in (project, other)}
         for body, status in ((SONGS, 200), (b"id,a\n1\n", 400), (SONGS, 200), (b"", 400), (SONGS, 200)):
