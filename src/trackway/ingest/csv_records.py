@@ -52,24 +52,28 @@ class _Splitter:
 
     def split(self, pieces: Iterable[bytes]) -> Iterator[str | None]:
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        rest, begun = "", False
+        rest: list[str] = []  # parts of a line that has not ended: joined once, however many they are
+        rest_size, begun = 0, False
         for piece in pieces:
             text = decoder.decode(piece)
             if not begun and text:
                 text, begun = text.removeprefix(_BYTE_ORDER_MARK), True
-            lines = (rest + text).split("\n")
-            rest = lines.pop()
+            *lines, last = text.split("\n")
+            if lines:
+                lines[0] = "".join((*rest, lines[0]))
+                rest, rest_size = [], 0
+            rest.append(last)
+            rest_size += len(last)
             for line in lines:
                 if self._is_open or '"' in line or self._is_passed_over:
                     yield from self._complete(line)
                 else:
                     yield line if len(line) <= LOOKUP_ROW_CHARACTERS_MAX else None
-            if self._size + len(rest) > LOOKUP_ROW_CHARACTERS_MAX or self._is_passed_over:
+            if self._size + rest_size > LOOKUP_ROW_CHARACTERS_MAX or self._is_passed_over:
                 yield from self._pass_over()
-                rest = ""
-        rest += decoder.decode(b"", final=True)
+                rest, rest_size = [], 0
         if not self._is_passed_over:
-            self._lines.append(rest)
+            self._lines.append("".join((*rest, decoder.decode(b"", final=True))))
             yield "\n".join(self._lines)
 
     def _complete(self, line: str) -> Iterator[str | None]:
