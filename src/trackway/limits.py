@@ -75,6 +75,29 @@ PROFILES_PER_PAGE = 1000
 GZIP_REPLY_BYTES_MIN = 1400
 """A reply up to this size is never compressed (protocol §7)."""
 
+# Wire contract: lookup tables
+LOOKUP_TABLE_BYTES_MAX = 100 * 1024 * 1024
+"""A lookup table's CSV, unpacked; more is a 413 (protocol §13)."""
+LOOKUP_FAILED_ROWS_MAX = 10
+"""Failed rows that a refusal names (protocol §13)."""
+LOOKUP_REPLACEMENTS_WINDOW_S = 24 * 3600
+"""Replacements of lookup tables are counted over a rolling window of this length (protocol §13)."""
+
+# Lookup tables: bounds of our own
+LOOKUP_ROWS_MAX = 10_000_000
+"""Rows of a lookup table, ten times what Mixpanel expects in 100 MB; more is a 413. Eight bytes of each key are held
+while a table is read, and four times as much once more at its end."""
+LOOKUP_ROW_CHARACTERS_MAX = 1024 * 1024
+"""One row of a lookup table as it stands in the CSV, and so all that is held of the CSV at once."""
+LOOKUP_COLUMNS_MAX = 1000
+"""Columns of a lookup table, the key's included."""
+LOOKUP_TABLES_MAX = 1000
+"""Lookup tables of a project; each is a partition of the store."""
+LOOKUP_UPLOADS_AT_ONCE_MAX = 2
+"""Replacements that one edge process reads at once, each with a thread of its own; a further one is a 503."""
+LOOKUP_VERSION_KEPT_S = 3600
+"""Rows of a table's former version are kept so long for queries that have begun with it."""
+
 # Export: bounds of our own
 EXPORT_CHECK_S_MAX = 120
 """Looking whether all operands of a `where` are booleans may take so long; more is a 400. Nothing is sent meanwhile, so

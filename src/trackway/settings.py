@@ -234,6 +234,9 @@ class Settings:
     ingest_bytes_per_minute: int = _setting(
         0, "Bytes of them, as JSON, in a minute; 0 is no limit.", lowest=0, highest=1_000_000_000_000
     )
+    lookup_replacements_per_day: int = _setting(
+        100, "Replacements of a project's lookup tables in 24 hours.", lowest=1, highest=1_000_000_000
+    )
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ Bodies are exact to the byte, keys in this order, no newline (protocol §3).
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from trackway.errors import RequestError
+from trackway.ingest.lookup_table import Failure as LookupFailure
 from trackway.ingest.outcome import Failure
 from trackway.ingest.request import Ingested
 from trackway.journal.entry import Endpoint
@@ -53,6 +54,7 @@ class Flags(NamedTuple):
 NO_FLAGS = Flags()
 OK = Reply(200, TEXT, b"1")
 BAD = Reply(200, TEXT, b"0")
+LOOKUP_DONE = Reply(200, JSON, b'{"code":200,"status":"OK"}')
 VERBOSE_OK = Reply(200, JSON, b'{"error":null,"status":1}')
 
 
@@ -129,6 +131,19 @@ def _failed_record(failure: Failure) -> dict[str, object]:
         "field": failure.field,
         "message": failure.message,
     }
+
+
+def lookup_tables_reply(tables: Iterable[tuple[str, str]]) -> Reply:
+    """Lookup tables by id and name (openapi/ingestion LookupTableList)."""
+    results = [{"id": table_id, "name": name} for table_id, name in tables]
+    return _json(200, {"code": 200, "status": "OK", "results": results})
+
+
+def invalid_lookup_reply(failures: Iterable[LookupFailure]) -> Reply:
+    """What is wrong with a lookup table, in the words of the document (openapi/ingestion LookupTableInvalid)."""
+    failed = [{"index": failure.row, "message": failure.message} for failure in failures]
+    error = "Some data points in the request failed validation."
+    return _json(400, {"code": 400, "error": error, "status": "Bad Request", "failed_records": failed})
 
 
 def error_reply(error: RequestError, flags: Flags = NO_FLAGS, *, plain: bool = False) -> Reply:

@@ -24,6 +24,8 @@ from trackway.edge.health import Health
 from trackway.edge.http import InFlight
 from trackway.edge.identity import PATH as IDENTITY_PATH
 from trackway.edge.identity import PREVIEW_PATH, UNLINK_PATH, IdentityEndpoints
+from trackway.edge.lookup_tables import PATH as LOOKUP_TABLES_PATH
+from trackway.edge.lookup_tables import LookupTablesEndpoint
 from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
 from trackway.edge.profile_query import ProfileQueryEndpoint
 from trackway.edge.rate_query import PATH as RATES_PATH
@@ -99,7 +101,9 @@ async def _serve(
     profiles = ProfileQueryEndpoint(directory, rates, store, settings.region, in_flight)
     identity = IdentityEndpoints(directory, rates, store, commit, settings.region, in_flight)
     routes = _routes(settings, directory, commit, rates, health, export, profiles, identity, locator, in_flight)
-    app = Edge(routes, settings.path_prefix)
+    lookup_tables = LookupTablesEndpoint(directory, settings, store, in_flight)
+    routes[LOOKUP_TABLES_PATH] = Route(lookup_tables, ("GET", "POST"))
+    app = Edge(routes, settings.path_prefix, below={LOOKUP_TABLES_PATH: lookup_tables})
     try:
         await http_server.serve(
             app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct, certificate=certificate

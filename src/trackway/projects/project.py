@@ -23,6 +23,7 @@ PROJECT_SETTINGS: Final = (
     "export_concurrent_max",
     "ingest_records_per_minute",
     "ingest_bytes_per_minute",
+    "lookup_replacements_per_day",
 )
 """The server's settings that a project may have its own value of."""
 

@@ -1,0 +1,115 @@
+"""A request's body for a thread to read, piece by piece as it arrives and unpacked on the way.
+
+The thread asks for each piece and waits for it, so a client is read no faster than its bytes are used, and only a piece
+is held however large the body is.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, MutableMapping
+from itertools import chain
+from typing import Any
+
+from isal import isal_zlib
+
+from trackway.edge.decode import GZIP_MEMBERS_MAX, body_too_large
+from trackway.edge.http import ClientGone, Receive
+from trackway.errors import RequestError
+
+_PIECE_BYTES_MAX = 256 * 1024
+_PART_BYTES = 8 * 1024
+_PAUSE_S = 50e-6
+_GZIP_MAGIC = b"\x1f\x8b"
+_IsalError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # the stub calls it an instance
+
+
+def body_pieces(receive: Receive, bytes_max: int) -> Iterator[bytes]:
+    """The pieces of a body, for a thread other than the event loop's, in which this is called.
+
+    Raises RequestError 413 beyond `bytes_max`, ClientGone when the client has left.
+    """
+    return _pieces(receive, bytes_max, asyncio.get_running_loop())
+
+
+def _pieces(receive: Receive, bytes_max: int, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+    async def next_message() -> MutableMapping[str, Any]:
+        return await receive()
+
+    more, size = True, 0
+    while more:
+        message = asyncio.run_coroutine_threadsafe(next_message(), loop).result()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        more = message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > bytes_max:
+            raise body_too_large(bytes_max)
+        yield piece
+
+
+def unpacked(pieces: Iterable[bytes], content_encoding: bytes, bytes_max: int) -> Iterator[bytes]:
+    """The body's own bytes: unpacked if the header says gzip or the bytes look so.
+
+    Raises RequestError 413 beyond `bytes_max`, 400 for what is not gzip or is packed otherwise.
+    """
+    encoding = content_encoding.strip().lower()
+    if encoding not in (b"", b"identity", b"gzip", b"x-gzip"):
+        raise RequestError(400, f"content-encoding must be gzip, not '{encoding.decode('latin-1')[:40]}'")
+    rest = iter(pieces)
+    head = b""
+    while len(head) < len(_GZIP_MAGIC) and (piece := next(rest, None)) is not None:
+        head += piece
+    plain = chain((head,), rest)
+    if b"gzip" in encoding or head.startswith(_GZIP_MAGIC):
+        plain = chain(_gunzipped(plain))
+    size = 0
+    for piece in plain:
+        size += len(piece)
+        if size > bytes_max:
+            raise body_too_large(bytes_max)
+        yield from _breathing(piece)
+
+
+def _breathing(piece: bytes) -> Iterator[bytes]:
+    """The piece in small parts, with a pause behind each, in which the event loop takes the interpreter.
+
+    Otherwise it would have to wait for it, 5 ms each time, again and again within each of its requests.
+    """
+    for at in range(0, len(piece), _PART_BYTES):
+        yield piece[at : at + _PART_BYTES]
+        time.sleep(_PAUSE_S)
+
+
+def _gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of all members; padding behind the last is passed over, as gzip does."""
+    member = isal_zlib.decompressobj(wbits=31)
+    members = 1
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if member.eof:
+                if not _GZIP_MAGIC.startswith(rest[:2]):
+                    return
+                members += 1
+                if members > GZIP_MEMBERS_MAX:
+                    raise RequestError(400, f"body must not have more than {GZIP_MEMBERS_MAX} gzip members")
+                member = isal_zlib.decompressobj(wbits=31)
+            yield from _decompressed(member, rest)
+            rest = member.unused_data
+    if not member.eof:
+        raise RequestError(400, "body is not valid gzip: it ends too early")
+
+
+def _decompressed(member: Any, piece: bytes) -> Iterator[bytes]:
+    """What a piece of a member holds, a bounded part at a time."""
+    while True:
+        try:
+            part = member.decompress(piece, _PIECE_BYTES_MAX)
+        except _IsalError as error:
+            raise RequestError(400, f"body is not valid gzip: {str(error).lower()}") from error
+        if part:
+            yield part
+        piece = member.unconsumed_tail
+        if member.eof or (not piece and len(part) < _PIECE_BYTES_MAX):
+            return
