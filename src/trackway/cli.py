@@ -10,14 +10,19 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from trackway import __version__
+from trackway.cli_accounts import account
+from trackway.cli_options import JSON as _JSON
+from trackway.cli_options import load_flags as _load
+from trackway.cli_options import print_table as _print_table
+from trackway.cli_options import settings_options as _settings_options
 from trackway.errors import ConfigError, StorageError
-from trackway.settings import CONFIG_DEFAULT, EMPTY, ROWS, ROWS_BY_NAME, Row, Settings, load, shown
+from trackway.settings import EMPTY, ROWS, Row, Settings, shown
 
 if TYPE_CHECKING:
     from trackway.projects.database import ProjectsDatabase
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 Flags = dict[str, Any]
 
 EXIT_REFUSED: Final = 2
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def main() -> NoReturn:
@@ -60,37 +64,6 @@ def _one_line(error: click.ClickException) -> str:
     message = message[:1].lower() + message[1:]
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
     return f"{message} (see '{path} --help')" if path else message
-
-
-def _option(row: Row) -> Callable[[Any], Any]:
-    """The flag of one setting. Its text is parsed and checked with the settings, as every source's is."""
-    values = f"{row.values}; " if row.choices or row.kind == "number" else ""
-    text = f"{row.help} [{values}default: {row.default_text}]"
-    if row.kind == "switch":
-        return click.option(f"{row.flag}/--no-{row.flag[2:]}", row.name, default=None, help=text)
-    metavar = {"number": "NUMBER", "list": "LIST", "path": "PATH"}.get(row.kind, "TEXT")
-    return click.option(row.flag, row.name, metavar=metavar, multiple=row.kind == "list", help=text)
-
-
-def _settings_options(*names: str) -> Callable[[Any], Any]:
-    """`--config` and the flags of these settings, all of them when none is named."""
-    rows = [ROWS_BY_NAME[name] for name in names] or list(ROWS)
-    config = click.option(
-        "--config", metavar="FILE", help=f"TOML file of settings. [default: {CONFIG_DEFAULT} if there is one]"
-    )
-
-    def decorate(command: Any) -> Any:
-        for decorator in [_option(row) for row in reversed(rows)] + [config]:
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
-def _load(flags: Flags) -> Settings:
-    config = flags.pop("config")
-    lists = {name: ",".join(value) if value else None for name, value in flags.items() if isinstance(value, tuple)}
-    return load({**flags, **lists}, config=config)
 
 
 @click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
@@ -136,6 +109,9 @@ def _plain(settings: Settings, row: Row) -> object:
     if row.kind in ("text", "path"):
         return shown(value)
     return list(value) if row.kind == "list" else value
+
+
+cli.add_command(account)
 
 
 @cli.group()
@@ -230,21 +206,6 @@ def _print_project(one: "Project", as_json: bool) -> None:
         click.echo(json.dumps(_fields(one), indent=2))
     else:
         _print_table(("Project", str(one.project_id)), list(zip(_fields(one), _texts(one), strict=True))[1:])
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns, as wide as they need: a narrow terminal breaks the line, and no key is ever cut."""
-    from rich import box  # noqa: PLC0415  # 60 ms that JSON need not pay
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(width=10_000).print(table)
 
 
 _COMMANDS_HEAD: Final = """\

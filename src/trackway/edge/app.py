@@ -20,11 +20,15 @@ class Route(NamedTuple):
 
 
 class Edge:
-    """The ASGI application of an edge process: every path with and without a trailing slash, below `path_prefix`."""
+    """The ASGI application of an edge process: every path with and without a trailing slash, below `path_prefix`.
 
-    def __init__(self, routes: Mapping[str, Route], path_prefix: str):
+    below: handlers of everything below a path, that look at paths and methods themselves.
+    """
+
+    def __init__(self, routes: Mapping[str, Route], path_prefix: str, below: Mapping[str, Handler] | None = None):
         self._routes = {path_prefix + path: route for path, route in routes.items()}
         self._routes |= {path + "/": route for path, route in self._routes.items()}
+        self._below = {path_prefix + path + "/": handler for path, handler in (below or {}).items()}
 
     @property
     def direct(self) -> dict[bytes, Direct]:
@@ -35,7 +39,7 @@ class Edge:
         route = self._routes.get(scope["path"])
         method = scope["method"]
         if route is None:
-            await send_reply(scope, send, error_reply(RequestError(404, f"no such path: {scope['path'][:200]}")))
+            await self._unlisted(scope, receive, send)
         elif method in route.methods:
             await route.handler(scope, receive, send)
         elif method == "OPTIONS":
@@ -44,6 +48,14 @@ class Edge:
             allow = ", ".join((*route.methods, "OPTIONS"))
             refusal = RequestError(405, f"method {method[:20]} is not allowed here", allow=allow)
             await send_reply(scope, send, error_reply(refusal))
+
+    async def _unlisted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        for above, handler in self._below.items():
+            if path.startswith(above):
+                await handler(scope, receive, send)
+                return
+        await send_reply(scope, send, error_reply(RequestError(404, f"no such path: {path[:200]}")))
 
 
 def fixed(body: bytes, content_type: bytes = JSON) -> Handler:

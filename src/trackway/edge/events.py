@@ -8,7 +8,7 @@ from functools import partial
 
 from trackway import logs, metrics
 from trackway.edge import replies
-from trackway.edge.credentials import authenticate, check_project_id, check_region
+from trackway.edge.credentials import Access, Caller, ProjectKey, check_project_id
 from trackway.edge.decode import Decoded, bounded_query, decode_request, parse_query
 from trackway.edge.http import (
     CLIENT_GONE,
@@ -36,6 +36,7 @@ from trackway.journal.entry import Endpoint
 from trackway.limits import RETRY_AFTER_STORAGE_S
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.projects.roles import Right
 from trackway.settings import Settings
 
 _log = logs.get("edge")
@@ -49,6 +50,7 @@ class RecordsEndpoint:
         endpoint: Endpoint,
         settings: Settings,
         directory: ProjectDirectory,
+        access: Access,
         journal: GroupCommit,
         rates: RateLimits,
         in_flight: InFlight,
@@ -58,6 +60,7 @@ class RecordsEndpoint:
         self._plain = endpoint is not Endpoint.IMPORT
         self._settings = settings
         self._directory = directory
+        self._access = access
         self._journal = journal
         self._rates = rates
         self._in_flight = in_flight
@@ -72,7 +75,8 @@ class RecordsEndpoint:
         try:
             body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
             held = len(body)
-            self.answer(scope, body, answered.set_result)
+            caller = None if self._plain else await self._access.caller(header(scope, b"authorization"))
+            self.answer(scope, body, answered.set_result, caller)
             reply = await answered
         except ClientGone:
             metrics.request(self._path, CLIENT_GONE)
@@ -83,14 +87,15 @@ class RecordsEndpoint:
             self._in_flight.give(held)
         await send_reply(scope, send, reply)
 
-    def answer(self, scope: Scope, body: bytes, done: Callable[[Reply], None]) -> None:
-        """Everything between the body and the answer, which `done` gets: now, or when the data is durable."""
+    def answer(self, scope: Scope, body: bytes, done: Callable[[Reply], None], caller: Caller | None = None) -> None:
+        """Everything between the body and the answer, which `done` gets: now, or when the data is durable. `caller`: of
+        `/import`."""
         received_us = time.time_ns() // 1000
         flags, text = NO_FLAGS, body
         try:
             parameters = self._query_parameters(scope)
             flags = read_flags(parameters, self._redirect_hosts)
-            project = self._authenticate(scope, parameters)
+            project = self._project(caller, scope, body, parameters) if caller else None
             try:
                 decoded = self._decode(scope, body)
                 text, parameters = decoded.text, decoded.parameters
@@ -143,15 +148,20 @@ class RecordsEndpoint:
             raise RequestError(400, fault)
         return ingest_undecodable(text, Rejected("data", fault), arrival)
 
-    def _authenticate(self, scope: Scope, parameters: Mapping[str, str]) -> Project | None:
-        """The project of an `/import` request, which is counted. Raises RequestError 401 or 429."""
-        if self._endpoint is not Endpoint.IMPORT:
-            return None
-        project = authenticate(header(scope, b"authorization"), self._directory)
-        check_project_id(project, parameters)
-        check_region(project, self._settings.region)
+    def _project(self, caller: Caller, scope: Scope, body: bytes, parameters: Mapping[str, str]) -> Project:
+        """The project of an `/import` request, which is counted. Raises RequestError 400, 401, 403 or 429."""
+        if not isinstance(caller, ProjectKey) and not parameters.get("project_id"):
+            parameters = self._parameters_with_body(scope, body)
+        project = self._access.project(caller, Right.IMPORT, parameters)
         self._rates.count_import(project)
         return project
+
+    def _parameters_with_body(self, scope: Scope, body: bytes) -> Mapping[str, str]:
+        """Those of a form, too, which alone may name the project of a service account's request."""
+        try:
+            return self._decode(scope, body).parameters
+        except MalformedBody:
+            return {}
 
     def _arrival(
         self, scope: Scope, parameters: Mapping[str, str], flags: Flags, received_us: int, project: Project | None

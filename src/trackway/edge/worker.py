@@ -14,7 +14,10 @@ from pathlib import Path
 import uvloop
 
 from trackway import http_server, logs, metrics
+from trackway.edge.accounts import PATH as ACCOUNTS_PATH
+from trackway.edge.accounts import AccountsEndpoint
 from trackway.edge.app import SIDE_ROUTES, Edge, Route
+from trackway.edge.credentials import Access
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.export import PATH as EXPORT_PATH
 from trackway.edge.export import ExportEndpoint
@@ -24,6 +27,7 @@ from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
 from trackway.edge.profile_query import ProfileQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
+from trackway.edge.verification import Verifier
 from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.commit import GroupCommit
@@ -85,11 +89,14 @@ async def _serve(
     commit = GroupCommit(writer, metrics.journal_synced)
     rates = RateLimits(settings.run_dir / RATES_FILE, index, settings)
     health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
-    export = ExportEndpoint(directory, rates, store, settings.region)
+    verifier = Verifier(directory)
+    access = Access(directory, verifier, settings.region)
+    export = ExportEndpoint(access, rates, store)
     in_flight = InFlight(settings.in_flight_bytes_max)
-    profiles = ProfileQueryEndpoint(directory, rates, store, settings.region, in_flight)
-    routes = _routes(settings, directory, commit, rates, health, export, profiles, locator, in_flight)
-    app = Edge(routes, settings.path_prefix)
+    profiles = ProfileQueryEndpoint(access, rates, store, in_flight)
+    routes = _routes(settings, directory, access, commit, rates, health, export, profiles, locator, in_flight)
+    accounts = AccountsEndpoint(access, directory, settings.projects_path, in_flight, settings.path_prefix)
+    app = Edge(routes, settings.path_prefix, {ACCOUNTS_PATH: accounts})
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
     finally:
@@ -98,11 +105,14 @@ async def _serve(
         await commit.close()
         writer.close()
         store.close()
+        verifier.close()
+        accounts.close()
 
 
 def _routes(
     settings: Settings,
     directory: ProjectDirectory,
+    access: Access,
     commit: GroupCommit,
     rates: RateLimits,
     health: Health,
@@ -113,7 +123,7 @@ def _routes(
 ) -> dict[str, Route]:
     """The one table of routes."""
     records = {
-        endpoint: RecordsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator)
+        endpoint: RecordsEndpoint(endpoint, settings, directory, access, commit, rates, in_flight, locator)
         for endpoint in Endpoint
     }
     singles = SinglesEndpoint(settings, commit, in_flight, locator, records[Endpoint.TRACK])

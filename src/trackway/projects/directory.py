@@ -1,8 +1,8 @@
-"""The projects as an edge process sees them: three look-ups in memory, renewed from the database.
+"""The projects as an edge process sees them: look-ups in memory, renewed from the database.
 
-A token, a secret or an id arrives; the project it stands for leaves, or None. Keys that are credentials are looked up
-by a keyed digest, so that the time an answer takes tells nothing about how much of a guess was right. When the
-database is away the last view stays in force: a project that worked goes on working.
+A token, a secret or an id arrives; the project it stands for leaves, or None; a user name, and its service account.
+Keys that are credentials are looked up by a keyed digest, so that the time an answer takes tells nothing about how much
+of a guess was right. When the database is away the last view stays in force: a project that worked goes on working.
 """
 
 import os
@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from trackway.errors import StorageError
+from trackway.projects.account import Account
 from trackway.projects.project import Project
 from trackway.projects.sqlite import SqliteReader
 
@@ -25,12 +26,17 @@ AWAY_MISS_INTERVAL_S_MIN: Final = 2.0
 """The same while the database cannot be read: finding that out again may block for a while. `refresh` finds it back."""
 
 
+Found = TypeVar("Found")
+
+
 class ProjectSource(Protocol):
-    """Where projects are read from; both methods may raise StorageError."""
+    """Where projects are read from; every method may raise StorageError."""
 
     def revision(self) -> int: ...
 
     def all_projects(self) -> Sequence[Project]: ...
+
+    def all_accounts(self) -> Sequence[Account]: ...
 
 
 class _View(NamedTuple):
@@ -41,6 +47,7 @@ class _View(NamedTuple):
     by_token: dict[str, Project]
     by_token_digest: dict[bytes, Project]
     by_secret_digest: dict[bytes, Project]
+    by_username: dict[str, Account]
 
 
 class ProjectDirectory:
@@ -57,7 +64,7 @@ class ProjectDirectory:
         self._failure: str | None = None
         self._lock = threading.Lock()
         self._digest_key = os.urandom(32)
-        self._view = _View(-1, {}, {}, {}, {})
+        self._view = _View(-1, {}, {}, {}, {}, {})
         self._missed_s = float("-inf")
 
     def by_token(self, token: str) -> Project | None:
@@ -77,6 +84,10 @@ class ProjectDirectory:
     def by_id(self, project_id: int) -> Project | None:
         return self._view.by_id.get(project_id) or self._again(lambda view: view.by_id.get(project_id))
 
+    def by_username(self, username: str) -> Account | None:
+        """The service account of that user name, which is no secret."""
+        return self._view.by_username.get(username) or self._again(lambda view: view.by_username.get(username))
+
     def projects(self) -> list[Project]:
         """Every project known, by id."""
         return list(self._view.by_id.values())
@@ -92,14 +103,14 @@ class ProjectDirectory:
             try:
                 revision = self._source.revision()
                 if revision != self._view.revision:
-                    self._view = self._new_view(revision, self._source.all_projects())
+                    self._view = self._new_view(revision, self._source.all_projects(), self._source.all_accounts())
             except StorageError as error:
                 self._report(str(error))
                 return False
             self._report(None)
             return True
 
-    def _again(self, find: Callable[[_View], Project | None]) -> Project | None:
+    def _again(self, find: Callable[[_View], Found | None]) -> Found | None:
         """A second look after a miss, so that a project made a moment ago works at once."""
         now_s = time.monotonic()
         if now_s - self._missed_s < (AWAY_MISS_INTERVAL_S_MIN if self._failure else self._miss_interval_s):
@@ -108,13 +119,14 @@ class ProjectDirectory:
         self.refresh()
         return find(self._view)
 
-    def _new_view(self, revision: int, projects: Sequence[Project]) -> _View:
+    def _new_view(self, revision: int, projects: Sequence[Project], accounts: Sequence[Account]) -> _View:
         return _View(
             revision,
             {project.project_id: project for project in projects},
             {project.token: project for project in projects},
             {self._digest(project.token): project for project in projects},
             {self._digest(project.secret): project for project in projects},
+            {account.username: account for account in accounts},
         )
 
     def _digest(self, key: str) -> bytes:

@@ -14,15 +14,20 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from trackway.errors import ConfigError, StorageError
+from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import Project, check_region
 
-MIGRATION_NEWEST: Final = "0001"
+MIGRATION_NEWEST: Final = "0004"
 """The revision that the newest file below `migrations/versions` carries; a test holds the two together."""
 BUSY_TIMEOUT_S: Final = 10.0
 READ_BUSY_TIMEOUT_S: Final = 0.25
 """A reader waits on a writer only while the write-ahead log is being made anew, and may hold up an event loop."""
 
 _PROJECTS: Final = "SELECT project_id, name, token, secret, region, created_at_ms, settings FROM projects ORDER BY 1"
+_ACCOUNTS: Final = (
+    "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role"
+    " FROM service_accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
+)
 
 
 class SqliteReader:
@@ -40,6 +45,9 @@ class SqliteReader:
 
     def all_projects(self) -> list[Project]:
         return [project_of(row) for row in self._rows(_PROJECTS)]
+
+    def all_accounts(self) -> list[Account]:
+        return accounts_of(self._rows(_ACCOUNTS))
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. A missing file or table is False, not an error."""

@@ -1,0 +1,154 @@
+"""`trackway account`: service accounts on the command line.
+
+The same functions as behind the HTTP API (`projects.accounts`), as an actor that may do everything: this is how the
+first owner comes to be. Works beside a running server.
+"""
+
+import json
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from trackway.cli_options import JSON, load_flags, print_table, settings_options
+from trackway.errors import ConfigError
+from trackway.projects.roles import LEAST, ROLES, check_role
+
+if TYPE_CHECKING:
+    from trackway.projects.account import Account
+    from trackway.projects.accounts import ServiceAccounts
+
+_DAYS: Final = re.compile(r"([0-9]{1,6})d")
+_PROJECT: Final = click.option(
+    "--project",
+    "project_ids",
+    metavar="ID",
+    type=int,
+    multiple=True,
+    required=True,
+    help="Id of a project; may be given again for each.",
+)
+_ROLE: Final = click.option(
+    "--role", metavar="ROLE", default=LEAST, help=f"Role in the project. [{', '.join(ROLES)}; default: {LEAST}]"
+)
+
+
+@click.group()
+def account() -> None:
+    """Create, list and revoke service accounts, and give them roles in projects.
+
+    Works beside a running server, which takes changes over within two seconds.
+    """
+
+
+@account.command("create")
+@click.argument("name")
+@_PROJECT
+@_ROLE
+@click.option("--expires", metavar="WHEN", help="Days from now, as 90d, or a date, as 2027-01-31. [default: never]")
+@settings_options("data_dir")
+@JSON
+def create(
+    name: str, project_ids: tuple[int, ...], role: str, expires: str | None, as_json: bool, **flags: Any
+) -> None:
+    """Create a service account for NAME and print its user name and secret.
+
+    The secret is shown this once and cannot be recovered.
+    """
+    roles = dict.fromkeys(project_ids, check_role(role))
+    expires_at_ms = _moment_ms(expires) if expires else None
+    created, secret = _accounts(flags).create(name, roles, expires_at_ms)
+    if as_json:
+        click.echo(json.dumps({**_fields(created), "secret": secret}, indent=2))
+    else:
+        rows = list(zip(_fields(created), _texts(created), strict=True))[1:]
+        print_table(("Account", str(created.account_id)), [*rows, ("secret", secret)])
+
+
+@account.command("list")
+@settings_options("data_dir")
+@JSON
+def list_all(as_json: bool, **flags: Any) -> None:
+    """List every service account with its roles."""
+    accounts = _accounts(flags).all()
+    if as_json:
+        click.echo(json.dumps([_fields(one) for one in accounts], indent=2))
+    elif accounts:
+        print_table(("Id", "User name", "Created", "Expires", "Roles"), [_texts(one) for one in accounts])
+    else:
+        click.echo("No service accounts yet. Create one: trackway account create NAME --project ID", err=True)
+
+
+@account.command("revoke")
+@click.argument("account_id", type=int)
+@settings_options("data_dir")
+def revoke(account_id: int, **flags: Any) -> None:
+    """Delete the service account ACCOUNT_ID. Its credentials open nothing from then on."""
+    gone = _accounts(flags).revoke(account_id)
+    click.echo(f"revoked {gone.username}")
+
+
+@account.command("add-to-project")
+@click.argument("account_id", type=int)
+@_PROJECT
+@_ROLE
+@settings_options("data_dir")
+def add_to_project(account_id: int, project_ids: tuple[int, ...], role: str, **flags: Any) -> None:
+    """Give the service account ACCOUNT_ID a role in a project, in place of the one it has there."""
+    _accounts(flags).add([account_id], dict.fromkeys(project_ids, check_role(role)))
+
+
+@account.command("remove-from-project")
+@click.argument("account_id", type=int)
+@_PROJECT
+@settings_options("data_dir")
+def remove_from_project(account_id: int, project_ids: tuple[int, ...], **flags: Any) -> None:
+    """Take the service account ACCOUNT_ID out of a project."""
+    _accounts(flags).remove({project_id: [account_id] for project_id in project_ids})
+
+
+def _accounts(flags: dict[str, Any]) -> "ServiceAccounts":
+    from trackway.projects.accounts import ServiceAccounts  # noqa: PLC0415  # half a second of imports
+    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
+    from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
+
+    path = load_flags(flags).projects_path
+    migrate_if_needed(path)
+    return ServiceAccounts(ProjectsDatabase(path))
+
+
+def _moment_ms(text: str) -> int:
+    days = _DAYS.fullmatch(text)
+    try:
+        if days:
+            return int((datetime.now(UTC) + timedelta(days=int(days[1]))).timestamp() * 1000)
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"expires must be days, as 90d, or a date, as 2027-01-31, not {text!r}") from error
+
+
+def _fields(one: "Account") -> dict[str, Any]:
+    """The fields of the JSON form, which programs rely on."""
+    return {
+        "account_id": one.account_id,
+        "username": one.username,
+        "created": _shown(one.created_at_ms),
+        "expires": _shown(one.expires_at_ms),
+        "roles": {str(project_id): role for project_id, role in one.roles.items()},
+    }
+
+
+def _texts(one: "Account") -> tuple[str, ...]:
+    roles = ", ".join(f"{project_id}: {role}" for project_id, role in one.roles.items())
+    expires = _shown(one.expires_at_ms) or "-"
+    expired = " (expired)" if one.expired(time.time() * 1000) else ""
+    return (str(one.account_id), one.username, str(_shown(one.created_at_ms)), expires + expired, roles or "-")
+
+
+def _shown(time_ms: int | None) -> str | None:
+    if time_ms is None:
+        return None
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
