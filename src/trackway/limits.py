@@ -205,4 +205,4 @@ VERIFIED_REMEMBERED = 1024
 VERIFICATIONS_WAITING_MAX = 16
 """Secrets that wait to be verified in an edge process, some 50 ms each; over it a request gets a 503."""
 VERIFICATION_NICENESS = 10
-"""Priority of the thread that verifies: where cores are short it gets a tenth of one, whatever is tried."""
+"""So much less is the priority of the thread that verifies: where cores are short it gets a tenth of one."""

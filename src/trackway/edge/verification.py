@@ -62,7 +62,8 @@ class QuietThread:
 
 
 def _lower_priority() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), VERIFICATION_NICENESS)  # on Linux: of the thread alone
+    thread = threading.get_native_id()  # on Linux a priority is that of a thread
+    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + VERIFICATION_NICENESS)
 
 
 class Verifier:
