@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from tests.profiles import ProfileServer, running_profile_server
+from tests.projects.postgresql import Cluster, running_cluster
 from tests.running import Project, Server, running_server
 
 from trackway.projects.database import ProjectsDatabase
@@ -25,6 +26,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def profile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProfileServer]:
     """A server whose store can be read, shared by the whole run."""
     with running_profile_server(tmp_path_factory.mktemp("profiles")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL, shared by the whole run; for tests that make databases in it and let it run."""
+    with running_cluster() as running:
         yield running
 
 

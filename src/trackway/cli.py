@@ -10,7 +10,10 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -19,13 +22,13 @@ from trackway import __version__
 from trackway.cli_accounts import account
 from trackway.cli_options import JSON as _JSON
 from trackway.cli_options import load_flags as _load
+from trackway.cli_options import open_database as _database
 from trackway.cli_options import print_table as _print_table
 from trackway.cli_options import settings_options as _settings_options
 from trackway.errors import ConfigError, StorageError
 from trackway.settings import EMPTY, ROWS, Row, Settings, shown
 
 if TYPE_CHECKING:
-    from trackway.projects.database import ProjectsDatabase
     from trackway.projects.project import Project
 
 Flags = dict[str, Any]
@@ -122,7 +125,7 @@ def project() -> None:
 @project.command("create")
 @click.argument("name")
 @click.option("--region", metavar="REGION", help="Residency region. [us, eu, in; default: the server's]")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_create(name: str, region: str | None, as_json: bool, **flags: Any) -> None:
     """Create the project NAME and print its keys.
@@ -135,16 +138,17 @@ def project_create(name: str, region: str | None, as_json: bool, **flags: Any) -
 
 
 @project.command("list")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_list(as_json: bool, **flags: Any) -> None:
     """List every project with its keys."""
     from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415  # only commands on projects need them
-    from trackway.projects.sqlite import BUSY_TIMEOUT_S, SqliteReader  # noqa: PLC0415
+    from trackway.projects.reader import open_reader  # noqa: PLC0415
 
-    path = _load(flags).projects_path
-    migrate_if_needed(path)
-    projects = SqliteReader(path, BUSY_TIMEOUT_S).all_projects()
+    at = _load(flags).projects_at
+    migrate_if_needed(at)
+    with closing(open_reader(at, patient=True)) as reader:
+        projects = reader.all_projects()
     if as_json:
         click.echo(json.dumps([_fields(one) for one in projects], indent=2))
     elif projects:
@@ -156,7 +160,7 @@ def project_list(as_json: bool, **flags: Any) -> None:
 @project.command("set")
 @click.argument("project_id", type=int)
 @click.argument("changes", nargs=-1, required=True, metavar="SETTING=NUMBER...")
-@_settings_options("data_dir")
+@_settings_options("data_dir", "projects_url")
 @_JSON
 def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Give a project its own value of a setting.
@@ -171,19 +175,46 @@ def project_set(project_id: int, changes: tuple[str, ...], as_json: bool, **flag
         _print_table(("Setting", "Value"), [(name, str(value)) for name, value in changed.settings.items()])
 
 
+@project.command("show")
+@click.argument("name")
+@_settings_options("data_dir", "projects_url")
+@_JSON
+def project_show(name: str, as_json: bool, **flags: Any) -> None:
+    """Print the project NAME: its keys, the old ones with their end, and its settings."""
+    _show_project(_database(_load(flags)).named(name), as_json)
+
+
+@project.command("rotate")
+@click.argument("name")
+@click.option("--token", "kind", flag_value="token", help="Replace the token, which SDKs send.")
+@click.option("--secret", "kind", flag_value="secret", help="Replace the secret, which opens imports and exports.")
+@click.option(
+    "--overlap",
+    metavar="TIME",
+    default="24h",
+    show_default=True,
+    help="How long old keys of that kind stay valid at most, such as 90s, 30m, 24h or 7d; 0 ends them at once.",
+)
+@_settings_options("data_dir", "projects_url")
+@_JSON
+def project_rotate(name: str, kind: Any, overlap: str, as_json: bool, **flags: Any) -> None:
+    """Give the project NAME a new token or secret.
+
+    The one before stays valid for the overlap time, in which its users are to be given the new one.
+    """
+    from trackway.projects.rotation import read_overlap_s  # noqa: PLC0415  # with half a second of imports
+
+    if kind is None:
+        raise ConfigError("say which key to rotate: --token or --secret")
+    overlap_s = read_overlap_s(overlap)
+    _show_project(_database(_load(flags)).rotate(name, kind, overlap_s), as_json)
+
+
 def _change(text: str) -> tuple[str, int | None]:
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[0-9]{0,18}", value):
         raise ConfigError(f"a change must be SETTING=NUMBER or SETTING=, not {text!r}")
     return name, int(value) if value else None
-
-
-def _database(settings: Settings) -> "ProjectsDatabase":
-    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415  # half a second of imports
-    from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
-
-    migrate_if_needed(settings.projects_path)
-    return ProjectsDatabase(settings.projects_path)
 
 
 def _fields(one: "Project") -> dict[str, object]:
@@ -206,6 +237,25 @@ def _print_project(one: "Project", as_json: bool) -> None:
         click.echo(json.dumps(_fields(one), indent=2))
     else:
         _print_table(("Project", str(one.project_id)), list(zip(_fields(one), _texts(one), strict=True))[1:])
+
+
+def _show_project(one: "Project", as_json: bool) -> None:
+    """Everything about a project; old keys that have ended are left out."""
+    now_ms = time.time_ns() // 1_000_000
+    old = [(each.kind, each.key, _utc(each.until_ms)) for each in one.old_keys if each.until_ms > now_ms]
+    if as_json:
+        old_keys = [dict(zip(("kind", "key", "until"), each, strict=True)) for each in old]
+        more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), "old_keys": old_keys}
+        click.echo(json.dumps(_fields(one) | more, indent=2))
+        return
+    rows = [*zip(_fields(one), _texts(one), strict=True), ("created", _utc(one.created_at_ms))]
+    rows += [(name, str(value)) for name, value in one.settings.items()]
+    rows += [(f"old {kind}", f"{key} until {until}") for kind, key, until in old]
+    _print_table(("Project", str(one.project_id)), rows[1:])
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 _COMMANDS_HEAD: Final = """\

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from trackway.cli_options import JSON, load_flags, print_table, settings_options
+from trackway.cli_options import JSON, load_flags, open_database, print_table, settings_options
 from trackway.errors import ConfigError
 from trackway.projects.roles import LEAST, ROLES, check_role
 
@@ -48,7 +48,7 @@ def account() -> None:
 @_PROJECT
 @_ROLE
 @click.option("--expires", metavar="WHEN", help="Days from now, as 90d, or a date, as 2027-01-31. [default: never]")
-@settings_options("data_dir")
+@settings_options("data_dir", "projects_url")
 @JSON
 def create(
     name: str, project_ids: tuple[int, ...], role: str, expires: str | None, as_json: bool, **flags: Any
@@ -68,7 +68,7 @@ def create(
 
 
 @account.command("list")
-@settings_options("data_dir")
+@settings_options("data_dir", "projects_url")
 @JSON
 def list_all(as_json: bool, **flags: Any) -> None:
     """List every service account with its roles."""
@@ -83,7 +83,7 @@ def list_all(as_json: bool, **flags: Any) -> None:
 
 @account.command("revoke")
 @click.argument("account_id", type=int)
-@settings_options("data_dir")
+@settings_options("data_dir", "projects_url")
 def revoke(account_id: int, **flags: Any) -> None:
     """Delete the service account ACCOUNT_ID. Its credentials open nothing from then on."""
     gone = _accounts(flags).revoke(account_id)
@@ -94,7 +94,7 @@ def revoke(account_id: int, **flags: Any) -> None:
 @click.argument("account_id", type=int)
 @_PROJECT
 @_ROLE
-@settings_options("data_dir")
+@settings_options("data_dir", "projects_url")
 def add_to_project(account_id: int, project_ids: tuple[int, ...], role: str, **flags: Any) -> None:
     """Give the service account ACCOUNT_ID a role in a project, in place of the one it has there."""
     _accounts(flags).add([account_id], dict.fromkeys(project_ids, check_role(role)))
@@ -103,7 +103,7 @@ def add_to_project(account_id: int, project_ids: tuple[int, ...], role: str, **f
 @account.command("remove-from-project")
 @click.argument("account_id", type=int)
 @_PROJECT
-@settings_options("data_dir")
+@settings_options("data_dir", "projects_url")
 def remove_from_project(account_id: int, project_ids: tuple[int, ...], **flags: Any) -> None:
     """Take the service account ACCOUNT_ID out of a project."""
     _accounts(flags).remove({project_id: [account_id] for project_id in project_ids})
@@ -111,12 +111,8 @@ def remove_from_project(account_id: int, project_ids: tuple[int, ...], **flags: 
 
 def _accounts(flags: dict[str, Any]) -> "ServiceAccounts":
     from trackway.projects.accounts import ServiceAccounts  # noqa: PLC0415  # half a second of imports
-    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
-    from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
 
-    path = load_flags(flags).projects_path
-    migrate_if_needed(path)
-    return ServiceAccounts(ProjectsDatabase(path))
+    return ServiceAccounts(open_database(load_flags(flags)))
 
 
 def _moment_ms(text: str) -> int:

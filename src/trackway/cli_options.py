@@ -1,11 +1,14 @@
-"""What the commands share: the flags of settings, generated from their table, and tables for people."""
+"""What the commands share: the flags of settings, from their table; the projects database; tables for people."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from trackway.settings import CONFIG_DEFAULT, ROWS, ROWS_BY_NAME, Row, Settings, load
+
+if TYPE_CHECKING:
+    from trackway.projects.database import ProjectsDatabase
 
 Flags = dict[str, Any]
 
@@ -41,6 +44,15 @@ def load_flags(flags: Flags) -> Settings:
     config = flags.pop("config")
     lists = {name: ",".join(value) if value else None for name, value in flags.items() if isinstance(value, tuple)}
     return load({**flags, **lists}, config=config)
+
+
+def open_database(settings: Settings) -> "ProjectsDatabase":
+    """The projects database, its tables up to date."""
+    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415  # half a second of imports
+    from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
+
+    migrate_if_needed(settings.projects_at)
+    return ProjectsDatabase(settings.projects_at)
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -171,6 +171,13 @@ HEALTH_STORE_S_MAX = 3
 """`/readyz` waits so long for the store; while it is started again, connections wait in its socket."""
 PROJECTS_REFRESH_S = 1.0
 """How often an edge process looks for changed projects."""
+KEY_OVERLAP_S_MAX = 365 * 86_400
+"""How long a key that was replaced may stay valid."""
+OLD_KEYS_MAX = 16
+"""Old tokens, and old secrets, of a project that are valid at once."""
+PROJECTS_AWAY_S_MIN = 0.5
+PROJECTS_AWAY_S_MAX = 10.0
+"""First and longest wait of a process that starts while the projects' database is away; doubled in between."""
 GC_ALLOCATIONS = 100_000
 """Allocations between two searches for cycles in an edge process and the loader."""
 THREADS = 32

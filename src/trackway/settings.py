@@ -33,6 +33,7 @@ _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9][0-9_]{0,17}")
 _URL_PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):(?![0-9]*/)[^\s\"']*@")
+_PASSWORD_PARAMETER: Final = re.compile(r"([?&](?:ssl)?password=)[^\s&\"']*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,18 @@ def _store_url(text: str) -> str | None:
     return None if good else problem
 
 
+def _projects_url(text: str) -> str | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415  # as above
+
+    problem = "must be empty or a URL such as 'postgresql://user:password@host:5432/database'"
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in ("postgresql", "postgres") and parts.netloc + parts.query != "")
+    except ValueError:
+        return problem
+    return None if good else problem
+
+
 def _networks(addresses: tuple[str, ...]) -> str | None:
     from ipaddress import ip_network  # noqa: PLC0415  # 5 ms that only a server behind a proxy needs
 
@@ -147,6 +160,12 @@ class Settings:
         "",
         "URL of a ClickHouse server; empty is the embedded store. Best not given as a flag.",
         check=_store_url,
+        secret=True,
+    )
+    projects_url: str = _setting(
+        "",
+        "URL of a PostgreSQL database of projects; empty is SQLite in the data directory. Best not given as a flag.",
+        check=_projects_url,
         secret=True,
     )
     path_prefix: str = _setting("", "Path below which every endpoint is served.", check=_path_prefix)
@@ -223,8 +242,9 @@ class Settings:
         return self.workers or min(len(os.sched_getaffinity(0)), WORKERS_DEFAULT_MAX)
 
     @property
-    def projects_path(self) -> Path:
-        return self.data_dir / "projects.db"
+    def projects_at(self) -> Path | str:
+        """Where the projects are: the path of an SQLite file, or the URL of a PostgreSQL database."""
+        return self.projects_url or self.data_dir / "projects.db"
 
     @property
     def run_dir(self) -> Path:
@@ -367,7 +387,7 @@ def did_you_mean(given: str, known: list[str], prefix: str = "") -> str:
 
 def masked(text: str) -> str:
     """The text with the password of every URL in it replaced by `***`."""
-    return _URL_PASSWORD.sub(r"\1:***@", text)
+    return _PASSWORD_PARAMETER.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
 
 
 def shown(value: Value) -> str:

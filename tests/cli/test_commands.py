@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,25 @@ def test_project_gets_a_setting_of_its_own_and_gives_it_up() -> None:
     assert "600" in printed("project", "set", "1", "export_concurrent_max=")
 
 
+def test_rotated_key_is_shown_with_the_old_one_and_its_end() -> None:
+    created = json.loads(printed("project", "create", "Web shop", "--json"))
+    printed("project", "set", "1", "export_concurrent_max=9")
+    rotated = json.loads(printed("project", "rotate", "Web shop", "--token", "--overlap", "7d", "--json"))
+    assert json.loads(printed("project", "show", "Web shop", "--json")) == rotated
+    old_keys, settings = rotated.pop("old_keys"), rotated.pop("settings")
+    end = datetime.fromisoformat(old_keys[0].pop("until")) - datetime.fromisoformat(rotated.pop("created"))
+    assert timedelta(days=7) <= end < timedelta(days=7, minutes=1)
+    assert old_keys == [{"kind": "token", "key": created["token"]}]
+    assert settings == {"export_concurrent_max": 9}
+    assert rotated == created | {"token": rotated["token"]}
+    assert rotated["token"] != created["token"]
+    table = printed("project", "show", "Web shop")
+    assert re.search(rf"old token +{created['token']} until \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", table)
+    assert all(text in table for text in (rotated["token"], created["secret"], "export_concurrent_max"))
+    ended = json.loads(printed("project", "rotate", "Web shop", "--token", "--overlap", "0", "--json"))
+    assert ended["old_keys"] == []
+
+
 def test_project_made_beside_a_reader_is_seen_by_it_at_once(elsewhere: Path) -> None:
     printed("project", "create", "first")
     directory = ProjectDirectory(elsewhere / "trackway-data/projects.db")
@@ -130,6 +150,16 @@ REFUSED = [
     (["project", "set", "1", "export_concurrent_max=1"], "no project has the id 1"),
     (["project", "set", "1", "nonsense"], "a change must be SETTING=NUMBER or SETTING=, not 'nonsense'"),
     (["project", "set", "one", "a=1"], "invalid value for 'PROJECT_ID': 'one' is not a valid integer"),
+    (["project", "show", "x"], "no project is named 'x'"),
+    (["project", "rotate", "x"], "say which key to rotate: --token or --secret"),
+    (["project", "rotate", "x", "--token", "--overlap", "1w"], "overlap must be a time such as 90s, 30m, 24h or 7d"),
+    (["project", "rotate", "x", "--secret"], "no project is named 'x'"),
+    (
+        ["project", "list", "--projects-url", "postgresql://me:hidden@127.0.0.1:1/x"],
+        "projects database postgresql://me:***@127.0.0.1:1/x failed: connection failed: "
+        'connection to server at "127.0.0.1", port 1 failed: Connection refused',
+    ),
+    (["project", "create", "x", "--projects-url", "postgresql://me:hid%zz@h/x"], "cannot be read by libpq"),
     (["config", "--port", "x"], "port must be a whole number, 0 to 65535, not 'x' (from --port)"),
     (["config", "--prt", "1"], "no such option '--prt'"),
     (["config", "--config", "none.toml"], "config file none.toml cannot be read: no such file or directory"),
@@ -145,6 +175,7 @@ def test_error_is_one_line_on_standard_error_and_exit_code_two(arguments: list[s
     assert done.stderr.startswith("trackway: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+    assert "hid" not in done.stderr
 
 
 def test_unknown_variable_and_broken_file_are_refused_by_every_command(elsewhere: Path) -> None:

@@ -1,6 +1,5 @@
 """Service accounts in the database: what is kept of them, and who may see and change which."""
 
-import sqlite3
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from trackway.errors import ConfigError
 from trackway.projects import accounts as accounts_module
@@ -17,42 +17,33 @@ from trackway.projects.accounts import ServiceAccounts
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.granting import Actor, NotGranted, UnknownAccount
 from trackway.projects.passwords import verify
+from trackway.projects.reader import Reader
 from trackway.projects.roles import GRANTS, RIGHTS, ROLES, SECRET_RIGHTS, TOKEN_RIGHTS, Right, Role
-from trackway.projects.sqlite import SqliteReader
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "projects.db"
-
-
-@pytest.fixture
-def database(path: Path) -> ProjectsDatabase:
-    """With the projects 1, 2 and 3."""
-    database = ProjectsDatabase(path)
-    database.migrate()
-    for name in "abc":
-        database.create(name, "us")
-    return database
+from trackway.projects.tables import memberships, service_accounts
 
 
 @pytest.fixture
 def accounts(database: ProjectsDatabase) -> ServiceAccounts:
+    """On each kind of database, with the projects 1, 2 and 3."""
+    for name in "abc":
+        database.create(name, "us")
     return ServiceAccounts(database)
 
 
 def test_created_account_is_what_is_read_back_either_way(
-    accounts: ServiceAccounts, database: ProjectsDatabase, path: Path
+    accounts: ServiceAccounts, database: ProjectsDatabase, reader: Reader
 ) -> None:
     expires_at_ms = time.time_ns() // 1_000_000 + 1000
     plain, _ = accounts.create("plain", {})
     member, _ = accounts.create("member", {1: "owner", 3: "analyst"}, expires_at_ms, by=None)
     assert (plain.roles, plain.expires_at_ms, plain.creator) == ({}, None, None)
     assert (member.roles, member.expires_at_ms) == ({1: "owner", 3: "analyst"}, expires_at_ms)
-    assert accounts.all() == [plain, member] == database.all_accounts() == SqliteReader(path).all_accounts()
+    assert accounts.all() == [plain, member] == database.all_accounts() == reader.all_accounts()
 
 
-def test_secret_is_kept_as_an_argon2id_hash_alone(accounts: ServiceAccounts, path: Path) -> None:
+def test_secret_is_kept_as_an_argon2id_hash_alone(file_database: ProjectsDatabase, path: Path) -> None:
+    accounts = ServiceAccounts(file_database)
+    file_database.create("a", "us")
     account, secret = accounts.create("a", {1: "owner"})
     assert account.secret_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert verify(account.secret_hash, secret)
@@ -98,15 +89,12 @@ def test_every_change_raises_the_revision_and_a_refused_one_does_not(
     assert database.revision() == 7
 
 
-def test_revoked_account_leaves_nothing_behind(accounts: ServiceAccounts, path: Path) -> None:
+def test_revoked_account_leaves_nothing_behind(accounts: ServiceAccounts, database: ProjectsDatabase) -> None:
     account, _ = accounts.create("a", {1: "owner", 2: "admin"})
     accounts.revoke(account.account_id)
-    connection = sqlite3.connect(path)
-    counts = [
-        connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("service_accounts", "memberships")
-    ]
-    connection.close()
-    assert counts == [(0,), (0,)]
+    with database.reading() as connection:
+        assert connection.execute(select(service_accounts)).all() == []
+        assert connection.execute(select(memberships)).all() == []
 
 
 @pytest.mark.parametrize(

@@ -1,41 +1,27 @@
-"""Creating projects, from one process and from many, and migrating a file in every state it may be found in."""
+"""Creating and changing projects, from one process and from many, and migrating: the same on SQLite and PostgreSQL."""
 
 import os
 import re
-import signal
-import sqlite3
-import stat
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
 
 import trackway.projects.database
 from trackway.errors import ConfigError, StorageError
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.migrate import migrate_if_needed
-from trackway.projects.sqlite import MIGRATION_NEWEST, SqliteReader
+from trackway.projects.project import Project
+from trackway.projects.reader import MIGRATION_NEWEST, Reader
 from trackway.projects.tables import metadata
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "made" / "projects.db"
-
-
-@pytest.fixture
-def database(path: Path) -> ProjectsDatabase:
-    database = ProjectsDatabase(path)
-    database.migrate()
-    return database
+MIGRATIONS = Path(trackway.projects.database.__file__).parent / "migrations"
 
 
 def in_processes(count: int, work: Callable[[int], None]) -> None:
@@ -54,14 +40,14 @@ def in_processes(count: int, work: Callable[[int], None]) -> None:
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * count
 
 
-def test_created_project_is_what_is_read_back(database: ProjectsDatabase, path: Path) -> None:
+def test_created_project_is_what_is_read_back(database: ProjectsDatabase, reader: Reader) -> None:
     before_ms = time.time_ns() // 1_000_000
     project = database.create("Shop ☃", "eu")
     assert (project.project_id, project.name, project.region, dict(project.settings)) == (1, "Shop ☃", "eu", {})
     assert re.fullmatch(r"[0-9a-f]{32}", project.token)
     assert re.fullmatch(r"[0-9a-f]{32}", project.secret)
     assert before_ms <= project.created_at_ms <= time.time_ns() // 1_000_000
-    assert database.all_projects() == [project] == SqliteReader(path).all_projects()
+    assert database.all_projects() == [project] == reader.all_projects()
 
 
 def test_keys_are_out_of_a_projects_repr(database: ProjectsDatabase) -> None:
@@ -93,16 +79,7 @@ def test_bad_project_is_refused_and_leaves_no_trace(
     assert database.revision() == 1
 
 
-def test_project_id_is_never_given_twice(database: ProjectsDatabase, path: Path) -> None:
-    ids = [database.create(name, "us").project_id for name in "ab"]
-    with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM projects")
-    connection.close()
-    assert [*ids, database.create("a", "us").project_id] == [1, 2, 3]
-
-
-def test_revision_grows_with_every_change(database: ProjectsDatabase, path: Path) -> None:
-    reader = SqliteReader(path)
+def test_revision_grows_with_every_change(database: ProjectsDatabase, reader: Reader) -> None:
     seen = [(database.revision(), reader.revision())]
     changes: list[Callable[[], object]] = [
         lambda: database.create("a", "us"),
@@ -176,123 +153,69 @@ def test_one_name_created_by_several_processes_is_created_once(database: Project
     assert len(database.all_projects()) == 1
 
 
-def test_several_processes_migrate_a_new_file_at_once(tmp_path: Path) -> None:
-    for turn in range(5):
-        path = tmp_path / str(turn) / "projects.db"
-
-        def migrate_and_create(number: int, path: Path = path) -> None:
-            database = ProjectsDatabase(path)
-            database.migrate()
-            database.create(str(number), "us")
-
-        in_processes(6, migrate_and_create)
-        assert len(SqliteReader(path).all_projects()) == 6
-
-
 def test_migrating_again_changes_nothing(database: ProjectsDatabase) -> None:
     project = database.create("a", "us")
     database.migrate()
     assert database.all_projects() == [project]
 
 
-def test_migration_killed_midway_leaves_nothing_behind(path: Path) -> None:
-    path.parent.mkdir()
-    child = os.fork()
-    if child == 0:
-        try:
-            database = ProjectsDatabase(path)
-            database._switch_to_write_ahead()
-            with database._transaction(database._writing) as connection:
-                connection.exec_driver_sql("CREATE TABLE projects (half INTEGER)")
-                os.kill(os.getpid(), signal.SIGKILL)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    database = ProjectsDatabase(path)
-    database.migrate()
-    assert database.create("a", "us").project_id == 1
-
-
-def test_migration_that_fails_halfway_is_undone_whole(path: Path) -> None:
-    path.parent.mkdir()
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE revisions (in_the_way INTEGER)")
-    connection.close()
-    with pytest.raises(StorageError, match="table revisions already exists"):
-        ProjectsDatabase(path).migrate()
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("revisions",)]
-        connection.execute("DROP TABLE revisions")
-    connection.close()
-    ProjectsDatabase(path).migrate()
-    assert ProjectsDatabase(path).create("a", "us").project_id == 1
-
-
-def test_file_is_write_ahead_synced_and_private(database: ProjectsDatabase, path: Path) -> None:
+def test_migrations_build_the_tables_that_the_code_expects(database: ProjectsDatabase, at: Path | str) -> None:
     with database._engine.connect() as connection:
-        pragmas = [
-            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        ]
-    assert pragmas == ["wal", 2, 1, 10_000]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_migrations_build_the_tables_that_the_code_expects(database: ProjectsDatabase, path: Path) -> None:
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
-    engine.dispose()
 
 
 def test_newest_migration_is_the_one_that_the_reader_looks_for() -> None:
-    folder = Path(trackway.projects.database.__file__).parent / "migrations"
     config = Config()
-    config.set_main_option("script_location", str(folder))
+    config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [MIGRATION_NEWEST]
 
 
-def test_migrate_if_needed_does_nothing_the_second_time(path: Path) -> None:
-    assert [migrate_if_needed(path), migrate_if_needed(path)] == [True, False]
+def test_migrate_if_needed_does_nothing_the_second_time(at: Path | str) -> None:
+    assert [migrate_if_needed(at), migrate_if_needed(at)] == [True, False]
 
 
-def test_migrate_if_needed_completes_a_file_that_is_empty(path: Path) -> None:
-    path.parent.mkdir()
-    path.touch()
-    assert migrate_if_needed(path)
-    assert ProjectsDatabase(path).create("a", "us").project_id == 1
+def test_several_processes_migrate_a_new_database_at_once(at: Path | str, reader: Reader) -> None:
+    def migrate_and_create(number: int) -> None:
+        database = ProjectsDatabase(at)
+        database.migrate()
+        database.create(str(number), "us")
+
+    in_processes(6, migrate_and_create)
+    assert len(reader.all_projects()) == 6
 
 
-def test_file_of_a_newer_version_is_refused(database: ProjectsDatabase, path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+def test_database_of_a_newer_version_is_refused(database: ProjectsDatabase, at: Path | str) -> None:
+    with database._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigError, match="is of another version: can't locate revision identified by '9999'"):
-        migrate_if_needed(path)
+        migrate_if_needed(at)
 
 
-def test_file_that_is_no_database_is_a_storage_error(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"no database at all, but long enough to look like one" * 100)
-    with pytest.raises(StorageError, match=r"projects database .* file is not a database"):
-        migrate_if_needed(path)
-    with pytest.raises(StorageError, match=r"projects database .* file is not a database"):
-        ProjectsDatabase(path).migrate()
+def test_database_that_is_not_migrated_is_a_storage_error(at: Path | str, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    with pytest.raises(StorageError, match="revisions"):
+        ProjectsDatabase(at).create("a", "us")
 
 
-def test_database_that_is_not_migrated_is_a_storage_error(path: Path) -> None:
-    path.parent.mkdir()
-    with pytest.raises(StorageError, match="no such table: revisions"):
-        ProjectsDatabase(path).create("a", "us")
+def test_project_id_is_never_given_twice(database: ProjectsDatabase) -> None:
+    ids = [database.create(name, "us").project_id for name in "ab"]
+    with database._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM projects")
+    assert [*ids, database.create("a", "us").project_id] == [1, 2, 3]
 
 
-def test_reading_imports_neither_sqlalchemy_nor_alembic(database: ProjectsDatabase, path: Path) -> None:
-    database.create("a", "us")
-    code = (
-        "import sys; from pathlib import Path; from trackway.projects.directory import ProjectDirectory\n"
-        "from trackway.projects.migrate import migrate_if_needed\n"
-        f"path = Path({str(path)!r}); migrate_if_needed(path); directory = ProjectDirectory(path)\n"
-        "assert directory.by_id(1); assert not {'sqlalchemy', 'alembic'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_database_of_the_first_version_keeps_its_projects(at: Path | str, reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    database = ProjectsDatabase(at)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database._transaction(database._writing) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        columns = "name, token, secret, region, created_at_ms, settings"
+        keys = f"'{'a' * 32}', '{'b' * 32}'"
+        connection.exec_driver_sql(f"INSERT INTO projects ({columns}) VALUES ('old', {keys}, 'eu', 5, '{{}}')")
+    assert migrate_if_needed(at)
+    assert reader.all_projects() == [Project(1, "old", "a" * 32, "b" * 32, "eu", 5, {})]
+    assert database.rotate("old", "token", 60).old_keys[0].key == "a" * 32

@@ -14,23 +14,14 @@ from trackway.projects.account import Account
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.projects.reader import Reader
 from trackway.projects.sqlite import SqliteReader
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "projects.db"
-
-
-@pytest.fixture
-def database(path: Path) -> ProjectsDatabase:
-    database = ProjectsDatabase(path)
-    database.migrate()
-    return database
 
 
 class CountingSource:
     """The real database, with the questions counted."""
+
+    quick = True
 
     def __init__(self, database: ProjectsDatabase):
         self.database = database
@@ -47,10 +38,13 @@ class CountingSource:
     def all_accounts(self) -> list[Account]:
         return self.database.all_accounts()
 
+    def close(self) -> None:
+        """Its connections end with each call."""
 
-def test_project_is_found_by_each_of_its_keys_and_by_no_other(database: ProjectsDatabase, path: Path) -> None:
+
+def test_project_is_found_by_each_of_its_keys_and_by_no_other(database: ProjectsDatabase, reader: Reader) -> None:
     one, two = database.create("one", "us"), database.create("two", "eu")
-    directory = ProjectDirectory(path)
+    directory = ProjectDirectory(reader)
     assert directory.refresh()
     for project in (one, two):
         assert directory.by_token(project.token) == project
@@ -65,18 +59,19 @@ def test_project_is_found_by_each_of_its_keys_and_by_no_other(database: Projects
     assert directory.projects() == [one, two]
 
 
-def test_new_project_works_at_once_without_a_refresh(database: ProjectsDatabase, path: Path) -> None:
+def test_new_project_works_at_once_without_a_refresh(file_database: ProjectsDatabase, path: Path) -> None:
     directory = ProjectDirectory(path)
     for look_up in ("by_token", "by_token_credential", "by_secret", "by_id"):
-        project = database.create(look_up, "us")
+        project = file_database.create(look_up, "us")
         key = {"by_secret": project.secret, "by_id": project.project_id}.get(look_up, project.token)
         time.sleep(directory_module.MISS_INTERVAL_S_MIN)
         assert getattr(directory, look_up)(key) == project
 
 
-def test_refresh_takes_changed_settings_over(database: ProjectsDatabase, path: Path) -> None:
+def test_refresh_takes_changed_settings_over(database: ProjectsDatabase, reader: Reader) -> None:
     project = database.create("one", "us")
-    directory = ProjectDirectory(path)
+    directory = ProjectDirectory(reader)
+    assert directory.refresh()
     assert directory.by_token(project.token) == project
     changed = database.change_settings(1, {"export_concurrent_max": 9})
     assert directory.refresh()
@@ -97,7 +92,7 @@ def test_projects_are_read_again_only_after_a_change(database: ProjectsDatabase)
 def test_flood_of_unknown_tokens_asks_the_database_seldom(
     database: ProjectsDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory_module, "REMOTE_MISS_INTERVAL_S_MIN", 3600.0)
+    monkeypatch.setattr(directory_module, "MISS_INTERVAL_S_MIN", 3600.0)
     source = CountingSource(database)
     directory = ProjectDirectory(source)
     for number in range(1000):
@@ -105,8 +100,8 @@ def test_flood_of_unknown_tokens_asks_the_database_seldom(
     assert source.revisions <= 1
 
 
-def test_last_view_stays_in_force_while_the_database_is_away(database: ProjectsDatabase, path: Path) -> None:
-    project = database.create("one", "us")
+def test_last_view_stays_in_force_while_the_database_is_away(file_database: ProjectsDatabase, path: Path) -> None:
+    project = file_database.create("one", "us")
     reports: list[str | None] = []
     directory = ProjectDirectory(path, reports.append)
     assert directory.refresh()
@@ -132,8 +127,10 @@ def test_directory_before_there_is_a_database_is_empty_and_then_is_not(path: Pat
     assert directory.by_token(project.token) == project
 
 
-def test_file_put_in_place_of_the_database_is_noticed(database: ProjectsDatabase, path: Path, tmp_path: Path) -> None:
-    old = database.create("old", "us")
+def test_file_put_in_place_of_the_database_is_noticed(
+    file_database: ProjectsDatabase, path: Path, tmp_path: Path
+) -> None:
+    old = file_database.create("old", "us")
     directory = ProjectDirectory(path)
     assert directory.by_token(old.token) == old
     other = ProjectsDatabase(tmp_path / "other.db")
@@ -147,9 +144,9 @@ def test_file_put_in_place_of_the_database_is_noticed(database: ProjectsDatabase
 
 
 def test_row_that_this_version_cannot_read_is_reported_and_keeps_the_view(
-    database: ProjectsDatabase, path: Path
+    file_database: ProjectsDatabase, path: Path
 ) -> None:
-    project = database.create("one", "us")
+    project = file_database.create("one", "us")
     directory = ProjectDirectory(path)
     assert directory.refresh()
     with sqlite3.connect(path) as connection:
@@ -161,7 +158,7 @@ def test_row_that_this_version_cannot_read_is_reported_and_keeps_the_view(
     assert directory.by_token(project.token) == project
 
 
-def test_directory_carried_over_a_fork_reads_on_its_own_connection(database: ProjectsDatabase, path: Path) -> None:
+def test_directory_carried_over_a_fork_reads_on_its_own_connection(file_database: ProjectsDatabase, path: Path) -> None:
     reader = SqliteReader(path)
     directory = ProjectDirectory(reader)
     assert directory.refresh()
@@ -181,9 +178,11 @@ def test_directory_carried_over_a_fork_reads_on_its_own_connection(database: Pro
     assert [project.name for project in directory.projects()] == ["by the child"]
 
 
-def test_look_ups_in_threads_see_every_project_while_new_ones_are_made(database: ProjectsDatabase, path: Path) -> None:
+def test_look_ups_in_threads_see_every_project_while_new_ones_are_made(
+    file_database: ProjectsDatabase, path: Path
+) -> None:
     directory = ProjectDirectory(path)
-    first = database.create("first", "us")
+    first = file_database.create("first", "us")
     assert directory.refresh()
     missing: list[Project] = []
     stop = threading.Event()
@@ -198,7 +197,7 @@ def test_look_ups_in_threads_see_every_project_while_new_ones_are_made(database:
     for thread in threads:
         thread.start()
     for number in range(20):
-        database.create(str(number), "us")
+        file_database.create(str(number), "us")
     stop.set()
     for thread in threads:
         thread.join()
@@ -209,6 +208,8 @@ def test_look_ups_in_threads_see_every_project_while_new_ones_are_made(database:
 
 def test_source_of_another_kind_may_fail_too() -> None:
     class Away:
+        quick = False
+
         def revision(self) -> int:
             raise StorageError("projects database is away")
 
@@ -218,16 +219,20 @@ def test_source_of_another_kind_may_fail_too() -> None:
         def all_accounts(self) -> list[Account]:
             raise AssertionError("not asked without a revision")
 
+        def close(self) -> None:
+            raise AssertionError("there is nothing to close")
+
     directory = ProjectDirectory(Away())
     assert not directory.refresh()
     assert directory.failure == "projects database is away"
 
 
-def test_row_that_cannot_be_read_through_sqlalchemy_is_reported_as_well(database: ProjectsDatabase, path: Path) -> None:
-    database.create("one", "us")
+def test_row_that_cannot_be_read_through_sqlalchemy_is_reported_as_well(
+    file_database: ProjectsDatabase, path: Path
+) -> None:
+    file_database.create("one", "us")
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE projects SET settings = '[1]'")
     connection.close()
-    directory = ProjectDirectory(database)
-    assert not directory.refresh()
-    assert "holds a row that cannot be read" in str(directory.failure)
+    with pytest.raises(StorageError, match="holds a row that cannot be read"):
+        file_database.all_projects()

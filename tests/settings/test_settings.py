@@ -68,7 +68,7 @@ def test_switch_is_given_as_a_flag_either_way() -> None:
 
 def test_paths_below_the_data_directory_follow_it() -> None:
     settings = load({"data_dir": "/d"}, environ={})
-    assert settings.projects_path == Path("/d/projects.db")
+    assert settings.projects_at == Path("/d/projects.db")
     assert settings.metrics_dir == Path("/d/run/metrics")
 
 
@@ -85,6 +85,11 @@ def test_city_database_is_a_path_relative_to_the_file_that_names_it_or_none(else
     ):
         assert none.geoip_database is None
         assert shown(none.geoip_database) == ""
+
+
+def test_projects_are_at_the_url_where_there_is_one() -> None:
+    url = "postgresql://me@h/db"
+    assert load({"data_dir": "/d", "projects_url": url}, environ={}).projects_at == url
 
 
 def test_worker_count_is_at_most_eight_unless_asked_for() -> None:
@@ -108,6 +113,12 @@ REFUSED_IN_ENVIRONMENT = [
         "data_dir names a home directory that is not known: '~nobody-of-that-name/x' (from TRACKWAY_DATA_DIR)",
     ),
     ("TRACKWAY_HOST", "", "host must be an address or host name to listen on, not '' (from TRACKWAY_HOST)"),
+    (
+        "TRACKWAY_PROJECTS_URL",
+        "mysql://me:hidden@h/x?password=hidden",
+        "projects_url must be empty or a URL such as 'postgresql://user:password@host:5432/database', "
+        "not 'mysql://me:***@h/x?password=***' (from TRACKWAY_PROJECTS_URL)",
+    ),
     (
         "TRACKWAY_STORE_URL",
         "ftp://me:hidden@h/x",
@@ -194,9 +205,13 @@ def test_settings_made_by_hand_are_checked_too() -> None:
 
 
 def test_passwords_are_masked_wherever_a_value_is_shown() -> None:
-    settings = Settings(store_url="https://me:hidden@h:8443/db")
+    settings = Settings(
+        store_url="https://me:hidden@h:8443/db",
+        projects_url="postgresql://me:hidden@h/db?password=hidden&sslpassword=hidden",
+    )
     assert "hidden" not in repr(settings)
     assert shown(settings.store_url) == "https://me:***@h:8443/db"
+    assert shown(settings.projects_url) == "postgresql://me:***@h/db?password=***&sslpassword=***"
     assert masked("see http://u:p:q@h and http://h:80/p@x") == "see http://u:***@h and http://h:80/p@x"
     assert masked("http://:p@h") == "http://:***@h"
     assert masked("http://u:a/b@h/x") == "http://u:***@h/x"
@@ -207,6 +222,7 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
     special: dict[str, st.SearchStrategy[object]] = {
         "host": st.sampled_from(["0.0.0.0", "::1", "localhost"]),
         "store_url": st.sampled_from(["", "http://h:1", "https://u:p@h/x"]),
+        "projects_url": st.sampled_from(["", "postgresql://u:p@h:1/d", "postgres:///d?host=/run/postgresql"]),
         "path_prefix": st.sampled_from(["", "/a", "/a/b-c"]),
         "trusted_proxies": st.lists(st.ip_addresses().map(str), max_size=3).map(tuple),
         "redirect_hosts": st.lists(st.sampled_from(["a.example", "B", "127.0.0.1"]), max_size=3).map(tuple),

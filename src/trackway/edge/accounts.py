@@ -52,10 +52,12 @@ Action = Callable[[_Call], tuple[int, dict[str, Any]]]
 class AccountsEndpoint:
     """An ASGI application for everything below PATH.
 
-    `projects`: path of the database, opened by SQLAlchemy in the first request, since few edge processes ever see one.
+    `projects`: where the database is, opened by SQLAlchemy in the first request, since few edge processes ever see one.
     """
 
-    def __init__(self, access: Access, directory: ProjectDirectory, projects: Path, in_flight: InFlight, prefix: str):
+    def __init__(
+        self, access: Access, directory: ProjectDirectory, projects: Path | str, in_flight: InFlight, prefix: str
+    ):
         self._access = access
         self._directory = directory
         self._projects = projects

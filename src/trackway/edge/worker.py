@@ -7,6 +7,8 @@ requests in flight finish, then the journal's last sync, then the process ends.
 import asyncio
 import gc
 import socket
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,6 +40,8 @@ from trackway.limits import (
     CITY_DATABASE_LOOK_S,
     GC_ALLOCATIONS,
     HEALTH_STORE_S_MAX,
+    PROJECTS_AWAY_S_MAX,
+    PROJECTS_AWAY_S_MIN,
     PROJECTS_REFRESH_S,
     THREADS,
 )
@@ -78,11 +82,9 @@ async def _serve(
 ) -> None:
     # Exports wait in threads for the store; they must not keep a health check or the projects waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    directory = ProjectDirectory(settings.projects_path, _tell_projects)
-    directory.refresh()
+    directory = _projects(settings)
     refreshing = [
         asyncio.create_task(asyncio.to_thread(locator.load)),
-        asyncio.create_task(_again_and_again(directory.refresh, PROJECTS_REFRESH_S)),
         asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
     ]
     writer, store = Writer(journal), Store(store_url)
@@ -95,7 +97,7 @@ async def _serve(
     in_flight = InFlight(settings.in_flight_bytes_max)
     profiles = ProfileQueryEndpoint(access, rates, store, in_flight)
     routes = _routes(settings, directory, access, commit, rates, health, export, profiles, locator, in_flight)
-    accounts = AccountsEndpoint(access, directory, settings.projects_path, in_flight, settings.path_prefix)
+    accounts = AccountsEndpoint(access, directory, settings.projects_at, in_flight, settings.path_prefix)
     app = Edge(routes, settings.path_prefix, {ACCOUNTS_PATH: accounts})
     try:
         await http_server.serve(app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct)
@@ -141,14 +143,33 @@ def _routes(
 
 
 async def _again_and_again(refresh: Callable[[], object], interval_s: float) -> None:
-    """Take over changes that were made beside the running server: of the projects, of the city database."""
+    """Take over changes that were made beside the running server: of the city database."""
     while True:
         await asyncio.sleep(interval_s)
         await asyncio.to_thread(refresh)
 
 
+def _projects(settings: Settings) -> ProjectDirectory:
+    """The projects, known and kept up to date. Blocks while the database is away: who knows of no project would
+    reject what a client sends, while connections can wait or find another edge process."""
+    directory = ProjectDirectory(settings.projects_at, _tell_projects)
+    wait_s = PROJECTS_AWAY_S_MIN
+    while not directory.refresh():
+        time.sleep(wait_s)
+        wait_s = min(2 * wait_s, PROJECTS_AWAY_S_MAX)
+    # Nobody waits for this thread at the end: a database that does not answer must not hold up a shutdown.
+    threading.Thread(target=_refresh_for_ever, args=(directory,), name="projects", daemon=True).start()
+    return directory
+
+
+def _refresh_for_ever(directory: ProjectDirectory) -> None:
+    while True:
+        time.sleep(PROJECTS_REFRESH_S)
+        directory.refresh()
+
+
 def _tell_projects(failure: str | None) -> None:
     if failure:
-        _log.error("projects cannot be read, serving those known", error=failure)
+        _log.error("projects cannot be read, keeping to those known", error=failure)
     else:
         _log.info("projects can be read again")

@@ -1,12 +1,12 @@
-"""The projects database as it is written: SQLAlchemy Core, SQLite in write-ahead mode, migrated by Alembic.
+"""The projects database as it is written: SQLAlchemy Core over SQLite or PostgreSQL, migrated by Alembic.
 
 A name and a region arrive; a project with fresh keys leaves, committed and synced to disk. Used by the command line,
 and by the server for migrating; reading while serving goes through `directory` instead. One transaction is one change,
-and takes the write lock with its first statement, so that changes have one order and the revision never goes back.
+and takes a lock with its first statement (SQLite: on the file; PostgreSQL: on the row of the revision), so that changes
+have one order and the revision never goes back.
 """
 
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -14,33 +14,35 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, select, update
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from trackway.errors import ConfigError, StorageError
 from trackway.projects.account import Account, accounts_of
-from trackway.projects.project import KEY_HEX_DIGITS, Project, check_name, check_region, check_settings
-from trackway.projects.sqlite import BUSY_TIMEOUT_S, project_of
-from trackway.projects.tables import memberships, projects, revisions, service_accounts
+from trackway.projects.project import KeyKind, Project, check_name, check_region, check_settings
+from trackway.projects.reader import project_of, with_old_keys
+from trackway.projects.rotation import new_key, replace_key
+from trackway.projects.sqlite import BUSY_TIMEOUT_S
+from trackway.projects.tables import memberships, old_keys, projects, revisions, service_accounts
+from trackway.settings import masked
 
 _WAL_ATTEMPTS: Final = 200
 _WAL_PAUSE_S: Final = 0.05
+_MIGRATION_LOCK: Final = 0x747261636B776179
+"""The advisory lock that migrations of PostgreSQL take: "trackway" as a number."""
 
 
 class ProjectsDatabase:
-    """The database at a path (SQLite) or an SQLAlchemy URL. Raises StorageError when it cannot be read or written.
+    """The database at a path (SQLite) or URL (PostgreSQL). Raises StorageError when it cannot be read or written.
 
     No connection outlives a call, so an instance may be carried over a fork and used from any thread.
     """
 
-    def __init__(self, path_or_url: Path | str):
-        self._url = _url(path_or_url)
-        self._engine = create_engine(self._url, poolclass=NullPool, connect_args=_connect_arguments(self._url))
-        if self._is_sqlite:
-            event.listen(self._engine, "connect", _set_up_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
+    def __init__(self, at: Path | str):
+        self._at = at
+        self._engine = _sqlite_engine(at) if isinstance(at, Path) else _postgres_engine(at)
         self._writing = self._engine.execution_options(trackway_writes=True)
 
     def migrate(self) -> None:
@@ -49,10 +51,12 @@ class ProjectsDatabase:
         Safe in several processes at once: the first takes the write lock, the others wait and find nothing to do. A
         process killed midway leaves the tables as they were.
         """
-        if self._is_sqlite:
-            _make_private(Path(str(self._url.database)))
-            self._switch_to_write_ahead()
+        if isinstance(self._at, Path):
+            _make_private(self._at.absolute())
+            self._switch_to_write_ahead(self._at.absolute())
         with self._transaction(self._writing) as connection:
+            if not isinstance(self._at, Path):
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             self._upgrade(connection)
 
     def _upgrade(self, connection: Connection) -> None:
@@ -72,8 +76,8 @@ class ProjectsDatabase:
         """A new project with random keys, durable at return. ConfigError for a bad or taken name, or a bad region."""
         row = {
             "name": check_name(name),
-            "token": secrets.token_hex(KEY_HEX_DIGITS // 2),
-            "secret": secrets.token_hex(KEY_HEX_DIGITS // 2),
+            "token": new_key(),
+            "secret": new_key(),
             "region": check_region(region),
             "created_at_ms": time.time_ns() // 1_000_000,
             "settings": {},
@@ -95,10 +99,22 @@ class ProjectsDatabase:
             connection.execute(update(projects).where(projects.c.project_id == project_id).values(settings=new))
             return _one(connection, project_id)
 
+    def rotate(self, name: str, kind: KeyKind, overlap_s: int) -> Project:
+        """Gives the project a new random token or secret, durable at return. Those before it are valid for `overlap_s`
+        more at most; 0 ends all of them at once. ConfigError for no such project, or too many old keys."""
+        with self._change() as connection:
+            replace_key(connection, _named(connection, name), kind, overlap_s, time.time_ns() // 1_000_000)
+            return _named(connection, name)
+
+    def named(self, name: str) -> Project:
+        """The project of that name, or ConfigError."""
+        with self._transaction(self._engine) as connection:
+            return _named(connection, name)
+
     def all_projects(self) -> list[Project]:
         """Every project, by id."""
         with self._transaction(self._engine) as connection:
-            return [project_of(row) for row in connection.execute(select(projects).order_by(projects.c.project_id))]
+            return _found(connection, select(projects).order_by(projects.c.project_id))
 
     def all_accounts(self) -> list[Account]:
         """Every service account, by id."""
@@ -123,12 +139,8 @@ class ProjectsDatabase:
             yield connection
 
     @property
-    def _is_sqlite(self) -> bool:
-        return self._url.get_backend_name() == "sqlite"
-
-    @property
     def _shown(self) -> str:
-        return str(self._url.database) if self._is_sqlite else self._url.render_as_string(hide_password=True)
+        return masked(str(self._at))
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
@@ -139,7 +151,17 @@ class ProjectsDatabase:
             raise
         except (DBAPIError, sqlite3.Error) as error:  # the driver's own: from setting a new connection up
             reason = error.orig if isinstance(error, DBAPIError) else error
-            raise StorageError(f"projects database {self._shown} failed: {reason}") from error
+            raise self._failure(reason) from error
+
+    def _failure(self, reason: BaseException | None) -> StorageError:
+        if isinstance(self._at, Path):
+            return StorageError(f"projects database {self._shown} failed: {reason}")
+        from psycopg import Error  # noqa: PLC0415  # 0.2 s that SQLite does without
+
+        from trackway.projects.postgresql import failure  # noqa: PLC0415
+
+        assert isinstance(reason, Error), "the driver's own"
+        return failure(self._at, reason)
 
     @contextmanager
     def _change(self) -> Iterator[Connection]:
@@ -148,11 +170,11 @@ class ProjectsDatabase:
             connection.execute(update(revisions).values(revision=revisions.c.revision + 1))
             yield connection
 
-    def _switch_to_write_ahead(self) -> None:
+    def _switch_to_write_ahead(self, path: Path) -> None:
         """Write-ahead mode stays in the file. SQLite refuses to switch, unasked, while others hold it: try again."""
         for _ in range(_WAL_ATTEMPTS):
             try:
-                with closing(sqlite3.connect(str(self._url.database), timeout=BUSY_TIMEOUT_S)) as connection:
+                with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
                     if connection.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",):
                         return
             except sqlite3.Error as error:
@@ -175,20 +197,44 @@ def read_accounts(connection: Connection) -> list[Account]:
 
 
 def _one(connection: Connection, project_id: int) -> Project:
-    row = connection.execute(select(projects).where(projects.c.project_id == project_id)).first()
-    if row is None:
-        raise ConfigError(f"no project has the id {project_id}")
-    return project_of(row)
+    for project in _found(connection, select(projects).where(projects.c.project_id == project_id)):
+        return project
+    raise ConfigError(f"no project has the id {project_id}")
 
 
-def _url(path_or_url: Path | str) -> URL:
-    if isinstance(path_or_url, str) and "://" in path_or_url:
-        return make_url(path_or_url)
-    return URL.create("sqlite", database=str(Path(path_or_url).absolute()))
+def _named(connection: Connection, name: str) -> Project:
+    for project in _found(connection, select(projects).where(projects.c.name == name)):
+        return project
+    raise ConfigError(f"no project is named {name!r}")
 
 
-def _connect_arguments(url: URL) -> dict[str, Any]:
-    return {"timeout": BUSY_TIMEOUT_S, "isolation_level": None} if url.get_backend_name() == "sqlite" else {}
+def _found(connection: Connection, chosen: Select[Any]) -> list[Project]:
+    """The projects that a selection of their rows finds, with their old keys."""
+    found = [project_of(row) for row in connection.execute(chosen)]
+    mine = old_keys.c.project_id.in_([project.project_id for project in found])
+    columns = (old_keys.c.project_id, old_keys.c.kind, old_keys.c.key, old_keys.c.until_ms)
+    return with_old_keys(found, connection.execute(select(*columns).where(mine).order_by(old_keys.c.until_ms)))
+
+
+def _sqlite_engine(path: Path) -> Engine:
+    url = URL.create("sqlite", database=str(path.absolute()))
+    arguments = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgres_engine(url: str) -> Engine:
+    """Connections are made as the readers make theirs, so that a URL means one thing."""
+    from trackway.projects import postgresql  # noqa: PLC0415  # 0.2 s that SQLite does without
+
+    engine = create_engine(
+        "postgresql+psycopg://", poolclass=NullPool, creator=lambda: postgresql.connect(url), use_native_hstore=False
+    )
+    timeout = f"SET LOCAL statement_timeout = {postgresql.STATEMENT_TIMEOUT_MS}"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(timeout))
+    return engine
 
 
 def _make_private(path: Path) -> None:

@@ -3,8 +3,11 @@
 A token, a secret or an id arrives; the project it stands for leaves, or None; a user name, and its service account.
 Keys that are credentials are looked up by a keyed digest, so that the time an answer takes tells nothing about how much
 of a guess was right. When the database is away the last view stays in force: a project that worked goes on working.
+
+`refresh` may block for as long as the database does; serving, it is called in a thread of its own.
 """
 
+import math
 import os
 import threading
 import time
@@ -15,13 +18,11 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from trackway.errors import StorageError
 from trackway.projects.account import Account
-from trackway.projects.project import Project
-from trackway.projects.sqlite import SqliteReader
+from trackway.projects.project import KeyKind, Project
+from trackway.projects.reader import open_reader
 
 MISS_INTERVAL_S_MIN: Final = 0.001
 """An unknown key asks SQLite again, 15 µs, but not more often than this: a new project works at once."""
-REMOTE_MISS_INTERVAL_S_MIN: Final = 0.2
-"""The same for a database that is not on this machine."""
 AWAY_MISS_INTERVAL_S_MIN: Final = 2.0
 """The same while the database cannot be read: finding that out again may block for a while. `refresh` finds it back."""
 
@@ -30,7 +31,13 @@ Found = TypeVar("Found")
 
 
 class ProjectSource(Protocol):
-    """Where projects are read from; every method may raise StorageError."""
+    """Where projects are read from; every method may raise StorageError.
+
+    quick: whether reading takes microseconds, so that a look-up that misses may wait for it.
+    """
+
+    @property
+    def quick(self) -> bool: ...
 
     def revision(self) -> int: ...
 
@@ -38,28 +45,44 @@ class ProjectSource(Protocol):
 
     def all_accounts(self) -> Sequence[Account]: ...
 
+    def close(self) -> None: ...
+
+
+class _Held(NamedTuple):
+    """The project that a key stands for, and until when."""
+
+    project: Project
+    until_s: float = math.inf
+
 
 class _View(NamedTuple):
     """One state of the database, replaced as a whole so that a reader in another thread never sees half of one."""
 
     revision: int
     by_id: dict[int, Project]
-    by_token: dict[str, Project]
-    by_token_digest: dict[bytes, Project]
-    by_secret_digest: dict[bytes, Project]
+    by_token: dict[str, _Held]
+    by_token_digest: dict[bytes, _Held]
+    by_secret_digest: dict[bytes, _Held]
     by_username: dict[str, Account]
 
 
 class ProjectDirectory:
     """Looks projects up. Empty until the first `refresh` or look-up.
 
-    source: a path means SQLite. on_failure: told why, once, when the database goes away, and None when it is back.
-    Look-ups may be made from any thread; one that misses may read the database (well under a millisecond).
+    source: a path means SQLite, a URL PostgreSQL. on_failure: told why, once, when the database goes away, and None
+    when it is back. Look-ups may be made from any thread; one that misses reads a database that is quick (well under a
+    millisecond), and otherwise leaves what is new to the next `refresh`. clock_s: seconds since the epoch, which old
+    keys end by.
     """
 
-    def __init__(self, source: ProjectSource | Path, on_failure: Callable[[str | None], None] | None = None):
-        self._source = SqliteReader(source) if isinstance(source, Path) else source
-        self._miss_interval_s = MISS_INTERVAL_S_MIN if isinstance(source, Path) else REMOTE_MISS_INTERVAL_S_MIN
+    def __init__(
+        self,
+        source: ProjectSource | Path | str,
+        on_failure: Callable[[str | None], None] | None = None,
+        clock_s: Callable[[], float] = time.time,
+    ):
+        self._clock_s = clock_s
+        self._source = open_reader(source) if isinstance(source, (Path, str)) else source
         self._on_failure = on_failure
         self._failure: str | None = None
         self._lock = threading.Lock()
@@ -69,17 +92,23 @@ class ProjectDirectory:
 
     def by_token(self, token: str) -> Project | None:
         """The project an event names. Not for credentials."""
-        return self._view.by_token.get(token) or self._again(lambda view: view.by_token.get(token))
+        return self._valid(self._view.by_token.get(token)) or self._again(
+            lambda view: self._valid(view.by_token.get(token))
+        )
 
     def by_token_credential(self, token: str) -> Project | None:
         """As `by_token`, in a time that does not depend on the token: for HTTP Basic."""
         digest = self._digest(token)
-        return self._view.by_token_digest.get(digest) or self._again(lambda view: view.by_token_digest.get(digest))
+        return self._valid(self._view.by_token_digest.get(digest)) or self._again(
+            lambda view: self._valid(view.by_token_digest.get(digest))
+        )
 
     def by_secret(self, secret: str) -> Project | None:
         """The project that a project secret opens, in a time that does not depend on the secret."""
         digest = self._digest(secret)
-        return self._view.by_secret_digest.get(digest) or self._again(lambda view: view.by_secret_digest.get(digest))
+        return self._valid(self._view.by_secret_digest.get(digest)) or self._again(
+            lambda view: self._valid(view.by_secret_digest.get(digest))
+        )
 
     def by_id(self, project_id: int) -> Project | None:
         return self._view.by_id.get(project_id) or self._again(lambda view: view.by_id.get(project_id))
@@ -110,22 +139,33 @@ class ProjectDirectory:
             self._report(None)
             return True
 
+    def close(self) -> None:
+        """Lets the connection go, if there is one; the view stays."""
+        with self._lock:
+            self._source.close()
+
     def _again(self, find: Callable[[_View], Found | None]) -> Found | None:
         """A second look after a miss, so that a project made a moment ago works at once."""
+        if not self._source.quick:
+            return None
         now_s = time.monotonic()
-        if now_s - self._missed_s < (AWAY_MISS_INTERVAL_S_MIN if self._failure else self._miss_interval_s):
+        if now_s - self._missed_s < (AWAY_MISS_INTERVAL_S_MIN if self._failure else MISS_INTERVAL_S_MIN):
             return None
         self._missed_s = now_s
         self.refresh()
         return find(self._view)
 
+    def _valid(self, held: _Held | None) -> Project | None:
+        return held.project if held is not None and self._clock_s() < held.until_s else None
+
     def _new_view(self, revision: int, projects: Sequence[Project], accounts: Sequence[Account]) -> _View:
+        tokens, secrets = _held(projects, "token"), _held(projects, "secret")
         return _View(
             revision,
             {project.project_id: project for project in projects},
-            {project.token: project for project in projects},
-            {self._digest(project.token): project for project in projects},
-            {self._digest(project.secret): project for project in projects},
+            tokens,
+            {self._digest(token): held for token, held in tokens.items()},
+            {self._digest(secret): held for secret, held in secrets.items()},
             {account.username: account for account in accounts},
         )
 
@@ -137,3 +177,14 @@ class ProjectDirectory:
         self._failure = failure
         if changed and self._on_failure is not None:
             self._on_failure(failure)
+
+
+def _held(projects: Sequence[Project], kind: KeyKind) -> dict[str, _Held]:
+    """The keys of this kind, old ones until their end."""
+    old = {
+        each.key: _Held(project, each.until_ms / 1000)
+        for project in projects
+        for each in project.old_keys
+        if each.kind == kind
+    }
+    return old | {getattr(project, kind): _Held(project) for project in projects}

@@ -7,7 +7,7 @@ out of `repr`, so that neither reaches a log or a traceback by accident.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from trackway.errors import ConfigError
 from trackway.residency import REGIONS, Region
@@ -20,9 +20,25 @@ PROJECT_SETTINGS: Final = ("import_requests_per_hour", "export_requests_per_hour
 """The server's settings that a project may have its own value of."""
 
 
+KeyKind = Literal["token", "secret"]
+KEY_KINDS: Final[tuple[KeyKind, ...]] = ("token", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class OldKey:
+    """A key that was replaced, and is valid until its end (Unix time)."""
+
+    kind: KeyKind
+    key: str = field(repr=False)
+    until_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project. `settings` holds only what differs from the server's settings; `created_at_ms` is Unix time."""
+    """A project. `settings` holds only what differs from the server's settings; `created_at_ms` is Unix time.
+
+    `old_keys` are in the order of their end, some of which may have come.
+    """
 
     project_id: int
     name: str
@@ -31,6 +47,7 @@ class Project:
     region: Region
     created_at_ms: int
     settings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    old_keys: tuple[OldKey, ...] = ()
 
     def setting(self, name: str, default: int) -> int:
         """The project's own value of one of PROJECT_SETTINGS, else the server's, which is given as `default`."""

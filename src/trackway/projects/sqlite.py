@@ -1,37 +1,25 @@
 """The projects database as an edge process reads it: SQLite through the standard library, and nothing else.
 
-SQLAlchemy and Alembic cost half a second and 40 MB to import, which a process that reads two statements need not pay.
-A path arrives; the revision, the projects and whether the tables are up to date leave. The connection is opened anew
-in a forked child, and when the file was replaced.
+A path arrives; rows leave. The connection is opened anew in a forked child, and when the file was replaced.
 """
 
-import json
 import os
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from trackway.errors import ConfigError, StorageError
-from trackway.projects.account import Account, accounts_of
-from trackway.projects.project import Project, check_region
+from trackway.errors import StorageError
+from trackway.projects.reader import Reader
 
-MIGRATION_NEWEST: Final = "0004"
-"""The revision that the newest file below `migrations/versions` carries; a test holds the two together."""
 BUSY_TIMEOUT_S: Final = 10.0
 READ_BUSY_TIMEOUT_S: Final = 0.25
 """A reader waits on a writer only while the write-ahead log is being made anew, and may hold up an event loop."""
 
-_PROJECTS: Final = "SELECT project_id, name, token, secret, region, created_at_ms, settings FROM projects ORDER BY 1"
-_ACCOUNTS: Final = (
-    "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role"
-    " FROM service_accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
-)
 
-
-class SqliteReader:
+class SqliteReader(Reader):
     """Reads projects.db at `path`. Every method raises StorageError when the file is away or cannot be read."""
+
+    quick: ClassVar[bool] = True
 
     def __init__(self, path: Path, busy_timeout_s: float = READ_BUSY_TIMEOUT_S):
         self._path = path
@@ -39,22 +27,10 @@ class SqliteReader:
         self._connection: sqlite3.Connection | None = None
         self._opened_as: tuple[int, int, int] | None = None
 
-    def revision(self) -> int:
-        """A number that grows with every change of a project. Some microseconds."""
-        return int(self._rows("SELECT revision FROM revisions")[0][0])
-
-    def all_projects(self) -> list[Project]:
-        return [project_of(row) for row in self._rows(_PROJECTS)]
-
-    def all_accounts(self) -> list[Account]:
-        return accounts_of(self._rows(_ACCOUNTS))
-
-    def migrated(self) -> bool:
-        """Whether the tables are those of this version. A missing file or table is False, not an error."""
+    def _has_tables(self) -> bool:
         if not self._path.exists():
             return False
-        found = self._rows("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
-        return bool(found) and self._rows("SELECT version_num FROM alembic_version") == [(MIGRATION_NEWEST,)]
+        return bool(self._rows("SELECT name FROM sqlite_master WHERE name = 'alembic_version'"))
 
     def close(self) -> None:
         if self._connection is not None:
@@ -98,16 +74,3 @@ class SqliteReader:
 
 _inherited: Final[list[sqlite3.Connection]] = []
 """Connections of a parent process: kept, as letting go would close them, and SQLite forbids that in a child."""
-
-
-def project_of(row: Sequence[Any]) -> Project:
-    """A row, its columns in the order of the table, as a Project; `settings` as JSON text or already decoded.
-
-    Raises StorageError for a row that this version cannot have written.
-    """
-    try:
-        project_id, name, token, secret, region, created_at_ms, settings = row
-        own = dict(json.loads(settings) if isinstance(settings, str) else settings)
-        return Project(project_id, name, token, secret, check_region(region), created_at_ms, MappingProxyType(own))
-    except (ConfigError, ValueError, TypeError) as error:
-        raise StorageError(f"projects database holds a row that cannot be read: {error}") from error

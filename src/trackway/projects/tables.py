@@ -33,8 +33,19 @@ projects: Final = Table(
     sqlite_autoincrement=True,  # an id is never given twice, not even after the newest project was deleted
 )
 
-# One row. Every change of `projects` adds one to it within its own transaction, so that a reader notices any change
-# with one look at one number.
+# Keys that were replaced, each valid until its end. A key is one project's, also among those that were replaced.
+old_keys: Final = Table(
+    "old_keys",
+    metadata,
+    Column("key", String(KEY_HEX_DIGITS), primary_key=True),
+    Column("project_id", ForeignKey("projects.project_id"), nullable=False),
+    Column("kind", String(6), nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    CheckConstraint("kind IN ('token', 'secret')", name="kind_known"),
+)
+
+# One row. Every change of the tables above adds one to it within its own transaction, so that a reader notices any
+# change with one look at one number.
 revisions: Final = Table(
     "revisions",
     metadata,

@@ -24,7 +24,7 @@ from trackway.http_accept import ConnectionCounts
 from trackway.journal.recovery import recover
 from trackway.journal.writer import Writer
 from trackway.limits import GC_ALLOCATIONS, LISTEN_BACKLOG
-from trackway.projects.migrate import migrate_if_needed
+from trackway.projects.migrate import migrate_when_there
 from trackway.settings import Settings
 from trackway.store import server as store_server
 from trackway.supervisor.child import Child
@@ -39,11 +39,12 @@ def serve(settings: Settings) -> int:
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     with _lock(settings.run_dir / "lock"):
         locator = Locator(settings)
+        # Before the socket: while this waits for a database that is away, clients are refused and not kept waiting.
+        migrate_when_there(settings.projects_at, _tell_projects_away)
         sock = _listen(settings.host, settings.port)
         url = _url(settings, sock)
         metrics.start(settings.metrics_dir)
         _recover(settings.data_dir / "journal")
-        migrate_if_needed(settings.projects_path)
         welcome(settings, url)
         tree = _tree(settings, sock, url, locator)
         tree.run()
@@ -94,6 +95,10 @@ def _listen(host: str, port: int) -> socket.socket:
 def _url(settings: Settings, sock: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{sock.getsockname()[1]}{settings.path_prefix}"
+
+
+def _tell_projects_away(failure: str, wait_s: float) -> None:
+    _log.error("waiting for the projects database before serving", error=failure, again_in_s=wait_s)
 
 
 def _recover(journal: Path) -> None:

@@ -1,9 +1,12 @@
 """What a first start prints: a project to send to, and a line to paste."""
 
+from contextlib import closing
+
 from rich.console import Console
 
+from trackway.errors import ConfigError
 from trackway.projects.project import Project
-from trackway.projects.sqlite import SqliteReader
+from trackway.projects.reader import open_reader
 from trackway.settings import Settings
 
 FIRST_PROJECT = "default"
@@ -12,21 +15,22 @@ FIRST_PROJECT = "default"
 def welcome(settings: Settings, url: str) -> None:
     """Say where the server is; with no project yet, create one and show its keys, which are its owner's to see."""
     console = Console(highlight=False, soft_wrap=True)
-    reader = SqliteReader(settings.projects_path)
-    try:
+    with closing(open_reader(settings.projects_at, patient=True)) as reader:
         known = reader.all_projects()
-    finally:
-        reader.close()
-    if not known:
-        _show(console, _first_project(settings), url)
+    if not known and (first := _first_project(settings)):
+        _show(console, first, url)
     console.print(f"trackway listens on [bold]{url}[/], data in {settings.data_dir}", markup=True)
 
 
-def _first_project(settings: Settings) -> Project:
+def _first_project(settings: Settings) -> Project | None:
+    """None when another server, which shares the database, was quicker."""
     # Half a second and 40 MB to import, which no later start needs.
     from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
 
-    return ProjectsDatabase(settings.projects_path).create(FIRST_PROJECT, settings.region)
+    try:
+        return ProjectsDatabase(settings.projects_at).create(FIRST_PROJECT, settings.region)
+    except ConfigError:
+        return None
 
 
 def _show(console: Console, project: Project, url: str) -> None:
