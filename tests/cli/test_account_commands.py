@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.test_commands import printed, trackway
 
+from trackway.projects.database import ProjectsDatabase
 from trackway.projects.passwords import verify
 from trackway.projects.sqlite import SqliteReader
 
@@ -18,8 +19,10 @@ DATA = ("--data-dir", "d")
 @pytest.fixture(autouse=True)
 def two_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    database = ProjectsDatabase(Path("d") / "projects.db")
+    database.migrate()
     for name in "ab":
-        printed("project", "create", name, *DATA)
+        database.create(name, "us")
 
 
 def test_account_is_created_listed_changed_and_revoked() -> None:
