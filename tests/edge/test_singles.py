@@ -72,7 +72,7 @@ class Edge:
             track = RecordsEndpoint(
                 Endpoint.TRACK, self.settings, directory, access_to(directory), commit, rates, self.in_flight, locator
             )
-            singles = SinglesEndpoint(self.settings, commit, self.in_flight, locator, track)
+            singles = SinglesEndpoint(self.settings, commit, self.in_flight, track)
             for number, (query, headers, body) in enumerate(requests):
 
                 def respond(status: int, fields: list[tuple[bytes, bytes]], text: bytes, number: int = number) -> None:

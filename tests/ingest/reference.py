@@ -220,14 +220,16 @@ def _properties(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _location(given: dict[str, Any], to: Arrival) -> dict[str, str]:
-    """What geolocation adds: by coordinates, else by the event's ip, else by the request's address (protocol §4)."""
+    """What geolocation adds: by coordinates, else by the event's ip, else by the request's place (protocol §4)."""
     place = None
     latitude, longitude = given.get("$latitude"), given.get("$longitude")
     if _is_number(latitude) and _is_number(longitude):
         place = to.nearest(latitude, longitude)
     if place is None:
-        address = to.address if given.get("ip") is None else given["ip"]
-        place = to.place_of(address) if isinstance(address, str) else None
+        if given.get("ip") is None:
+            place = to.place
+        elif isinstance(given["ip"], str):
+            place = to.place_of(given["ip"])
     if place is None:
         return {}
     found = {"$city": place.city, "$region": place.region, "mp_country_code": place.country_code}

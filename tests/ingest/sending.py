@@ -47,7 +47,7 @@ def nearest(latitude: float, longitude: float) -> Place | None:
     return HARBOUR if 0 <= latitude <= 90 and 0 <= longitude <= 180 else None
 
 
-LOCATED: dict[str, Any] = {"address": HOME, "place_of": PLACES.get, "nearest": nearest}
+LOCATED: dict[str, Any] = {"place": PLACES[HOME], "place_of": PLACES.get, "nearest": nearest}
 """What a request has that comes from HOME."""
 
 

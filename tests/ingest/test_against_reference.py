@@ -17,6 +17,7 @@ from tests.ingest.sending import (
     LOCATED,
     NOW_S,
     OFFICE,
+    PLACES,
     STRICT,
     TRACK,
     Sent,
@@ -40,9 +41,9 @@ ARRIVALS = st.sampled_from(
         arrival(hash_address="192.0.2.1"),
         arrival(accept_unknown_tokens=True),
         arrival(**LOCATED),
-        arrival(Endpoint.IMPORT, **LOCATED | {"address": ABROAD}),
-        arrival(**LOCATED | {"address": None}),
-        arrival(**LOCATED | {"address": AFLOAT}),
+        arrival(Endpoint.IMPORT, **LOCATED | {"place": PLACES[ABROAD]}),
+        arrival(**LOCATED | {"place": None}),
+        arrival(**LOCATED | {"place": PLACES[AFLOAT]}),
     ]
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(

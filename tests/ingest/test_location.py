@@ -26,10 +26,9 @@ from trackway.ingest.location import profile_location
 from trackway.journal.entry import Endpoint
 
 FROM_HOME = arrival(**LOCATED)
-FROM_NOWHERE = arrival(**LOCATED | {"address": None})
-"""What `ip=0` makes of a request."""
-FROM_UNKNOWN = arrival(**LOCATED | {"address": "203.0.113.1"})
-FROM_SEA = arrival(**LOCATED | {"address": AFLOAT})
+FROM_NOWHERE = arrival(**LOCATED | {"place": None})
+"""A request with `ip=0`, or whose address is unknown."""
+FROM_SEA = arrival(**LOCATED | {"place": PLACES[AFLOAT]})
 IMPORTED = arrival(Endpoint.IMPORT, **LOCATED)
 
 PARIS = {"$city": "Paris", "$region": "Île-de-France", "mp_country_code": "FR"}
@@ -43,7 +42,6 @@ CASES: list[tuple[str, Arrival, Given, Given]] = [
     ("request's address", FROM_HOME, {}, PARIS),
     ("request's address on import", IMPORTED, {}, PARIS),
     ("no address", FROM_NOWHERE, {}, {}),
-    ("unknown address", FROM_UNKNOWN, {}, {}),
     ("address of a place without names", FROM_SEA, {}, {}),
     ("event's ip before the request's", FROM_HOME, {"ip": OFFICE}, GERMANY),
     ("event's ip where the request's is not asked for", FROM_NOWHERE, {"ip": OFFICE}, GERMANY),
@@ -127,7 +125,6 @@ PROFILE_CASES: list[tuple[str, Arrival, tuple[Any, Any, Any], dict[str, str]]] =
         {"$city": "Paris", "$region": "Île-de-France", "$country_code": "FR", "$timezone": "Europe/Paris"},
     ),
     ("no address", FROM_NOWHERE, (None, None, None), {}),
-    ("unknown address", FROM_UNKNOWN, (None, None, None), {}),
     ("own address", FROM_HOME, (ABROAD, None, None), {"$country_code": "JP"}),
     ("own address alone", FROM_NOWHERE, (ABROAD, None, None), {"$country_code": "JP"}),
     ("$ip 0", FROM_HOME, (0, None, None), {}),
@@ -151,7 +148,7 @@ def test_a_profile_has_the_place(to: Arrival, given: tuple[Any, Any, Any], expec
 ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([*PLACES, "0", ""]) | st.binary()
 
 
-@given(ANY, ANY, ANY, st.sampled_from([FROM_HOME, FROM_NOWHERE, FROM_UNKNOWN, arrival()]))
+@given(ANY, ANY, ANY, st.sampled_from([FROM_HOME, FROM_NOWHERE, arrival()]))
 def test_any_values_give_the_whole_of_one_place_or_nothing(ip: Any, lat: Any, long: Any, to: Arrival) -> None:
     found = profile_location(ip, lat, long, to)
     from_coordinates = found.pop("$geo_source", "") == "reverse_geocoding"

@@ -27,8 +27,7 @@ from trackway.journal.entry import NO_PROJECT, Endpoint
 SET = {"a": 1}
 IN_GRAZ = arrival(
     Endpoint.ENGAGE,
-    address="203.0.113.5",
-    place_of={"203.0.113.5": Place("Graz", "Styria", "AT", "Europe/Vienna")}.get,
+    place=Place("Graz", "Styria", "AT", "Europe/Vienna"),
 )
 KEPT = {"$set": {"$last_seen": SEEN, "a": 1}}
 

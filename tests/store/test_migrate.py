@@ -139,3 +139,11 @@ def test_every_table_syncs_what_it_is_given(migrated: Store) -> None:
         if name in {"events", "event_keys", "rejected_records", "loads", "profiles", "schema_migrations"}:
             assert "fsync_after_insert = 1" in query, name
             assert "fsync_part_directory = 1" in query, name
+
+
+def test_no_table_gathers_statistics_of_its_columns_by_itself(migrated: Store) -> None:
+    assert migrated.query("SELECT count() FROM system.merge_tree_settings WHERE name = 'auto_statistics_types'") == [
+        (1,)
+    ]
+    for name, query in tables(migrated).items():
+        assert "auto_statistics_types = ''" in query, name

@@ -27,6 +27,7 @@ from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError, StorageError
 from trackway.geo.locator import Locator
+from trackway.geo.place import Place
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.records import MalformedBody, some, split_updates
@@ -169,23 +170,23 @@ class RecordsEndpoint:
         """What the rules need to know of the request. Raises RequestError 401 when a form names another project."""
         if project is not None:
             check_project_id(project, parameters)
-        address = self.address_of(scope, parameters)
+        asked = parameters.get("ip") == "1"
         return self.arrival(
             received_us,
-            address,
-            hash_address=address if parameters.get("ip") == "1" else None,
+            self.place_of_request(scope, parameters),
+            hash_address=client_address(scope, self._trusted) if asked else None,
             project=project,
             strict=flags.strict and self._endpoint is not Endpoint.TRACK,
         )
 
-    def address_of(self, scope: Scope, parameters: Mapping[str, str]) -> str | None:
-        """The address whose place is that of the records, None when it is not to be looked at."""
-        return client_address(scope, self._trusted) if parameters.get("ip") != "0" else None
+    def place_of_request(self, scope: Scope, parameters: Mapping[str, str]) -> Place | None:
+        """The place of the client's address, None when it is unknown or not to be looked at."""
+        return self._locator.place_of(client_address(scope, self._trusted)) if parameters.get("ip") != "0" else None
 
     def arrival(
         self,
         received_us: int,
-        address: str | None,
+        place: Place | None,
         *,
         hash_address: str | None = None,
         project: Project | None = None,
@@ -200,7 +201,7 @@ class RecordsEndpoint:
             strict=strict,
             hash_address=hash_address,
             accept_unknown_tokens=self._settings.accept_unknown_tokens,
-            address=address,
+            place=place,
             place_of=self._locator.place_of,
             nearest=self._locator.nearest,
         )

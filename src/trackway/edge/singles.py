@@ -18,7 +18,6 @@ from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import InFlight, Scope, header, reply_headers
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError
-from trackway.geo.locator import Locator
 from trackway.geo.place import Place
 from trackway.http_protocol import Respond
 from trackway.ingest.events import EventRecord
@@ -56,11 +55,9 @@ class SinglesEndpoint:
         settings: Settings,
         journal: GroupCommit,
         in_flight: InFlight,
-        locator: Locator,
         endpoint: RecordsEndpoint,
     ):
         self._settings = settings
-        self._place_of = locator.place_of
         self._journal = journal
         self._in_flight = in_flight
         self._endpoint = endpoint
@@ -96,20 +93,18 @@ class SinglesEndpoint:
 
     def _ingest(self, waiting: list[_Request]) -> tuple[bytes, list[_Single], list[_Request]]:
         """The payload, the requests whose events are in it, and all others."""
-        places: dict[Place | None, tuple[str | None, list[_Single]]] = {}
+        places: dict[Place | None, list[_Single]] = {}
         alone = [request for request in waiting if not self._put_to_its_place(request, places)]
-        groups = [group for _, group in places.values()]
+        groups = list(places.values())
         received_us = time.time_ns() // 1000
-        arrivals = [self._endpoint.arrival(received_us, address) for address, _ in places.values()]
+        arrivals = [self._endpoint.arrival(received_us, place) for place in places]
         records = [[each.record for each in group] for group in groups]
         payload, left_out = ingest_singles(list(map(Singles, arrivals, records)))
         for group, out in zip(groups, left_out, strict=True):
             alone += [group.pop(index).request for index in reversed(out)]
         return payload, [each for group in groups for each in group], alone
 
-    def _put_to_its_place(
-        self, request: _Request, places: dict[Place | None, tuple[str | None, list[_Single]]]
-    ) -> bool:
+    def _put_to_its_place(self, request: _Request, places: dict[Place | None, list[_Single]]) -> bool:
         """With the others from there, since the request's place is part of what is said of its event.
 
         False for a request that is not one event, and for one that does not want `1` for an answer.
@@ -125,9 +120,8 @@ class SinglesEndpoint:
         flags = NO_FLAGS if record is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
         if record is None or flags.redirect:
             return False
-        address = self._endpoint.address_of(scope, decoded.parameters)
-        place = self._place_of(address) if address else None
-        places.setdefault(place, (address if place else None, []))[1].append(_Single(request, record, flags))
+        place = self._endpoint.place_of_request(scope, decoded.parameters)
+        places.setdefault(place, []).append(_Single(request, record, flags))
         return True
 
     def _answer_alone(self, request: _Request) -> None:

@@ -84,7 +84,6 @@ async def _serve(
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     directory = _projects(settings)
     refreshing = [
-        asyncio.create_task(asyncio.to_thread(locator.load)),
         asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
     ]
     writer, store = Writer(journal), Store(store_url)
@@ -128,7 +127,7 @@ def _routes(
         endpoint: RecordsEndpoint(endpoint, settings, directory, access, commit, rates, in_flight, locator)
         for endpoint in Endpoint
     }
-    singles = SinglesEndpoint(settings, commit, in_flight, locator, records[Endpoint.TRACK])
+    singles = SinglesEndpoint(settings, commit, in_flight, records[Endpoint.TRACK])
     return {
         # By GET, too: the Node SDK sends single records so, even to /import.
         **{endpoint.path: Route(handler, ("GET", "POST")) for endpoint, handler in records.items()},

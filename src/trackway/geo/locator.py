@@ -28,11 +28,6 @@ class Locator:
         """The city nearest to coordinates in degrees, None when they are none on earth or it cannot be told."""
         return self._cities.nearest(latitude, longitude) if self._cities else None
 
-    def load(self) -> None:
-        """Make ready what takes long, in the process that will ask. Blocks."""
-        if self._cities:
-            self._cities.load()
-
     def refresh(self) -> None:
         """Take over a changed database; to be called again and again. Blocks."""
         if self._database:

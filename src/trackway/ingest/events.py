@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trackway.geo.place import PlaceOfAddress, PlaceOfCoordinates, nowhere
+from trackway.geo.place import Place, PlaceOfAddress, PlaceOfCoordinates, nowhere
 from trackway.ingest import outcome, values
 from trackway.ingest.location import place_of_record, with_place
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
@@ -44,9 +44,8 @@ class Arrival(msgspec.Struct, frozen=True):
 
     `received_us`: arrival in microseconds since the epoch. `project`: the one the credentials name (`/import`), else
     None and each event's token is looked up with `find_project`. `hash_address`: the client's address where `ip=1`
-    asks for a distinct_id made from it, else None. `region`: the server's. `address`: the client's where its place is
-    the place of records that name none, else None; `place_of` and `nearest` tell the places of addresses and
-    coordinates.
+    asks for a distinct_id made from it, else None. `region`: the server's. `place`: the place of
+    records that name none; `place_of` and `nearest` tell the places of addresses and coordinates.
     """
 
     endpoint: Endpoint
@@ -57,7 +56,7 @@ class Arrival(msgspec.Struct, frozen=True):
     hash_address: str | None = None
     accept_unknown_tokens: bool = False
     region: str = "us"
-    address: str | None = None
+    place: Place | None = None
     place_of: PlaceOfAddress = nowhere
     nearest: PlaceOfCoordinates = nowhere
 

@@ -21,7 +21,7 @@ class Whereabouts(Protocol):
     """What the rules need to know of a request; `events.Arrival` has it."""
 
     @property
-    def address(self) -> str | None: ...
+    def place(self) -> Place | None: ...
     @property
     def place_of(self) -> PlaceOfAddress: ...
     @property
@@ -91,6 +91,7 @@ def _nearest(latitude: Any, longitude: Any, request: Whereabouts) -> Place | Non
 
 
 def _place_of_ip(ip: Any, request: Whereabouts) -> Place | None:
-    """A given `ip` that is no address, such as 0, says not to look: the request's address is somebody else's."""
-    address = request.address if ip is None else ip
-    return request.place_of(address) if type(address) is str else None
+    """A given `ip` that is no address, such as 0, says not to look: the request's place is somebody else's."""
+    if ip is None:
+        return request.place
+    return request.place_of(ip) if type(ip) is str else None

@@ -11,9 +11,9 @@ import re
 
 from trackway.limits import REJECTED_ORIGINAL_BYTES_MAX
 
-_IP = rb'(?:\$|\\u0024)?(?:i|\\u0069)(?:p|\\u0070)'
-_MEMBER = re.compile(
-    rb'("(?<!\\")' + _IP + rb'"\s*+:\s*+)(?:"(?:[^"\\]++|\\.)*+"?+|[^\s,"\[\]{}]++)',  # a text, cut off or not, or a number
+_IP = rb"(?:\$|\\u0024)?(?:i|\\u0069)(?:p|\\u0070)"
+_MEMBER = re.compile(  # a text, cut off or not, or a number
+    rb'("(?<!\\")' + _IP + rb'"\s*+:\s*+)(?:"(?:[^"\\]++|\\.)*+"?+|[^\s,"\[\]{}]++)',
     re.DOTALL,
 )
 _NESTED = re.compile(rb'"' + _IP + rb'(?:"\s*+:\s*+[\[{]|\\++")')

@@ -58,8 +58,7 @@ class Usual:
         self._now_ms = arrival.received_us // 1000
         self._oldest_ms = self._now_ms - TRACK_AGE_MS_MAX if arrival.endpoint is Endpoint.TRACK else TIME_MS_MIN
         self._named: dict[str, bytes] = {}
-        place = arrival.place_of(arrival.address) if arrival.address else None
-        self.ending = event_ending(place) if place else b""
+        self.ending = event_ending(arrival.place) if arrival.place else b""
         self.needs_look = _NEEDS_LOOK.union(EVENT_NAMES) if self.ending else _NEEDS_LOOK
 
     def project(self, token: Any) -> Project | None:
