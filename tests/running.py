@@ -56,13 +56,15 @@ class Server:
     process: subprocess.Popen[bytes]
     project: Project
     prefix: str = ""
+    projects_at: tuple[str, ...] = ()
+    """The arguments that tell a command where the projects are, besides the data directory."""
 
     def ask(self, request: Request) -> Reply:
         return ask(self.port, request)
 
     def create_project(self, name: str = "", *arguments: str) -> Project:
         """A new project, by the command line."""
-        return create_project(self.data_dir, name, *arguments)
+        return create_project(self.data_dir, name, *self.projects_at, *arguments)
 
     def processes(self) -> dict[str, int]:
         """Process ids by role, as the supervisor wrote them last."""
@@ -129,14 +131,16 @@ def running_server(data_dir: Path, *arguments: str) -> Iterator[Server]:
     """`trackway serve` on `data_dir` with a free port and no rate limits, unless the arguments say otherwise."""
     data_dir.mkdir(parents=True, exist_ok=True)
     prefix = arguments[arguments.index("--path-prefix") + 1] if "--path-prefix" in arguments else ""
+    projects_at = arguments.index("--projects-url") if "--projects-url" in arguments else len(arguments)
+    projects = arguments[projects_at : projects_at + 2]
     limits = () if any("rate-limits" in each for each in arguments) else ("--no-rate-limits",)
     command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *limits, *arguments]
     with (data_dir / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
         try:
             port = _wait_ready(process, data_dir, prefix)
-            project = create_project(data_dir)
-            yield Server(f"http://127.0.0.1:{port}{prefix}", port, data_dir, process, project, prefix)
+            project = create_project(data_dir, "", *projects)
+            yield Server(f"http://127.0.0.1:{port}{prefix}", port, data_dir, process, project, prefix, projects)
         finally:
             _stop(process, data_dir)
 

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -219,3 +221,13 @@ def test_database_of_the_first_version_keeps_its_projects(at: Path | str, reader
     assert migrate_if_needed(at)
     assert reader.all_projects() == [Project(1, "old", "a" * 32, "b" * 32, "eu", 5, {})]
     assert database.rotate("old", "token", 60).old_keys[0].key == "a" * 32
+
+
+def test_driver_that_is_not_installed_is_named() -> None:
+    code = (
+        "import sys; sys.modules['psycopg'] = None; from trackway.cli import run\n"
+        "sys.exit(run(['project', 'list', '--projects-url', 'postgresql://me:hidden@h/x']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    wanted = "trackway: projects_url needs the driver of PostgreSQL: pip install 'trackway[postgresql]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)

@@ -113,6 +113,8 @@ def test_project_that_is_not_there_is_told(database: ProjectsDatabase) -> None:
         database.named("one")
     with pytest.raises(ConfigError, match="no project is named 'one'"):
         database.rotate("one", "token", 0)
+    with pytest.raises(ConfigError, match="project name must be printable"):
+        database.named("one\udcff")  # as Python gives an argument that is not UTF-8
     assert database.revision() == 0
 
 

@@ -110,7 +110,13 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
         st.builds(imported, callers, named, tokens, st.booleans()),
         st.builds(exported, callers, named, names, wheres, named),
         st.builds(profiles, callers, named, wheres, st.sampled_from([None, MARK]), st.booleans()),
-        st.builds(managed, callers, st.sampled_from(["GET", "POST", "DELETE"]), paths, bodies),
+        st.builds(
+            managed,
+            st.one_of(callers, st.sampled_from(two.callers[2:4])),
+            st.sampled_from(["GET", "POST", "DELETE"]),
+            paths,
+            bodies,
+        ),
     )
 
 
@@ -128,10 +134,11 @@ def test_credentials_of_one_project_show_and_change_nothing_of_another(server: S
         text = reply.body.decode()
         # What the request itself named may come back in an error.
         assert reply.status >= 300 or not [each for each in hidden if each in text], (request, reply)
-        statuses.setdefault(request.target.split("?")[0], set()).add(reply.status)
+        family = "/api/app" if request.target.startswith("/api/app") else request.target.split("?")[0]
+        statuses.setdefault(family, set()).add(reply.status)
 
     ask()
-    for path in ("/import", "/api/2.0/export", "/api/2.0/engage", "/api/query/engage", ORGANIZATION):
+    for path in ("/import", "/api/2.0/export", "/api/2.0/engage", "/api/query/engage", "/api/app"):
         assert statuses[path] & {200, 201} and statuses[path] & {400, 401, 403, 404}, (path, statuses[path])
     server.wait_loaded()
     assert everything_of(server, two.theirs) == before

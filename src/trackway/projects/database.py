@@ -203,7 +203,7 @@ def _one(connection: Connection, project_id: int) -> Project:
 
 
 def _named(connection: Connection, name: str) -> Project:
-    for project in _found(connection, select(projects).where(projects.c.name == name)):
+    for project in _found(connection, select(projects).where(projects.c.name == check_name(name))):
         return project
     raise ConfigError(f"no project is named {name!r}")
 

@@ -1,0 +1,106 @@
+"""Keys that are rotated by the command line beside a running server, whichever database the projects are in."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.running import Project, Server, basic, running_server
+from tests.wire.encodings import JSON
+from tests.wire.exchange import Request
+from tests.wire.sending import import_strict, record
+
+TRACKWAY = str(Path(sys.executable).with_name("trackway"))
+TAKEN_OVER_TIMEOUT_S = 30.0
+IN_A_ROW = 6
+"""Requests that must be answered alike before both edge processes count as having taken a change over."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+def rotating_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if request.param == "sqlite":
+        yield request.getfixturevalue("server")
+        return
+    url = request.getfixturevalue("cluster").new_database()
+    with running_server(
+        tmp_path_factory.mktemp("rotation") / "data", "--workers", "2", "--projects-url", url
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def owned(rotating_server: Server) -> Project:
+    project = rotating_server.create_project()
+    wait_answered(rotating_server, project, 200)
+    return project
+
+
+def rotate(server: Server, project: Project, *arguments: str) -> tuple[Project, list[dict[str, Any]]]:
+    """The project with its new key, and its old keys."""
+    where = ["--data-dir", str(server.data_dir), *server.projects_at]
+    command = [TRACKWAY, "project", "rotate", project.name, "--json", *arguments, *where]
+    fields = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    names = ("project_id", "name", "token", "secret", "region")
+    return Project(**{name: fields[name] for name in names}), fields["old_keys"]
+
+
+def status(server: Server, project: Project) -> int:
+    """How a query with the project's secret is answered."""
+    target = "/api/2.0/export?from_date=2026-01-01&to_date=2026-01-01"
+    return server.ask(Request("GET", target, (basic(project.secret),))).status
+
+
+def wait_answered(server: Server, project: Project, wanted: int) -> None:
+    deadline_s = time.monotonic() + TAKEN_OVER_TIMEOUT_S
+    in_a_row = 0
+    while in_a_row < IN_A_ROW:
+        in_a_row = in_a_row + 1 if status(server, project) == wanted else 0
+        assert time.monotonic() < deadline_s, f"not answered with {wanted}"
+        time.sleep(0.02)
+
+
+def track(server: Server, project: Project, insert_id: str) -> bytes:
+    body = json.dumps(record(project, insert_id=insert_id)).encode()
+    return server.ask(Request("POST", "/track", (JSON,), body)).body
+
+
+def test_both_tokens_reach_the_project_during_the_overlap_and_one_afterwards(
+    rotating_server: Server, owned: Project
+) -> None:
+    assert track(rotating_server, owned, "before") == b"1"
+    rotated, old_keys = rotate(rotating_server, owned, "--token")
+    assert [(each["kind"], each["key"]) for each in old_keys] == [("token", owned.token)]
+    # A second change, which is seen by its effect: whoever has taken it over has taken over the first as well.
+    secret_too, _ = rotate(rotating_server, rotated, "--secret", "--overlap", "1h")
+    wait_answered(rotating_server, secret_too, 200)
+    assert status(rotating_server, owned) == 200
+    assert track(rotating_server, owned, "old-token") == b"1"
+    assert track(rotating_server, rotated, "new-token") == b"1"
+    for secret in (owned.secret, secret_too.secret):
+        sender = replace(secret_too, secret=secret)
+        assert import_strict(rotating_server, sender, [record(owned, insert_id=f"with-{secret[:4]}")]).status == 200
+    events = rotating_server.export_when(secret_too, 5)
+    assert {event["properties"]["$insert_id"] for event in events} >= {"before", "old-token", "new-token"}
+
+    rotate(rotating_server, secret_too, "--token", "--overlap", "0")
+    ended, _ = rotate(rotating_server, secret_too, "--secret", "--overlap", "0")
+    wait_answered(rotating_server, ended, 200)
+    wait_answered(rotating_server, owned, 401)
+    assert status(rotating_server, secret_too) == 401
+    assert track(rotating_server, owned, "too-late") == b"0"
+    assert track(rotating_server, rotated, "too-late") == b"0"
+    assert len(rotating_server.export(ended)) == 5
+
+
+def test_no_key_is_logged(rotating_server: Server, owned: Project) -> None:
+    rotated, _ = rotate(rotating_server, owned, "--token", "--overlap", "0")
+    track(rotating_server, owned, "a")
+    track(rotating_server, rotated, "b")
+    status(rotating_server, owned)
+    log = (rotating_server.data_dir / "serve.log").read_text()
+    assert not [key for key in (owned.token, owned.secret, rotated.token) if key in log]
