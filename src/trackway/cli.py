@@ -1,4 +1,4 @@
-"""The command `trackway`: serving, projects, and a look at the settings.
+"""The command `trackway`: serving, a look at the settings, and the groups of `commands`.
 
 Arguments arrive; what was asked for leaves on standard output, for people or (`--json`) for programs, and what is
 wrong in one line on standard error with exit code 2. The options are generated from the settings' table. The server
@@ -7,33 +7,22 @@ and the database are imported by the commands that need them, so that `--help` s
 
 import json
 import os
-import re
 import signal
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
 from trackway import __version__
-from trackway.cli_lookup import lookup_table
-from trackway.cli_options import JSON as _JSON
-from trackway.cli_options import load_flags as _load
-from trackway.cli_options import print_table as _print_table
-from trackway.cli_options import settings_options as _settings_options
+from trackway.commands.accounts import account
+from trackway.commands.identity import identity
+from trackway.commands.lookup_tables import lookup_table
+from trackway.commands.options import JSON, load_flags, print_table, settings_options
+from trackway.commands.projects import project
+from trackway.commands.reference import commands_document, settings_document
 from trackway.errors import ConfigError, StorageError
-from trackway.identity import SIMPLIFIED
-from trackway.settings import EMPTY, ROWS, Row, Settings, shown
-
-if TYPE_CHECKING:
-    from trackway.identity_commands import Client
-    from trackway.projects.database import ProjectsDatabase
-    from trackway.projects.project import Project
-
-Flags = dict[str, Any]
+from trackway.settings import ROWS, Row, Settings, shown
 
 EXIT_REFUSED: Final = 2
 
@@ -82,10 +71,10 @@ def cli() -> None:
 
 
 @cli.command()
-@_settings_options()
+@settings_options()
 def serve(**flags: Any) -> int:
     """Run the server until it gets SIGTERM or SIGINT."""
-    settings = _load(flags)
+    settings = load_flags(flags)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's algebra is not used, and threads must not be forked
     from trackway.supervisor import serve as run_server  # noqa: PLC0415  # the whole server
 
@@ -93,20 +82,20 @@ def serve(**flags: Any) -> int:
 
 
 @cli.command()
-@_settings_options()
-@_JSON
+@settings_options()
+@JSON
 def config(as_json: bool, **flags: Any) -> None:
     """Print every setting, its value, and where the value came from.
 
     Takes the options of `serve`, to show what the server would run with. Passwords are masked.
     """
-    settings = _load(flags)
+    settings = load_flags(flags)
     if as_json:
         rows = {row.name: {"value": _plain(settings, row), "source": settings.source(row.name)} for row in ROWS}
         click.echo(json.dumps(rows, indent=2))
     else:
         values = [(row.name, shown(getattr(settings, row.name)) or "-", settings.source(row.name)) for row in ROWS]
-        _print_table(("Setting", "Value", "From"), values)
+        print_table(("Setting", "Value", "From"), values)
 
 
 def _plain(settings: Settings, row: Row) -> object:
@@ -116,330 +105,15 @@ def _plain(settings: Settings, row: Row) -> object:
     return list(value) if row.kind == "list" else value
 
 
-cli.add_command(lookup_table)
-
-
-@cli.group()
-def project() -> None:
-    """Create, list and change projects. Works beside a running server, which takes changes over at once.
-
-    A NAME that no project has is taken for an id.
-    """
-
-
-@project.command("create")
-@click.argument("name")
-@click.option("--region", metavar="REGION", help="Residency region. [us, eu, in; default: the server's]")
-@click.option(
-    "--identity-mode",
-    metavar="MODE",
-    default=SIMPLIFIED,
-    help="How ids of one person are linked, for good. [simplified, original; default: simplified]",
-)
-@_settings_options("data_dir", "projects_url")
-@_JSON
-def project_create(name: str, region: str | None, identity_mode: str, as_json: bool, **flags: Any) -> None:
-    """Create the project NAME and print its keys.
-
-    The token goes into every event that an SDK sends. The secret opens imports and exports: keep it.
-    """
-    settings = _load(flags)
-    created = _database(settings).create(name, region or settings.region, identity_mode)
-    _print_project(created, as_json)
-
-
-@project.command("list")
-@_settings_options("data_dir", "projects_url")
-@_JSON
-def project_list(as_json: bool, **flags: Any) -> None:
-    """List every project with its keys."""
-    from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415  # only commands on projects need them
-    from trackway.projects.reader import open_reader  # noqa: PLC0415
-
-    at = _load(flags).projects_at
-    migrate_if_needed(at)
-    with closing(open_reader(at, patient=True)) as reader:
-        projects = reader.all_projects()
-    if as_json:
-        click.echo(json.dumps([_fields(one) for one in projects], indent=2))
-    elif projects:
-        _print_table(("Id", "Name", "Token", "Secret", "Region", "Identity"), [_texts(one) for one in projects])
-    else:
-        click.echo("No projects yet. Create one: trackway project create NAME", err=True)
-
-
-@project.command("set")
-@click.argument("name")
-@click.argument("changes", nargs=-1, required=True, metavar="SETTING=NUMBER...")
-@_settings_options("data_dir", "projects_url")
-@_JSON
-def project_set(name: str, changes: tuple[str, ...], as_json: bool, **flags: Any) -> None:
-    """Give the project NAME its own value of a setting.
-
-    SETTING is import_requests_per_hour, export_requests_per_hour, export_concurrent_max, ingest_records_per_minute,
-    ingest_bytes_per_minute or lookup_replacements_per_day. Nothing after the `=` takes the server's value again.
-    """
-    wanted, database = dict(map(_change, changes)), _database(_load(flags))
-    changed = database.change_settings(database.named(name).project_id, wanted)
-    if as_json:
-        click.echo(json.dumps({"project_id": changed.project_id, "settings": dict(changed.settings)}, indent=2))
-    else:
-        _print_table(("Setting", "Value"), [(name, str(value)) for name, value in changed.settings.items()])
-
-
-@project.command("show")
-@click.argument("name")
-@_settings_options("data_dir", "projects_url")
-@_JSON
-def project_show(name: str, as_json: bool, **flags: Any) -> None:
-    """Print the project NAME: its keys, the old ones with their end, and its settings."""
-    _show_project(_database(_load(flags)).named(name), as_json)
-
-
-@project.command("rotate")
-@click.argument("name")
-@click.option("--token", "kind", flag_value="token", help="Replace the token, which SDKs send.")
-@click.option("--secret", "kind", flag_value="secret", help="Replace the secret, which opens imports and exports.")
-@click.option(
-    "--overlap",
-    metavar="TIME",
-    default="24h",
-    show_default=True,
-    help="How long old keys of that kind stay valid at most, such as 90s, 30m, 24h or 7d; 0 ends them at once.",
-)
-@_settings_options("data_dir", "projects_url")
-@_JSON
-def project_rotate(name: str, kind: Any, overlap: str, as_json: bool, **flags: Any) -> None:
-    """Give the project NAME a new token or secret.
-
-    The one before stays valid for the overlap time, in which its users are to be given the new one.
-    """
-    from trackway.projects.rotation import read_overlap_s  # noqa: PLC0415  # with half a second of imports
-
-    if kind is None:
-        raise ConfigError("say which key to rotate: --token or --secret")
-    overlap_s = read_overlap_s(overlap)
-    _show_project(_database(_load(flags)).rotate(name, kind, overlap_s), as_json)
-
-
-@project.command("identity")
-@click.argument("name")
-@click.argument("mode")
-@_settings_options("data_dir", "projects_url")
-@_JSON
-def project_identity(name: str, mode: str, as_json: bool, **flags: Any) -> None:
-    """Change how the project NAME links ids to MODE, simplified or original.
-
-    Only while it has no events and no profiles of users, which the running server is asked.
-    """
-    from trackway.emptiness import check_empty  # noqa: PLC0415
-    from trackway.projects.project import check_identity_mode  # noqa: PLC0415
-
-    settings = _load(flags)
-    database = _database(settings)
-    found, wanted = database.named(name), check_identity_mode(mode)
-    if found.identity_mode != wanted:
-        check_empty(settings, found)
-        found = database.change_identity_mode(found.project_id, wanted)
-    _print_project(found, as_json)
-
-
-@cli.group()
-def identity() -> None:
-    """Look at how ids became one person, before and after, and undo it. Asks the running server."""
-
-
-def _identity_options(command: Any) -> Any:
-    named = click.option("--project", "named", metavar="NAME", help="The project. [default: the only one]")
-    url = click.option("--url", metavar="URL", help="The server. [default: the one that runs on the data directory]")
-    for decorator in (_JSON, _settings_options("data_dir", "projects_url"), url, named):
-        command = decorator(command)
-    return command
-
-
-def _client(named: str | None, url: str | None, flags: Flags) -> "Client":
-    from trackway.identity_commands import Client  # noqa: PLC0415  # a client of HTTP
-
-    return Client(_load(flags), named, url)
-
-
-@identity.command("show")
-@click.argument("id")
-@_identity_options
-def identity_show(id: str, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
-    """Show the person that ID belongs to, all its ids, and how they became one."""
-    from trackway.identity_commands import tell_person  # noqa: PLC0415
-
-    answer = _client(named, url, flags).show(id)
-    if as_json:
-        click.echo(json.dumps(answer, indent=2))
-    else:
-        tell_person(answer, _print_table)
-
-
-@identity.command("preview")
-@click.argument("first")
-@click.argument("second")
-@_identity_options
-def identity_preview(first: str, second: str, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
-    """Say what making one person of FIRST and SECOND would do. Changes nothing."""
-    from trackway.identity_commands import tell_preview  # noqa: PLC0415
-
-    answer = _client(named, url, flags).preview(first, second)
-    if as_json:
-        click.echo(json.dumps(answer, indent=2))
-    else:
-        tell_preview(answer)
-
-
-@identity.command("unlink")
-@click.argument("id")
-@click.option("--reason", required=True, help="Why; it is kept with the time.")
-@_identity_options
-def identity_unlink(id: str, reason: str, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
-    """Make ID stand alone, for all its events, earlier and later ones."""
-    answer = _client(named, url, flags).unlink(id, reason)
-    click.echo(json.dumps(answer, indent=2) if as_json else f"{id} stands alone from now on.")
-
-
-@project.command("limits")
-@click.argument("name")
-@_settings_options("data_dir", "projects_url")
-@_JSON
-def project_limits(name: str, as_json: bool, **flags: Any) -> None:
-    """Show how much the project NAME has used of its rate limits, on this machine.
-
-    Retry is when the next request is let through, Reset when all that is used now is free again, both in seconds. A
-    limit is the project's own, else that of the environment or the file: flags of the running server are not known.
-    """
-    from trackway.edge.ratelimit import uses  # noqa: PLC0415  # half a second of imports
-    from trackway.edge.usage import Usage  # noqa: PLC0415
-
-    settings = _load(flags)
-    found = _database(settings).named(name)
-    told = [use.told() for use in uses(Usage(settings.rates_dir, None, 0), found, settings)]
-    if as_json:
-        click.echo(json.dumps(told, indent=2))
-    else:
-        rows = [["-" if value is None else str(value) for value in each.values()] for each in told]
-        _print_table(("Limit", "Max", "Used", "Window", "Retry", "Reset"), rows)
-
-
-def _change(text: str) -> tuple[str, int | None]:
-    name, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[0-9]{0,18}", value):
-        raise ConfigError(f"a change must be SETTING=NUMBER or SETTING=, not {text!r}")
-    return name, int(value) if value else None
-
-
-def _database(settings: Settings) -> "ProjectsDatabase":
-    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415  # half a second of imports
-    from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
-
-    migrate_if_needed(settings.projects_at)
-    return ProjectsDatabase(settings.projects_at)
-
-
-def _fields(one: "Project") -> dict[str, object]:
-    """The fields of the JSON form, which programs rely on."""
-    return {
-        "project_id": one.project_id,
-        "name": one.name,
-        "token": one.token,
-        "secret": one.secret,
-        "region": one.region,
-        "identity_mode": one.identity_mode,
-    }
-
-
-def _texts(one: "Project") -> tuple[str, ...]:
-    return tuple(str(value) for value in _fields(one).values())
-
-
-def _print_project(one: "Project", as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_fields(one), indent=2))
-    else:
-        _print_table(("Project", str(one.project_id)), list(zip(_fields(one), _texts(one), strict=True))[1:])
-
-
-def _show_project(one: "Project", as_json: bool) -> None:
-    """Everything about a project; old keys that have ended are left out."""
-    now_ms = time.time_ns() // 1_000_000
-    old = [(each.kind, each.key, _utc(each.until_ms)) for each in one.old_keys if each.until_ms > now_ms]
-    if as_json:
-        old_keys = [dict(zip(("kind", "key", "until"), each, strict=True)) for each in old]
-        more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), "old_keys": old_keys}
-        click.echo(json.dumps(_fields(one) | more, indent=2))
-        return
-    rows = [*zip(_fields(one), _texts(one), strict=True), ("created", _utc(one.created_at_ms))]
-    rows += [(name, str(value)) for name, value in one.settings.items()]
-    rows += [(f"old {kind}", f"{key} until {until}") for kind, key, until in old]
-    _print_table(("Project", str(one.project_id)), rows[1:])
-
-
-def _utc(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
-
-
-_COMMANDS_HEAD: Final = """\
-# Commands
-
-This page is written by `trackway reference cli > docs/cli.md`; a test fails when it is out of date.
-"""
-
-
-def commands_document() -> str:
-    """docs/cli.md, whole."""
-    return _COMMANDS_HEAD + "".join(_help_sections(cli, "trackway", None))
-
-
-def _help_sections(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=100, **command.context_settings)
-    sections = [f"\n## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"]
-    if isinstance(command, click.Group):
-        for inner in command.list_commands(context):
-            found = command.get_command(context, inner)
-            if found is not None and not found.hidden:
-                sections += _help_sections(found, inner, context)
-    return sections
-
-
-_SETTINGS_HEAD: Final = """\
-# Settings
-
-This page is written by `trackway reference settings > docs/settings.md`; a test fails when it is out of date.
-
-Each setting can be given in four places, the first that names it wins:
-
-1. a flag: `--body-bytes-max 1048576`; a switch: `--rate-limits` or `--no-rate-limits`;
-   a list: commas between the elements, or the flag again for each;
-2. an environment variable: `TRACKWAY_BODY_BYTES_MAX=1048576`, `TRACKWAY_RATE_LIMITS=false`; a list: commas between;
-3. a TOML file: `body_bytes_max = 1048576`, `rate_limits = false`, `redirect_hosts = ["www.example.com"]`.
-   It is the one that `--config FILE` or `TRACKWAY_CONFIG` names, else `trackway.toml` in the working directory;
-4. the default.
-
-An unknown key in the file and an unknown `TRACKWAY_` variable are errors. `trackway config` prints every value and
-where it came from.
-"""
-
-
-def settings_document() -> str:
-    """docs/settings.md, whole."""
-    lines = [_SETTINGS_HEAD, "| Setting | Values | Default | Meaning |", "|---|---|---|---|"]
-    lines += [f"| `{r.name}` | {r.values} | {_code(r.default_text)} | {r.help} |" for r in ROWS]
-    return "\n".join(lines) + "\n"
-
-
-def _code(default: str) -> str:
-    return default if default == EMPTY else f"`{default}`"
+for group in (account, identity, lookup_table, project):
+    cli.add_command(group)
 
 
 @cli.command(hidden=True)
 @click.argument("page", type=click.Choice(["cli", "settings"]))
 def reference(page: str) -> None:
     """Print docs/cli.md or docs/settings.md."""
-    click.echo(commands_document() if page == "cli" else settings_document(), nl=False)
+    click.echo(commands_document(cli) if page == "cli" else settings_document(), nl=False)
 
 
 if __name__ == "__main__":

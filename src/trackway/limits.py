@@ -252,3 +252,21 @@ RESTART_BACKOFF_S_MAX = 10.0
 """First and longest wait before a process that died is started again; doubled in between."""
 RESTART_FORGIVEN_S = 30.0
 """A process that lived so long starts with the first wait again."""
+
+# Service accounts
+SERVICE_ACCOUNTS_MAX = 10_000
+"""Service accounts of a server; every edge process keeps all of them in memory, about 1 KB each."""
+ACCOUNT_BODY_BYTES_MAX = 64 * 1024
+"""The body of a request to the service accounts API; more is a 413."""
+ACCOUNT_CHANGES_MAX = 1000
+"""Accounts times projects that one such request may change."""
+CREDENTIAL_CHARACTERS_MAX = 256
+"""A user name or password longer than this is wrong without a look: those we make are far shorter."""
+VERIFIED_S_MAX = 600.0
+"""An edge process takes a secret for right so long after it verified it, while the account stays as it is."""
+VERIFIED_REMEMBERED = 1024
+"""Secrets an edge process remembers to be right, as keyed hashes of 32 bytes."""
+VERIFICATIONS_WAITING_MAX = 16
+"""Secrets that wait to be verified in an edge process, some 50 ms each; over it a request gets a 503."""
+VERIFICATION_NICENESS = 10
+"""So much less is the priority of the thread that verifies: where cores are short it gets a tenth of one."""

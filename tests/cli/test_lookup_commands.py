@@ -76,10 +76,13 @@ def test_a_refused_table_names_its_rows_on_one_line(commands: Commands, tmp_path
     code, out, err = commands.run("replace", table_id, "-", text=b"id,name\n1\n,x\n")
     assert (code, out) == (2, "")
     assert err == (
-        "trackway: row 1: invalid row: wrong number of fields; row 2: primary key is required and cannot be blank\n"
+        "trackway: server refused: row 1: invalid row: wrong number of fields; row 2: primary key is required and cannot be blank\n"
     )
     unknown = str(uuid.uuid4())
-    assert commands.run("delete", unknown)[2] == f"trackway: Lookup table with id '{unknown}' was not found.\n"
+    assert (
+        commands.run("delete", unknown)[2]
+        == f"trackway: server refused: 404 Lookup table with id '{unknown}' was not found.\n"
+    )
     with (tmp_path / "large.csv").open("wb") as large:
         large.truncate(100 * 1024 * 1024 + 1)
     code, out, err = commands.run("replace", table_id, str(tmp_path / "large.csv"))
@@ -102,8 +105,8 @@ def test_a_terminal_sees_how_much_was_sent(commands: Commands, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--project", "999999"], "no project has the id 999999"),
-        (["--url", "http://127.0.0.1:1"], "no answer from the server at http://127.0.0.1:1"),
+        (["--project", "999999"], "--project must name one of the projects: "),
+        (["--url", "http://127.0.0.1:1"], "server did not answer at http://127.0.0.1:1"),
     ],
 )
 def test_what_is_wrong_is_one_line(commands: Commands, arguments: list[str], message: str) -> None:

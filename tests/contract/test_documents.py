@@ -33,7 +33,7 @@ def assert_documented(path: str, reply: Reply) -> Any:
     return body
 
 
-@pytest.mark.parametrize("name", ["ingestion", "export", "query"])
+@pytest.mark.parametrize("name", ["ingestion", "export", "query", "service-accounts"])
 def test_document_says_it_is_mit(name: str) -> None:
     assert read_document(name)["info"]["license"]["name"] == "MIT"
 

@@ -1,12 +1,14 @@
 """Who may import and export (protocol §1): the table of `Authorization` headers against real projects."""
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.edge.access import access_to
 
-from trackway.edge.credentials import Basic, authenticate, check_project_id, read_basic
+from trackway.edge.credentials import Basic, ProjectKey, check_project_id, read_basic
 from trackway.errors import RequestError
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.directory import ProjectDirectory
@@ -57,16 +59,19 @@ def test_credentials_open_a_project_or_are_refused(
     known: Known, name: str, header: str, said: str | None, unencoded: bool
 ) -> None:
     directory, first, _ = known
+    access = access_to(directory)
     keys = {"secret": first.secret, "token": first.token}
     text = header.format(**keys, secret_upper=first.secret.upper() + "X", secret_cut=first.secret[:-1])
     if unencoded and ":" not in text:
         return  # without a colon it can only be base64
     value = b"Basic " + text.encode() if unencoded else encoded(text)
     if said is None:
-        assert authenticate(value, directory) == first
+        caller = asyncio.run(access.caller(value))
+        assert isinstance(caller, ProjectKey)
+        assert caller.project == first
         return
     with pytest.raises(RequestError) as caught:
-        authenticate(value, directory)
+        asyncio.run(access.caller(value))
     assert (caught.value.status, caught.value.message) == (401, said)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.access import access_to
 from tests.edge.counting import a_project
 
 from trackway.edge.http import InFlight
@@ -64,7 +65,6 @@ SESSION_ERROR = "session_id is unknown, older than 60 minutes, or of a query wit
 
 # (parameters, status, the message)
 BAD: list[tuple[dict[str, str], int, str]] = [
-    ({"project_id": "2"}, 401, "Credentials in request did not match project_id URL parameter"),
     ({"filter_by_cohort": '{"id":12345}'}, 400, "filter_by_cohort is not supported"),
     ({"behaviors": "[]"}, 400, "behaviors is not supported"),
     ({"as_of_timestamp": "1"}, 400, "as_of_timestamp is not supported"),
@@ -149,7 +149,7 @@ def ask_without_store(directory: Path, body: bytes) -> tuple[int, dict[str, str]
     projects.refresh()
     rates = RateLimits(directory / "rates", 0, Settings(workers=1))
     store = Store(f"http://trackway:x@127.0.0.1:{port}/default")
-    endpoint = ProfileQueryEndpoint(projects, rates, store, "us", InFlight(1 << 20))
+    endpoint = ProfileQueryEndpoint(access_to(projects), rates, store, InFlight(1 << 20))
     credentials = b"Basic " + base64.b64encode(f"{project.secret}:".encode())
     scope = {"method": "POST", "path": PATHS[0], "query_string": b"", "headers": [(b"authorization", credentials)]}
     sent: list[Any] = []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.access import access_to
 
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import ClientGone, InFlight, client_address, networks, read_body
@@ -119,7 +120,9 @@ class Edge:
         rates = RateLimits(self.directory / "rates", 0, configured)
         try:
             yield {
-                each.path: RecordsEndpoint(each, configured, projects, commit, rates, self.in_flight, locator)
+                each.path: RecordsEndpoint(
+                    each, configured, projects, access_to(projects), commit, rates, self.in_flight, locator
+                )
                 for each in Endpoint
             }
         finally:

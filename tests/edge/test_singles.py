@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.access import access_to
 from tests.geo.databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
 
 from trackway.edge.events import RecordsEndpoint
@@ -68,7 +69,9 @@ class Edge:
             directory.refresh()
             rates = RateLimits(self.directory / "rates", 0, self.settings)
             locator = Locator(self.settings)
-            track = RecordsEndpoint(Endpoint.TRACK, self.settings, directory, commit, rates, self.in_flight, locator)
+            track = RecordsEndpoint(
+                Endpoint.TRACK, self.settings, directory, access_to(directory), commit, rates, self.in_flight, locator
+            )
             singles = SinglesEndpoint(self.settings, commit, self.in_flight, track)
             for number, (query, headers, body) in enumerate(requests):
 

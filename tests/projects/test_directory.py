@@ -10,6 +10,7 @@ import pytest
 
 from trackway.errors import StorageError
 from trackway.projects import directory as directory_module
+from trackway.projects.account import Account
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
@@ -33,6 +34,9 @@ class CountingSource:
     def all_projects(self) -> list[Project]:
         self.reads += 1
         return self.database.all_projects()
+
+    def all_accounts(self) -> list[Account]:
+        return self.database.all_accounts()
 
     def close(self) -> None:
         """Its connections end with each call."""
@@ -210,6 +214,9 @@ def test_source_of_another_kind_may_fail_too() -> None:
             raise StorageError("projects database is away")
 
         def all_projects(self) -> list[Project]:
+            raise AssertionError("not asked without a revision")
+
+        def all_accounts(self) -> list[Account]:
             raise AssertionError("not asked without a revision")
 
         def close(self) -> None:

@@ -104,7 +104,7 @@ def test_every_way_to_ask_gives_the_same(server: Server, people: Project, path: 
         Request("POST", target, (secret,), urlencode({"where": where}).encode()),
         Request("POST", target, (secret, JSON), json.dumps({"where": where, "page": 0}).encode()),
         Request("POST", target, (secret, PACKED), gzip.compress(urlencode({"where": where}).encode())),
-        Request("POST", target, (basic(people.token), FORM), urlencode({"distinct_ids": '["user-1"]'}).encode()),
+        Request("POST", target, (secret, FORM), urlencode({"distinct_ids": '["user-1"]'}).encode()),
         Request("POST", target, (secret, JSON), json.dumps({"distinct_ids": ["user-1"]}).encode()),
     ]  # fmt: skip
     for request in requests:

@@ -5,19 +5,21 @@ limits of records and bytes are looked at as soon as a record's token is known.
 """
 
 import re
+from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from trackway.edge.credentials import authenticate, check_project_id
-from trackway.edge.decode import query_parameters
+from trackway.edge.credentials import Access, Caller
 from trackway.edge.http import Scope, header
 from trackway.edge.ratelimit import RateLimits
 from trackway.ingest.events import EventRecord
 from trackway.ingest.members import look
 from trackway.ingest.request import Ingested
 from trackway.journal.entry import NO_PROJECT, Endpoint
+from trackway.projects.account import Account
 from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.projects.roles import Right
 from trackway.residency import is_of_another_region
 from trackway.settings import Settings
 
@@ -27,21 +29,31 @@ _TOKEN = re.compile(rb'"\$?token"\s*:\s*"([A-Za-z0-9]{1,64})"')
 class Admission:
     """The door of one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, settings: Settings, directory: ProjectDirectory, rates: RateLimits):
+    def __init__(
+        self, endpoint: Endpoint, settings: Settings, directory: ProjectDirectory, access: Access, rates: RateLimits
+    ) -> None:
         self._endpoint = endpoint
         self._settings = settings
         self._directory = directory
+        self._access = access
         self._rates = rates
 
-    def project_of(self, scope: Scope) -> Project | None:
-        """The project of an `/import` request, which is counted, before a byte of its body is read.
-
-        Raises RequestError 401 or 429.
-        """
+    async def caller(self, scope: Scope) -> Caller | None:
+        """Whose credentials came with a request to `/import`, the only endpoint that takes any. Raises RequestError 401
+        or 503."""
         if self._endpoint is not Endpoint.IMPORT:
             return None
-        project = authenticate(header(scope, b"authorization"), self._directory)
-        check_project_id(project, query_parameters(scope["query_string"]))
+        return await self._access.caller(header(scope, b"authorization"))
+
+    def project_named(self, caller: Caller | None, parameters: Mapping[str, str]) -> Project | None:
+        """`project_of`, or None where only the body can tell: of a service account, it may be a form that names it."""
+        if caller is None or (isinstance(caller, Account) and not parameters.get("project_id")):
+            return None
+        return self.project_of(caller, parameters)
+
+    def project_of(self, caller: Caller, parameters: Mapping[str, str]) -> Project:
+        """The project of a request to `/import`, which is counted. Raises RequestError 400, 401, 403 or 429."""
+        project = self._access.granted(caller, Right.IMPORT, parameters)
         self._rates.count_import(project)
         return project
 

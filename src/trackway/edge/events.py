@@ -10,7 +10,7 @@ from http import HTTPStatus
 from trackway import logs, metrics
 from trackway.edge import replies
 from trackway.edge.admission import Admission
-from trackway.edge.credentials import check_project_id
+from trackway.edge.credentials import Access, check_project_id
 from trackway.edge.decode import Decoded, decode_request, query_parameters
 from trackway.edge.http import (
     CLIENT_GONE,
@@ -54,6 +54,7 @@ class RecordsEndpoint:
         endpoint: Endpoint,
         settings: Settings,
         directory: ProjectDirectory,
+        access: Access,
         journal: GroupCommit,
         rates: RateLimits,
         in_flight: InFlight,
@@ -64,7 +65,7 @@ class RecordsEndpoint:
         self._settings = settings
         self._directory = directory
         self._journal = journal
-        self.admission = Admission(endpoint, settings, directory, rates)
+        self.admission = Admission(endpoint, settings, directory, access, rates)
         self._in_flight = in_flight
         self._locator = locator
         self._trusted = networks(settings.trusted_proxies)
@@ -75,15 +76,18 @@ class RecordsEndpoint:
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         held = 0
         try:
-            project = self.admission.project_of(scope)
+            caller = await self.admission.caller(scope)
+            project = self.admission.project_named(caller, query_parameters(scope["query_string"]))
+            if project is None or not self.admission.is_elsewhere(scope, project):
+                check_length(scope, self._settings.body_bytes_max)
+                body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
+                held = len(body)
+                if caller is not None and project is None:
+                    project = self.admission.project_of(caller, self._parameters_with_body(scope, body))
             if project is not None and self.admission.is_elsewhere(scope, project):
                 self._reject_unread(scope, project, answered.set_result)
-                await send_reply(scope, send, await answered)
-                return
-            check_length(scope, self._settings.body_bytes_max)
-            body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
-            held = len(body)
-            self.answer(scope, body, answered.set_result, project)
+            else:
+                self.answer(scope, body, answered.set_result, project)
             reply = await answered
         except ClientGone:
             metrics.request(self._path, CLIENT_GONE)
@@ -105,7 +109,7 @@ class RecordsEndpoint:
     ) -> None:
         """Everything between the body and the answer, which `done` gets: now, or when the data is durable.
 
-        `project`: the one the credentials name. `counted`: the records count towards its limits already.
+        `project`: the one an `/import` is for. `counted`: the records count towards its limits already.
         """
         received_us = time.time_ns() // 1000
         flags, text = NO_FLAGS, body
@@ -182,6 +186,13 @@ class RecordsEndpoint:
             done(replies.error_reply(RequestError(403, reason), flags))
 
         self._journal.submit(ingested.payload, committed)
+
+    def _parameters_with_body(self, scope: Scope, body: bytes) -> Mapping[str, str]:
+        """Those of a form, too, which alone may name the project of a service account's request."""
+        try:
+            return self._decode(scope, body).parameters
+        except MalformedBody:
+            return {}
 
     def _arrival(
         self, scope: Scope, parameters: Mapping[str, str], flags: Flags, received_us: int, project: Project | None

@@ -6,16 +6,16 @@ from collections.abc import Generator
 from datetime import date
 
 from trackway import metrics
-from trackway.edge.credentials import authenticate, check_project_id, check_region
-from trackway.edge.http import Receive, Scope, Send, header, send_reply
+from trackway.edge.credentials import Access
+from trackway.edge.http import Receive, Scope, Send, send_reply
 from trackway.edge.parameters import Parameters, bad_where, read_parameters, strings, switch, where, whole_number
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import TEXT, error_reply
 from trackway.edge.streaming import refusal, send_stream
 from trackway.errors import RequestError, StorageError
 from trackway.limits import EXPORT_LIMIT_MAX
-from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.projects.roles import Right
 from trackway.query.events import ExportQuery, export_lines, find_fault
 from trackway.query.expressions import ExpressionError, no_boolean
 from trackway.store.client import Store
@@ -29,17 +29,16 @@ _DATES = (date(1970, 1, 1), date(2199, 12, 31))
 class ExportEndpoint:
     """An ASGI application that streams a project's events."""
 
-    def __init__(self, directory: ProjectDirectory, rates: RateLimits, store: Store, region: str):
-        self._directory = directory
-        self._region = region
+    def __init__(self, access: Access, rates: RateLimits, store: Store):
+        self._access = access
         self._rates = rates
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            project = authenticate(header(scope, b"authorization"), self._directory)
-            check_region(project, self._region, header(scope, b"host"))
-            query = read_query(scope["query_string"], project)
+            parameters = read_parameters(scope["query_string"])
+            project = await self._access.project_of(scope, Right.EXPORT, parameters)
+            query = read_query(parameters, project)
             self._rates.begin_export(project)
             try:
                 lines = await self._lines(query)
@@ -65,10 +64,8 @@ class ExportEndpoint:
         return lines
 
 
-def read_query(query_string: bytes, project: Project) -> ExportQuery:
-    """The export that a query string asks for. Raises RequestError 400, naming the parameter, or 401."""
-    parameters = read_parameters(query_string)
-    check_project_id(project, parameters)
+def read_query(parameters: Parameters, project: Project) -> ExportQuery:
+    """The export that the parameters ask for. Raises RequestError 400, naming the parameter."""
     from_date, to_date = _date(parameters, "from_date"), _date(parameters, "to_date")
     if from_date > to_date:
         raise RequestError(400, "from_date must not be after to_date")

@@ -14,8 +14,8 @@ import msgspec
 import orjson
 
 from trackway import metrics
-from trackway.edge.credentials import authenticate, check_project_id, check_region, read_basic
-from trackway.edge.http import CLIENT_GONE, ClientGone, InFlight, Receive, Scope, Send, header, read_body, send_reply
+from trackway.edge.credentials import Access
+from trackway.edge.http import CLIENT_GONE, ClientGone, InFlight, Receive, Scope, Send, read_body, send_reply
 from trackway.edge.parameters import Parameters, read_parameters, strings
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import JSON, Reply, error_reply
@@ -29,15 +29,14 @@ from trackway.limits import (
     STRING_CHARACTERS_MAX,
     UNLINK_REASON_CHARACTERS_MAX,
 )
-from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.projects.roles import Right
 from trackway.query.persons import Person, Preview, Side, Step, person_of, preview
 from trackway.store.client import Store
 
 PATH = "/api/app/identity"
 PREVIEW_PATH = f"{PATH}/preview"
 UNLINK_PATH = f"{PATH}/unlink"
-_WHO_UNLINKS = "the project secret is required to unlink"
 
 
 class _Unlink(msgspec.Struct):
@@ -51,19 +50,12 @@ class IdentityEndpoints:
     """The three ASGI applications."""
 
     def __init__(
-        self,
-        directory: ProjectDirectory,
-        rates: RateLimits,
-        store: Store,
-        journal: GroupCommit,
-        region: str,
-        in_flight: InFlight,
+        self, access: Access, rates: RateLimits, store: Store, journal: GroupCommit, in_flight: InFlight
     ) -> None:
-        self._directory = directory
+        self._access = access
         self._rates = rates
         self._store = store
         self._journal = journal
-        self._region = region
         self._in_flight = in_flight
 
     async def show(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,9 +66,7 @@ class IdentityEndpoints:
 
     async def unlink(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            project = self._project(scope, read_parameters(scope["query_string"]))
-            if self._directory.by_secret(_user(scope)) is None:
-                raise RequestError(403, _WHO_UNLINKS)
+            project = await self._access.project_of(scope, Right.UNLINK, read_parameters(scope["query_string"]))
             reply = await self._unlinked(project, await self._body(receive))
         except ClientGone:
             metrics.request(UNLINK_PATH, CLIENT_GONE)
@@ -92,7 +82,7 @@ class IdentityEndpoints:
         """Answer a question to the store, which counts as a query."""
         try:
             parameters = read_parameters(scope["query_string"])
-            project = self._project(scope, parameters)
+            project = await self._access.project_of(scope, Right.PROFILES, parameters)
             self._rates.begin_export(project)
             try:
                 found = await asyncio.to_thread(answer, project, parameters)
@@ -105,12 +95,6 @@ class IdentityEndpoints:
             reply = error_reply(error)
         metrics.request(path, reply.status)
         await send_reply(scope, send, reply)
-
-    def _project(self, scope: Scope, parameters: Parameters) -> Project:
-        project = authenticate(header(scope, b"authorization"), self._directory)
-        check_project_id(project, parameters)
-        check_region(project, self._region)
-        return project
 
     def _shown(self, project: Project, parameters: Parameters) -> dict[str, Any]:
         asked = _checked(parameters.get("distinct_id", ""), "distinct_id")
@@ -146,11 +130,6 @@ class IdentityEndpoints:
         except StorageError as error:
             raise RequestError(503, str(error), retry_after_s=RETRY_AFTER_STORAGE_S) from error
         return Reply(200, JSON, orjson.dumps({"status": "ok", "id": asked.id}))
-
-
-def _user(scope: Scope) -> str:
-    basic = read_basic(header(scope, b"authorization"))
-    return basic.user if basic else ""
 
 
 def _checked(id: str, name: str) -> str:

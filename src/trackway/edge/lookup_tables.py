@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from trackway import logs, metrics
-from trackway.edge.credentials import authenticate, check_project_id, check_region
+from trackway.edge.credentials import Access
 from trackway.edge.http import (
     CLIENT_GONE,
     PREFLIGHT,
@@ -37,8 +37,8 @@ from trackway.limits import (
     RETRY_AFTER_BUSY_S,
     RETRY_AFTER_STORAGE_S,
 )
-from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project, check_name
+from trackway.projects.roles import Right
 from trackway.settings import Settings
 from trackway.store.client import Store
 from trackway.store.lookup_tables import LookupTables, TooManyTables
@@ -54,8 +54,8 @@ Result = TypeVar("Result")
 class LookupTablesEndpoint:
     """An ASGI application for PATH, with GET and POST, and for all below it."""
 
-    def __init__(self, directory: ProjectDirectory, settings: Settings, store: Store, in_flight: InFlight):
-        self._directory = directory
+    def __init__(self, access: Access, settings: Settings, store: Store, in_flight: InFlight):
+        self._access = access
         self._settings = settings
         self._tables = LookupTables(store)
         self._in_flight = in_flight
@@ -81,10 +81,9 @@ class LookupTablesEndpoint:
             return PREFLIGHT
         if named and scope["method"] not in ("PUT", "DELETE"):
             raise RequestError(405, f"method {scope['method'][:20]} is not allowed here", allow="PUT, DELETE, OPTIONS")
-        project = authenticate(header(scope, b"authorization"), self._directory)
-        check_region(project, self._settings.region)
         parameters = read_parameters(scope["query_string"])
-        check_project_id(project, parameters)
+        right = Right.READ_TABLES if scope["method"] == "GET" else Right.REPLACE_TABLES
+        project = await self._access.project_of(scope, right, parameters)
         if named:
             change = self._replace if scope["method"] == "PUT" else self._delete
             return await self._change(project, named, scope, receive, change)

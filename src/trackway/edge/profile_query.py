@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from trackway import metrics
-from trackway.edge.credentials import authenticate, check_project_id, check_region
+from trackway.edge.credentials import Access
 from trackway.edge.http import (
     CLIENT_GONE,
     ClientGone,
@@ -29,8 +29,8 @@ from trackway.edge.replies import JSON, error_reply
 from trackway.edge.streaming import send_stream
 from trackway.errors import RequestError
 from trackway.limits import OUTPUT_PROPERTIES_MAX, PROFILE_SESSION_S, QUERY_BODY_BYTES_MAX
-from trackway.projects.directory import ProjectDirectory
 from trackway.projects.project import Project
+from trackway.projects.roles import Right
 from trackway.query.expressions import ExpressionError
 from trackway.query.profile_pages import Session, UnknownSession, first_page, later_page, read_session
 from trackway.query.profiles import ProfileQuery
@@ -55,20 +55,18 @@ class Asked(NamedTuple):
 class ProfileQueryEndpoint:
     """An ASGI application that gives a project's profiles page by page."""
 
-    def __init__(
-        self, directory: ProjectDirectory, rates: RateLimits, store: Store, region: str, in_flight: InFlight
-    ) -> None:
-        self._directory = directory
+    def __init__(self, access: Access, rates: RateLimits, store: Store, in_flight: InFlight) -> None:
+        self._access = access
         self._rates = rates
         self._store = store
-        self._region = region
         self._in_flight = in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            project = authenticate(header(scope, b"authorization"), self._directory)
-            check_region(project, self._region, header(scope, b"host"))
-            asked = read_asked(await self._parameters(scope, receive), project)
+            caller = await self._access.caller(header(scope, b"authorization"))
+            parameters = await self._parameters(scope, receive)
+            project = self._access.project(caller, Right.PROFILES, parameters, scope)
+            asked = read_asked(parameters, project)
             status = await self._give(scope, receive, send, project, asked)
         except ClientGone:
             status = CLIENT_GONE
@@ -105,8 +103,7 @@ class ProfileQueryEndpoint:
 
 
 def read_asked(parameters: Parameters, project: Project) -> Asked:
-    """What the parameters ask for. Raises RequestError 400, naming the parameter, or 401."""
-    check_project_id(project, parameters)
+    """What the parameters ask for. Raises RequestError 400, naming the parameter."""
     for name in _NOT_SUPPORTED:
         if parameters.get(name):
             raise RequestError(400, f"{name} is not supported")

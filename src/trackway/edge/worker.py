@@ -16,7 +16,10 @@ from pathlib import Path
 import uvloop
 
 from trackway import http_server, logs, metrics
+from trackway.edge.accounts import PATH as ACCOUNTS_PATH
+from trackway.edge.accounts import AccountsEndpoint
 from trackway.edge.app import SIDE_ROUTES, Edge, Route
+from trackway.edge.credentials import Access
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.export import PATH as EXPORT_PATH
 from trackway.edge.export import ExportEndpoint
@@ -32,6 +35,7 @@ from trackway.edge.rate_query import PATH as RATES_PATH
 from trackway.edge.rate_query import RateQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
+from trackway.edge.verification import Verifier
 from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.commit import GroupCommit
@@ -96,14 +100,17 @@ async def _serve(
     commit = GroupCommit(writer, metrics.journal_synced)
     rates = RateLimits(settings.rates_dir, index, settings)
     health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
-    export = ExportEndpoint(directory, rates, store, settings.region)
+    verifier = Verifier(directory)
+    access = Access(directory, verifier, settings.region)
+    export = ExportEndpoint(access, rates, store)
     in_flight = InFlight(settings.in_flight_bytes_max)
-    profiles = ProfileQueryEndpoint(directory, rates, store, settings.region, in_flight)
-    identity = IdentityEndpoints(directory, rates, store, commit, settings.region, in_flight)
-    routes = _routes(settings, directory, commit, rates, health, export, profiles, identity, locator, in_flight)
-    lookup_tables = LookupTablesEndpoint(directory, settings, store, in_flight)
+    profiles = ProfileQueryEndpoint(access, rates, store, in_flight)
+    identity = IdentityEndpoints(access, rates, store, commit, in_flight)
+    routes = _routes(settings, directory, access, commit, rates, health, export, profiles, identity, locator, in_flight)
+    lookup_tables = LookupTablesEndpoint(access, settings, store, in_flight)
     routes[LOOKUP_TABLES_PATH] = Route(lookup_tables, ("GET", "POST"))
-    app = Edge(routes, settings.path_prefix, below={LOOKUP_TABLES_PATH: lookup_tables})
+    accounts = AccountsEndpoint(access, directory, settings.projects_at, in_flight, settings.path_prefix)
+    app = Edge(routes, settings.path_prefix, {LOOKUP_TABLES_PATH: lookup_tables, ACCOUNTS_PATH: accounts})
     try:
         await http_server.serve(
             app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct, certificate=certificate
@@ -114,11 +121,14 @@ async def _serve(
         await commit.close()
         writer.close()
         store.close()
+        verifier.close()
+        accounts.close()
 
 
 def _routes(
     settings: Settings,
     directory: ProjectDirectory,
+    access: Access,
     commit: GroupCommit,
     rates: RateLimits,
     health: Health,
@@ -130,7 +140,7 @@ def _routes(
 ) -> dict[str, Route]:
     """The one table of routes."""
     records = {
-        endpoint: RecordsEndpoint(endpoint, settings, directory, commit, rates, in_flight, locator)
+        endpoint: RecordsEndpoint(endpoint, settings, directory, access, commit, rates, in_flight, locator)
         for endpoint in Endpoint
     }
     singles = SinglesEndpoint(settings, commit, in_flight, records[Endpoint.TRACK])
@@ -143,7 +153,7 @@ def _routes(
         IDENTITY_PATH: Route(identity.show, ("GET",)),
         PREVIEW_PATH: Route(identity.preview, ("GET",)),
         UNLINK_PATH: Route(identity.unlink, ("POST",)),
-        RATES_PATH: Route(RateQueryEndpoint(directory, rates, settings.region), ("GET",)),
+        RATES_PATH: Route(RateQueryEndpoint(access, rates), ("GET",)),
         "/healthz": Route(health.healthz, ("GET", "HEAD")),
         "/readyz": Route(health.readyz, ("GET", "HEAD")),
         "/metrics": Route(health.metrics, ("GET", "HEAD")),

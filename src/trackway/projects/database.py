@@ -22,11 +22,12 @@ from sqlalchemy.pool import NullPool
 
 from trackway.errors import ConfigError, StorageError
 from trackway.identity import SIMPLIFIED
+from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name, check_region, check_settings
 from trackway.projects.reader import project_of, with_old_keys
 from trackway.projects.rotation import new_key, replace_key
 from trackway.projects.sqlite import BUSY_TIMEOUT_S
-from trackway.projects.tables import old_keys, projects, revisions
+from trackway.projects.tables import memberships, old_keys, projects, revisions, service_accounts
 from trackway.settings import masked
 
 _WAL_ATTEMPTS: Final = 200
@@ -126,10 +127,27 @@ class ProjectsDatabase:
         with self._transaction(self._engine) as connection:
             return _found(connection, select(projects).order_by(projects.c.project_id))
 
+    def all_accounts(self) -> list[Account]:
+        """Every service account, by id."""
+        with self.reading() as connection:
+            return read_accounts(connection)
+
     def revision(self) -> int:
-        """A number that grows with every change of a project."""
+        """A number that grows with every change of a project or a service account."""
         with self._transaction(self._engine) as connection:
             return int(connection.execute(select(revisions.c.revision)).scalar_one())
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state."""
+        with self._transaction(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """A transaction that raises the revision and changes what belongs to projects; one at a time."""
+        with self._change() as connection:
+            yield connection
 
     @property
     def _shown(self) -> str:
@@ -180,6 +198,13 @@ class ProjectsDatabase:
 def _lower(error: Exception) -> str:
     """A library's message in our form: it begins in lower case."""
     return str(error)[:1].lower() + str(error)[1:]
+
+
+def read_accounts(connection: Connection) -> list[Account]:
+    """Every service account, by id, as this transaction sees them."""
+    columns = [*service_accounts.c, memberships.c.project_id, memberships.c.role]
+    joined = service_accounts.outerjoin(memberships)
+    return accounts_of(connection.execute(select(*columns).select_from(joined).order_by(service_accounts.c.account_id)))
 
 
 def _one(connection: Connection, project_id: int) -> Project:

@@ -1,8 +1,8 @@
-"""The projects as an edge process sees them: three look-ups in memory, renewed from the database.
+"""The projects as an edge process sees them: look-ups in memory, renewed from the database.
 
-A token, a secret or an id arrives; the project it stands for leaves, or None. Keys that are credentials are looked up
-by a keyed digest, so that the time an answer takes tells nothing about how much of a guess was right. When the
-database is away the last view stays in force: a project that worked goes on working.
+A token, a secret or an id arrives; the project it stands for leaves, or None; a user name, and its service account.
+Keys that are credentials are looked up by a keyed digest, so that the time an answer takes tells nothing about how much
+of a guess was right. When the database is away the last view stays in force: a project that worked goes on working.
 
 `refresh` may block for as long as the database does; serving, it is called in a thread of its own.
 """
@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from trackway.errors import StorageError
+from trackway.projects.account import Account
 from trackway.projects.project import KeyKind, Project
 from trackway.projects.reader import open_reader
 
@@ -26,8 +27,11 @@ AWAY_MISS_INTERVAL_S_MIN: Final = 2.0
 """The same while the database cannot be read: finding that out again may block for a while. `refresh` finds it back."""
 
 
+Found = TypeVar("Found")
+
+
 class ProjectSource(Protocol):
-    """Where projects are read from; both methods may raise StorageError.
+    """Where projects are read from; every method may raise StorageError.
 
     quick: whether reading takes microseconds, so that a look-up that misses may wait for it.
     """
@@ -38,6 +42,8 @@ class ProjectSource(Protocol):
     def revision(self) -> int: ...
 
     def all_projects(self) -> Sequence[Project]: ...
+
+    def all_accounts(self) -> Sequence[Account]: ...
 
     def close(self) -> None: ...
 
@@ -57,6 +63,7 @@ class _View(NamedTuple):
     by_token: dict[str, _Held]
     by_token_digest: dict[bytes, _Held]
     by_secret_digest: dict[bytes, _Held]
+    by_username: dict[str, Account]
 
 
 class ProjectDirectory:
@@ -80,7 +87,7 @@ class ProjectDirectory:
         self._failure: str | None = None
         self._lock = threading.Lock()
         self._digest_key = os.urandom(32)
-        self._view = _View(-1, {}, {}, {}, {})
+        self._view = _View(-1, {}, {}, {}, {}, {})
         self._missed_s = float("-inf")
 
     def by_token(self, token: str) -> Project | None:
@@ -106,6 +113,10 @@ class ProjectDirectory:
     def by_id(self, project_id: int) -> Project | None:
         return self._view.by_id.get(project_id) or self._again(lambda view: view.by_id.get(project_id))
 
+    def by_username(self, username: str) -> Account | None:
+        """The service account of that user name, which is no secret."""
+        return self._view.by_username.get(username) or self._again(lambda view: view.by_username.get(username))
+
     def projects(self) -> list[Project]:
         """Every project known, by id."""
         return list(self._view.by_id.values())
@@ -121,7 +132,7 @@ class ProjectDirectory:
             try:
                 revision = self._source.revision()
                 if revision != self._view.revision:
-                    self._view = self._new_view(revision, self._source.all_projects())
+                    self._view = self._new_view(revision, self._source.all_projects(), self._source.all_accounts())
             except StorageError as error:
                 self._report(str(error))
                 return False
@@ -133,7 +144,7 @@ class ProjectDirectory:
         with self._lock:
             self._source.close()
 
-    def _again(self, find: Callable[[_View], Project | None]) -> Project | None:
+    def _again(self, find: Callable[[_View], Found | None]) -> Found | None:
         """A second look after a miss, so that a project made a moment ago works at once."""
         if not self._source.quick:
             return None
@@ -147,7 +158,7 @@ class ProjectDirectory:
     def _valid(self, held: _Held | None) -> Project | None:
         return held.project if held is not None and self._clock_s() < held.until_s else None
 
-    def _new_view(self, revision: int, projects: Sequence[Project]) -> _View:
+    def _new_view(self, revision: int, projects: Sequence[Project], accounts: Sequence[Account]) -> _View:
         tokens, secrets = _held(projects, "token"), _held(projects, "secret")
         return _View(
             revision,
@@ -155,6 +166,7 @@ class ProjectDirectory:
             tokens,
             {self._digest(token): held for token, held in tokens.items()},
             {self._digest(secret): held for secret, held in secrets.items()},
+            {account.username: account for account in accounts},
         )
 
     def _digest(self, key: str) -> bytes:

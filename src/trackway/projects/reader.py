@@ -14,15 +14,20 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from trackway.errors import ConfigError, StorageError
+from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0003"
+MIGRATION_NEWEST: Final = "0004"
 """The revision that the newest file below `migrations/versions` carries; a test holds the two together."""
 
 _PROJECTS: Final = (
     "SELECT project_id, name, token, secret, region, created_at_ms, settings, identity_mode FROM projects ORDER BY 1"
 )
 _OLD_KEYS: Final = "SELECT project_id, kind, key, until_ms FROM old_keys ORDER BY until_ms"
+_ACCOUNTS: Final = (
+    "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role"
+    " FROM service_accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
+)
 
 
 class DatabaseAway(StorageError):
@@ -36,7 +41,7 @@ class Reader(ABC):
     """Whether an answer takes microseconds, so that an event loop may wait for it."""
 
     def revision(self) -> int:
-        """A number that grows with every change of a project."""
+        """A number that grows with every change of a project or a service account."""
         return int(self._rows("SELECT revision FROM revisions")[0][0])
 
     def all_projects(self) -> list[Project]:
@@ -44,6 +49,10 @@ class Reader(ABC):
         # In this order: a key that is replaced in between is then found twice, and not missed.
         projects = [project_of(row) for row in self._rows(_PROJECTS)]
         return with_old_keys(projects, self._rows(_OLD_KEYS))
+
+    def all_accounts(self) -> list[Account]:
+        """Every service account, by id."""
+        return accounts_of(self._rows(_ACCOUNTS))
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. A missing file or table is False, not an error."""

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Integer, MetaData, String, Table
 
 from trackway.identity import SIMPLIFIED
+from trackway.projects.account import HASH_CHARACTERS_MAX, USERNAME_CHARACTERS_MAX
 from trackway.projects.project import KEY_HEX_DIGITS, NAME_CHARACTERS_MAX
 
 metadata: Final = MetaData(
@@ -53,4 +54,25 @@ revisions: Final = Table(
     Column("only_id", Integer, primary_key=True, autoincrement=False),
     Column("revision", BigInteger, nullable=False),
     CheckConstraint("only_id = 1", name="one_row"),
+)
+
+service_accounts: Final = Table(
+    "service_accounts",
+    metadata,
+    Column("account_id", Integer, primary_key=True, autoincrement=True),
+    Column("username", String(USERNAME_CHARACTERS_MAX), nullable=False, unique=True),
+    Column("secret_hash", String(HASH_CHARACTERS_MAX), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=True),
+    Column("creator", Integer, nullable=True),  # no foreign key: who made an account stays known when gone
+    sqlite_autoincrement=True,  # an id is never given twice: `creator` means one account for ever
+)
+
+# The role of an account in a project. A row less is access less, so both ways of going take the row along.
+memberships: Final = Table(
+    "memberships",
+    metadata,
+    Column("account_id", Integer, ForeignKey("service_accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("project_id", Integer, ForeignKey("projects.project_id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(16), nullable=False),
 )

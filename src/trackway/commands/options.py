@@ -1,11 +1,14 @@
-"""What the commands share: the flags of settings, generated from their table, and tables for people."""
+"""What the commands share: the flags of settings, from their table; the projects database; tables for people."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from trackway.settings import CONFIG_DEFAULT, ROWS, ROWS_BY_NAME, Row, Settings, load
+
+if TYPE_CHECKING:
+    from trackway.projects.database import ProjectsDatabase
 
 Flags = dict[str, Any]
 
@@ -43,6 +46,15 @@ def load_flags(flags: Flags) -> Settings:
     return load({**flags, **lists}, config=config)
 
 
+def open_database(settings: Settings) -> "ProjectsDatabase":
+    """The projects database, its tables up to date."""
+    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415  # half a second of imports
+    from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
+
+    migrate_if_needed(settings.projects_at)
+    return ProjectsDatabase(settings.projects_at)
+
+
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Aligned columns, as wide as they need: a narrow terminal breaks the line, and no key is ever cut."""
     from rich import box  # noqa: PLC0415  # 60 ms that JSON need not pay
@@ -56,3 +68,8 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(width=10_000).print(table)
+
+
+def printable(text: str) -> str:
+    """What came from clients, without what a terminal takes for commands."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -1,0 +1,85 @@
+"""One service account: what its rows in the database say, as a value.
+
+A user name that stands for a program, the hash of its secret, and its role in each project it is a member of. The hash
+is kept out of `repr`, so that it reaches no log or traceback by accident.
+"""
+
+import re
+import secrets
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any, Final
+
+from trackway.errors import ConfigError, StorageError
+from trackway.projects.roles import Role, check_role
+
+NAME_CHARACTERS_MAX: Final = 64
+USERNAME_CHARACTERS_MAX: Final = 128
+HASH_CHARACTERS_MAX: Final = 128
+_SUFFIX: Final = "mp-service-account"
+"""Ends every user name, as it does Mixpanel's, so that neither people nor tools take one for something else."""
+_OTHER: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_EXPIRES_MS_MAX: Final = 253_402_300_799_000
+"""The end of the year 9999: the last moment that an RFC 3339 time can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A service account. `roles`: by project id. `creator`: the account that made it, None for the command line."""
+
+    account_id: int
+    username: str
+    secret_hash: str = field(repr=False)
+    created_at_ms: int
+    expires_at_ms: int | None
+    creator: int | None
+    roles: Mapping[int, Role] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+    def expired(self, now_ms: float) -> bool:
+        return self.expires_at_ms is not None and now_ms >= self.expires_at_ms
+
+
+def check_name(name: str) -> str:
+    """What a user name keeps of a descriptive name, or ConfigError."""
+    if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
+        raise ConfigError(f"service account name must be 1 to {NAME_CHARACTERS_MAX} characters, not {len(name)}")
+    words = _OTHER.sub("-", name).strip("-")
+    if not words:
+        raise ConfigError(f"service account name must have a letter or digit of ascii: {name!r}")
+    return words
+
+
+def new_username(words: str, taken: Container[str]) -> str:
+    """A user name that is not taken, as in `nightly-import.3fa94c.mp-service-account`."""
+    while True:
+        username = f"{words}.{secrets.token_hex(3)}.{_SUFFIX}"
+        if username not in taken:
+            return username
+
+
+def check_expiry(expires_at_ms: int | None, now_ms: float) -> int | None:
+    """The time of expiry, or ConfigError when it has passed."""
+    if expires_at_ms is not None and not now_ms < expires_at_ms <= _EXPIRES_MS_MAX:
+        raise ConfigError("expires must lie in the future, before the year 10000")
+    return expires_at_ms
+
+
+def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
+    """Accounts of rows (account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role),
+    one for each membership or one with nulls, ordered by account.
+
+    Raises StorageError for a row that this version cannot have written.
+    """
+    try:
+        return [_account(list(group)) for _, group in groupby(rows, key=lambda row: row[0])]
+    except (ConfigError, ValueError, TypeError) as error:
+        raise StorageError(f"projects database holds a service account that cannot be read: {error}") from error
+
+
+def _account(rows: Sequence[Sequence[Any]]) -> Account:
+    roles = {project_id: check_role(role) for *_, project_id, role in rows if project_id is not None}
+    account_id, username, secret_hash, created_at_ms, expires_at_ms, creator = rows[0][:6]
+    own = MappingProxyType(roles)
+    return Account(account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, own)

@@ -1,0 +1,161 @@
+"""No credentials of one project show or change anything of another, whatever is asked for.
+
+Random requests to every endpoint, with every kind of credentials of project A, name project B wherever a request can
+name one: ids, tokens, names, accounts. Everything of B carries a mark, which no answer may hold, and is the same at the
+end as it was at the beginning.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.accounts import ORGANIZATION, Credentials, accounts_of, new_account
+from tests.conftest import MakeProjects
+from tests.running import Project, Server, basic
+from tests.wire.encodings import FORM, JSON
+from tests.wire.exchange import Request
+from tests.wire.sending import record
+
+from trackway.projects.roles import ROLES
+
+MARK = "only-of-the-other-project"
+OLD = 1_600_000_000
+DATES = {"from_date": "2020-01-01", "to_date": "2030-01-01"}
+
+
+@dataclass(frozen=True)
+class Two:
+    """Project A with credentials of every kind, and B with an event, a profile and accounts to be left alone."""
+
+    mine: Project
+    theirs: Project
+    callers: list[tuple[str, str]]
+    my_accounts: list[int]
+    their_accounts: list[Credentials]
+
+
+@pytest.fixture(scope="module")
+def two(server: Server, make_projects: MakeProjects) -> Two:
+    mine, theirs = make_projects(2)
+    accounts = [new_account(server, {mine.project_id: role}) for role in ROLES]
+    others = [new_account(server, {theirs.project_id: "owner"}), new_account(server, {theirs.project_id: "consumer"})]
+    callers = [basic(mine.secret), basic(mine.token), *(account.basic for account in accounts)]
+    event = record(theirs, MARK, distinct_id=MARK, insert_id="theirs", time=OLD, secret=MARK)
+    profile = {"$token": theirs.token, "$distinct_id": MARK, "$set": {"mark": MARK}}
+    for path, body in (("/import?strict=1", [event]), ("/engage", [profile])):
+        reply = server.ask(Request("POST", path, (JSON, basic(theirs.secret)), json.dumps(body).encode()))
+        assert reply.status == 200
+    server.wait_loaded()
+    return Two(mine, theirs, callers, [account.account_id for account in accounts[1:]], others)
+
+
+def everything_of(server: Server, project: Project) -> tuple[Any, Any, Any]:
+    """Events, profiles and accounts."""
+    profiles = server.ask(Request("GET", "/api/2.0/engage", (basic(project.secret),)))
+    accounts = [each for each in accounts_of(server).all() if project.project_id in each.roles]
+    return server.export(project), json.loads(profiles.body)["results"], accounts
+
+
+def requests_of(two: Two) -> st.SearchStrategy[Request]:
+    ids = st.sampled_from([two.mine.project_id, two.theirs.project_id])
+    named = st.sampled_from([str(two.theirs.project_id), str(two.mine.project_id), "", None])
+    tokens = st.sampled_from([two.mine.token, two.theirs.project_id, two.theirs.token])
+    accounts = st.sampled_from([*two.my_accounts, *(each.account_id for each in two.their_accounts)])
+    roles = st.sampled_from(ROLES)
+    callers = st.sampled_from(two.callers)
+    names = st.sampled_from([None, json.dumps([MARK])])
+    wheres = st.sampled_from([None, f'"{MARK}" in properties["mark"]', 'defined(properties["secret"]) or true', "true"])
+
+    def query(**parameters: Any) -> str:
+        return urlencode({name: value for name, value in parameters.items() if value is not None})
+
+    def imported(caller: Any, project: Any, token: Any, in_form: bool) -> Request:
+        text = json.dumps([record(two.mine, "mine", token=token, project_id=token, insert_id="one", time=OLD)])
+        if in_form:
+            return Request("POST", "/import?strict=1", (FORM, caller), query(project_id=project, data=text).encode())
+        return Request("POST", f"/import?{query(strict=1, project_id=project)}", (JSON, caller), text.encode())
+
+    def exported(caller: Any, project: Any, event: Any, where: Any, again: Any) -> Request:
+        text = query(**DATES, project_id=project, event=event, where=where)
+        return Request("GET", f"/api/2.0/export?{text}&{query(project_id=again)}", (caller,))
+
+    def profiles(caller: Any, project: Any, where: Any, one: Any, in_body: bool) -> Request:
+        text = query(project_id=project, where=where, distinct_id=one)
+        if in_body:
+            return Request("POST", "/api/query/engage", (FORM, caller), text.encode())
+        return Request("GET", f"/api/2.0/engage?{text}", (caller,))
+
+    def managed(caller: Any, method: str, path: str, body: Any) -> Request:
+        return Request(method, f"/api/app{path}", (JSON, caller), json.dumps(body).encode())
+
+    membership = st.fixed_dictionaries({"id": ids, "role": roles})
+    memberships = st.lists(membership, min_size=1, max_size=2)
+    leaving = st.fixed_dictionaries({"id": ids, "service_account_ids": st.lists(accounts, min_size=1, max_size=2)})
+    bodies = st.one_of(
+        st.fixed_dictionaries({"username": st.just("new"), "projects": memberships}),
+        st.fixed_dictionaries({"projects": memberships, "service_account_ids": st.lists(accounts, max_size=2)}),
+        st.fixed_dictionaries({"projects": st.lists(leaving, max_size=2)}),
+    )
+    organization = ORGANIZATION.removeprefix("/api/app")
+    paths = st.one_of(
+        st.sampled_from([organization, f"{organization}/add-to-project", f"{organization}/remove-from-project"]),
+        accounts.map(lambda each: f"{organization}/{each}"),
+        ids.map(lambda each: f"/projects/{each}/service-accounts"),
+    )
+    return st.one_of(
+        st.builds(imported, callers, named, tokens, st.booleans()),
+        st.builds(exported, callers, named, names, wheres, named),
+        st.builds(profiles, callers, named, wheres, st.sampled_from([None, MARK]), st.booleans()),
+        st.builds(
+            managed,
+            st.one_of(callers, st.sampled_from(two.callers[2:4])),
+            st.sampled_from(["GET", "POST", "DELETE"]),
+            paths,
+            bodies,
+        ),
+    )
+
+
+def test_credentials_of_one_project_show_and_change_nothing_of_another(server: Server, two: Two) -> None:
+    before = everything_of(server, two.theirs)
+    assert (len(before[0]), len(before[1]), len(before[2])) == (1, 1, 2)
+    hidden = [MARK, *(each.username for each in two.their_accounts), two.theirs.secret]
+    statuses: dict[str, set[int]] = {}
+
+    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(request=requests_of(two))
+    def ask(request: Request) -> None:
+        reply = server.ask(request)
+        assert reply.status < 500, (request, reply)
+        text = reply.body.decode()
+        # What the request itself named may come back in an error.
+        assert reply.status >= 300 or not [each for each in hidden if each in text], (request, reply)
+        family = "/api/app" if request.target.startswith("/api/app") else request.target.split("?")[0]
+        statuses.setdefault(family, set()).add(reply.status)
+
+    ask()
+    for path in ("/import", "/api/2.0/export", "/api/2.0/engage", "/api/query/engage", "/api/app"):
+        assert statuses[path] & {200, 201} and statuses[path] & {400, 401, 403, 404}, (path, statuses[path])
+    server.wait_loaded()
+    assert everything_of(server, two.theirs) == before
+
+
+def test_accounts_of_another_project_are_as_unknown_as_those_that_are_not(server: Server, two: Two) -> None:
+    owner = two.callers[2]
+    theirs, nobody = two.their_accounts[0].account_id, 2**31 - 1
+    for method, path, body in (
+        ("GET", "/{}", None),
+        ("DELETE", "/{}", None),
+        ("POST", "/add-to-project", {"projects": [{"id": two.mine.project_id, "role": "consumer"}]}),
+    ):
+        answers = []
+        for account_id in (theirs, nobody):
+            sent = json.dumps({**(body or {}), "service_account_ids": [account_id]}).encode()
+            reply = server.ask(Request(method, ORGANIZATION + path.format(account_id), (JSON, owner), sent))
+            answers.append((reply.status, reply.body.decode().replace(str(account_id), "N")))
+        assert answers[0] == answers[1], (method, path)
+        assert answers[0][0] == 404
