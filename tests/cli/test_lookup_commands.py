@@ -76,7 +76,8 @@ def test_a_refused_table_names_its_rows_on_one_line(commands: Commands, tmp_path
     code, out, err = commands.run("replace", table_id, "-", text=b"id,name\n1\n,x\n")
     assert (code, out) == (2, "")
     assert err == (
-        "trackway: server refused: row 1: invalid row: wrong number of fields; row 2: primary key is required and cannot be blank\n"
+        "trackway: server refused: row 1: invalid row: wrong number of fields; "
+        "row 2: primary key is required and cannot be blank\n"
     )
     unknown = str(uuid.uuid4())
     assert (
