@@ -19,16 +19,21 @@ class Route(NamedTuple):
     direct: Direct | None = None
 
 
+class Routes(NamedTuple):
+    """`at`: those of single paths; `below`: handlers of everything below a path, which look at path and method
+    themselves."""
+
+    at: Mapping[str, Route]
+    below: Mapping[str, Handler]
+
+
 class Edge:
-    """The ASGI application of an edge process: every path with and without a trailing slash, below `path_prefix`.
+    """The ASGI application of an edge process: every path with and without a trailing slash, below `path_prefix`."""
 
-    below: handlers of everything below a path, that look at paths and methods themselves.
-    """
-
-    def __init__(self, routes: Mapping[str, Route], path_prefix: str, below: Mapping[str, Handler] | None = None):
-        self._routes = {path_prefix + path: route for path, route in routes.items()}
+    def __init__(self, routes: Routes, path_prefix: str):
+        self._routes = {path_prefix + path: route for path, route in routes.at.items()}
         self._routes |= {path + "/": route for path, route in self._routes.items()}
-        self._below = {path_prefix + path + "/": handler for path, handler in (below or {}).items()}
+        self._below = {path_prefix + path + "/": handler for path, handler in routes.below.items()}
 
     @property
     def direct(self) -> dict[bytes, Direct]:

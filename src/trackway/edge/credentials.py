@@ -13,6 +13,7 @@ from collections.abc import Mapping, Set
 from typing import Final, NamedTuple, Protocol
 
 from trackway.edge.http import Scope, header
+from trackway.edge.parameters import Parameters, read_parameters
 from trackway.edge.verification import Verifier
 from trackway.errors import RequestError
 from trackway.projects.account import Account
@@ -91,9 +92,12 @@ class Access:
             return account
         raise RequestError(401, INVALID if self._directory.by_username(basic.user) else NO_ACCOUNT)
 
-    async def project_of(self, scope: Scope, right: Right, parameters: Mapping[str, str]) -> Project:
-        """`caller` and `project` in one, of a request whose body says nothing of either."""
-        return self.project(await self.caller(header(scope, b"authorization")), right, parameters, scope)
+    async def asked(self, scope: Scope, right: Right) -> tuple[Project, Parameters]:
+        """The project and the parameters of a request that says all of it in its head. Raises RequestError as `caller`
+        and `project`, and 400 for parameters that cannot be read."""
+        caller = await self.caller(header(scope, b"authorization"))
+        parameters = read_parameters(scope["query_string"])
+        return self.project(caller, right, parameters, scope), parameters
 
     def project(self, caller: Caller, right: Right, parameters: Mapping[str, str], scope: Scope) -> Project:
         """The project that a request is about, when its caller has the right there and the data lives here.

@@ -8,7 +8,7 @@ from datetime import date
 from trackway import metrics
 from trackway.edge.credentials import Access
 from trackway.edge.http import Receive, Scope, Send, send_reply
-from trackway.edge.parameters import Parameters, bad_where, read_parameters, strings, switch, where, whole_number
+from trackway.edge.parameters import Parameters, bad_where, strings, switch, where, whole_number
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import TEXT, error_reply
 from trackway.edge.streaming import refusal, send_stream
@@ -36,8 +36,7 @@ class ExportEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            parameters = read_parameters(scope["query_string"])
-            project = await self._access.project_of(scope, Right.EXPORT, parameters)
+            project, parameters = await self._access.asked(scope, Right.EXPORT)
             query = read_query(parameters, project)
             self._rates.begin_export(project)
             try:

@@ -16,7 +16,7 @@ import orjson
 from trackway import metrics
 from trackway.edge.credentials import Access
 from trackway.edge.http import CLIENT_GONE, ClientGone, InFlight, Receive, Scope, Send, read_body, send_reply
-from trackway.edge.parameters import Parameters, read_parameters, strings
+from trackway.edge.parameters import Parameters, strings
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import JSON, Reply, error_reply
 from trackway.edge.streaming import refusal
@@ -66,7 +66,7 @@ class IdentityEndpoints:
 
     async def unlink(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            project = await self._access.project_of(scope, Right.UNLINK, read_parameters(scope["query_string"]))
+            project, _ = await self._access.asked(scope, Right.UNLINK)
             reply = await self._unlinked(project, await self._body(receive))
         except ClientGone:
             metrics.request(UNLINK_PATH, CLIENT_GONE)
@@ -81,8 +81,7 @@ class IdentityEndpoints:
     ) -> None:
         """Answer a question to the store, which counts as a query."""
         try:
-            parameters = read_parameters(scope["query_string"])
-            project = await self._access.project_of(scope, Right.PROFILES, parameters)
+            project, parameters = await self._access.asked(scope, Right.PROFILES)
             self._rates.begin_export(project)
             try:
                 found = await asyncio.to_thread(answer, project, parameters)

@@ -24,7 +24,7 @@ from trackway.edge.http import (
     read_body,
     send_reply,
 )
-from trackway.edge.parameters import Parameters, read_parameters
+from trackway.edge.parameters import Parameters
 from trackway.edge.ratelimit import EXCEEDED
 from trackway.edge.replies import LOOKUP_DONE, Reply, error_reply, invalid_lookup_reply, lookup_tables_reply
 from trackway.edge.upload import body_pieces, unpacked
@@ -81,9 +81,8 @@ class LookupTablesEndpoint:
             return PREFLIGHT
         if named and scope["method"] not in ("PUT", "DELETE"):
             raise RequestError(405, f"method {scope['method'][:20]} is not allowed here", allow="PUT, DELETE, OPTIONS")
-        parameters = read_parameters(scope["query_string"])
         right = Right.READ_TABLES if scope["method"] == "GET" else Right.REPLACE_TABLES
-        project = await self._access.project_of(scope, right, parameters)
+        project, parameters = await self._access.asked(scope, right)
         if named:
             change = self._replace if scope["method"] == "PUT" else self._delete
             return await self._change(project, named, scope, receive, change)

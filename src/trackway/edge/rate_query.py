@@ -8,7 +8,6 @@ import orjson
 from trackway import metrics
 from trackway.edge.credentials import Access
 from trackway.edge.http import Receive, Scope, Send, send_reply
-from trackway.edge.parameters import read_parameters
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import JSON, Reply, error_reply
 from trackway.errors import RequestError
@@ -33,6 +32,6 @@ class RateQueryEndpoint:
         metrics.request(PATH, reply.status)
 
     async def _reply(self, scope: Scope) -> Reply:
-        project = await self._access.project_of(scope, Right.LIMITS, read_parameters(scope["query_string"]))
+        project, _ = await self._access.asked(scope, Right.LIMITS)
         results = [use.told() for use in self._rates.uses(project)]
         return Reply(200, JSON, orjson.dumps({"code": 200, "status": "OK", "results": results}))

@@ -11,35 +11,24 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import uvloop
 
 from trackway import http_server, logs, metrics
-from trackway.edge.accounts import PATH as ACCOUNTS_PATH
 from trackway.edge.accounts import AccountsEndpoint
-from trackway.edge.app import SIDE_ROUTES, Edge, Route
+from trackway.edge.app import Edge
 from trackway.edge.credentials import Access
-from trackway.edge.events import RecordsEndpoint
-from trackway.edge.export import PATH as EXPORT_PATH
-from trackway.edge.export import ExportEndpoint
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
-from trackway.edge.identity import PATH as IDENTITY_PATH
-from trackway.edge.identity import PREVIEW_PATH, UNLINK_PATH, IdentityEndpoints
-from trackway.edge.lookup_tables import PATH as LOOKUP_TABLES_PATH
-from trackway.edge.lookup_tables import LookupTablesEndpoint
-from trackway.edge.profile_query import PATHS as PROFILE_QUERY_PATHS
-from trackway.edge.profile_query import ProfileQueryEndpoint
-from trackway.edge.rate_query import PATH as RATES_PATH
-from trackway.edge.rate_query import RateQueryEndpoint
 from trackway.edge.ratelimit import RateLimits
-from trackway.edge.singles import SinglesEndpoint
+from trackway.edge.routes import Parts, routes_of
 from trackway.edge.verification import Verifier
 from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
 from trackway.journal.commit import GroupCommit
-from trackway.journal.entry import Endpoint
 from trackway.journal.head import Head
 from trackway.journal.writer import Writer
 from trackway.limits import (
@@ -60,105 +49,62 @@ from trackway.tls import ServerCertificate
 _log = logs.get("edge")
 
 
-def run(
-    sock: socket.socket,
-    counts: ConnectionCounts,
-    settings: Settings,
-    index: int,
-    journal: Path,
-    store_url: str,
-    locator: Locator,
-    certificate: ServerCertificate | None,
-) -> None:
+class Handed(NamedTuple):
+    """What an edge process is handed by the supervisor; `journal` is a directory."""
+
+    sock: socket.socket
+    counts: ConnectionCounts
+    settings: Settings
+    journal: Path
+    store_url: str
+    locator: Locator
+    certificate: ServerCertificate | None
+
+
+def run(handed: Handed, index: int) -> None:
     """Serve as worker `index` until SIGTERM. Blocks."""
     # A batch makes tens of thousands of objects that all go at once: looking for cycles among them is wasted.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(sock, counts, settings, index, journal, store_url, locator, certificate))
+        runner.run(_serve(handed, index))
 
 
-async def _serve(
-    sock: socket.socket,
-    counts: ConnectionCounts,
-    settings: Settings,
-    index: int,
-    journal: Path,
-    store_url: str,
-    locator: Locator,
-    certificate: ServerCertificate | None,
-) -> None:
+async def _serve(handed: Handed, index: int) -> None:
     # Exports wait in threads for the store; they must not keep a health check or the projects waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    settings, locator, certificate = handed.settings, handed.locator, handed.certificate
     directory = _projects(settings)
-    refreshing = [
-        asyncio.create_task(_again_and_again(locator.refresh, CITY_DATABASE_LOOK_S)),
-    ]
-    if certificate is not None:
-        refreshing.append(asyncio.create_task(_again_and_again(certificate.refresh, CERTIFICATE_LOOK_S)))
-    writer, store = Writer(journal), Store(store_url)
-    commit = GroupCommit(writer, metrics.journal_synced)
-    rates = RateLimits(settings.rates_dir, index, settings)
-    health = Health(commit, Head(journal), Store(store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
-    verifier = Verifier(directory)
-    access = Access(directory, verifier, settings.region)
-    export = ExportEndpoint(access, rates, store)
-    in_flight = InFlight(settings.in_flight_bytes_max)
-    profiles = ProfileQueryEndpoint(access, rates, store, in_flight)
-    identity = IdentityEndpoints(access, rates, store, commit, in_flight)
-    routes = _routes(settings, directory, access, commit, rates, health, export, profiles, identity, locator, in_flight)
-    lookup_tables = LookupTablesEndpoint(access, settings, store, in_flight)
-    routes[LOOKUP_TABLES_PATH] = Route(lookup_tables, ("GET", "POST"))
-    accounts = AccountsEndpoint(access, directory, settings.projects_at, in_flight, settings.path_prefix)
-    app = Edge(routes, settings.path_prefix, {LOOKUP_TABLES_PATH: lookup_tables, ACCOUNTS_PATH: accounts})
-    try:
-        await http_server.serve(
-            app, sock, settings.shutdown_grace_s, counts, index, direct=app.direct, certificate=certificate
+    async with AsyncExitStack() as closing:
+        verifier, store, writer = Verifier(directory), Store(handed.store_url), Writer(handed.journal)
+        access, in_flight = Access(directory, verifier, settings.region), InFlight(settings.in_flight_bytes_max)
+        accounts = AccountsEndpoint(access, directory, settings.projects_at, in_flight, settings.path_prefix)
+        for part in (accounts, verifier, store, writer):
+            closing.callback(part.close)
+        commit = GroupCommit(writer, metrics.journal_synced)
+        closing.push_async_callback(commit.close)
+        health = Health(commit, Head(handed.journal), Store(handed.store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
+        rates = RateLimits(settings.rates_dir, index, settings)
+        routes = routes_of(
+            Parts(settings, directory, access, rates, commit, store, in_flight, locator, health, accounts)
         )
-    finally:
-        for task in refreshing:
-            task.cancel()
-        await commit.close()
-        writer.close()
-        store.close()
-        verifier.close()
-        accounts.close()
+        _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
+        if certificate is not None:
+            _refresh(closing, certificate.refresh, CERTIFICATE_LOOK_S)
+        app = Edge(routes, settings.path_prefix)
+        await http_server.serve(
+            app,
+            handed.sock,
+            settings.shutdown_grace_s,
+            handed.counts,
+            index,
+            direct=app.direct,
+            certificate=certificate,
+        )
 
 
-def _routes(
-    settings: Settings,
-    directory: ProjectDirectory,
-    access: Access,
-    commit: GroupCommit,
-    rates: RateLimits,
-    health: Health,
-    export: ExportEndpoint,
-    profiles: ProfileQueryEndpoint,
-    identity: IdentityEndpoints,
-    locator: Locator,
-    in_flight: InFlight,
-) -> dict[str, Route]:
-    """The one table of routes."""
-    records = {
-        endpoint: RecordsEndpoint(endpoint, settings, directory, access, commit, rates, in_flight, locator)
-        for endpoint in Endpoint
-    }
-    singles = SinglesEndpoint(settings, commit, in_flight, records[Endpoint.TRACK])
-    return {
-        # By GET, too: the Node SDK sends single records so, even to /import.
-        **{endpoint.path: Route(handler, ("GET", "POST")) for endpoint, handler in records.items()},
-        Endpoint.TRACK.path: Route(records[Endpoint.TRACK], ("GET", "POST"), singles.direct),
-        EXPORT_PATH: Route(export, ("GET",)),
-        **{path: Route(profiles, ("GET", "POST")) for path in PROFILE_QUERY_PATHS},
-        IDENTITY_PATH: Route(identity.show, ("GET",)),
-        PREVIEW_PATH: Route(identity.preview, ("GET",)),
-        UNLINK_PATH: Route(identity.unlink, ("POST",)),
-        RATES_PATH: Route(RateQueryEndpoint(access, rates), ("GET",)),
-        "/healthz": Route(health.healthz, ("GET", "HEAD")),
-        "/readyz": Route(health.readyz, ("GET", "HEAD")),
-        "/metrics": Route(health.metrics, ("GET", "HEAD")),
-        **SIDE_ROUTES,
-    }
+def _refresh(closing: AsyncExitStack, refresh: Callable[[], object], interval_s: float) -> None:
+    closing.callback(asyncio.create_task(_again_and_again(refresh, interval_s)).cancel)
 
 
 async def _again_and_again(refresh: Callable[[], object], interval_s: float) -> None:

@@ -133,13 +133,9 @@ def _tree(
         directory = settings.data_dir / "store"
         stores = [Child("store", lambda: store_server.run(store_sock, directory, password), settings)]
     counts = ConnectionCounts(settings.worker_count)
+    handed = worker.Handed(sock, counts, settings, journal, store_url, locator, certificate)
     edges = [
-        Child(
-            f"edge-{index}",
-            partial(worker.run, sock, counts, settings, index, journal, store_url, locator, certificate),
-            settings,
-        )
-        for index in range(settings.worker_count)
+        Child(f"edge-{index}", partial(worker.run, handed, index), settings) for index in range(settings.worker_count)
     ]
     loader = Child("loader", lambda: _load(settings, journal, store_url), settings)
     status = partial(write_status, settings.run_dir / "server.json", url, sock.getsockname()[1])
