@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 import click
@@ -57,8 +57,19 @@ class Server(NamedTuple):
         body: Iterable[bytes] | bytes | None = None,
         content_type: str = "application/json",
     ) -> Answer:
-        """What the server answers. Raises ConfigError with why it refused or did not answer, StorageError when it
-        failed."""
+        """The JSON that the server answers. Raises ConfigError with why it refused or did not answer, StorageError when
+        it failed."""
+        return _decode(HTTPStatus.OK, self.fetch(method, path, parameters, body, content_type))
+
+    def fetch(
+        self,
+        method: str,
+        path: str,
+        parameters: dict[str, str] | None = None,
+        body: Iterable[bytes] | bytes | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        """What the server answers. Raises as `ask`."""
         parts = urlsplit(self.url)
         target = parts.path.rstrip("/") + path + (f"?{urlencode(parameters)}" if parameters else "")
         credentials = b64encode(f"{self.project.secret}:".encode()).decode()
@@ -69,9 +80,12 @@ class Server(NamedTuple):
                 with suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, target, body, headers)
                 response = connection.getresponse()
-                return _read(HTTPStatus(response.status), response.read())
+                answer, status = response.read(), HTTPStatus(response.status)
         except (OSError, HTTPException) as error:
             raise ConfigError(f"server did not answer at {self.url}: {error}") from error
+        if status is not HTTPStatus.OK:
+            _refuse(status, answer)
+        return answer
 
     def _connection(self, parts: SplitResult) -> HTTPConnection:
         host = parts.netloc.rpartition("@")[2]
@@ -114,16 +128,20 @@ def _project(settings: Settings, name: str | None) -> Project:
     raise ConfigError(f"--project must name one of the projects: {names}")
 
 
-def _read(status: HTTPStatus, body: bytes) -> Answer:
-    try:
-        answer: Answer = json.loads(body)
-        if status is HTTPStatus.OK:
-            return answer
-        rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]
-        message = "; ".join(rows) or f"{status.value} {answer['error']}"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        begin = body[:_SHOWN_BYTES_MAX]
-        raise ConfigError(f"what answers there is no trackway server: {status.value} {begin!r}") from error
+def _refuse(status: HTTPStatus, body: bytes) -> NoReturn:
+    answer = _decode(status, body)
+    rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]
+    message = "; ".join(rows) or f"{status.value} {answer.get('error', status.phrase)}"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise StorageError(f"server failed: {message}")
     raise ConfigError(f"server refused: {message}")
+
+
+def _decode(status: HTTPStatus, body: bytes) -> Answer:
+    try:
+        answer: Answer = json.loads(body)
+    except ValueError:
+        answer = {}
+    if isinstance(answer, dict) and answer:
+        return answer
+    raise ConfigError(f"what answers there is no trackway server: {status.value} {body[:_SHOWN_BYTES_MAX]!r}")

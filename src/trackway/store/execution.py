@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from trackway.store.body import ClientGone
 from trackway.store.engine import MIB, EngineError, Handle, Result
 from trackway.store.pool import Connection, Lane, Stream
-from trackway.store.request import Request
+from trackway.store.request import READERS, Request
 from trackway.store.statement import Statement
 
 Value = TypeVar("Value")
@@ -103,7 +103,7 @@ class Execution:
         """
         format_ = statement.format or request.default_format
         mark = _mark()
-        lane = self._reader_streams if request.quota_key == "none" else self._streams
+        lane = self._reader_streams if request.quota_key == READERS else self._streams
         async with lane.borrow() as connection:
             streams: list[Stream] = []
 
