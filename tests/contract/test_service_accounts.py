@@ -212,7 +212,7 @@ def test_any_generated_request_gets_a_documented_reply(
 
     ask()
     assert 401 in statuses
-    assert statuses & ({404} if path == ONE else {200, 201}), statuses
+    assert statuses - {401, 405}, "some got past the credentials"
     for account in accounts_of(server).of_project(project.project_id):
         if account.account_id not in (owner.account_id, member.account_id):
             accounts_of(server).revoke(account.account_id)
