@@ -5,11 +5,12 @@ calls of an SDK.
 """
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.running import Project, Server, basic
+from tests.running import VISIBLE_TIMEOUT_S, Project, Server, basic
 from tests.wire.exchange import Request
 
 Step = tuple[str, Any]
@@ -55,6 +56,14 @@ ROWS = [
     Row("delete and set", (("set", {"a": 1}), ("delete", None), ("set", {"b": 2})), {"b": 2}),
 ]
 GROUP_ROWS = [row for row in ROWS if not row.users_only]
+
+
+def profile_when(server: Server, project: Project, profile_id: str, *names: str) -> dict[str, Any]:
+    """A user's profile as soon as it has properties of these names: what an SDK holds back is in no queue of its."""
+    deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+    while not set(names) <= (found := profiles_of(server, project).get(profile_id, {})).keys():
+        assert time.monotonic() < deadline, f"{found} lacks some of {names}"
+    return found
 
 
 def profiles_of(server: Server, project: Project, group_key: str = "") -> dict[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.running import Project, Server
 from tests.sdk.browser import Tab
-from tests.sdk.profiles import AWKWARD, GROUP_ROWS, ROWS, Row, assert_left, profiles_of
+from tests.sdk.profiles import AWKWARD, GROUP_ROWS, ROWS, Row, assert_left, profile_when, profiles_of
 
 USER, GROUP_KEY, GROUP = "üser-1 😀", "company", "Söhne & Co 😀"
 MODES: list[dict[str, Any]] = [
@@ -78,8 +78,7 @@ def test_what_was_called_before_identify_is_applied(server: Server, project: Pro
     for name, argument in (("set", {"a": 1}), ("increment", {"b": 2}), ("append", {"c": 3}), ("union", {"d": [4]})):
         tab.tell(f"people.{name}", argument)
     tab.tell("identify", USER)
-    tab.wait_sent()
-    shown = profiles_of(server, project)[USER]
+    shown = profile_when(server, project, USER, "$initial_referrer", "a", "b", "c", "d")
     assert {"a": 1, "b": 2, "c": [3], "d": [4], "$initial_referrer": "$direct"}.items() <= shown.items()
     assert (shown["$os"], shown["$browser"]) == ("Linux", "Chrome")
     assert "$last_seen" in shown
