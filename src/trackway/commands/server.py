@@ -59,6 +59,22 @@ class Server(NamedTuple):
     ) -> Answer:
         """What the server answers. Raises ConfigError with why it refused or did not answer, StorageError when it
         failed."""
+        answer = self.read(method, path, parameters, body, content_type)
+        try:
+            told: Answer = json.loads(answer)
+        except ValueError as error:
+            raise _stranger(HTTPStatus.OK, answer) from error
+        return told
+
+    def read(
+        self,
+        method: str,
+        path: str,
+        parameters: dict[str, str] | None = None,
+        body: Iterable[bytes] | bytes | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        """The answer as it came, which need not be JSON. Raises as `ask`."""
         parts = urlsplit(self.url)
         target = parts.path.rstrip("/") + path + (f"?{urlencode(parameters)}" if parameters else "")
         credentials = b64encode(f"{self.project.secret}:".encode()).decode()
@@ -69,9 +85,12 @@ class Server(NamedTuple):
                 with suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, target, body, headers)
                 response = connection.getresponse()
-                return _read(HTTPStatus(response.status), response.read())
+                status, answer = HTTPStatus(response.status), response.read()
         except (OSError, HTTPException) as error:
             raise ConfigError(f"server did not answer at {self.url}: {error}") from error
+        if status is not HTTPStatus.OK:
+            raise _refusal(status, answer)
+        return answer
 
     def _connection(self, parts: SplitResult) -> HTTPConnection:
         host = parts.netloc.rpartition("@")[2]
@@ -114,16 +133,19 @@ def _project(settings: Settings, name: str | None) -> Project:
     raise ConfigError(f"--project must name one of the projects: {names}")
 
 
-def _read(status: HTTPStatus, body: bytes) -> Answer:
+def _refusal(status: HTTPStatus, body: bytes) -> ConfigError | StorageError:
+    """What is raised for an answer that is none."""
     try:
         answer: Answer = json.loads(body)
-        if status is HTTPStatus.OK:
-            return answer
         rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]
         message = "; ".join(rows) or f"{status.value} {answer['error']}"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        begin = body[:_SHOWN_BYTES_MAX]
-        raise ConfigError(f"what answers there is no trackway server: {status.value} {begin!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _stranger(status, body)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise StorageError(f"server failed: {message}")
-    raise ConfigError(f"server refused: {message}")
+        return StorageError(f"server failed: {message}")
+    return ConfigError(f"server refused: {message}")
+
+
+def _stranger(status: HTTPStatus, body: bytes) -> ConfigError:
+    begin = body[:_SHOWN_BYTES_MAX]
+    return ConfigError(f"what answers there is no trackway server: {status.value} {begin!r}")
