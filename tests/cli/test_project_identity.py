@@ -52,4 +52,4 @@ def test_no_mode_is_changed_while_no_server_runs(tmp_path: Path) -> None:
     )
     done = change(tmp_path, Project(**json.loads(created.stdout)), "original")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no server runs on " in done.stderr
+    assert "no server runs on" in done.stderr

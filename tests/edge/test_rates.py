@@ -1,6 +1,7 @@
 """The limits of a project (protocol §9): by kind, over several processes, in every window, and when they end."""
 
 import multiprocessing
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,35 @@ def test_counts_outlive_a_change_of_the_number_of_workers(tmp_path: Path, clock:
     fewer = limits(tmp_path, clock, 0, 1)
     assert [passed(fewer, 5, project_id) for project_id in (1, 2, 3)] == [1, 3, 3]
     assert passed(limits(tmp_path, clock, 7, 8), 5) == 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 100, b"\xff" * 163_840, random.Random(7).randbytes(163_840)])
+@pytest.mark.parametrize("worker", [0, 1])
+def test_damaged_files_keep_no_worker_from_counting_and_no_project_out_for_longer_than_a_window(
+    tmp_path: Path, clock: Clock, worker: int, damage: bytes
+) -> None:
+    assert [passed(limits(tmp_path, clock, each), 1) for each in (0, 1)] == [1, 1]
+    (tmp_path / "rates" / f"{worker}-0").write_bytes(damage)
+    rates = limits(tmp_path, clock)
+    assert passed(rates, 9) <= 2
+    assert 0 < wait_of(rates) <= FREE_AFTER_S
+    clock.now_s += FREE_AFTER_S
+    assert passed(rates, 9) == 3
+
+
+def test_files_of_other_names_are_left_alone(tmp_path: Path, clock: Clock) -> None:
+    assert passed(limits(tmp_path, clock), 2) == 2
+    for name in ("a-b", "0-0.bak", "-0", "1-", "0-0-0", "x-0"):
+        (tmp_path / "rates" / name).write_bytes(b"a note")
+    (tmp_path / "rates" / "5-0").mkdir()
+    assert passed(limits(tmp_path, clock), 9) == 1
+    assert (tmp_path / "rates" / "a-b").read_bytes() == b"a note"
+
+
+def test_a_reader_counts_nothing_in_a_file_that_is_being_made(tmp_path: Path, clock: Clock) -> None:
+    assert passed(limits(tmp_path, clock), 2) == 2
+    (tmp_path / "rates" / "1-0").write_bytes(b"")
+    assert Usage(tmp_path / "rates", None, 0, clock).used(1, IMPORTS.window) == 2
 
 
 def test_no_limit_holds_when_they_are_switched_off(tmp_path: Path, clock: Clock) -> None:

@@ -140,8 +140,8 @@ def test_own_settings_are_set_and_given_up_one_by_one(database: ProjectsDatabase
             1,
             {"port": 1},
             "a project has no setting 'port'; it has "
-            "import_requests_per_hour, export_requests_per_hour, export_concurrent_max, ingest_records_per_minute, "
-            "ingest_bytes_per_minute, lookup_replacements_per_day",
+            "import_requests_per_hour, export_requests_per_hour, export_concurrent_max, "
+            "ingest_records_per_minute, ingest_bytes_per_minute, lookup_replacements_per_day",
         ),
     ],
 )

@@ -2,13 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from tests.accounts import ORGANIZATION, Credentials, accounts_of, ask_json, everywhere, new_account
 from tests.conftest import MakeProjects
+from tests.lookup.asking import CSV, creating
 from tests.running import Project, Server, basic
 from tests.wire.encodings import FORM, JSON
 from tests.wire.exchange import Reply, Request
@@ -21,11 +23,12 @@ Header = tuple[str, str]
 
 @dataclass(frozen=True)
 class World:
-    """A project with an account of each role, another project, and an owner of that one alone."""
+    """A project with a lookup table and an account of each role, another project, and an owner of that one alone."""
 
     own: Project
     other: Project
     accounts: dict[str, Credentials]
+    table: str
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +41,14 @@ def world(server: Server, make_projects: MakeProjects) -> World:
     accounts["expired"] = new_account(server, {own.project_id: "owner"}, soon_ms)
     accounts["revoked"] = new_account(server, {own.project_id: "owner"})
     accounts_of(server).revoke(accounts["revoked"].account_id)
-    time.sleep(0.1)
-    return World(own, other, accounts)
+    server.wait_loaded()  # until then the store may have no tables
+    [table] = json.loads(server.ask(creating(own, "Songs")).body)["results"]
+    return World(own, other, accounts, table["id"])
 
 
 IMPORTED = '{"code":200,"num_records_imported":1,"status":"OK"}'
 DATES = "from_date=2020-01-01&to_date=2020-01-02"
+NO_TABLE = uuid.UUID(int=1)
 
 
 def send_import(world: World, named: str) -> Request:
@@ -56,14 +61,41 @@ ENDPOINTS: dict[str, Callable[[World, str], Request]] = {
     "export": lambda world, named: Request("GET", f"/api/2.0/export?{DATES}{named}"),
     "profiles": lambda world, named: Request("GET", f"/api/2.0/engage?{named}"),
     "query": lambda world, named: Request("POST", "/api/query/engage", (FORM,), named.lstrip("&").encode()),
+    "identity": lambda world, named: Request("GET", f"/api/app/identity?distinct_id=a{named}"),
+    "preview": lambda world, named: Request("GET", f"/api/app/identity/preview?ids=%5B%22a%22,%22b%22%5D{named}"),
+    "unlink": lambda world, named: Request("POST", f"/api/app/identity/unlink?{named}", (JSON,), UNLINK),
+    "tables": lambda world, named: Request("GET", f"/lookup-tables?{named}"),
+    "create table": lambda world, named: Request("POST", f"/lookup-tables?name=Songs{named}"),
+    "replace table": lambda world, named: Request(
+        "PUT", f"/lookup-tables/{world.table}?{named}", (CSV,), b"id,a\n1,2\n"
+    ),
+    "delete table": lambda world, named: Request("DELETE", f"/lookup-tables/{NO_TABLE}?{named}"),
+    "limits": lambda world, named: Request("GET", f"/api/app/rate-limits?{named}"),
     "accounts": lambda world, named: Request("GET", ORGANIZATION),
 }
+UNLINK = b'{"id":"nobody","reason":"none"}'
+OF_A_PROJECT = [endpoint for endpoint in ENDPOINTS if endpoint != "accounts"]
+
+NAMED = {
+    "other": "{other}",
+    "unknown": "1099511627776",
+    "no number": "x",
+    "number with a zero": "0{own}",
+    "negative": "-{own}",
+    "with a sign": "%2B{own}",
+    "with a blank": "{own}%20",
+    "fraction": "{own}.0",
+    "huge": "9" * 400,
+    "digits of another script": "%D9%A1%D9%A2%D9%A3",
+    "list": "[{own}]",
+}
+"""Values of `project_id`, as they stand in a URL, that name no project of the credentials."""
 
 OPEN = None
 INVALID, NO_ACCOUNT = (401, "Invalid credentials"), (401, "Not a valid service account username")
 OTHER = (401, "Credentials in request did not match project_id URL parameter")
 UNNAMED = (400, "project_id is required with the credentials of a service account")
-LOW = "managing service accounts takes the role owner or admin"
+LOW = (403, "managing service accounts takes the role owner or admin")
 Told = tuple[int, str] | None
 
 CREDENTIALS: dict[str, Callable[[World], Header]] = {
@@ -85,38 +117,65 @@ CREDENTIALS: dict[str, Callable[[World], Header]] = {
     for name in (*ROLES, "elsewhere", "nowhere", "expired", "revoked")
 }
 
-# What each gets with `project_id` of its project, by endpoint: import, export, both profile queries, accounts.
-TABLE: dict[str, tuple[Told, Told, Told, Told]] = {
-    "none": (INVALID, INVALID, INVALID, INVALID),
-    "bearer": (INVALID, INVALID, INVALID, INVALID),
-    "secret": (OPEN, OPEN, OPEN, INVALID),
-    "token": (
-        OPEN,
-        (403, "project token may not export events"),
-        (403, "project token may not query profiles"),
-        INVALID,
-    ),
-    "unknown key": (INVALID, INVALID, INVALID, INVALID),
-    "secret as a password": (INVALID, INVALID, INVALID, NO_ACCOUNT),
-    "unknown user": (NO_ACCOUNT, NO_ACCOUNT, NO_ACCOUNT, NO_ACCOUNT),
-    "wrong secret": (INVALID, INVALID, INVALID, INVALID),
-    "secret of another": (INVALID, INVALID, INVALID, INVALID),
-    "unencoded": (OPEN, OPEN, OPEN, OPEN),
-    "owner": (OPEN, OPEN, OPEN, OPEN),
-    "admin": (OPEN, OPEN, OPEN, OPEN),
-    "analyst": ((403, "role analyst may not import events"), OPEN, OPEN, (403, LOW)),
-    "consumer": (
-        (403, "role consumer may not import events"),
-        (403, "role consumer may not export events"),
-        (403, "role consumer may not query profiles"),
-        (403, LOW),
-    ),
-    "elsewhere": (OTHER, OTHER, OTHER, OPEN),
-    "nowhere": (OTHER, OTHER, OTHER, (403, LOW)),
-    "expired": (INVALID, INVALID, INVALID, INVALID),
-    "revoked": (NO_ACCOUNT, NO_ACCOUNT, NO_ACCOUNT, NO_ACCOUNT),
+ACTS = {
+    "import events": ["import"],
+    "export events": ["export"],
+    "query profiles": ["profiles", "query", "identity", "preview"],
+    "unlink ids": ["unlink"],
+    "read lookup tables": ["tables"],
+    "replace lookup tables": ["create table", "replace table", "delete table"],
+    "see rate limits": ["limits"],
 }
-PLACES = {"import": 0, "export": 1, "profiles": 2, "query": 2, "accounts": 3}
+"""What the endpoints of a project do, in the words of a refusal."""
+
+READING = ["read lookup tables", "see rate limits"]
+RAW = [*READING, "export events", "query profiles"]
+ALLOWED: dict[str, tuple[str, Collection[str]]] = {
+    "secret": ("project secret", ACTS),
+    "token": ("project token", ["import events"]),
+    "unencoded": ("role owner", ACTS),
+    "owner": ("role owner", ACTS),
+    "admin": ("role admin", ACTS),
+    "analyst": ("role analyst", RAW),
+    "consumer": ("role consumer", READING),
+}
+"""What may be done with credentials of a project, and what these are called in a refusal of all the rest."""
+
+REFUSED: dict[str, Told] = {
+    "none": INVALID,
+    "bearer": INVALID,
+    "unknown key": INVALID,
+    "secret as a password": INVALID,
+    "unknown user": NO_ACCOUNT,
+    "wrong secret": INVALID,
+    "secret of another": INVALID,
+    "elsewhere": OTHER,
+    "nowhere": OTHER,
+    "expired": INVALID,
+    "revoked": NO_ACCOUNT,
+}
+"""What all others are told, whatever they ask of the project."""
+
+MANAGING = dict.fromkeys(("unencoded", "owner", "admin", "elsewhere"), OPEN) | {
+    "secret": INVALID,
+    "token": INVALID,
+    "secret as a password": NO_ACCOUNT,
+    "analyst": LOW,
+    "consumer": LOW,
+    "nowhere": LOW,
+}
+"""What the service accounts API tells, where it is not what REFUSED says."""
+
+
+def told(credentials: str, endpoint: str) -> Told:
+    """What is told of that endpoint to whoever comes with the credentials and names the project they are for."""
+    if endpoint == "accounts":
+        return MANAGING[credentials] if credentials in MANAGING else REFUSED[credentials]
+    if credentials in REFUSED:
+        return REFUSED[credentials]
+    [act] = [act for act, endpoints in ACTS.items() if endpoint in endpoints]
+    who, allowed = ALLOWED[credentials]
+    return OPEN if act in allowed else (403, f"{who} may not {act}")
 
 
 def asked(server: Server, world: World, credentials: str, endpoint: str, named: str) -> Reply:
@@ -126,61 +185,70 @@ def asked(server: Server, world: World, credentials: str, endpoint: str, named: 
 
 
 def assert_told(reply: Reply, told: Told, endpoint: str) -> None:
-    if told is None:
+    if told is None and endpoint != "delete table":
         assert reply.status == 200, reply
         return
-    status, error = told
-    phrase = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden"}[status]
+    status, error = told or (404, f"Lookup table with id '{NO_TABLE}' was not found.")
+    phrase = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}[status]
     expected: dict[str, Any] = {"code": status, "error": error, "status": phrase}
     if endpoint == "accounts":
         expected = {"error": error, "status": "error"}
     assert (reply.status, json.loads(reply.body)) == (status, expected)
 
 
-def test_every_kind_of_credentials_is_in_the_table() -> None:
-    assert CREDENTIALS.keys() == TABLE.keys()
+def test_every_kind_of_credentials_and_every_endpoint_of_a_project_is_in_the_tables() -> None:
+    assert CREDENTIALS.keys() == ALLOWED.keys() ^ REFUSED.keys()
+    assert sorted(OF_A_PROJECT) == sorted(endpoint for endpoints in ACTS.values() for endpoint in endpoints)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-@pytest.mark.parametrize("credentials", TABLE)
+@pytest.mark.parametrize("credentials", CREDENTIALS)
 def test_credentials_open_what_they_should_and_nothing_else(
     server: Server, world: World, credentials: str, endpoint: str
 ) -> None:
     reply = asked(server, world, credentials, endpoint, f"&project_id={world.own.project_id}")
-    assert_told(reply, TABLE[credentials][PLACES[endpoint]], endpoint)
+    assert_told(reply, told(credentials, endpoint), endpoint)
 
 
-@pytest.mark.parametrize("endpoint", ["import", "export", "profiles", "query"])
+@pytest.mark.parametrize("endpoint", OF_A_PROJECT)
 @pytest.mark.parametrize("credentials", ["secret", "owner"])
-@pytest.mark.parametrize("named", ["other", "unknown", "no number", "number with a zero", "empty", "absent"])
+@pytest.mark.parametrize("named", [*NAMED, "empty", "absent"])
 def test_project_id_must_be_that_of_the_credentials(
     server: Server, world: World, credentials: str, endpoint: str, named: str
 ) -> None:
-    own = world.own.project_id
-    values = {"other": world.other.project_id, "unknown": 2**40, "no number": "x", "number with a zero": f"0{own}"}
-    text = "" if named == "absent" else f"&project_id={values.get(named, '')}"
+    own, other = world.own.project_id, world.other.project_id
+    text = "" if named == "absent" else f"&project_id={NAMED.get(named, '').format(own=own, other=other)}"
     absent = OPEN if credentials == "secret" else UNNAMED
-    told = absent if named in ("empty", "absent") else OTHER
-    assert_told(asked(server, world, credentials, endpoint, text), told, endpoint)
+    expected = OTHER if named in NAMED else absent
+    assert_told(asked(server, world, credentials, endpoint, text), expected, endpoint)
+
+
+@pytest.mark.parametrize("credentials", ["secret", "owner"])
+def test_the_first_of_two_project_ids_is_the_one_that_counts(server: Server, world: World, credentials: str) -> None:
+    own, other = world.own.project_id, world.other.project_id
+    for endpoint in OF_A_PROJECT:
+        for first, second, expected in ((own, other, OPEN), (other, own, OTHER)):
+            named = f"&project_id={first}&project_id={second}"
+            assert_told(asked(server, world, credentials, endpoint, named), expected, endpoint)
 
 
 def test_project_id_of_an_import_may_stand_in_the_form(server: Server, world: World) -> None:
     text = json.dumps([record(world.own, insert_id="form", time=1_600_000_000)])
-    for project, told in ((world.own, OPEN), (world.other, OTHER)):
+    for project, expected in ((world.own, OPEN), (world.other, OTHER)):
         body = f"project_id={project.project_id}&strict=1&data={text}".encode()
         reply = server.ask(Request("POST", "/import", (FORM, world.accounts["admin"].basic), body))
-        assert_told(reply, told, "import")
+        assert_told(reply, expected, "import")
     no_form = Request("POST", "/import", (JSON, world.accounts["admin"].basic), b"{")
     assert_told(server.ask(no_form), UNNAMED, "import")
 
 
 def test_project_id_of_the_url_wins_over_that_of_the_form(server: Server, world: World) -> None:
     text = json.dumps([record(world.own, insert_id="both", time=1_600_000_000)])
-    for in_url, in_form, told in ((world.own, world.other, OPEN), (world.other, world.own, OTHER)):
+    for in_url, in_form, expected in ((world.own, world.other, OPEN), (world.other, world.own, OTHER)):
         body = f"project_id={in_form.project_id}&data={text}".encode()
         target = f"/import?strict=1&project_id={in_url.project_id}"
         request = Request("POST", target, (FORM, world.accounts["owner"].basic), body)
-        assert_told(server.ask(request), told, "import")
+        assert_told(server.ask(request), expected, "import")
 
 
 def test_account_of_two_projects_has_its_role_in_each(server: Server, world: World) -> None:

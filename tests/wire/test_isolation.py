@@ -6,68 +6,105 @@ end as it was at the beginning.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.accounts import ORGANIZATION, Credentials, accounts_of, new_account
 from tests.conftest import MakeProjects
-from tests.running import Project, Server, basic
+from tests.lookup.asking import creating, replacing
+from tests.profiles import ProfileServer
+from tests.running import Project, basic
 from tests.wire.encodings import FORM, JSON
 from tests.wire.exchange import Request
 from tests.wire.sending import record
 
+from trackway.projects.account import Account
 from trackway.projects.roles import ROLES
+from trackway.store.lookup_tables import LookupTable, LookupTables
 
-MARK = "only-of-the-other-project"
+MARK, DEVICE, EVENT, VALUE = "only-of-the-other-project", "their-device", "their-event", "their-value"
+IDENTITY = ["", "/preview", "unlink"]
 OLD = 1_600_000_000
 DATES = {"from_date": "2020-01-01", "to_date": "2030-01-01"}
 
 
 @dataclass(frozen=True)
 class Two:
-    """Project A with credentials of every kind, and B with an event, a profile and accounts to be left alone."""
+    """Project A with credentials of every kind, and B with events of a person of two ids, a profile, a lookup table and
+    accounts, to be left alone. Each has one table."""
 
     mine: Project
     theirs: Project
+    my_table: str
+    their_table: str
     callers: list[tuple[str, str]]
     my_accounts: list[int]
     their_accounts: list[Credentials]
 
 
 @pytest.fixture(scope="module")
-def two(server: Server, make_projects: MakeProjects) -> Two:
-    mine, theirs = make_projects(2)
+def two(profile_server: ProfileServer, make_profile_projects: MakeProjects) -> Two:
+    server = profile_server.server
+    mine, theirs = make_profile_projects(2)
     accounts = [new_account(server, {mine.project_id: role}) for role in ROLES]
     others = [new_account(server, {theirs.project_id: "owner"}), new_account(server, {theirs.project_id: "consumer"})]
     callers = [basic(mine.secret), basic(mine.token), *(account.basic for account in accounts)]
-    event = record(theirs, MARK, distinct_id=MARK, insert_id="theirs", time=OLD, secret=MARK)
-    profile = {"$token": theirs.token, "$distinct_id": MARK, "$set": {"mark": MARK}}
-    for path, body in (("/import?strict=1", [event]), ("/engage", [profile])):
+    event = record(theirs, MARK, distinct_id=MARK, insert_id=EVENT, time=OLD, secret=VALUE)
+    link = record(
+        theirs, MARK, distinct_id=MARK, insert_id="link", time=OLD, **{"$user_id": MARK, "$device_id": DEVICE}
+    )
+    profile = {"$token": theirs.token, "$distinct_id": MARK, "$set": {"mark": VALUE}}
+    for path, body in (("/import?strict=1", [event, link]), ("/engage", [profile])):
         reply = server.ask(Request("POST", path, (JSON, basic(theirs.secret)), json.dumps(body).encode()))
         assert reply.status == 200
-    server.wait_loaded()
-    return Two(mine, theirs, callers, [account.account_id for account in accounts[1:]], others)
+    profile_server.wait_loaded()
+    tables = [
+        json.loads(server.ask(creating(*each)).body)["results"][0]["id"] for each in ((mine, "my"), (theirs, MARK))
+    ]
+    for project, table in zip((mine, theirs), tables, strict=True):
+        assert server.ask(replacing(project, table, b"id,a\n1,2\n")).status == 200
+    return Two(mine, theirs, *tables, callers, [account.account_id for account in accounts[1:]], others)
 
 
-def everything_of(server: Server, project: Project) -> tuple[Any, Any, Any]:
-    """Events, profiles and accounts."""
-    profiles = server.ask(Request("GET", "/api/2.0/engage", (basic(project.secret),)))
-    accounts = [each for each in accounts_of(server).all() if project.project_id in each.roles]
-    return server.export(project), json.loads(profiles.body)["results"], accounts
+@dataclass(frozen=True)
+class Everything:
+    """What a project has."""
+
+    events: list[dict[str, Any]]
+    profiles: list[Any]
+    person: dict[str, Any]
+    tables: list[LookupTable]
+    accounts: list[Account]
+
+
+def everything_of(running: ProfileServer, project: Project) -> Everything:
+    running.wait_loaded()
+    server, credentials = running.server, basic(project.secret)
+    profiles = server.ask(Request("GET", "/api/2.0/engage", (credentials,)))
+    person = server.ask(Request("GET", f"/api/app/identity?distinct_id={MARK}", (credentials,)))
+    return Everything(
+        server.export(project),
+        json.loads(profiles.body)["results"],
+        json.loads(person.body),
+        LookupTables(running.store).all(project.project_id),
+        [each for each in accounts_of(server).all() if project.project_id in each.roles],
+    )
 
 
 def requests_of(two: Two) -> st.SearchStrategy[Request]:
     ids = st.sampled_from([two.mine.project_id, two.theirs.project_id])
     named = st.sampled_from([str(two.theirs.project_id), str(two.mine.project_id), "", None])
-    tokens = st.sampled_from([two.mine.token, two.theirs.project_id, two.theirs.token])
+    tokens = st.sampled_from([two.mine.token, str(two.theirs.project_id), two.theirs.token])
     accounts = st.sampled_from([*two.my_accounts, *(each.account_id for each in two.their_accounts)])
     roles = st.sampled_from(ROLES)
     callers = st.sampled_from(two.callers)
     names = st.sampled_from([None, json.dumps([MARK])])
+    methods = st.sampled_from(["GET", "POST", "PUT", "DELETE"])
     wheres = st.sampled_from([None, f'"{MARK}" in properties["mark"]', 'defined(properties["secret"]) or true', "true"])
 
     def query(**parameters: Any) -> str:
@@ -88,6 +125,21 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
         if in_body:
             return Request("POST", "/api/query/engage", (FORM, caller), text.encode())
         return Request("GET", f"/api/2.0/engage?{text}", (caller,))
+
+    def asked_of_ids(caller: Any, project: Any, id: Any, kind: str) -> Request:
+        parameters = {"project_id": project, "distinct_id": id, "ids": json.dumps([id, "somebody"])}
+        if kind != "unlink":
+            return Request("GET", f"/api/app/identity{kind}?{query(**parameters)}", (caller,))
+        body = json.dumps({"id": id, "reason": "mine", "project_id": project}).encode()
+        return Request("POST", f"/api/app/identity/unlink?{query(project_id=project)}", (JSON, caller), body)
+
+    def tables(caller: Any, project: Any, method: str, table: str) -> Request:
+        named = "" if method in ("GET", "POST") else f"/{table}"
+        body = b"id,a\n1,3\n" if method == "PUT" else b""
+        return Request(method, f"/lookup-tables{named}?{query(project_id=project, name='mine')}", (caller,), body)
+
+    def limits(caller: Any, project: Any) -> Request:
+        return Request("GET", f"/api/app/rate-limits?{query(project_id=project)}", (caller,))
 
     def managed(caller: Any, method: str, path: str, body: Any) -> Request:
         return Request(method, f"/api/app{path}", (JSON, caller), json.dumps(body).encode())
@@ -110,6 +162,9 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
         st.builds(imported, callers, named, tokens, st.booleans()),
         st.builds(exported, callers, named, names, wheres, named),
         st.builds(profiles, callers, named, wheres, st.sampled_from([None, MARK]), st.booleans()),
+        st.builds(asked_of_ids, callers, named, st.sampled_from([MARK, DEVICE]), st.sampled_from(IDENTITY)),
+        st.builds(tables, callers, named, methods, st.sampled_from([two.my_table, two.their_table])),
+        st.builds(limits, callers, named),
         st.builds(
             managed,
             st.one_of(callers, st.sampled_from(two.callers[2:4])),
@@ -120,10 +175,13 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
     )
 
 
-def test_credentials_of_one_project_show_and_change_nothing_of_another(server: Server, two: Two) -> None:
-    before = everything_of(server, two.theirs)
-    assert (len(before[0]), len(before[1]), len(before[2])) == (1, 1, 2)
-    hidden = [MARK, *(each.username for each in two.their_accounts), two.theirs.secret]
+def test_credentials_of_one_project_show_and_change_nothing_of_another(profile_server: ProfileServer, two: Two) -> None:
+    server = profile_server.server
+    before = everything_of(profile_server, two.theirs)
+    assert [len(each) for each in (before.events, before.profiles, before.tables, before.accounts)] == [2, 1, 1, 2]
+    assert before.person["ids"] == [MARK, f"$device:{DEVICE}"]
+    usernames = [each.username for each in two.their_accounts]
+    hidden = [MARK, DEVICE, EVENT, VALUE, two.their_table, two.theirs.secret, *usernames]
     statuses: dict[str, set[int]] = {}
 
     @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
@@ -132,19 +190,21 @@ def test_credentials_of_one_project_show_and_change_nothing_of_another(server: S
         reply = server.ask(request)
         assert reply.status < 500, (request, reply)
         text = reply.body.decode()
-        # What the request itself named may come back in an error.
-        assert reply.status >= 300 or not [each for each in hidden if each in text], (request, reply)
-        family = "/api/app" if request.target.startswith("/api/app") else request.target.split("?")[0]
+        family = re.sub("/[0-9a-f-]{36}|(organizations|projects)/.*", "ID", request.target.split("?")[0])
         statuses.setdefault(family, set()).add(reply.status)
+        named = unquote(request.target) + unquote(request.body.decode())  # what a request names itself may come back
+        assert not [each for each in hidden if each in text and each not in named], (request, reply)
 
     ask()
-    for path in ("/import", "/api/2.0/export", "/api/2.0/engage", "/api/query/engage", "/api/app"):
-        assert statuses[path] & {200, 201} and statuses[path] & {400, 401, 403, 404}, (path, statuses[path])
-    server.wait_loaded()
-    assert everything_of(server, two.theirs) == before
+    assert len(statuses) == 11, statuses
+    for path, seen in statuses.items():
+        assert seen & {200, 201} and seen & {400, 401, 403, 404}, (path, seen)
+    assert everything_of(profile_server, two.theirs) == before
 
 
-def test_accounts_of_another_project_are_as_unknown_as_those_that_are_not(server: Server, two: Two) -> None:
+def test_accounts_of_another_project_are_as_unknown_as_those_that_are_not(
+    profile_server: ProfileServer, two: Two
+) -> None:
     owner = two.callers[2]
     theirs, nobody = two.their_accounts[0].account_id, 2**31 - 1
     for method, path, body in (
@@ -155,7 +215,9 @@ def test_accounts_of_another_project_are_as_unknown_as_those_that_are_not(server
         answers = []
         for account_id in (theirs, nobody):
             sent = json.dumps({**(body or {}), "service_account_ids": [account_id]}).encode()
-            reply = server.ask(Request(method, ORGANIZATION + path.format(account_id), (JSON, owner), sent))
+            reply = profile_server.server.ask(
+                Request(method, ORGANIZATION + path.format(account_id), (JSON, owner), sent)
+            )
             answers.append((reply.status, reply.body.decode().replace(str(account_id), "N")))
         assert answers[0] == answers[1], (method, path)
         assert answers[0][0] == 404

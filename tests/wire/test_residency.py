@@ -2,13 +2,16 @@
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from urllib.parse import quote
 
 import pytest
+from tests.accounts import new_account
 from tests.profiles import ProfileServer
 from tests.running import Project, Server, basic, running_server
-from tests.wire.encodings import JSON
+from tests.wire.encodings import FORM, JSON
 from tests.wire.exchange import Request
 from tests.wire.sending import record
 
@@ -33,25 +36,55 @@ def test_an_event_for_another_region_is_rejected_with_the_right_host(server: Ser
     assert server.ask(Request("POST", "/track", (JSON,), body)).body == b"0"
 
 
-@pytest.mark.parametrize(
-    "method_and_path",
-    [
-        "POST /import?strict=1",
-        "GET /api/2.0/export?from_date=2026-01-01",
-        "POST /api/2.0/engage",
-        "GET /api/query/engage",
-        "GET /lookup-tables",
-        "GET /api/app/identity",
-        "GET /api/app/rate-limits",
-    ],
-)
+ASKING = [
+    "POST /import?strict=1",
+    "GET /api/2.0/export?from_date=2026-01-01",
+    "POST /api/2.0/engage",
+    "GET /api/query/engage",
+    "GET /api/app/identity?distinct_id=a",
+    "GET /api/app/identity/preview?ids=%5B%22a%22,%22b%22%5D",
+    "POST /api/app/identity/unlink",
+    "GET /api/app/rate-limits",
+    "GET /lookup-tables",
+    "POST /lookup-tables?name=a",
+    f"PUT /lookup-tables/{uuid.UUID(int=1)}",
+    f"DELETE /lookup-tables/{uuid.UUID(int=1)}",
+]
+
+
+@pytest.mark.parametrize("method_and_path", ASKING)
 def test_credentials_of_another_region_are_a_403_with_the_right_host(
     server: Server, elsewhere: Project, method_and_path: str
 ) -> None:
     method, _, path = method_and_path.partition(" ")
-    reply = server.ask(Request(method, path, (JSON, basic(elsewhere.secret)), b"[]" if "import" in path else b""))
-    expected = {"code": 403, "error": sentence(elsewhere), "status": "Forbidden"}
-    assert (reply.status, json.loads(reply.body)) == (403, expected)
+    body = b'{"id":"a","reason":"b"}' if "unlink" in path else b""
+    account = new_account(server, {elsewhere.project_id: "owner"})
+    named = f"{path}{'&' if '?' in path else '?'}project_id={elsewhere.project_id}"
+    for target, credentials in ((path, basic(elsewhere.secret)), (named, account.basic)):
+        reply = server.ask(Request(method, target, (JSON, credentials), body))
+        expected = {"code": 403, "error": sentence(elsewhere), "status": "Forbidden"}
+        assert (reply.status, json.loads(reply.body)) == (403, expected)
+
+
+@pytest.mark.parametrize("in_form", [False, True], ids=["query", "form"])
+def test_what_a_service_account_imports_for_another_region_is_shown_to_its_project(
+    profile_server: ProfileServer, in_form: bool
+) -> None:
+    """An account of both projects: the one that is named decides, whatever token the events hold."""
+    server = profile_server.server
+    here, elsewhere = server.create_project(), server.create_project("", "--region", "eu")
+    account = new_account(server, {here.project_id: "admin", elsewhere.project_id: "admin"})
+    for project, told in ((elsewhere, 403), (here, 200)):
+        text = json.dumps([record(elsewhere, insert_id="told-to-nobody", name="Ann")])
+        if in_form:
+            form = f"project_id={project.project_id}&strict=1&data={quote(text)}"
+            request = Request("POST", "/import", (FORM, account.basic), form.encode())
+        else:
+            target = f"/import?strict=1&project_id={project.project_id}"
+            request = Request("POST", target, (JSON, account.basic), text.encode())
+        assert server.ask(request).status == told
+    assert profile_server.rejections_of(elsewhere) == [(Endpoint.IMPORT, "", sentence(elsewhere), b"")]
+    assert len(server.export_when(here, 1)) == 1
 
 
 def test_a_batch_keeps_what_belongs_here(server: Server, project: Project, elsewhere: Project) -> None:

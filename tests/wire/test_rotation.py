@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lookup.asking import creating, listing, replacing
 from tests.running import Project, Server, basic, running_server
 from tests.wire.encodings import JSON
 from tests.wire.exchange import Request
@@ -95,6 +96,36 @@ def test_both_tokens_reach_the_project_during_the_overlap_and_one_afterwards(
     assert track(rotating_server, owned, "too-late") == b"0"
     assert track(rotating_server, rotated, "too-late") == b"0"
     assert len(rotating_server.export(ended)) == 5
+
+
+def test_both_secrets_open_tables_ids_and_limits_during_the_overlap_and_one_afterwards(
+    rotating_server: Server, owned: Project
+) -> None:
+    rotating_server.wait_loaded()
+    [table] = json.loads(rotating_server.ask(creating(owned, "Songs")).body)["results"]
+    rotated, _ = rotate(rotating_server, owned, "--secret", "--overlap", "1h")
+    wait_answered(rotating_server, rotated, 200)
+    assert [_opened(rotating_server, each, table["id"]) for each in (owned, rotated)] == [[200] * 7] * 2
+    ended, _ = rotate(rotating_server, rotated, "--secret", "--overlap", "0")
+    wait_answered(rotating_server, ended, 200)
+    wait_answered(rotating_server, owned, 401)
+    opened = [_opened(rotating_server, each, table["id"]) for each in (owned, rotated, ended)]
+    assert opened == [[401] * 7, [401] * 7, [200] * 7]
+
+
+def _opened(server: Server, project: Project, table: str) -> list[int]:
+    """The statuses of everything that the secret opens, besides imports, exports and profiles."""
+    key, path = basic(project.secret), "/api/app/identity"
+    requests = [
+        listing(project),
+        creating(project, "Songs"),
+        replacing(project, table, b"id,a\n1,2\n"),
+        Request("GET", f"{path}?distinct_id=a", (key,)),
+        Request("GET", f"{path}/preview?ids=%5B%22a%22,%22b%22%5D", (key,)),
+        Request("POST", f"{path}/unlink", (JSON, key), b'{"id":"a","reason":"b"}'),
+        Request("GET", "/api/app/rate-limits", (key,)),
+    ]
+    return [server.ask(request).status for request in requests]
 
 
 def test_no_key_is_logged(rotating_server: Server, owned: Project) -> None:

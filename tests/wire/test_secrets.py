@@ -14,12 +14,14 @@ from http.client import HTTPException
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from tests.accounts import ORGANIZATION, Credentials, new_account
 from tests.running import Server, running_server
 from tests.store.running import PASSWORD, RunningStore, running_store
 from tests.wire.encodings import FORM, GZIP, JSON
 from tests.wire.exchange import Request
 
 ENDPOINTS = ["/track", "/import", "/engage", "/groups", "/api/2.0/engage", "/api/app/rate-limits", "/nothing/here"]
+ENDPOINTS += ["/lookup-tables", "/api/app/identity", "/api/app/identity/unlink", ORGANIZATION]
 BODIES = [b"", b"[]", b"{", b"data=%00", b'{"event":', b"\xff\xfe", b"[" * 100_000, b" " * 2000]
 DATES = "from_date=2026-01-01&to_date=2026-01-02"
 
@@ -76,6 +78,15 @@ def exports_with(credential: str) -> Iterator[Request]:
         yield Request("GET", f"/api/2.0/export?{DATES}&{name}{credential}", (basic,))
 
 
+def requests_of(account: Credentials, project_id: int) -> Iterator[Request]:
+    """With the right user name and secret."""
+    for path in (*ENDPOINTS, "/api/2.0/export"):
+        for named in (f"project_id={project_id}&name=a", f"project_id={project_id + 1}", "project_id=1&project_id=x"):
+            yield Request("GET", f"{path}?{DATES}&{named}", (account.basic,))
+            yield Request("POST", f"{path}?{named}", (JSON, account.basic), b'{"username":"again"}')
+            yield Request("PUT", f"{path}/{account.account_id}?{named}", (account.basic,), b"id,a\n")
+
+
 def play(server: Server, requests: Iterator[Request]) -> dict[int, int]:
     """How many replies there were of each status."""
     statuses: dict[int, int] = {}
@@ -117,7 +128,9 @@ def test_no_credential_is_written_anywhere(talkative: tuple[Server, RunningStore
     server, store = talkative
     project, away = server.create_project(), server.create_project("", "--region", "eu")
     wrong = secrets.token_hex(16)
-    credentials = [project.secret, project.token, away.secret, away.token, wrong]
+    account = new_account(server, {project.project_id: "owner"})
+    credentials = [project.secret, project.token, away.secret, away.token, account.secret, wrong]
+    assert {200, 201, 401} <= play(server, requests_of(account, project.project_id)).keys()
     statuses: dict[int, int] = {}
     for credential in credentials:
         for status, number in play(server, requests_with(credential)).items():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 import click
@@ -57,11 +57,16 @@ class Server(NamedTuple):
         body: Iterable[bytes] | bytes | None = None,
         content_type: str = "application/json",
     ) -> Answer:
-        """The JSON that the server answers. Raises ConfigError with why it refused or did not answer, StorageError when
-        it failed."""
-        return _decode(HTTPStatus.OK, self.fetch(method, path, parameters, body, content_type))
+        """What the server answers. Raises ConfigError with why it refused or did not answer, StorageError when it
+        failed."""
+        answer = self.read(method, path, parameters, body, content_type)
+        try:
+            told: Answer = json.loads(answer)
+        except ValueError as error:
+            raise _stranger(HTTPStatus.OK, answer) from error
+        return told
 
-    def fetch(
+    def read(
         self,
         method: str,
         path: str,
@@ -69,7 +74,7 @@ class Server(NamedTuple):
         body: Iterable[bytes] | bytes | None = None,
         content_type: str = "application/json",
     ) -> bytes:
-        """What the server answers. Raises as `ask`."""
+        """The answer as it came, which need not be JSON. Raises as `ask`."""
         parts = urlsplit(self.url)
         target = parts.path.rstrip("/") + path + (f"?{urlencode(parameters)}" if parameters else "")
         credentials = b64encode(f"{self.project.secret}:".encode()).decode()
@@ -80,11 +85,11 @@ class Server(NamedTuple):
                 with suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, target, body, headers)
                 response = connection.getresponse()
-                answer, status = response.read(), HTTPStatus(response.status)
+                status, answer = HTTPStatus(response.status), response.read()
         except (OSError, HTTPException) as error:
             raise ConfigError(f"server did not answer at {self.url}: {error}") from error
         if status is not HTTPStatus.OK:
-            _refuse(status, answer)
+            raise _refusal(status, answer)
         return answer
 
     def _connection(self, parts: SplitResult) -> HTTPConnection:
@@ -128,20 +133,19 @@ def _project(settings: Settings, name: str | None) -> Project:
     raise ConfigError(f"--project must name one of the projects: {names}")
 
 
-def _refuse(status: HTTPStatus, body: bytes) -> NoReturn:
-    answer = _decode(status, body)
-    rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]
-    message = "; ".join(rows) or f"{status.value} {answer.get('error', status.phrase)}"
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise StorageError(f"server failed: {message}")
-    raise ConfigError(f"server refused: {message}")
-
-
-def _decode(status: HTTPStatus, body: bytes) -> Answer:
+def _refusal(status: HTTPStatus, body: bytes) -> ConfigError | StorageError:
+    """What is raised for an answer that is none."""
     try:
         answer: Answer = json.loads(body)
-    except ValueError:
-        answer = {}
-    if isinstance(answer, dict) and answer:
-        return answer
-    raise ConfigError(f"what answers there is no trackway server: {status.value} {body[:_SHOWN_BYTES_MAX]!r}")
+        rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]
+        message = "; ".join(rows) or f"{status.value} {answer['error']}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _stranger(status, body)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return StorageError(f"server failed: {message}")
+    return ConfigError(f"server refused: {message}")
+
+
+def _stranger(status: HTTPStatus, body: bytes) -> ConfigError:
+    begin = body[:_SHOWN_BYTES_MAX]
+    return ConfigError(f"what answers there is no trackway server: {status.value} {begin!r}")

@@ -45,6 +45,13 @@ class Admission:
             return None
         return await self._access.caller(header(scope, b"authorization"))
 
+    async def still_granted(self, scope: Scope, named: Project | None, parameters: Mapping[str, str]) -> None:
+        """Ask again, when the body of an `/import` is there, what was asked at its head. Raises RequestError 401, 403
+        or 503."""
+        caller = await self.caller(scope)
+        if caller is not None and named is not None:
+            self._access.granted(caller, Right.IMPORT, parameters)
+
     def project_named(self, caller: Caller | None, parameters: Mapping[str, str]) -> Project | None:
         """`project_of`, or None where only the body can tell: of a service account, it may be a form that names it."""
         if caller is None or (isinstance(caller, Account) and not parameters.get("project_id")):

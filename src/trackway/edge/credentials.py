@@ -3,7 +3,8 @@
 Accepted: the project secret as user name, or the project token as user name, each with an empty password, or a service
 account's user name and secret with `project_id`. Some tools send `user:secret` without base64; that is documented as
 accepted. Every endpoint that needs credentials goes through `Access`: `caller` tells whose they are, before a body is
-looked at, and `project` alone decides whether they do for what is wanted.
+looked at, and `project` alone decides whether they do for what is wanted. What changes something is asked both again
+when its body is there.
 """
 
 import base64

@@ -76,12 +76,13 @@ class RecordsEndpoint:
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         held = 0
         try:
-            caller = await self.admission.caller(scope)
-            project = self.admission.project_named(caller, query_parameters(scope["query_string"]))
+            caller, parameters = await self.admission.caller(scope), query_parameters(scope["query_string"])
+            project = self.admission.project_named(caller, parameters)
             if project is None or not self.admission.is_elsewhere(scope, project):
                 check_length(scope, self._settings.body_bytes_max)
                 body = await read_body(receive, self._settings.body_bytes_max, self._in_flight)
                 held = len(body)
+                await self.admission.still_granted(scope, project, parameters)
                 if caller is not None and project is None:
                     project = self.admission.project_of(caller, self._parameters_with_body(scope, body))
             if project is not None and self.admission.is_elsewhere(scope, project):

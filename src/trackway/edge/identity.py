@@ -66,8 +66,10 @@ class IdentityEndpoints:
 
     async def unlink(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            project, _ = await self._access.asked(scope, Right.UNLINK)
-            reply = await self._unlinked(project, await self._body(receive))
+            await self._access.asked(scope, Right.UNLINK)
+            asked = await self._body(receive)
+            project, _ = await self._access.asked(scope, Right.UNLINK)  # again: a body may take minutes to come
+            reply = await self._unlinked(project, asked)
         except ClientGone:
             metrics.request(UNLINK_PATH, CLIENT_GONE)
             return

@@ -27,7 +27,7 @@ from trackway.edge.http import (
 from trackway.edge.parameters import Parameters
 from trackway.edge.ratelimit import EXCEEDED
 from trackway.edge.replies import LOOKUP_DONE, Reply, error_reply, invalid_lookup_reply, lookup_tables_reply
-from trackway.edge.upload import body_pieces, unpacked
+from trackway.edge.upload import body_pieces, checked_at_end, unpacked
 from trackway.errors import ConfigError, RequestError, StorageError
 from trackway.ingest.lookup_table import InvalidTable
 from trackway.limits import (
@@ -127,7 +127,8 @@ class LookupTablesEndpoint:
         with self._upload():
             pieces = body_pieces(receive, LOOKUP_TABLE_BYTES_MAX)
             csv = unpacked(pieces, header(scope, b"content-encoding"), LOOKUP_TABLE_BYTES_MAX)
-            await self._stored(self._tables.replace, project.project_id, table_id, csv)
+            allowed = checked_at_end(csv, lambda: self._access.asked(scope, Right.REPLACE_TABLES))
+            await self._stored(self._tables.replace, project.project_id, table_id, allowed)
 
     async def _check_rate(self, project: Project) -> None:
         """Raise RequestError 429 when the project has replaced tables too often."""

@@ -6,7 +6,7 @@ is held however large the body is.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, MutableMapping
 from itertools import chain
 from typing import Any
 
@@ -46,6 +46,18 @@ def _pieces(receive: Receive, bytes_max: int, loop: asyncio.AbstractEventLoop) -
         if size > bytes_max:
             raise body_too_large(bytes_max)
         yield piece
+
+
+def checked_at_end(pieces: Iterable[bytes], check: Callable[[], Coroutine[Any, Any, object]]) -> Iterator[bytes]:
+    """The pieces, and `check` in the event loop, in which this is called, when the last was taken: they may have taken
+    minutes to come. Raises what `check` raises."""
+    loop = asyncio.get_running_loop()
+
+    def checked() -> Iterator[bytes]:
+        yield from pieces
+        asyncio.run_coroutine_threadsafe(check(), loop).result()
+
+    return checked()
 
 
 def unpacked(pieces: Iterable[bytes], content_encoding: bytes, bytes_max: int) -> Iterator[bytes]:

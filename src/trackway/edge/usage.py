@@ -11,6 +11,7 @@ the files of all processes up. What a killed process had counted stays, and its 
 
 import mmap
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ _RUNNING: Final = _RING * _WINDOWS_MAX
 """Place of the number of things that run now, behind the rings of all windows."""
 _PROJECT_WORDS: Final = _RUNNING + 16
 _FILE_BYTES: Final = RATE_PROJECTS_PER_FILE * _PROJECT_WORDS * 8
+_NAME: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+"""Of a file: the worker's number, and that of the projects it is for."""
 
 
 class Window(NamedTuple):
@@ -113,15 +116,14 @@ class Usage:
     def _open(self, number: int) -> list[memoryview]:
         names = [f"{worker}-{number}" for worker in range(self._workers)]
         # A worker that is there no more, since the server was started with fewer, has counted too.
-        names += sorted({path.name for path in self._directory.glob(f"*-{number}")}.difference(names))
+        names += sorted({path.name for path, _, of in self._found() if of == number}.difference(names))
         files = [_mapped(self._directory / name, self._worker is not None) for name in names]
         self._files[number] = files
         return files
 
     def _end_what_ran(self) -> None:
         """What this process's predecessor, which was killed, or a worker that is there no more had begun, has ended."""
-        for path in self._directory.glob("*-*"):
-            worker, number = map(int, path.name.split("-"))
+        for path, worker, number in self._found():
             if worker == self._worker or worker >= self._workers:
                 files = self._files_of(number * RATE_PROJECTS_PER_FILE)
                 cells = files[worker] if worker < self._workers else _mapped(path, writing=True)
@@ -129,15 +131,24 @@ class Usage:
                     if cells[at]:
                         cells[at] = 0
 
+    def _found(self) -> list[tuple[Path, int, int]]:
+        """The files there are, each with its worker and its number; what has another name is not ours."""
+        named = [(path, _NAME.fullmatch(path.name)) for path in self._directory.glob("*-*") if path.is_file()]
+        return [(path, int(name[1]), int(name[2])) for path, name in named if name]
+
 
 def _at(project_id: int) -> int:
     return project_id % RATE_PROJECTS_PER_FILE * _PROJECT_WORDS
 
 
 def _mapped(path: Path, writing: bool) -> memoryview:
+    """The words of a file; to be written, it is made as long as it has to be. One that is too short to be read has just
+    been made, and nothing was counted in it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC if writing else os.O_RDONLY | os.O_CLOEXEC, 0o600)
     try:
-        if writing and os.fstat(file).st_size != _FILE_BYTES:
+        if os.fstat(file).st_size < _FILE_BYTES:
+            if not writing:
+                return memoryview(bytes(_FILE_BYTES)).cast("Q")
             os.posix_fallocate(file, 0, _FILE_BYTES)  # a store into a hole would be a SIGBUS when the disk is full
         access = mmap.ACCESS_WRITE if writing else mmap.ACCESS_READ
         return memoryview(mmap.mmap(file, _FILE_BYTES, access=access)).cast("Q")
