@@ -157,7 +157,7 @@ def test_original_project_makes_one_person_of_device_user_and_alias(
     tab.tell("identify", "user-1")
     tab.call("people.set", {"plan": "pro"})
     tab.tell("alias", "nickname", "user-1")
-    tab.sent_when("/track", 2)
+    tab.wait_sent()
     tab.call("track", "paid", {})
     tab.wait_sent()
     found = people(server, original)

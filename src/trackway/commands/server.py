@@ -116,6 +116,8 @@ def _project(settings: Settings, name: str | None) -> Project:
 
 def _read(status: HTTPStatus, body: bytes) -> Answer:
     try:
+        if status is HTTPStatus.OK and not body:  # an export of nothing
+            return {}
         answer: Answer = json.loads(body)
         if status is HTTPStatus.OK:
             return answer
