@@ -63,8 +63,9 @@ def _difference(found: Counter[Any], expected: Counter[Any]) -> str:
 
 
 def check_export(content: Content, lines: list[dict[str, Any]], ledger: Ledger) -> None:
-    """Exactly the stored events, each as it first arrived, with what the client said."""
+    """Exactly the stored events, each as it first arrived, with what the client said, and each its person's."""
     expected = {row.sequence: row for row in content.stored.values()}
+    canonical_ids = content.canonical_ids()
     assert sequences(lines) == Counter(list(expected))
     said = {number: record.said["properties"] for number, record in ledger.events(acknowledged=False).items()}
     for line in lines:
@@ -75,8 +76,11 @@ def check_export(content: Content, lines: list[dict[str, Any]], ledger: Ledger) 
         assert found == (row.event, row.distinct_id, row.insert_id, row.time_ms // 1000)
         assert properties["$mp_api_timestamp_ms"] == row.received_us // 1000
         assert properties.get("$import", False) is (row.endpoint == Endpoint.IMPORT)
+        person = canonical_ids.get((row.project_id, row.distinct_id), row.distinct_id)
+        assert properties["distinct_id"] == sent.get("$user_id", person)
         assert row.distinct_id == sent["distinct_id"] and properties["time"] == sent.get("time", properties["time"])
-        assert all(properties[name] == value for name, value in sent.items() if name not in ("token", "time"))
+        own = sent.keys() - {"token", "time", "distinct_id"}
+        assert all(properties[name] == sent[name] for name in own)
 
 
 def check_clients(ledger: Ledger, lines: list[dict[str, Any]]) -> None:

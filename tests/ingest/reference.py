@@ -41,6 +41,8 @@ WRITTEN_BY_SERVER = [
     "$mp_api_timestamp_ms",
     "mp_processing_time_ms",
     "$distinct_id_before_identity",
+    "$identity_failure_reason",
+    "$failure_reason",
 ]
 
 
@@ -108,6 +110,10 @@ def _event(record: dict[str, Any], to: Arrival) -> Event:
     original = any(each.project_id == project_id and each.identity_mode == "original" for each in PROJECTS.values())
     asked = _asked(given, name, to)
     distinct_id, device_id, user_id = _ids(given, asked, to, original)
+    if name == "$identify" and asked and not original and not asked[0].startswith("$device:"):
+        user_id = distinct_id = user_id or asked[0]
+        if not device_id and user_id == asked[0] and asked[0] != asked[1]:
+            device_id = _device_named(given, asked[1]) or ""
     insert_id = _insert_id(given.get("$insert_id"), name, to)
     properties = _properties(given) | _location(given, to)
     links = _links(given, name, asked, (device_id, user_id), original)
@@ -204,6 +210,14 @@ def _asked(given: dict[str, Any], name: str, to: Arrival) -> tuple[str, str] | N
     return ids[0], ids[1]
 
 
+def _device_named(given: dict[str, Any], anonymous: str) -> str | None:
+    """The device that an `$identify` names as its anonymous id; None where that may be the user before."""
+    if anonymous.startswith("$device:"):
+        return anonymous[len("$device:") :]
+    is_device = given.get("$anon_id") not in (None, "") or given.get("$user_id") in (None, "")
+    return anonymous if is_device else None
+
+
 def _links(
     given: dict[str, Any], name: str, asked: tuple[str, str] | None, pair: tuple[str, str], original: bool
 ) -> tuple[tuple[LinkKind, str, str], ...]:
@@ -214,10 +228,8 @@ def _links(
     links = [(f"$device:{device_id}", user_id)] if device_id and user_id else []
     if name == "$identify" and asked and asked[0] != asked[1]:
         user, anonymous = asked
-        if anonymous.startswith("$device:"):
-            links.append((anonymous, user))
-        elif given.get("$anon_id") not in (None, "") or given.get("$user_id") in (None, ""):
-            links += [(f"$device:{anonymous}", user), (anonymous, user)]
+        if device := _device_named(given, anonymous):
+            links += [(f"$device:{device}", user), *([(anonymous, user)] if device == anonymous else [])]
     return tuple(dict.fromkeys((LinkKind.DEVICE, *link) for link in links if not link[1].startswith("$device:")))
 
 

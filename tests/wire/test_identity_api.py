@@ -190,7 +190,7 @@ def test_an_unlink_without_id_or_reason_is_refused(server: Server, project: Proj
     assert json.loads(reply.body)["error"].startswith(text)
 
 
-def test_only_the_secret_unlinks(server: Server, project: Project) -> None:
+def test_the_token_unlinks_nothing(server: Server, project: Project) -> None:
     body = b'{"id": "$device:D1", "reason": "why"}'
     by_token = unlink(server, project, body, user=project.token)
     assert (by_token.status, json.loads(by_token.body)["error"]) == (403, "project token may not unlink ids")

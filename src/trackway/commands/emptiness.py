@@ -24,7 +24,7 @@ def check_empty(settings: Settings, project: Project) -> None:
         raise ConfigError("the journal is not loaded to its end yet: try again in a moment")
     if server.read("GET", "/api/2.0/export", _EVENTS):
         raise ConfigError(f"project {project.project_id} has events")
-    if server.ask("GET", "/api/2.0/engage")["total"]:
+    if server.ask("GET", "/api/2.0/engage").get("total") != 0:
         raise ConfigError(f"project {project.project_id} has profiles")
 
 

@@ -136,6 +136,8 @@ def _project(settings: Settings, name: str | None) -> Project:
 def _refusal(status: HTTPStatus, body: bytes) -> ConfigError | StorageError:
     """What is raised for an answer that is none."""
     try:
+        if status is HTTPStatus.OK and not body:  # an export of nothing
+            return {}
         answer: Answer = json.loads(body)
         rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]
         message = "; ".join(rows) or f"{status.value} {answer['error']}"

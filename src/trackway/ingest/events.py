@@ -21,6 +21,7 @@ from trackway.ingest.links import (
     IDENTITY_EVENTS,
     Asked,
     DevicePair,
+    device_of,
     device_pair,
     links_asked,
     read_request,
@@ -30,7 +31,7 @@ from trackway.ingest.members import look, take
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
 from trackway.ingest.properties import Members, check_properties
 from trackway.ingest.suspicion import SUSPECT_ALL, Suspicions
-from trackway.journal.entry import Endpoint, Link
+from trackway.journal.entry import Endpoint, Link, LinkKind
 from trackway.limits import EVENT_NAME_CHARACTERS_MAX, FUTURE_MS_MAX, TIME_MS_MIN, TRACK_AGE_MS_MAX
 from trackway.residency import wrong_region
 
@@ -129,6 +130,8 @@ def accept_event(
     identity = _identity(members, asked, project, arrival)
     if isinstance(identity, Rejected):
         return identity
+    if asked and project.identity_mode != ORIGINAL:
+        identity = _identity_of_request(identity, asked)
     insert_id, deduplicated = _insert_id(members, name, arrival)
     if isinstance(insert_id, Rejected):
         return insert_id
@@ -239,6 +242,16 @@ def _identity_without_ids(asked: Asked | None, project: Project, arrival: Arriva
     key = project.secret.encode()
     digest = hashlib.blake2b(arrival.hash_address.encode(), key=key, digest_size=16)
     return Identity(digest.hexdigest(), "", "")
+
+
+def _identity_of_request(identity: Identity, asked: Asked) -> Identity:
+    """An `$identify` names its device and its user, in whichever properties: the user's event it is, and one that shows
+    that the device was refused to the user."""
+    if asked.kind is not LinkKind.IDENTIFY or asked.to.startswith(DEVICE_PREFIX):
+        return identity
+    user_id = identity.user_id or asked.to
+    device_id = identity.device_id or (device_of(asked) if user_id == asked.to != asked.id else "")
+    return Identity(user_id, device_id, user_id)
 
 
 def event_properties(members: Members, arrival: Arrival, suspected: Suspicions) -> bytes | Rejected:

@@ -59,6 +59,12 @@ def read_request(name: str, members: Members, endpoint: Endpoint) -> Asked | Rej
     return Asked(_KINDS[name], id_.text, to.text, is_device)
 
 
+def device_of(asked: Asked) -> str:
+    """The `$device_id` that an `$identify` names as its anonymous id; '' where that is the user before."""
+    device_id = asked.id.removeprefix(DEVICE_PREFIX)
+    return device_id if asked.is_device or device_id != asked.id else ""
+
+
 def device_pair(device_id: str, user_id: str) -> DevicePair | None:
     """The link that an event of these ids asks for in simplified mode. A device cannot be another's user."""
     return (device_id, user_id) if device_id and user_id and not user_id.startswith(DEVICE_PREFIX) else None
@@ -74,13 +80,11 @@ def links_asked(asked: Asked, mode: str, insert_id: str) -> Sequence[DevicePair 
         return ()
     if mode == ORIGINAL:
         return (Link(asked.kind, asked.id, asked.to, insert_id),)
-    device_id = asked.id.removeprefix(DEVICE_PREFIX)
-    pair = device_pair(device_id, asked.to) if asked.kind is LinkKind.IDENTIFY else None
+    device_id = device_of(asked) if asked.kind is LinkKind.IDENTIFY else ""
+    pair = device_pair(device_id, asked.to)
     if pair is None:
         return ()
-    if device_id != asked.id:
-        return (pair,)
-    return (pair, Link(LinkKind.DEVICE, asked.id, asked.to)) if asked.is_device else ()
+    return (pair,) if device_id != asked.id else (pair, Link(LinkKind.DEVICE, asked.id, asked.to))
 
 
 def _merge(members: Members, endpoint: Endpoint) -> Asked | Rejected:
