@@ -68,7 +68,7 @@ def two(profile_server: ProfileServer, make_profile_projects: MakeProjects) -> T
     ]
     for project, table in zip((mine, theirs), tables, strict=True):
         assert server.ask(replacing(project, table, b"id,a\n1,2\n")).status == 200
-    return Two(mine, theirs, *tables, callers, [account.account_id for account in accounts[1:]], others)
+    return Two(mine, theirs, tables[0], tables[1], callers, [account.account_id for account in accounts[1:]], others)
 
 
 @dataclass(frozen=True)

@@ -124,9 +124,8 @@ def _project(settings: Settings, name: str | None) -> Project:
     """The project of that name, else of that id; the only one there is when none is named."""
     with closing(open_reader(settings.projects_at, patient=True)) as reader:
         known = reader.all_projects()
-    found = [each for each in known if name in (None, each.name)] or [
-        each for each in known if name == str(each.project_id)
-    ]
+    found = [each for each in known if name in (None, each.name)]
+    found = found or [each for each in known if name == str(each.project_id)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(each.name for each in known) or "none"
@@ -136,8 +135,6 @@ def _project(settings: Settings, name: str | None) -> Project:
 def _refusal(status: HTTPStatus, body: bytes) -> ConfigError | StorageError:
     """What is raised for an answer that is none."""
     try:
-        if status is HTTPStatus.OK and not body:  # an export of nothing
-            return {}
         answer: Answer = json.loads(body)
         rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]
         message = "; ".join(rows) or f"{status.value} {answer['error']}"
