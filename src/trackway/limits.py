@@ -253,6 +253,16 @@ RESTART_BACKOFF_S_MAX = 10.0
 RESTART_FORGIVEN_S = 30.0
 """A process that lived so long starts with the first wait again."""
 
+# Web pages: events
+EVENTS_PER_PAGE = 50
+"""Events of a page."""
+EVENTS_SEARCH_S_MAX = 5.0
+"""Seconds that one search for the events of a page may take; then it can be gone on with from there."""
+SHOWN_PROPERTIES_BYTES_MAX = 16 * 1024
+"""JSON text of an event's properties that is shown among others; a longer one on a page of its own."""
+EVENT_FILTER_PROPERTIES_MAX = 4
+"""Properties that events are chosen by at once."""
+
 # Service accounts
 SERVICE_ACCOUNTS_MAX = 10_000
 """Service accounts of a server; every edge process keeps all of them in memory, about 1 KB each."""
