@@ -17,8 +17,10 @@ from trackway.query.event_filter import EventFilter, conditions_of
 from trackway.query.identity import people_of
 from trackway.store.client import TIME_EXCEEDED_CODES, Store, StoreError
 
-WINDOWS_S = (60, 3600, 6 * 3600, 86_400, 5 * 86_400, 30 * 86_400, 180 * 86_400)
-"""Widths of the windows that are searched one after the other; all that is older is the last one."""
+WINDOW_S = 60
+WIDER = 8
+WIDEST_S = 365 * 86_400
+"""Width of the first window that is searched, how much wider the next one is, and the widest but for all the rest."""
 
 _TIE = "cityHash64(event, time, distinct_id, insert_id)"
 _SHOWN = f"""
@@ -28,6 +30,9 @@ SELECT toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), tie, ev
 FROM (
     SELECT *, {_TIE} AS tie FROM events WHERE {{where}} ORDER BY loaded DESC, received DESC, tie DESC LIMIT {{rows:UInt32}}
 )"""  # noqa: S608  `where` is text of ours
+_COUNTS = f"""
+SELECT toUnixTimestamp64Milli(loaded), count() FROM events WHERE {{where}} GROUP BY loaded ORDER BY loaded DESC LIMIT 10000
+SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}"""  # noqa: S608
 _LOADED_FROM = "loaded >= fromUnixTimestamp64Milli({low:Int64}, 'UTC')"
 _LOADED_BEFORE = "loaded < fromUnixTimestamp64Milli({high:Int64}, 'UTC')"
 _BEFORE = f"""loaded <= fromUnixTimestamp64Milli({{loaded:Int64}}, 'UTC')
@@ -43,7 +48,7 @@ WHERE project_id = {{project:UInt32}} AND (toDate(time), event, cityHash64(disti
         SELECT arrayJoin(JSONExtract({{keys:String}}, 'Array(Tuple(String, String, String, String))')) AS key
     )
 ) GROUP BY 1"""  # noqa: S608
-_CURSOR = re.compile(r"(\d{1,15})\.(\d{1,18})\.(\d{1,20})")
+_CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,18})\.([0-9]{1,20})")
 
 
 class Cursor(NamedTuple):
@@ -73,7 +78,7 @@ class ShownEvent(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Events, newest first. `rest` is where the search is to go on, None at its end; `is_cut`: for want of time."""
+    """Events, newest first. `rest` is where the search is to go on, None at its end; `is_cut`: it ran out of time."""
 
     events: list[ShownEvent]
     rest: Cursor | None
@@ -81,11 +86,10 @@ class Found(NamedTuple):
 
 
 class Fresh(NamedTuple):
-    """What has been loaded since: how many events, the newest of them, and the moment to ask from the next time."""
+    """What has been loaded: how many events in which millisecond, and the newest of them."""
 
-    count: int
+    counts: dict[int, int]
     events: list[ShownEvent]
-    loaded_ms: int
 
 
 def read_cursor(text: str) -> Cursor | None:
@@ -102,8 +106,7 @@ def newest(store: Store, project_id: int, wanted: EventFilter, before: Cursor | 
     if before is not None:
         where += f" AND {_BEFORE}"
         parameters |= {"loaded": before.loaded_ms, "received": before.received_us, "tie": before.tie}
-    begin_ms = before.loaded_ms if before else time.time_ns() // 1_000_000
-    found, rest, is_cut = _search(store, where, parameters, begin_ms, rows)
+    found, rest, is_cut = _search(store, where, parameters, before, rows)
     events = _present(store, project_id, found[:rows])
     if len(found) > rows:
         rest = Cursor(*found[rows - 1][:3])
@@ -121,45 +124,61 @@ def event_at(store: Store, project_id: int, at: Cursor) -> ShownEvent | None:
 def fresh(store: Store, project_id: int, wanted: EventFilter, since_ms: int, rows: int) -> Fresh:
     """What was loaded at `since_ms` or later, and the `rows` newest of it. Raises StoreError, ExpressionError.
 
-    Events of that very millisecond are given again: an insert's rows have one time, but may come in several parts.
+    The events of an insert have one moment of loading, but may come to be seen in several parts: who asks again from
+    the last moment known misses none.
     """
     parameters: dict[str, Any] = {"bytes_max": SHOWN_PROPERTIES_BYTES_MAX, "low": since_ms}
     where = f"{conditions_of(store, project_id, wanted, parameters)} AND {_LOADED_FROM}"
-    sql = f"SELECT count(), toUnixTimestamp64Milli(max(loaded)) FROM events WHERE {where}"  # noqa: S608  texts of ours
-    ((count, last_ms),) = store.query(f"{sql} SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}", parameters)
-    if not count:
-        return Fresh(0, [], since_ms)
-    found = _ask(store, where, parameters | {"rows": rows}, EVENTS_SEARCH_S_MAX)
-    return Fresh(int(count), _shown(store, project_id, found), int(last_ms))
+    counts = dict(store.query(_COUNTS.replace("{where}", where), parameters))
+    found = _ask(store, where, parameters | {"rows": rows}, EVENTS_SEARCH_S_MAX) if counts else []
+    return Fresh(counts, _shown(store, project_id, found))
 
 
 _Row = tuple[Any, ...]
 
 
 def _search(
-    store: Store, where: str, parameters: dict[str, Any], begin_ms: int, rows: int
+    store: Store, where: str, parameters: dict[str, Any], before: Cursor | None, rows: int
 ) -> tuple[list[_Row], Cursor | None, bool]:
     """Rows of window after window until there is one more than wanted; where to go on, and whether time ran out."""
     found: list[_Row] = []
-    high_ms: int | None = None
+    now_ms = time.time_ns() // 1_000_000
+    high_ms, edge_ms, width_s = None, before.loaded_ms if before else now_ms, WINDOW_S
+    if before is not None and not before.received_us:  # a search that goes on: there was little in what lies behind it
+        width_s = max(WINDOW_S, (now_ms - edge_ms) // 1000 // WIDER)
     end_s = time.monotonic() + EVENTS_SEARCH_S_MAX
-    for width_s in (*WINDOWS_S, None):
-        bounds, bound = where, dict(parameters)
-        if high_ms is not None:
-            bounds, bound["high"] = f"{bounds} AND {_LOADED_BEFORE}", high_ms
-        if width_s is not None:
-            low_ms = begin_ms - width_s * 1000
-            bounds, bound["low"] = f"{bounds} AND {_LOADED_FROM}", low_ms
+    while (left_s := end_s - time.monotonic()) > 0 or high_ms is None:
+        low_ms = edge_ms - width_s * 1000 if width_s <= WIDEST_S else None
         try:
-            found += _ask(store, bounds, bound | {"rows": rows + 1 - len(found)}, end_s - time.monotonic())
+            found += _window(store, where, parameters, high_ms, low_ms, rows + 1 - len(found), left_s / 2)
         except StoreError as error:
-            if error.code not in TIME_EXCEEDED_CODES or high_ms is None:
+            if error.code not in TIME_EXCEEDED_CODES or width_s <= 1:
                 raise
-            return found, Cursor(high_ms, 0, 0), True
-        if len(found) > rows:
-            break
-        high_ms = low_ms
-    return found, None, False
+            width_s = min(width_s, WIDEST_S) // WIDER + 1
+            continue
+        if len(found) > rows or low_ms is None:
+            return found, None, False
+        high_ms = edge_ms = low_ms
+        width_s *= WIDER
+    return found, Cursor(high_ms, 0, 0), True
+
+
+def _window(
+    store: Store,
+    where: str,
+    parameters: dict[str, Any],
+    high_ms: int | None,
+    low_ms: int | None,
+    rows: int,
+    time_s: float,
+) -> list[_Row]:
+    """The newest rows that were loaded before `high_ms` and not before `low_ms`, where these bound it."""
+    parameters = parameters | {"rows": rows}
+    if high_ms is not None:
+        where, parameters["high"] = f"{where} AND {_LOADED_BEFORE}", high_ms
+    if low_ms is not None:
+        where, parameters["low"] = f"{where} AND {_LOADED_FROM}", low_ms
+    return _ask(store, where, parameters, time_s)
 
 
 def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float) -> list[_Row]:

@@ -1,4 +1,0 @@
--- Events are shown in the order in which they were loaded, newest first. Parts are sorted otherwise, but what lies together in
--- one came at about the same time: a granule without any event of the time looked at is not read.
-ALTER TABLE events ADD INDEX IF NOT EXISTS loaded_within loaded TYPE minmax GRANULARITY 1;
-ALTER TABLE events MATERIALIZE INDEX loaded_within;
