@@ -134,6 +134,23 @@ def fresh(store: Store, project_id: int, wanted: EventFilter, since_ms: int, row
     return Fresh(counts, _shown(store, project_id, found))
 
 
+def sample_where(
+    store: Store, project_id: int, wanted: EventFilter, rows: int, parameters: dict[str, Any]
+) -> str:
+    """The condition on the newest events, `rows` of them or a few times more, so that not all need be read; what it
+    binds goes to `parameters`. Raises StoreError, ExpressionError."""
+    where = conditions_of(store, project_id, wanted, parameters)
+    now_ms, width_s = time.time_ns() // 1_000_000, WINDOW_S
+    while width_s <= WIDEST_S:
+        bounded, low = f"{where} AND {_LOADED_FROM}", {"low": now_ms - width_s * 1000}
+        sql = f"SELECT count() FROM (SELECT 1 FROM events WHERE {bounded} LIMIT {rows:d})"  # noqa: S608  texts of ours
+        if store.query(f"{sql} SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}", parameters | low) == [(rows,)]:
+            parameters |= low
+            return bounded
+        width_s *= WIDER
+    return where
+
+
 _Row = tuple[Any, ...]
 
 
