@@ -1,12 +1,16 @@
 """A project's event names with their volume a day, and what the properties of its events are like.
 
 Names are counted exactly, over all days asked for. Properties are looked at in a sample, the newest events, since all
-their text would have to be read: what a page says of them is said of so many events.
+their text would have to be read: what a page says of them is said of so many events. Each value stays the text it came
+as, so that an example shows what a client sent.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 from trackway.limits import (
     EVENT_NAMES_S_MAX,
@@ -20,7 +24,6 @@ from trackway.limits import (
 from trackway.query.arrivals import sample_where
 from trackway.query.event_filter import EventFilter
 from trackway.query.events import within
-from trackway.query.expressions import readable
 from trackway.store.client import Store
 
 _TIME = f" SETTINGS max_execution_time = {EVENT_NAMES_S_MAX}"
@@ -31,19 +34,11 @@ SELECT event, sum(events) AS total, groupArray((day, events)) FROM (
 _SEEN = """
 SELECT event, toUnixTimestamp64Milli(min(time)), toUnixTimestamp64Milli(max(time)) FROM events
 WHERE project_id = {project:UInt32} AND has({names:Array(String)}, event) GROUP BY event"""
-_TYPE = """multiIf(startsWith(raw, '"'), 'string', startsWith(raw, '{'), 'object', startsWith(raw, '['), 'list',
-    raw IN ('true', 'false'), 'boolean', raw = 'null', 'null', 'number')"""
 _SAMPLE = """
-SELECT properties, time FROM events WHERE {where} AND length(properties) <= {bytes_max:UInt64}
+SELECT properties, toUnixTimestamp64Milli(time) FROM events WHERE {where} AND length(properties) <= {bytes_max:UInt64}
 ORDER BY loaded DESC LIMIT {rows:UInt32}"""
-_PROPERTIES = f"""
-SELECT pair.1 AS name, count() AS events, sumMap(map({_TYPE}, 1)), groupUniqArray({EXAMPLES_SHOWN})(
-        if(startsWith(raw, '"'), substringUTF8(JSONExtractString(raw), 1, {EXAMPLE_CHARACTERS_MAX}),
-            substringUTF8(raw, 1, {EXAMPLE_CHARACTERS_MAX}))),
-    toUnixTimestamp64Milli(min(time)), toUnixTimestamp64Milli(max(time))
-FROM (
-    SELECT time, arrayJoin(JSONExtractKeysAndValuesRaw({readable("properties")})) AS pair, pair.2 AS raw FROM ({_SAMPLE})
-) GROUP BY name ORDER BY events DESC, name LIMIT {{properties:UInt32}}"""  # noqa: S608  texts of ours
+_TYPES = {'"': "string", "{": "object", "[": "list", "t": "boolean", "f": "boolean", "n": "null"}
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class NameVolume(NamedTuple):
@@ -70,7 +65,8 @@ class PropertyShape(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """`properties` of `events` events, the newest that match and are of usual size."""
+    """`properties` of `events` events, the newest that match and are of usual size: those that most of these have,
+    PROPERTIES_SHOWN_MAX at most."""
 
     events: int
     properties: list[PropertyShape]
@@ -106,15 +102,36 @@ def shapes(store: Store, project_id: int, event: str = "") -> Sample:
     """The properties of the newest events, of one name if given, by falling number of events. Raises StoreError."""
     parameters: dict[str, Any] = {"bytes_max": SHOWN_PROPERTIES_BYTES_MAX, "rows": SAMPLE_EVENTS_MAX}
     where = sample_where(store, project_id, EventFilter(event=event), SAMPLE_EVENTS_MAX, parameters)
-    sample = _SAMPLE.replace("{where}", where)
-    ((events,),) = store.query(f"SELECT count() FROM ({sample}){_TIME}", parameters)  # noqa: S608  as above
-    sql = _PROPERTIES.replace("{where}", where) + _TIME
-    rows = store.query(sql, parameters | {"properties": PROPERTIES_SHOWN_MAX})
-    return Sample(int(events), [_shape(*row) for row in rows])
+    return shapes_of(store.query(_SAMPLE.replace("{where}", where) + _TIME, parameters))
 
 
-def _shape(
-    name: str, events: int, types: dict[str, int], examples: Sequence[str], first_ms: int, last_ms: int
-) -> PropertyShape:
-    by_number = dict(sorted(types.items(), key=lambda each: (-each[1], each[0])))
-    return PropertyShape(name, events, by_number, sorted(examples), first_ms, last_ms)
+def shapes_of(events: Iterable[tuple[str, int]]) -> Sample:
+    """What the properties of events are like, each given as JSON text and its time in milliseconds."""
+    found: dict[str, _Seen] = {}
+    number = 0
+    for properties, time_ms in events:
+        number += 1
+        for name, raw in _members.decode(properties).items():
+            found.setdefault(name, _Seen()).add(bytes(raw).decode(), time_ms)
+    ordered = sorted(found.items(), key=lambda each: (-each[1].types.total(), each[0]))
+    return Sample(number, [seen.shape(name) for name, seen in ordered[:PROPERTIES_SHOWN_MAX]])
+
+
+class _Seen:
+    """What has been seen of one property."""
+
+    def __init__(self) -> None:
+        self.types: Counter[str] = Counter()
+        self._examples: dict[str, None] = {}
+        self._times_ms: list[int] = []
+
+    def add(self, raw: str, time_ms: int) -> None:
+        self.types[_TYPES.get(raw[0], "number")] += 1
+        if len(self._examples) < EXAMPLES_SHOWN:
+            text = msgspec.json.decode(raw) if raw[0] == '"' else raw
+            self._examples.setdefault(text[:EXAMPLE_CHARACTERS_MAX])
+        self._times_ms = [min((time_ms, *self._times_ms)), max((time_ms, *self._times_ms))]
+
+    def shape(self, name: str) -> PropertyShape:
+        types = dict(self.types.most_common())
+        return PropertyShape(name, self.types.total(), types, [*self._examples], *self._times_ms)
