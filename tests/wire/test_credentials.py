@@ -49,6 +49,7 @@ def world(server: Server, make_projects: MakeProjects) -> World:
 IMPORTED = '{"code":200,"num_records_imported":1,"status":"OK"}'
 DATES = "from_date=2020-01-01&to_date=2020-01-02"
 NO_TABLE = uuid.UUID(int=1)
+UNLINK = b'{"id":"nobody","reason":"none"}'
 
 
 def send_import(world: World, named: str) -> Request:
@@ -73,7 +74,6 @@ ENDPOINTS: dict[str, Callable[[World, str], Request]] = {
     "limits": lambda world, named: Request("GET", f"/api/app/rate-limits?{named}"),
     "accounts": lambda world, named: Request("GET", ORGANIZATION),
 }
-UNLINK = b'{"id":"nobody","reason":"none"}'
 OF_A_PROJECT = [endpoint for endpoint in ENDPOINTS if endpoint != "accounts"]
 
 NAMED = {
