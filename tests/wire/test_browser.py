@@ -1,6 +1,7 @@
 """What browsers and SDKs ask on the side (protocol §8): cross-origin rules, flags, settings, recordings, HEAD."""
 
 import json
+import uuid
 
 import pytest
 from tests.running import Project, Server, basic
@@ -41,7 +42,7 @@ def test_what_sdks_ask_on_the_side_is_answered(server: Server, method: str, targ
     assert_echoes_origin(reply)
 
 
-@pytest.mark.parametrize("path", ["/track", "/track/", "/import", "/api/2.0/export", "/flags", "/settings", "/record"])
+@pytest.mark.parametrize("path", ["/track", "/track/", "/import", "/flags", "/settings", "/record"])
 def test_preflight_allows_what_the_browser_sdk_sends(server: Server, path: str) -> None:
     reply = server.ask(Request("OPTIONS", path, PREFLIGHT))
     assert reply.status in (200, 204)
@@ -59,16 +60,51 @@ def test_every_kind_of_reply_echoes_the_exact_origin(server: Server, project: Pr
         Request("POST", "/track", (JSON, ORIGIN), b"["),
         Request("POST", "/import?strict=1", (JSON, ORIGIN), good),
         Request("POST", "/import?strict=1", (JSON, ORIGIN, secret), b"["),
-        Request("GET", "/nothing", (ORIGIN,)),
         Request("DELETE", "/track", (ORIGIN,)),
         Request("GET", "/track?img=1", (ORIGIN,)),
-        Request("GET", "/api/2.0/export", (ORIGIN, secret)),
-        Request("GET", "/api/2.0/export?from_date=2020-01-01&to_date=2020-01-01", (ORIGIN, secret)),
     ]
     for request in requests:
         reply = server.ask(request)
         assert_echoes_origin(reply)
         assert "Retry-After" in (reply.header("access-control-expose-headers") or ""), request
+
+
+KEYED = [
+    Request("GET", "/api/2.0/export"),
+    Request("GET", "/api/2.0/export?from_date=2020-01-01&to_date=2020-01-01"),
+    Request("GET", "/api/2.0/engage"),
+    Request("POST", "/api/query/engage/"),
+    Request("GET", "/api/app/identity?distinct_id=a"),
+    Request("GET", "/api/app/identity/preview"),
+    Request("POST", "/api/app/identity/unlink"),
+    Request("GET", "/api/app/rate-limits"),
+    Request("GET", "/lookup-tables"),
+    Request("POST", "/lookup-tables?name=a"),
+    Request("PUT", f"/lookup-tables/{uuid.UUID(int=1)}", (), b"id,a\n"),
+    Request("DELETE", f"/lookup-tables/{uuid.UUID(int=1)}"),
+    Request("GET", "/nothing"),
+]
+
+
+@pytest.mark.parametrize("request_", KEYED, ids=lambda each: f"{each.method} {each.target}")
+def test_no_page_asks_for_data_with_credentials_that_the_browser_remembers(
+    server: Server, project: Project, request_: Request
+) -> None:
+    """It may with those it holds itself: a browser sends these when `*` is allowed, and no others."""
+    for headers in ((ORIGIN, basic(project.secret)), (ORIGIN,)):
+        reply = server.ask(Request(request_.method, request_.target, headers, request_.body))
+        assert reply.header("access-control-allow-origin") == "*"
+        assert reply.header("access-control-allow-credentials") is None
+    preflight = server.ask(Request("OPTIONS", request_.target, PREFLIGHT))
+    assert preflight.header("access-control-allow-origin") == "*"
+    assert preflight.header("access-control-allow-credentials") is None
+
+
+def test_a_form_of_another_page_unlinks_nothing(server: Server, project: Project) -> None:
+    body = b'{"id":"a","reason":"b"}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        headers = (basic(project.secret), ("Content-Type", kind), ORIGIN)
+        assert server.ask(Request("POST", "/api/app/identity/unlink", headers, body)).status == 400
 
 
 def test_no_origin_gets_no_cross_origin_headers(server: Server, project: Project) -> None:

@@ -18,7 +18,7 @@ from tests.accounts import ORGANIZATION, Credentials, accounts_of, new_account
 from tests.conftest import MakeProjects
 from tests.lookup.asking import creating, replacing
 from tests.profiles import ProfileServer
-from tests.running import Project, basic
+from tests.running import Project, Server, basic
 from tests.wire.encodings import FORM, JSON
 from tests.wire.exchange import Request
 from tests.wire.sending import record
@@ -63,12 +63,15 @@ def two(profile_server: ProfileServer, make_profile_projects: MakeProjects) -> T
         reply = server.ask(Request("POST", path, (JSON, basic(theirs.secret)), json.dumps(body).encode()))
         assert reply.status == 200
     profile_server.wait_loaded()
-    tables = [
-        json.loads(server.ask(creating(*each)).body)["results"][0]["id"] for each in ((mine, "my"), (theirs, MARK))
-    ]
-    for project, table in zip((mine, theirs), tables, strict=True):
-        assert server.ask(replacing(project, table, b"id,a\n1,2\n")).status == 200
-    return Two(mine, theirs, tables[0], tables[1], callers, [account.account_id for account in accounts[1:]], others)
+    my_table, their_table = (table_of(server, mine, "my"), table_of(server, theirs, MARK))
+    return Two(mine, theirs, my_table, their_table, callers, [account.account_id for account in accounts[1:]], others)
+
+
+def table_of(server: Server, project: Project, name: str) -> str:
+    """The id of a new lookup table, which has a row."""
+    [table] = json.loads(server.ask(creating(project, name)).body)["results"]
+    assert server.ask(replacing(project, table["id"], b"id,a\n1,2\n")).status == 200
+    return str(table["id"])
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,6 @@ from tests.store.running import RunningStore, running_store
 from tests.wire.encodings import FORM, JSON
 from tests.wire.exchange import Reply, Request
 
-from trackway.limits import RATE_GRANULES
-
 PATH = "/api/2.0/engage"
 GZIP = ("Accept-Encoding", "gzip")
 PACKED = ("Content-Encoding", "gzip")
@@ -215,7 +213,7 @@ def test_a_body_beyond_the_bound_is_a_413(server: Server, people: Project) -> No
 
 def test_a_browser_may_ask(server: Server, people: Project) -> None:
     reply = query(server, people, ("Origin", "https://example.com"), distinct_id="user-1")
-    assert reply.header("access-control-allow-origin") == "https://example.com"
+    assert reply.header("access-control-allow-origin") == "*"
 
 
 @pytest.fixture(scope="module")
@@ -257,5 +255,5 @@ def test_queries_are_limited_and_pages_are_not(apart: tuple[Server, RunningStore
         session_id = answer(server, project)["session_id"]
     refused = query(server, project)
     assert (refused.status, json.loads(refused.body)["status"]) == (429, "Too Many Requests")
-    assert 1 <= int(refused.header("retry-after") or 0) <= 3600 + 3600 // RATE_GRANULES
+    assert 1 <= int(refused.header("retry-after") or 0) <= 3840, "an hour, and up to a fifteenth of it more"
     assert answer(server, project, session_id=session_id, page="1")["results"] == []

@@ -22,7 +22,7 @@ def check_empty(settings: Settings, project: Project) -> None:
     server = server_of(settings, str(project.project_id))
     if not _is_loaded(settings.data_dir / "journal"):
         raise ConfigError("the journal is not loaded to its end yet: try again in a moment")
-    if server.read("GET", "/api/2.0/export", _EVENTS):
+    if server.lines("/api/2.0/export", _EVENTS):
         raise ConfigError(f"project {project.project_id} has events")
     if server.ask("GET", "/api/2.0/engage").get("total") != 0:
         raise ConfigError(f"project {project.project_id} has profiles")

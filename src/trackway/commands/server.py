@@ -23,6 +23,7 @@ from trackway.projects.reader import open_reader
 from trackway.settings import Settings
 
 Answer = dict[str, Any]
+Body = Iterable[bytes] | bytes | None
 
 _ANSWER_S_MAX: Final = 600.0
 _SHOWN_BYTES_MAX: Final = 100
@@ -54,27 +55,25 @@ class Server(NamedTuple):
         method: str,
         path: str,
         parameters: dict[str, str] | None = None,
-        body: Iterable[bytes] | bytes | None = None,
+        body: Body = None,
         content_type: str = "application/json",
     ) -> Answer:
         """What the server answers. Raises ConfigError with why it refused or did not answer, StorageError when it
         failed."""
-        answer = self.read(method, path, parameters, body, content_type)
+        answer = self._answer(method, path, parameters, body, content_type)
         try:
             told: Answer = json.loads(answer)
         except ValueError as error:
             raise _stranger(HTTPStatus.OK, answer) from error
         return told
 
-    def read(
-        self,
-        method: str,
-        path: str,
-        parameters: dict[str, str] | None = None,
-        body: Iterable[bytes] | bytes | None = None,
-        content_type: str = "application/json",
+    def lines(self, path: str, parameters: dict[str, str]) -> list[bytes]:
+        """The lines that the server answers, such as those of an export. Raises as `ask`."""
+        return self._answer("GET", path, parameters, None, "").splitlines()
+
+    def _answer(
+        self, method: str, path: str, parameters: dict[str, str] | None, body: Body, content_type: str
     ) -> bytes:
-        """The answer as it came, which need not be JSON. Raises as `ask`."""
         parts = urlsplit(self.url)
         target = parts.path.rstrip("/") + path + (f"?{urlencode(parameters)}" if parameters else "")
         credentials = b64encode(f"{self.project.secret}:".encode()).decode()

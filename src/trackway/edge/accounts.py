@@ -19,7 +19,18 @@ import orjson
 from trackway import metrics
 from trackway.edge.account_requests import moment, read_addition, read_creation, read_id, read_removal
 from trackway.edge.credentials import INVALID, Access, read_basic
-from trackway.edge.http import CLIENT_GONE, ClientGone, InFlight, Receive, Scope, Send, header, read_body, send_reply
+from trackway.edge.http import (
+    CLIENT_GONE,
+    ClientGone,
+    InFlight,
+    Receive,
+    Scope,
+    Send,
+    check_json,
+    header,
+    read_body,
+    send_reply,
+)
 from trackway.edge.replies import JSON, Reply, error_reply
 from trackway.edge.verification import QuietThread
 from trackway.errors import ConfigError, RequestError, StorageError
@@ -91,9 +102,8 @@ class AccountsEndpoint:
             raise RequestError(401, INVALID)
         account = await self._access.account(basic)
         named, action = _find(scope["path"][len(self._prefix) :], scope["method"])
-        media_type = header(scope, b"content-type").partition(b";")[0].strip().lower()
-        if scope["method"] == "POST" and media_type != b"application/json":
-            raise RequestError(400, "content-type must be application/json")
+        if scope["method"] == "POST":
+            check_json(scope)
         status, answer = await self._thread.run(lambda: self._act(action, account, named, body))
         return Reply(status, JSON, orjson.dumps(answer), ((b"cache-control", b"no-store"),))
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from trackway.edge.http import PREFLIGHT, Receive, Scope, Send, send_reply
+from trackway.edge.http import KEYED, PREFLIGHT, Receive, Scope, Send, send_reply
 from trackway.edge.replies import JSON, Reply, error_reply
 from trackway.errors import RequestError
 from trackway.http_protocol import Direct
@@ -12,11 +12,13 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Route(NamedTuple):
-    """A handler and the methods it takes, in the order `Allow` names them; `direct` is its short way for POST."""
+    """A handler and the methods it takes, in the order `Allow` names them; `direct` is its short way for POST; `keyed`:
+    only credentials open it, and it is not for SDKs."""
 
     handler: Handler
     methods: tuple[str, ...]
     direct: Direct | None = None
+    keyed: bool = False
 
 
 class Routes(NamedTuple):
@@ -43,6 +45,8 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get(scope["path"])
         method = scope["method"]
+        if route is None or route.keyed:
+            scope[KEYED] = True
         if route is None:
             await self._unlisted(scope, receive, send)
         elif method in route.methods:

@@ -21,6 +21,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+KEYED = "trackway.keyed"
+"""In the scope of a request for what only credentials open."""
 CLIENT_GONE = 499
 """Counted as the status of a request whose client went away before it was over."""
 
@@ -58,6 +60,15 @@ def check_length(scope: Scope, bytes_max: int) -> None:
     length = header(scope, b"content-length")
     if len(length) >= len(str(bytes_max)) and length.isdigit() and int(length[:20]) > bytes_max:
         raise body_too_large(bytes_max)
+
+
+def check_json(scope: Scope) -> None:
+    """Raise RequestError 400 when a body does not call itself JSON.
+
+    A page of another origin can have a browser send forms with the credentials it remembers, but not say that unasked.
+    """
+    if header(scope, b"content-type").partition(b";")[0].strip().lower() != b"application/json":
+        raise RequestError(400, "content-type must be application/json")
 
 
 async def read_body(receive: Receive, bytes_max: int, in_flight: InFlight) -> bytes:
@@ -116,10 +127,16 @@ def reply_headers(scope: Scope, reply: Reply) -> list[tuple[bytes, bytes]]:
 
 
 def cors_headers(scope: Scope) -> Headers:
-    """A browser sends credentials along, so the exact origin is echoed (protocol §8)."""
+    """SDKs have the browser send credentials along, so the exact origin is echoed (protocol §8).
+
+    Where KEYED, a page may ask with credentials that it holds itself, and not with those the browser remembers:
+    whoever once looked at an export in it would show that to every page.
+    """
     origin = header(scope, b"origin")
     if not origin:
         return ()
+    if KEYED in scope:
+        return ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"Retry-After"))
     return (
         (b"access-control-allow-origin", origin),
         (b"access-control-allow-credentials", b"true"),

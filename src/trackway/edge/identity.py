@@ -15,7 +15,17 @@ import orjson
 
 from trackway import metrics
 from trackway.edge.credentials import Access
-from trackway.edge.http import CLIENT_GONE, ClientGone, InFlight, Receive, Scope, Send, read_body, send_reply
+from trackway.edge.http import (
+    CLIENT_GONE,
+    ClientGone,
+    InFlight,
+    Receive,
+    Scope,
+    Send,
+    check_json,
+    read_body,
+    send_reply,
+)
 from trackway.edge.parameters import Parameters, strings
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.replies import JSON, Reply, error_reply
@@ -67,7 +77,7 @@ class IdentityEndpoints:
     async def unlink(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._access.asked(scope, Right.UNLINK)
-            asked = await self._body(receive)
+            asked = await self._body(scope, receive)
             project, _ = await self._access.asked(scope, Right.UNLINK)  # again: a body may take minutes to come
             reply = await self._unlinked(project, asked)
         except ClientGone:
@@ -108,7 +118,8 @@ class IdentityEndpoints:
         first, second = (_checked(each, "ids") for each in ids)
         return _preview(preview(self._store, project.project_id, project.identity_mode, first, second))
 
-    async def _body(self, receive: Receive) -> _Unlink:
+    async def _body(self, scope: Scope, receive: Receive) -> _Unlink:
+        check_json(scope)
         body = await read_body(receive, IDENTITY_BODY_BYTES_MAX, self._in_flight)
         self._in_flight.give(len(body))
         try:

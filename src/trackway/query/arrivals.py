@@ -134,9 +134,7 @@ def fresh(store: Store, project_id: int, wanted: EventFilter, since_ms: int, row
     return Fresh(counts, _shown(store, project_id, found))
 
 
-def sample_where(
-    store: Store, project_id: int, wanted: EventFilter, rows: int, parameters: dict[str, Any]
-) -> str:
+def sample_where(store: Store, project_id: int, wanted: EventFilter, rows: int, parameters: dict[str, Any]) -> str:
     """The condition on the newest events, `rows` of them or a few times more, so that not all need be read; what it
     binds goes to `parameters`. Raises StoreError, ExpressionError."""
     where = conditions_of(store, project_id, wanted, parameters)
