@@ -15,6 +15,7 @@ import orjson
 from rich.console import Console
 
 from bench.bodies import make_bodies
+from bench.identity import measure_resolving
 from bench.machine import describe_machine
 from bench.plan import WORK_DIR, Kind, Plan, quick
 from bench.report import DOCUMENT, print_table, results, write_document
@@ -75,10 +76,12 @@ def run(plan: Plan) -> dict[str, Any]:
         machine = describe_machine(work, plan.disk_s)
         tell(f"making {plan.events:,} events")
         bodies = make_bodies(plan, work / "bodies")
+        tell(f"resolving ids of {plan.resolved_events:,} events")
+        resolving = measure_resolving(plan, work)
         measured = []
         for number in range(1, plan.rounds + 1):
             tell(f"round {number} of {plan.rounds}")
-            measured.append(measure_round(plan, bodies, work, tell))
+            measured.append(measure_round(plan, bodies, work, tell, resolving[number - 1]))
         tell("done")
     finally:
         shutil.rmtree(work)

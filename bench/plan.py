@@ -25,6 +25,9 @@ class Plan:
     """Batches of updates of one profile, 2000 in each."""
     wide_batches: int = 500
     """Batches of updates, every one of a profile of its own."""
+    resolved_events: int = 10_000_000
+    """Events of whom it is asked whose they are."""
+    links: int = 1_000_000
     singles_s: int = 5
     singles_connections: int = 64
     visible_s: float = 10.0
@@ -46,6 +49,8 @@ def quick(kind: Kind, work_dir: Path) -> Plan:
         batches=10,
         hot_batches=5,
         wide_batches=5,
+        resolved_events=100_000,
+        links=10_000,
         singles_s=1,
         singles_connections=16,
         visible_s=2.0,

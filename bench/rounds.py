@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bench.bodies import Bodies
 from bench.counts import Count
+from bench.identity import Resolving
 from bench.imports import Import, measure_import
 from bench.memory import pss_by_role
 from bench.plan import Plan
@@ -34,6 +35,7 @@ class Round(NamedTuple):
     singles: Singles
     visibility: Visibility
     profiles: Profiles
+    resolving: Resolving
 
     @property
     def counts(self) -> list[Count]:
@@ -43,8 +45,9 @@ class Round(NamedTuple):
         return [*events, self.profiles.hot.counted, self.profiles.wide.counted]
 
 
-def measure_round(plan: Plan, bodies: Bodies, work: Path, tell: Tell) -> Round:
-    """Makes `work`/data and removes it again. Raises RuntimeError when an event was lost or doubled."""
+def measure_round(plan: Plan, bodies: Bodies, work: Path, tell: Tell, resolving: Resolving) -> Round:
+    """`resolving` was measured before, on one store for all rounds. Makes `work`/data and removes it again. Raises
+    RuntimeError when an event was lost or doubled."""
     data_dir = work / "data"
     tell("first start, idle memory")
     with running(data_dir) as server:
@@ -56,7 +59,7 @@ def measure_round(plan: Plan, bodies: Bodies, work: Path, tell: Tell) -> Round:
     with running(data_dir, first) as again:
         start_existing_s = again.start_s
     shutil.rmtree(data_dir)
-    return Round(start_fresh_s, start_existing_s, memory_idle_bytes, *loaded)
+    return Round(start_fresh_s, start_existing_s, memory_idle_bytes, *loaded, resolving)
 
 
 def _under_load(

@@ -58,6 +58,8 @@ of four bytes, are as much."""
 # Wire contract: identity
 CLUSTER_IDS_MAX = 500
 """Ids of one person in original mode; a link that would make it more is refused (protocol §6, [M])."""
+PERSON_ID_CHARACTERS_MAX = len("$device:") + DISTINCT_ID_CHARACTERS_MAX
+"""The id of a person that is asked about: that of a device is longer by its prefix."""
 IDENTITY_SHOWN_MAX = 1000
 """Ids of a person, and steps of its history, that are shown; in simplified mode a user may have any number."""
 IDENTITY_COUNT_S_MAX = 30

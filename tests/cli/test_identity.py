@@ -57,7 +57,7 @@ def test_a_merge_is_previewed_in_words_and_unlinked(server: Server, project: Pro
 REFUSED = [
     (("show", "a", "--url", "http://127.0.0.1:1"), "server did not answer at http://127.0.0.1:1"),
     (("show", "a", "--url", "file:///etc"), "url must begin with http:// or https://"),
-    (("show", ""), "server refused: 400 distinct_id must be 1 to 255 characters"),
+    (("show", ""), "server refused: 400 distinct_id must be 1 to 263 characters"),
     (("unlink", "a"), "missing option '--reason'"),
 ]
 

@@ -5,8 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.running import Project, Server
 from tests.wire.exchange import Request
+
+from trackway.commands.emptiness import check_empty
+from trackway.errors import ConfigError
+from trackway.settings import Settings
 
 TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 JSON = (("Content-Type", "application/json"),)
@@ -52,4 +57,11 @@ def test_no_mode_is_changed_while_no_server_runs(tmp_path: Path) -> None:
     )
     done = change(tmp_path, Project(**json.loads(created.stdout)), "original")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no server runs on" in done.stderr
+    assert done.stderr.startswith(f"trackway: no server runs on {tmp_path}: start it")
+
+
+def test_no_mode_is_changed_where_other_servers_may_have_the_data(project: Project, server: Server) -> None:
+    """Only this server can be asked; those that share its database of projects are not known."""
+    shared = Settings(data_dir=server.data_dir, projects_url="postgresql://127.0.0.1/projects")
+    with pytest.raises(ConfigError, match="other servers that share the projects may have data"):
+        check_empty(shared, project)

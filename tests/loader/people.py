@@ -46,7 +46,9 @@ class People:
         kept, absorbed = self._cluster(self._head(link.to)), self._cluster(self._head(link.id))
         if link.kind is LinkKind.IDENTIFY and not is_uuid4(link.id):
             return False
-        if link.kind is not LinkKind.MERGE and absorbed != {link.id}:
+        if link.kind is LinkKind.IDENTIFY and absorbed != {link.id}:
+            return False
+        if link.kind is LinkKind.ALIAS and self._head(link.id) != link.id:
             return False
         return len(kept | absorbed) <= self._ids_max
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import count
+from itertools import count, permutations
 from typing import Any, NamedTuple
 
 import msgspec
@@ -265,6 +265,19 @@ def test_a_chain_of_links_is_one_person(store: Crashing) -> None:
     assert loaded(store, *identify, merge) == {first: "u2", second: "u2", "u1": "u2"}
     alias = Link(LinkKind.ALIAS, "ü\x00", "u1", "4")
     assert loaded(store, *identify, merge, alias) == {first: "u2", second: "u2", "u1": "u2", "ü\x00": "u2"}
+
+
+@pytest.mark.parametrize("kind", [LinkKind.ALIAS, LinkKind.MERGE])
+def test_a_chain_is_the_same_person_in_whichever_order_it_is_made(store: Crashing, kind: LinkKind) -> None:
+    pairs = [("'u3\\", "u1"), ("u1", "u2"), ("u2", "ü\x00")]
+    chain = [Link(kind, id, to, str(number)) for number, (id, to) in enumerate(pairs)]
+    for order in permutations(chain):
+        assert loaded(store, *order) == dict.fromkeys(["'u3\\", "u1", "u2"], "ü\x00")
+
+
+def test_an_alias_of_one_user_is_no_alias_of_another(store: Crashing) -> None:
+    taken = [Link(LinkKind.ALIAS, "u1", to, to) for to in ("u2", "ü\x00")]
+    assert loaded(store, *taken) == {"u1": "u2"}
 
 
 def test_unlinking_the_canonical_id_leaves_the_others_together(store: Crashing) -> None:

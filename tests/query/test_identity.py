@@ -237,7 +237,7 @@ def test_events_are_counted_by_person(events: Events) -> None:
 
 def test_an_id_that_is_a_user_here_and_linked_there_counts_for_both(events: Events) -> None:
     events.insert(event("id-1", distinct_id="X"), event("id-2", NOON_MS + 1, **{"$user_id": "X"}))
-    link(events.store, change(1, "X", "U1"))
+    link(events.store, _row(ALPHA.project_id, "X", 0, "U1", MIDDLE - 1, 1, LinkKind.DEVICE, ""))
     assert counted(events) == {"U1": 1, "X": 1}
 
 

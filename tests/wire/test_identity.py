@@ -81,6 +81,26 @@ def test_the_second_user_of_a_device_is_told_so(server: Server, project: Project
     assert lines[1]["$identity_failure_reason"] == "device is linked to another user"
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"$identified_id": "U2", "$anon_id": "D1"},
+        {"distinct_id": "D1", "$identified_id": "U2", "$anon_id": OF_D1},
+        {"distinct_id": "U2", "$anon_distinct_id": OF_D1},
+        {"distinct_id": "U2", "$anon_distinct_id": OF_D1, "$user_id": "U2", "$device_id": "D1"},
+    ],
+    ids=["documented", "with a distinct_id of its own", "without ids", "as the SDKs send it"],
+)
+def test_a_refused_identify_shows_why_in_every_spelling(server: Server, project: Project, ids: dict[str, str]) -> None:
+    track(server, [event(project, 0, **D1), event(project, 1, **D1, **U1)])
+    track(server, linking(project, "$identify", n=2, **ids))
+    assert shown(server, project) == [("U1", OF_D1), ("U1", None), ("U2", None)]
+    reasons = {
+        line["properties"]["n"]: line["properties"].get("$identity_failure_reason") for line in server.export(project)
+    }
+    assert reasons == {0: None, 1: None, 2: "device is linked to another user"}
+
+
 def test_the_documented_request_links_what_was_sent_with_the_bare_id(server: Server, project: Project) -> None:
     track(server, [event(project, 0, distinct_id=ANON), event(project, 1, device=ANON), event(project, 2, user="u")])
     track(server, linking(project, "$identify", n=3, **{"$identified_id": "u", "$anon_id": ANON}))

@@ -88,6 +88,19 @@ def test_an_unknown_id_is_a_person_alone(server: Server, project: Project) -> No
     assert found["history"] == []
 
 
+@pytest.mark.parametrize("name", ["x" * 255, 'it\'s "a" \\', "a\nb\tc\0", "{id:String}", "$device:"])
+def test_an_id_of_any_characters_is_shown_and_unlinked(server: Server, project: Project, name: str) -> None:
+    user = name.removeprefix("$device:") or "user"
+    send(server, project, device(name), device(name, user))
+    server.wait_loaded()
+    assert show(server, project, f"$device:{name}")["ids"] == [user, f"$device:{name}"]
+    body = json.dumps({"id": f"$device:{name}", "reason": name}).encode()
+    assert unlink(server, project, body).status == 200
+    server.wait_loaded()
+    found = show(server, project, f"$device:{name}")
+    assert (found["ids"], found["history"][-1]["reason"]) == ([f"$device:{name}"], name.strip())
+
+
 def test_a_link_that_is_undone_is_undone_for_earlier_and_later_events(server: Server, project: Project) -> None:
     send(server, project, device("D1"), device("D1", "U1"))
     server.wait_loaded()
@@ -157,12 +170,12 @@ def test_ids_of_another_project_are_never_seen(server: Server, make_projects: An
 
 
 REFUSED = [
-    ("", {}, "distinct_id must be 1 to 255 characters"),
-    ("", {"distinct_id": "x" * 256}, "distinct_id must be 1 to 255 characters"),
+    ("", {}, "distinct_id must be 1 to 263 characters"),
+    ("", {"distinct_id": "x" * 264}, "distinct_id must be 1 to 263 characters"),
     ("/preview", {}, "ids must be a JSON array of two different ids"),
     ("/preview", {"ids": '["a"]'}, "ids must be a JSON array of two different ids"),
     ("/preview", {"ids": '["a","a"]'}, "ids must be a JSON array of two different ids"),
-    ("/preview", {"ids": '["a",""]'}, "ids must be 1 to 255 characters"),
+    ("/preview", {"ids": '["a",""]'}, "ids must be 1 to 263 characters"),
 ]
 
 
@@ -178,7 +191,7 @@ BODIES = [
     (b"", 'body must be {"id": "…", "reason": "…"}'),
     (b"[" * 9000, 'body must be {"id": "…", "reason": "…"}'),
     (b'{"id": "a"}', 'body must be {"id": "…", "reason": "…"}'),
-    (b'{"id": "", "reason": "why"}', "id must be 1 to 255 characters"),
+    (b'{"id": "", "reason": "why"}', "id must be 1 to 263 characters"),
     (b'{"id": "a", "reason": " "}', "reason must be 1 to 255 characters"),
 ]
 

@@ -1,8 +1,8 @@
 """Whether a project has no data yet, as the running server tells: what is fixed from the first record on asks this.
 
 A project arrives; nothing leaves, or ConfigError with the reason. Where it cannot be found out (no server runs, the
-journal is not loaded to its end, the server refuses to answer) the answer is no. The journal comes first: a record
-that was acknowledged before is then in the store.
+journal is not loaded to its end, the server refuses to answer, other servers may share the projects) the answer is no.
+The journal comes first: a record that was acknowledged before is then in the store.
 """
 
 from pathlib import Path
@@ -19,6 +19,10 @@ _EVENTS: Final = {"from_date": "1971-01-01", "to_date": "2100-01-01", "limit": "
 
 def check_empty(settings: Settings, project: Project) -> None:
     """Raises ConfigError when the project has an event or a user's profile, or when that cannot be told."""
+    if not isinstance(settings.projects_at, Path):
+        raise ConfigError(
+            f"other servers that share the projects may have data of project {project.project_id}: create another one"
+        )
     server = server_of(settings, str(project.project_id))
     if not _is_loaded(settings.data_dir / "journal"):
         raise ConfigError("the journal is not loaded to its end yet: try again in a moment")

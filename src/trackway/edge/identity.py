@@ -35,8 +35,8 @@ from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import VERSION, Endpoint, Entry, Link, LinkKind, encode_entries
 from trackway.limits import (
     IDENTITY_BODY_BYTES_MAX,
+    PERSON_ID_CHARACTERS_MAX,
     RETRY_AFTER_STORAGE_S,
-    STRING_CHARACTERS_MAX,
     UNLINK_REASON_CHARACTERS_MAX,
 )
 from trackway.projects.project import Project
@@ -145,8 +145,8 @@ class IdentityEndpoints:
 
 
 def _checked(id: str, name: str) -> str:
-    if not 1 <= len(id) <= STRING_CHARACTERS_MAX:
-        raise RequestError(400, f"{name} must be 1 to {STRING_CHARACTERS_MAX} characters")
+    if not 1 <= len(id) <= PERSON_ID_CHARACTERS_MAX:
+        raise RequestError(400, f"{name} must be 1 to {PERSON_ID_CHARACTERS_MAX} characters")
     return id
 
 

@@ -69,7 +69,8 @@ class Clusters:
         if kept == self.canonical_of(link.id):
             return []
         absorbed = self.members_of(link.id)
-        if reason := _reason_against(link, len(self.members_of(kept)), len(absorbed)):
+        leads = self.canonical_of(link.id) == link.id
+        if reason := _reason_against(link, len(self.members_of(kept)), len(absorbed), leads=leads):
             return Refusal(reason)
         return [self._move(id, kept) for id in sorted(absorbed)]
 
@@ -98,13 +99,14 @@ class Clusters:
         return Move(id, canonical_id)
 
 
-def _reason_against(link: Link, kept_ids: int, absorbed_ids: int) -> str | None:
-    """Why a link may not make one cluster of two, by the number of their ids."""
+def _reason_against(link: Link, kept_ids: int, absorbed_ids: int, *, leads: bool) -> str | None:
+    """Why a link may not make one cluster of two, by the number of their ids. `leads`: the id that is to move gives its
+    cluster the canonical id. Then it may become an alias, and aliases make the same chain in whichever order."""
     if link.kind is LinkKind.IDENTIFY and not _UUID4.fullmatch(link.id):
         return NOT_A_UUID
     if link.kind is LinkKind.IDENTIFY and absorbed_ids > 1:
         return ALREADY_MERGED
-    if link.kind is LinkKind.ALIAS and absorbed_ids > 1:
+    if link.kind is LinkKind.ALIAS and not leads:
         return ALIAS_TAKEN
     if kept_ids + absorbed_ids > CLUSTER_IDS_MAX:
         return TOO_MANY_IDS

@@ -44,37 +44,51 @@ SELECT substring(id, 9), canonical_id FROM (
     WHERE {_PROJECT} AND kind = {LinkKind.DEVICE:d} AND startsWith(id, '$device:')
     ORDER BY id, rank DESC LIMIT 1, 4294967295 BY id
 ) WHERE id NOT IN (SELECT id FROM identity_links WHERE {_PROJECT} AND kind = {LinkKind.UNLINK:d})"""  # noqa: S608
-_KNOWN = """
-SELECT (SELECT count() FROM (SELECT 1 FROM identity_links WHERE {condition} LIMIT 1)),
-       (SELECT count() FROM (SELECT 1 FROM identity_refusals WHERE {condition} LIMIT 1)),
-       (SELECT count() FROM ({conflicts} LIMIT 1))"""
+_HAS_LINKS = "(SELECT count() FROM (SELECT 1 FROM identity_links WHERE {condition} LIMIT 1))"
+# Bounds of the table's key, so that a project's devices are not read for it.
+_HAS_PLAIN = f"""(SELECT count() FROM (
+    SELECT 1 FROM identity_links
+    WHERE {{condition}} AND (id < '$device:' OR id >= '$device;') AND kind = {LinkKind.DEVICE:d} LIMIT 1
+))"""  # noqa: S608  parameters only
+_HAS_REFUSALS = "(SELECT count() FROM (SELECT 1 FROM identity_refusals WHERE {condition} LIMIT 1))"
+_HAS_CONFLICTS = f"(SELECT count() FROM ({_CONFLICTS} LIMIT 1))"  # noqa: S608
+_KNOWN_LINKS = f"SELECT {_HAS_LINKS}, {_HAS_PLAIN}".replace("{condition}", _PROJECT)
+_KNOWN = f"{_KNOWN_LINKS}, {_HAS_REFUSALS}, {_HAS_CONFLICTS}".replace("{condition}", _PROJECT)
 
 
 class Known(NamedTuple):
-    """Whether a project has links at all, refused requests for links, and devices that several users claim: what it has
-    not need not be joined with, nor its columns be read."""
+    """Whether a project has links at all, links of ids that may be a user's as well (a user claims them, and they are
+    no device's), refused requests for links, and devices that several users claim: what it has not need not be joined
+    with, nor its columns be read."""
 
     links: bool
-    refusals: bool
-    conflicts: bool
+    plain: bool = False
+    refusals: bool = False
+    conflicts: bool = False
 
 
 def known(store: Store, project_id: int) -> Known:
     """What there is of a project. Raises StoreError."""
-    sql = _KNOWN.replace("{condition}", _PROJECT).replace("{conflicts}", _CONFLICTS)
-    [found] = store.query(sql, {"project": project_id})
+    [found] = store.query(_KNOWN, {"project": project_id})
     return Known(*map(bool, found))
 
 
-def with_person(rows: str, what: Known) -> str:
+def known_links(store: Store, project_id: int) -> Known:
+    """The same for who asks for persons alone: cheaper, since no claims are compared. Raises StoreError."""
+    [found] = store.query(_KNOWN_LINKS, {"project": project_id})
+    return Known(*map(bool, found))
+
+
+def with_person(rows: str, what: Known, *, naming: bool = True) -> str:
     """A query's text that gives the rows of another, which have `distinct_id` and `user_id`, and `person` with them.
 
-    Both read the parameter `project`; their statement ends with SETTINGS.
+    Unless `naming`, no row names its user, nor has `user_id`. Both read the parameter `project`; their statement
+    ends with SETTINGS.
     """
     if not what.links:
         return f"SELECT *, distinct_id AS person FROM ({rows})"  # noqa: S608  texts of ours
     person = "if(given = '', distinct_id, given) AS person"
-    return _joined(rows, "user_id = ''", "distinct_id", _LINKS, person)
+    return _joined(rows, "user_id = ''" if naming else "", "distinct_id", _LINKS, person)
 
 
 def with_failures(rows: str, what: Known) -> str:
@@ -104,8 +118,12 @@ SELECT canonical_id AS id FROM (
 
 
 def _joined(rows: str, condition: str, key: str, right: str, found: str) -> str:
-    """The rows, each with what the right side gives for its key; a row that is not to be joined has the hashes 0."""
-    hashes = f"if({condition}, cityHash64({key}), 0) AS key_hash, if({condition}, sipHash64({key}), 0) AS key_check"
+    """The rows, each with what the right side gives for its key; where there is a condition, a row that is not to be
+    joined has the hashes 0."""
+    hash, check = f"cityHash64({key})", f"sipHash64({key})"
+    if condition:
+        hash, check = f"if({condition}, {hash}, 0)", f"if({condition}, {check}, 0)"
+    hashes = f"{hash} AS key_hash, {check} AS key_check"
     return f"""
 SELECT * EXCEPT (key_hash, key_check, given), {found} FROM (SELECT *, {hashes} FROM ({rows})) AS entry LEFT ANY JOIN (
     SELECT cityHash64(joined) AS joined_hash, sipHash64(joined) AS joined_check, given FROM ({right})

@@ -1,0 +1,130 @@
+"""What resolving ids adds to an export and to a count by user: ten million events, of which a million links tell whose
+they are.
+
+Both statements are those of the product, asked of a store process of its own, once as of a project without any link
+and once with what there is; the quotient of the two times is the figure. The events are made by the store itself: only
+how they are read is measured. Most devices have a user, whom four in ten of their events name; the others are known
+by their device alone, so that more than half of all events belong to somebody else than they were stored for.
+"""
+
+import multiprocessing
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bench.plan import Plan
+from trackway.errors import StorageError
+from trackway.query.events import ExportQuery, export_lines, export_sql
+from trackway.query.identity import Known
+from trackway.query.users import count_by_user, count_by_user_sql
+from trackway.store.client import Store
+from trackway.store.migrate import migrate
+from trackway.store.request import READERS
+from trackway.store.server import address, run
+
+_PROJECT: Final = 7
+_DAYS: Final = (date(2026, 1, 1), date(2026, 1, 31))
+_QUERY: Final = ExportQuery(_PROJECT, *_DAYS, None, None, time_in_ms=False, deduplicated=True)
+_PASSWORD: Final = "bench"
+"""Of a store on the loopback address that is gone with its data."""
+_START_S_MAX: Final = 60.0
+_POLL_S: Final = 0.1
+_NO_LINKS: Final = Known(links=False)
+
+_DEVICE: Final = "lower(concat(hex(sipHash64(toUInt64(person))), hex(cityHash64(toUInt64(person)))))"
+_EVENTS: Final = """
+INSERT INTO events (project_id, received, endpoint, time, event, distinct_id, insert_id, device_id, user_id, properties)
+SELECT {project:UInt32}, now64(6), 2,
+    toDateTime64('2026-01-01 00:00:00', 3, 'UTC') + toIntervalMillisecond(intDiv(number * 2500000000, {events:UInt64})),
+    ['Page View', 'Product Viewed', 'Cart Opened', 'Paid'][1 + cityHash64(number) % 4],
+    if(user = '', concat('$device:', device), user), hex(sipHash64(number)), device, user,
+    concat('{"$os":"Mac OS X","$browser":"Chrome","$current_url":"https://shop.example.com/products/',
+        toString(number % 9973), '","$device_id":"', device, '","price":', toString(number % 500), '}')
+FROM (
+    SELECT number, cityHash64(number) % {devices:UInt64} AS person, [device] AS device,
+        if(person < {links:UInt64} AND sipHash64(number) % 10 < 4, concat('user-', toString(person)), '') AS user
+    FROM numbers({events:UInt64})
+) SETTINGS max_threads = 1, max_block_size = 65536, min_insert_block_size_rows = 262144""".replace("[device]", _DEVICE)
+"""In the order of time, so that hardly two parts are of the same day, as if they had been merged for long."""
+_LINKS: Final = """
+INSERT INTO identity_links (project_id, id, applied, canonical_id, rank, sequence, kind, made, reason)
+SELECT {project:UInt32}, concat('$device:', [device]), 0, concat('user-', toString(person)),
+    9223372036854775807 - person, person + 1, 1, now64(6), ''
+FROM (SELECT number AS person FROM numbers({links:UInt64}))""".replace("[device]", _DEVICE)
+
+
+class Resolving(NamedTuple):
+    """How much longer each takes with ids resolved than without: quotients of seconds."""
+
+    export_ratio: float
+    count_ratio: float
+
+
+def measure_resolving(plan: Plan, work: Path) -> list[Resolving]:
+    """One of each round. Raises RuntimeError when an event is missing from an answer."""
+    with _running(work / "identity") as store:
+        _fill(store, plan)
+        return [_measure(store, plan) for _ in range(plan.rounds)]
+
+
+def _fill(store: Store, plan: Plan) -> None:
+    """All events and links."""
+    sizes = {"events": plan.resolved_events, "links": plan.links, "devices": plan.links * 5 // 4, "project": _PROJECT}
+    for sql in (_EVENTS, _LINKS):
+        store.command(sql, sizes)
+
+
+def _measure(store: Store, plan: Plan) -> Resolving:
+    """Each with and without, one after the other."""
+    return Resolving(
+        _seconds(lambda: export_lines(store, _QUERY), plan) / _seconds(lambda: _plain_export(store), plan),
+        _seconds(lambda: count_by_user(store, _PROJECT, *_DAYS)) / _seconds(lambda: _plain_count(store)),
+    )
+
+
+def _plain_export(store: Store) -> Iterable[bytes]:
+    return store.stream(*export_sql(_QUERY, _NO_LINKS), "TSVRaw", {"quota_key": READERS})
+
+
+def _plain_count(store: Store) -> Iterable[bytes]:
+    sql, parameters = count_by_user_sql(_PROJECT, *_DAYS, _NO_LINKS)
+    return store.stream(sql, parameters, "JSONCompactEachRow", {"quota_key": READERS})
+
+
+def _seconds(ask: Callable[[], Iterable[bytes]], plan: Plan | None = None) -> float:
+    """From asking to the last byte. With a plan, the lines must be as many as its events."""
+    began_s = time.monotonic()
+    lines = sum(piece.count(b"\n") for piece in ask())
+    if plan is not None and lines != plan.resolved_events:
+        raise RuntimeError(f"{lines:,} of {plan.resolved_events:,} events were exported")
+    return time.monotonic() - began_s
+
+
+@contextmanager
+def _running(directory: Path) -> Iterator[Store]:
+    """A client of a store process that lives as long as the context."""
+    with socket.create_server(("127.0.0.1", 0)) as sock, closing(Store(address(sock, _PASSWORD))) as store:
+        process = multiprocessing.get_context("spawn").Process(target=run, args=(sock, directory, _PASSWORD))
+        process.start()
+        try:
+            _wait(store)
+            migrate(store)
+            yield store
+        finally:
+            process.terminate()
+            process.join()
+
+
+def _wait(store: Store) -> None:
+    deadline_s = time.monotonic() + _START_S_MAX
+    while True:
+        try:
+            return store.ping()
+        except StorageError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(_POLL_S)
