@@ -3,7 +3,22 @@
 from typing import Final
 
 from trackway.projects.roles import Right
-from trackway.web.page import PageRoute
-from trackway.web.pages import settings
+from trackway.web.page import PageFunction, PageRoute
+from trackway.web.pages import accounts, keys, limits, settings
 
-PAGES: Final[tuple[PageRoute, ...]] = (PageRoute("/settings", ("GET",), settings.show, Right.LIMITS, "Settings", True),)
+
+def _setting(path: str, function: PageFunction) -> PageRoute:
+    """A form of the settings page."""
+    return PageRoute(settings.PATH + path, ("POST",), function, Right.MANAGE, "Settings", in_navigation=False)
+
+
+PAGES: Final[tuple[PageRoute, ...]] = (
+    PageRoute(settings.PATH, ("GET",), settings.show, Right.LIMITS, "Settings", in_navigation=True),
+    _setting("/keys/show", keys.show),
+    _setting("/keys/replace", keys.replace),
+    _setting("/limits", limits.change),
+    _setting("/accounts/create", accounts.create),
+    _setting("/accounts/role", accounts.give_role),
+    _setting("/accounts/remove", accounts.remove),
+    _setting("/accounts/revoke", accounts.revoke),
+)
