@@ -45,13 +45,14 @@ class Arrivals:
         distinct_id: str = "ann",
         insert_id: str = "",
         user_id: str = "",
-        **properties: Any,
+        properties: dict[str, Any] | None = None,
+        **named: Any,
     ) -> str:
         """One event; its insert_id."""
         self.inserted += 1
         insert_id = insert_id or f"id-{self.inserted}"
         received_us = (loaded_ms - 500) * 1000 + self.inserted if received_us is None else received_us
-        texts = (name, distinct_id, insert_id, "", user_id, json.dumps(properties))
+        texts = (name, distinct_id, insert_id, "", user_id, json.dumps(named | (properties or {})))
         row = struct.pack("<IqBq", project_id, received_us, 1, time_ms) + b"".join(string(t.encode()) for t in texts)
         row += struct.pack("<q", loaded_ms)
         self.store.insert_rows("events", (*EVENT_COLUMNS, "loaded"), [row])
@@ -89,7 +90,10 @@ def arrivals(store: Store) -> Iterator[Arrivals]:
 
 def test_pages_hold_every_event_once_newest_loaded_first(arrivals: Arrivals) -> None:
     ages_ms = [0, 1, 1, 30_000, 30_000, 30_000, 30_000, DAY_MS, 400 * DAY_MS, 4000 * DAY_MS]
-    ids = [arrivals.insert(loaded_ms=NOW_MS - age, time_ms=NOW_MS - (index % 3) * DAY_MS) for index, age in enumerate(ages_ms)]
+    ids = [
+        arrivals.insert(loaded_ms=NOW_MS - age, time_ms=NOW_MS - (index % 3) * DAY_MS)
+        for index, age in enumerate(ages_ms)
+    ]
     found = [event for page in arrivals.pages() for event in page]
     assert sorted(event.insert_id for event in found) == sorted(ids)
     assert [event.cursor for event in found] == sorted((event.cursor for event in found), reverse=True)
@@ -97,7 +101,12 @@ def test_pages_hold_every_event_once_newest_loaded_first(arrivals: Arrivals) -> 
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-@given(ages_s=st.lists(st.sampled_from([0, *(WINDOW_S * sum(8**n for n in range(k)) for k in range(1, 8)), 10**9]), max_size=12), rows=st.integers(1, 5))
+@given(
+    ages_s=st.lists(
+        st.sampled_from([0, *(WINDOW_S * sum(8**n for n in range(k)) for k in range(1, 8)), 10**9]), max_size=12
+    ),
+    rows=st.integers(1, 5),
+)
 def test_any_ages_and_page_sizes_show_every_event_once(store: Store, ages_s: list[int], rows: int) -> None:
     arrivals = Arrivals(store)
     ids = [arrivals.insert(loaded_ms=NOW_MS - age_s * 1000) for age_s in ages_s]
@@ -153,7 +162,7 @@ CHOSEN: list[tuple[EventFilter, list[str]]] = [
 def test_filters_choose(arrivals: Arrivals, wanted: EventFilter, expected: list[str]) -> None:
     arrivals.insert("paid", insert_id="paid", distinct_id="bob", price=12.5)
     arrivals.insert(insert_id="quoted", text="12.5", fine=True)
-    arrivals.insert(insert_id="odd", **{"na\"me\\ '; --": "ü\n\u2028 {x:String} </script>"})
+    arrivals.insert(insert_id="odd", properties={"na\"me\\ '; --": "ü\n\u2028 {x:String} </script>"})
     arrivals.insert(insert_id="old", time_ms=NOW_MS - 5 * DAY_MS)
     arrivals.insert("paid", project_id=ANOTHERS, distinct_id="bob", price=12.5)
     assert sorted(arrivals.ids(wanted)) == sorted(expected)
@@ -196,7 +205,9 @@ def test_what_is_new_is_counted_and_the_newest_of_it_given(arrivals: Arrivals) -
     assert fresh(arrivals.store, MINE, EventFilter(event="none"), NOW_MS - 2000, 2).counts == {}
 
 
-def test_a_search_that_runs_out_of_time_says_where_to_go_on(arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_runs_out_of_time_says_where_to_go_on(
+    arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = [arrivals.insert(loaded_ms=NOW_MS - age_ms) for age_ms in (0, 90 * DAY_MS, 900 * DAY_MS)]
     monkeypatch.setattr("trackway.query.arrivals.EVENTS_SEARCH_S_MAX", 0)
     found, before, cuts = [], None, 0

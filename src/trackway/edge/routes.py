@@ -1,5 +1,6 @@
 """The one table of routes, and what their handlers share."""
 
+import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ class Parts(NamedTuple):
     accounts: accounts.AccountsEndpoint
     verifier: Verifier
     head: Head
+    stopping: asyncio.Event
+    """Set when the process is told to stop: replies that have no end of their own end."""
 
 
 MakePages = Callable[[Parts], Handler]

@@ -87,8 +87,21 @@ async def _serve(handed: Handed, index: int) -> None:
         head = Head(handed.journal)
         health = Health(commit, head, Store(handed.store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
         rates = RateLimits(settings.rates_dir, index, settings)
+        stopping = asyncio.Event()
         parts = Parts(
-            settings, directory, access, rates, commit, store, in_flight, locator, health, accounts, verifier, head
+            settings,
+            directory,
+            access,
+            rates,
+            commit,
+            store,
+            in_flight,
+            locator,
+            health,
+            accounts,
+            verifier,
+            head,
+            stopping,
         )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:
@@ -102,6 +115,7 @@ async def _serve(handed: Handed, index: int) -> None:
             index,
             direct=app.direct,
             certificate=certificate,
+            on_stop=stopping.set,
         )
 
 

@@ -33,6 +33,10 @@ FROM (
 _COUNTS = f"""
 SELECT toUnixTimestamp64Milli(loaded), count() FROM events WHERE {{where}} GROUP BY loaded ORDER BY loaded DESC LIMIT 10000
 SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}"""  # noqa: S608
+LATELY_S = 5
+"""What is loaded but cannot be seen yet was loaded within this time."""
+_LATELY = f"loaded >= now64(3, 'UTC') - INTERVAL {LATELY_S} SECOND"
+_NOW = "SELECT toUnixTimestamp64Milli(now64(3))"
 _LOADED_FROM = "loaded >= fromUnixTimestamp64Milli({low:Int64}, 'UTC')"
 _LOADED_BEFORE = "loaded < fromUnixTimestamp64Milli({high:Int64}, 'UTC')"
 _BEFORE = f"""loaded <= fromUnixTimestamp64Milli({{loaded:Int64}}, 'UTC')
@@ -134,9 +138,18 @@ def fresh(store: Store, project_id: int, wanted: EventFilter, since_ms: int, row
     return Fresh(counts, _shown(store, project_id, found))
 
 
-def sample_where(
-    store: Store, project_id: int, wanted: EventFilter, rows: int, parameters: dict[str, Any]
-) -> str:
+def last_loaded(store: Store, project_id: int, wanted: EventFilter) -> tuple[int, int]:
+    """The last millisecond, by the store's clock, in which events were loaded lately, and how many; else the present
+    one. What is loaded later is what `fresh` gives from there on. Raises StoreError, ExpressionError."""
+    parameters: dict[str, Any] = {}
+    where = f"{conditions_of(store, project_id, wanted, parameters)} AND {_LATELY}"
+    for loaded_ms, count in store.query(_COUNTS.replace("{where}", where), parameters):
+        return int(loaded_ms), int(count)
+    ((now_ms,),) = store.query(_NOW)
+    return int(now_ms) - LATELY_S * 1000, 0
+
+
+def sample_where(store: Store, project_id: int, wanted: EventFilter, rows: int, parameters: dict[str, Any]) -> str:
     """The condition on the newest events, `rows` of them or a few times more, so that not all need be read; what it
     binds goes to `parameters`. Raises StoreError, ExpressionError."""
     where = conditions_of(store, project_id, wanted, parameters)
@@ -216,7 +229,7 @@ def _shown(store: Store, project_id: int, rows: Sequence[_Row]) -> list[ShownEve
     people = people_of(store, project_id, {row[4] for row in rows if not row[6]})
     return [
         ShownEvent(
-            Cursor(*row[:3]), row[3], row[4], row[6] or people.get(row[4], row[4]), row[5], row[7] == 2, *row[8:11]
+            Cursor(*row[:3]), row[3], row[4], row[6] or people.get(row[4]) or row[4], row[5], row[7] == 2, *row[8:11]
         )
         for row in rows
     ]
