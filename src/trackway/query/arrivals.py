@@ -28,10 +28,12 @@ SELECT toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), tie, ev
     endpoint, toUnixTimestamp64Milli(time), length(properties),
     if(length(properties) > {{bytes_max:UInt64}}, '', properties), toString(toDate(time))
 FROM (
-    SELECT *, {_TIE} AS tie FROM events WHERE {{where}} ORDER BY loaded DESC, received DESC, tie DESC LIMIT {{rows:UInt32}}
+    SELECT *, {_TIE} AS tie FROM events WHERE {{where}}
+    ORDER BY loaded DESC, received DESC, tie DESC LIMIT {{rows:UInt32}}
 )"""  # noqa: S608  `where` is text of ours
 _COUNTS = f"""
-SELECT toUnixTimestamp64Milli(loaded), count() FROM events WHERE {{where}} GROUP BY loaded ORDER BY loaded DESC LIMIT 10000
+SELECT toUnixTimestamp64Milli(loaded), count() FROM events WHERE {{where}}
+GROUP BY loaded ORDER BY loaded DESC LIMIT 10000
 SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}"""  # noqa: S608
 LATELY_S = 5
 """What is loaded but cannot be seen yet was loaded within this time."""

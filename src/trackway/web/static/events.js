@@ -50,7 +50,7 @@ class Live {
   connect() {
     this.close();
     if (this.paused || document.hidden) {
-      this.say(this.paused ? "Paused" : "Live");
+      this.say(this.paused ? "Paused" : "Connecting");
       return;
     }
     const url = new URL(this.url, location.href);
