@@ -223,7 +223,17 @@ def test_a_search_that_runs_out_of_time_says_where_to_go_on(
 
 
 def test_cursors_are_read_back_and_nothing_else_is() -> None:
-    cursor = Cursor(NOW_MS, NOW_MS * 1000, 2**64 - 1)
+    cursor = Cursor(NOW_MS, NOW_MS * 1000, NOW_MS, 2**64 - 1)
     assert read_cursor(str(cursor)) == cursor
-    for text in ("", "1.2", "1.2.3.4", "a.b.c", "-1.2.3", f"1.2.{2**64}", "1.2.3\n", "9" * 30 + ".1.1", "١.٢.٣"):
+    for text in (
+        "",
+        "1.2.3",
+        "1.2.3.4.5",
+        "a.b.c.d",
+        "-1.2.3.4",
+        f"1.2.3.{2**64}",
+        "1.2.3.4\n",
+        "9" * 30 + ".1.1.1",
+        "١.٢.٣.٤",
+    ):
         assert read_cursor(text) is None, text

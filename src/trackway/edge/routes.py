@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from trackway.edge import accounts, export, identity, lookup_tables, profile_query, rate_query
 from trackway.edge.app import SIDE_ROUTES, Handler, Route, Routes
+from trackway.edge.changes import Changes
 from trackway.edge.credentials import Access
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.health import Health
@@ -36,6 +37,7 @@ class Parts(NamedTuple):
     health: Health
     accounts: accounts.AccountsEndpoint
     verifier: Verifier
+    changes: Changes
     head: Head
     stopping: asyncio.Event
     """Set when the process is told to stop: replies that have no end of their own end."""

@@ -52,7 +52,7 @@ def row_of(shown: ShownEvent) -> Row:
         person=shown.person,
         distinct_id=shown.distinct_id,
         insert_id=shown.insert_id,
-        time_ms=shown.time_ms,
+        time_ms=shown.cursor.time_ms,
         received_ms=shown.cursor.received_us // 1000,
         endpoint="/import" if shown.is_import else "/track",
         sdk=_joined((values.get("mp_lib"), values.get("$lib_version")), " "),
@@ -79,6 +79,6 @@ def _joined(parts: Iterable[str | None], between: str) -> str:
 
 
 def _raw(shown: ShownEvent, members: dict[str, msgspec.Raw]) -> str:
-    own = {"time": shown.time_ms // 1000, "distinct_id": shown.distinct_id, "$insert_id": shown.insert_id}
+    own = {"time": shown.cursor.time_ms // 1000, "distinct_id": shown.distinct_id, "$insert_id": shown.insert_id}
     text = msgspec.json.encode({"event": shown.event, "properties": own | members})
     return msgspec.json.format(text, indent=2).decode()

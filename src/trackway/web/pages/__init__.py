@@ -3,8 +3,14 @@
 from typing import Final
 
 from trackway.projects.roles import Right
-from trackway.web.page import PageRoute
-from trackway.web.pages import event_names, events, settings
+from trackway.web.page import PageFunction, PageRoute
+from trackway.web.pages import accounts, event_names, events, keys, limits, settings
+
+
+def _setting(path: str, function: PageFunction) -> PageRoute:
+    """A form of the settings page."""
+    return PageRoute(settings.PATH + path, ("POST",), function, Right.MANAGE, "Settings", in_navigation=False)
+
 
 PAGES: Final[tuple[PageRoute, ...]] = (
     PageRoute("/events", ("GET",), events.show, Right.EXPORT, "Events", True),
@@ -14,5 +20,12 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
     PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
     PageRoute("/names/chart.svg", ("GET",), event_names.chart, Right.EXPORT, "Event names", False),
-    PageRoute("/settings", ("GET",), settings.show, Right.LIMITS, "Settings", True),
+    PageRoute(settings.PATH, ("GET",), settings.show, Right.LIMITS, "Settings", in_navigation=True),
+    _setting("/keys/show", keys.show),
+    _setting("/keys/replace", keys.replace),
+    _setting("/limits", limits.change),
+    _setting("/accounts/create", accounts.create),
+    _setting("/accounts/role", accounts.give_role),
+    _setting("/accounts/remove", accounts.remove),
+    _setting("/accounts/revoke", accounts.revoke),
 )
