@@ -278,8 +278,6 @@ EVENT_NAMES_S_MAX = 20
 """Seconds that counting the events of each name, or looking at properties, may take."""
 EVENT_NAMES_SHOWN_MAX = 200
 """Names of events on a page, those of most events; others are searched for."""
-EVENT_NAMES_DAYS_MAX = 366
-"""Days whose events are counted at once."""
 SAMPLE_EVENTS_MAX = 2000
 """Newest events whose properties are looked at, in some ten milliseconds."""
 PROPERTIES_SHOWN_MAX = 500
@@ -288,8 +286,10 @@ EXAMPLES_SHOWN = 3
 """Example values of a property."""
 EXAMPLE_CHARACTERS_MAX = 80
 """Characters of an example value."""
-LIVE_VIEWERS_MAX = 32
-"""Pages that an edge process keeps up to date at once; each asks the store at most a few times a second."""
+LIVE_VIEWERS_MAX = 16
+"""Pages that an edge process keeps up to date at once."""
+LIVE_ASK_S = 0.4
+"""Time between two questions of such a page to the store, while events come."""
 LIVE_EVENTS_MAX = 25
 """Events sent to such a page at once; of more that have come at once the newest are drawn, and all are counted."""
 LIVE_POLL_S = 0.2
@@ -298,7 +298,7 @@ LIVE_QUIET_S = 10.0
 """After so long without an event a line is sent all the same, so that a client that has gone is noticed."""
 LIVE_SEND_S_MAX = 20.0
 """A client that has not read what was sent after so long is cut off."""
-LIVE_S_MAX = 300.0
+LIVE_S_MAX = 60.0
 """A page asks again after so long, so that whose session has ended sees nothing more."""
 
 # Service accounts

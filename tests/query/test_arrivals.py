@@ -45,13 +45,14 @@ class Arrivals:
         distinct_id: str = "ann",
         insert_id: str = "",
         user_id: str = "",
-        **properties: Any,
+        properties: dict[str, Any] | None = None,
+        **named: Any,
     ) -> str:
         """One event; its insert_id."""
         self.inserted += 1
         insert_id = insert_id or f"id-{self.inserted}"
         received_us = (loaded_ms - 500) * 1000 + self.inserted if received_us is None else received_us
-        texts = (name, distinct_id, insert_id, "", user_id, json.dumps(properties))
+        texts = (name, distinct_id, insert_id, "", user_id, json.dumps(named | (properties or {})))
         row = struct.pack("<IqBq", project_id, received_us, 1, time_ms) + b"".join(string(t.encode()) for t in texts)
         row += struct.pack("<q", loaded_ms)
         self.store.insert_rows("events", (*EVENT_COLUMNS, "loaded"), [row])
@@ -161,7 +162,7 @@ CHOSEN: list[tuple[EventFilter, list[str]]] = [
 def test_filters_choose(arrivals: Arrivals, wanted: EventFilter, expected: list[str]) -> None:
     arrivals.insert("paid", insert_id="paid", distinct_id="bob", price=12.5)
     arrivals.insert(insert_id="quoted", text="12.5", fine=True)
-    arrivals.insert(insert_id="odd", **{"na\"me\\ '; --": "ü\n\u2028 {x:String} </script>"})
+    arrivals.insert(insert_id="odd", properties={"na\"me\\ '; --": "ü\n\u2028 {x:String} </script>"})
     arrivals.insert(insert_id="old", time_ms=NOW_MS - 5 * DAY_MS)
     arrivals.insert("paid", project_id=ANOTHERS, distinct_id="bob", price=12.5)
     assert sorted(arrivals.ids(wanted)) == sorted(expected)
@@ -222,7 +223,17 @@ def test_a_search_that_runs_out_of_time_says_where_to_go_on(
 
 
 def test_cursors_are_read_back_and_nothing_else_is() -> None:
-    cursor = Cursor(NOW_MS, NOW_MS * 1000, 2**64 - 1)
+    cursor = Cursor(NOW_MS, NOW_MS * 1000, NOW_MS, 2**64 - 1)
     assert read_cursor(str(cursor)) == cursor
-    for text in ("", "1.2", "1.2.3.4", "a.b.c", "-1.2.3", f"1.2.{2**64}", "1.2.3\n", "9" * 30 + ".1.1", "١.٢.٣"):
+    for text in (
+        "",
+        "1.2.3",
+        "1.2.3.4.5",
+        "a.b.c.d",
+        "-1.2.3.4",
+        f"1.2.3.{2**64}",
+        "1.2.3.4\n",
+        "9" * 30 + ".1.1.1",
+        "١.٢.٣.٤",
+    ):
         assert read_cursor(text) is None, text

@@ -76,7 +76,7 @@ def test_shapes_tell_types_and_examples(store: Store) -> None:
 
 
 def test_examples_are_few_and_short(store: Store) -> None:
-    values = [{"many": f"{index}" + "ü" * 200, "list": [1, {"a": None}]} for index in range(10)]
+    values: list[dict[str, Any]] = [{"many": f"{index}" + "ü" * 200, "list": [1, {"a": None}]} for index in range(10)]
     insert(store, *(event("many", f"many-{index}", **value) for index, value in enumerate(values)))
     by_name = {each.name: each for each in shapes(store, ALPHA.project_id, "many").properties}
     assert len(by_name["many"].examples) == EXAMPLES_SHOWN

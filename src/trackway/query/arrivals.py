@@ -24,22 +24,29 @@ WIDEST_S = 365 * 86_400
 
 _TIE = "cityHash64(event, time, distinct_id, insert_id)"
 _SHOWN = f"""
-SELECT toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), tie, event, distinct_id, insert_id, user_id,
-    endpoint, toUnixTimestamp64Milli(time), length(properties),
+SELECT toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), toUnixTimestamp64Milli(time), tie,
+    event, distinct_id, insert_id, user_id, endpoint, length(properties),
     if(length(properties) > {{bytes_max:UInt64}}, '', properties), toString(toDate(time))
 FROM (
-    SELECT *, {_TIE} AS tie FROM events WHERE {{where}} ORDER BY loaded DESC, received DESC, tie DESC LIMIT {{rows:UInt32}}
+    SELECT *, {_TIE} AS tie FROM events WHERE {{where}}
+    ORDER BY loaded DESC, received DESC, time DESC, tie DESC LIMIT {{rows:UInt32}}
 )"""  # noqa: S608  `where` is text of ours
 _COUNTS = f"""
-SELECT toUnixTimestamp64Milli(loaded), count() FROM events WHERE {{where}} GROUP BY loaded ORDER BY loaded DESC LIMIT 10000
+SELECT toUnixTimestamp64Milli(loaded), count() FROM events WHERE {{where}}
+GROUP BY loaded ORDER BY loaded DESC LIMIT 10000
 SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}"""  # noqa: S608
+LATELY_S = 5
+"""What is loaded but cannot be seen yet was loaded within this time."""
+_LATELY = f"loaded >= now64(3, 'UTC') - INTERVAL {LATELY_S} SECOND"
+_NOW = "SELECT toUnixTimestamp64Milli(now64(3))"
 _LOADED_FROM = "loaded >= fromUnixTimestamp64Milli({low:Int64}, 'UTC')"
 _LOADED_BEFORE = "loaded < fromUnixTimestamp64Milli({high:Int64}, 'UTC')"
 _BEFORE = f"""loaded <= fromUnixTimestamp64Milli({{loaded:Int64}}, 'UTC')
-    AND (toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), {_TIE})
-        < ({{loaded:Int64}}, {{received:Int64}}, {{tie:UInt64}})"""
+    AND (toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), toUnixTimestamp64Milli(time), {_TIE})
+        < ({{loaded:Int64}}, {{received:Int64}}, {{time:Int64}}, {{tie:UInt64}})"""
 _AT = f"""project_id = {{project:UInt32}} AND loaded = fromUnixTimestamp64Milli({{loaded:Int64}}, 'UTC')
-    AND received = fromUnixTimestamp64Micro({{received:Int64}}, 'UTC') AND {_TIE} = {{tie:UInt64}}"""
+    AND received = fromUnixTimestamp64Micro({{received:Int64}}, 'UTC')
+    AND time = fromUnixTimestamp64Milli({{time:Int64}}, 'UTC') AND {_TIE} = {{tie:UInt64}}"""
 # The table's key up to the time; rows that are one event are equal in all of it.
 _COPIES = f"""
 SELECT {_TIE}, max((toUnixTimestamp64Micro(received), toUnixTimestamp64Milli(loaded))) FROM events
@@ -48,18 +55,20 @@ WHERE project_id = {{project:UInt32}} AND (toDate(time), event, cityHash64(disti
         SELECT arrayJoin(JSONExtract({{keys:String}}, 'Array(Tuple(String, String, String, String))')) AS key
     )
 ) GROUP BY 1"""  # noqa: S608
-_CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,18})\.([0-9]{1,20})")
+_CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,18})\.([0-9]{1,15})\.([0-9]{1,20})")
 
 
 class Cursor(NamedTuple):
-    """An event's place in the order: when it was loaded and received, and a hash of what makes it one event."""
+    """An event's place in the order: when it was loaded and received, its own time, and a hash of what makes it one
+    event."""
 
     loaded_ms: int
     received_us: int
+    time_ms: int
     tie: int
 
     def __str__(self) -> str:
-        return f"{self.loaded_ms}.{self.received_us}.{self.tie}"
+        return f"{self.loaded_ms}.{self.received_us}.{self.time_ms}.{self.tie}"
 
 
 class ShownEvent(NamedTuple):
@@ -72,7 +81,6 @@ class ShownEvent(NamedTuple):
     person: str
     insert_id: str
     is_import: bool
-    time_ms: int
     properties_bytes: int
     properties: str
 
@@ -105,18 +113,17 @@ def newest(store: Store, project_id: int, wanted: EventFilter, before: Cursor | 
     where = conditions_of(store, project_id, wanted, parameters)
     if before is not None:
         where += f" AND {_BEFORE}"
-        parameters |= {"loaded": before.loaded_ms, "received": before.received_us, "tie": before.tie}
+        parameters |= _bound(before)
     found, rest, is_cut = _search(store, where, parameters, before, rows)
     events = _present(store, project_id, found[:rows])
     if len(found) > rows:
-        rest = Cursor(*found[rows - 1][:3])
+        rest = Cursor(*found[rows - 1][:4])
     return Found(events, rest, is_cut and len(found) <= rows)
 
 
 def event_at(store: Store, project_id: int, at: Cursor) -> ShownEvent | None:
     """The event of that place with all its properties, None where there is none. Raises StoreError."""
-    parameters = {"project": project_id, "loaded": at.loaded_ms, "received": at.received_us, "tie": at.tie}
-    rows = _ask(store, _AT, parameters | {"bytes_max": 1 << 62, "rows": 1}, EVENTS_SEARCH_S_MAX)
+    rows = _ask(store, _AT, _bound(at) | {"project": project_id, "bytes_max": 1 << 62, "rows": 1}, EVENTS_SEARCH_S_MAX)
     found = _shown(store, project_id, rows)
     return found[0] if found else None
 
@@ -132,6 +139,17 @@ def fresh(store: Store, project_id: int, wanted: EventFilter, since_ms: int, row
     counts = dict(store.query(_COUNTS.replace("{where}", where), parameters))
     found = _ask(store, where, parameters | {"rows": rows}, EVENTS_SEARCH_S_MAX) if counts else []
     return Fresh(counts, _shown(store, project_id, found))
+
+
+def last_loaded(store: Store, project_id: int, wanted: EventFilter) -> tuple[int, int]:
+    """The last millisecond, by the store's clock, in which events were loaded lately, and how many; else the present
+    one. What is loaded later is what `fresh` gives from there on. Raises StoreError, ExpressionError."""
+    parameters: dict[str, Any] = {}
+    where = f"{conditions_of(store, project_id, wanted, parameters)} AND {_LATELY}"
+    for loaded_ms, count in store.query(_COUNTS.replace("{where}", where), parameters):
+        return int(loaded_ms), int(count)
+    ((now_ms,),) = store.query(_NOW)
+    return int(now_ms) - LATELY_S * 1000, 0
 
 
 def sample_where(store: Store, project_id: int, wanted: EventFilter, rows: int, parameters: dict[str, Any]) -> str:
@@ -150,6 +168,16 @@ def sample_where(store: Store, project_id: int, wanted: EventFilter, rows: int, 
 
 
 _Row = tuple[Any, ...]
+"""What _SHOWN gives."""
+
+
+def _bound(cursor: Cursor) -> dict[str, Any]:
+    return {
+        "loaded": cursor.loaded_ms,
+        "received": cursor.received_us,
+        "time": cursor.time_ms,
+        "tie": cursor.tie,
+    }
 
 
 def _search(
@@ -175,7 +203,7 @@ def _search(
             return found, None, False
         high_ms = edge_ms = low_ms
         width_s *= WIDER
-    return found, Cursor(high_ms, 0, 0), True
+    return found, Cursor(high_ms, 0, 0, 0), True
 
 
 def _window(
@@ -205,16 +233,16 @@ def _present(store: Store, project_id: int, rows: Sequence[_Row]) -> list[ShownE
     """The events of rows without those that another row of the same event, received later, stands for (protocol §4)."""
     if not rows:
         return []
-    keys = json.dumps([(row[11], row[3], row[4], row[5]) for row in rows])
+    keys = json.dumps([(row[11], row[4], row[5], row[6]) for row in rows])
     last = dict(store.query(_COPIES, {"project": project_id, "keys": keys}))
-    return _shown(store, project_id, [row for row in rows if last.get(row[2], (row[1], row[0])) == (row[1], row[0])])
+    return _shown(store, project_id, [row for row in rows if last.get(row[3], (row[1], row[0])) == (row[1], row[0])])
 
 
 def _shown(store: Store, project_id: int, rows: Sequence[_Row]) -> list[ShownEvent]:
-    people = people_of(store, project_id, {row[4] for row in rows if not row[6]})
+    people = people_of(store, project_id, {row[5] for row in rows if not row[7]})
     return [
         ShownEvent(
-            Cursor(*row[:3]), row[3], row[4], row[6] or people.get(row[4], row[4]), row[5], row[7] == 2, *row[8:11]
+            Cursor(*row[:4]), row[4], row[5], row[7] or people.get(row[5]) or row[5], row[6], row[8] == 2, *row[9:11]
         )
         for row in rows
     ]

@@ -38,8 +38,10 @@ _SCOPE = Scope(
     },
 )
 # The bounds of time stand there again in the words of the primary key.
-_FROM = "time >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND toDate(time) >= toDate(intDiv({from:Int64}, 1000), 'UTC')"
-_UNTIL = "time < fromUnixTimestamp64Milli({until:Int64}, 'UTC') AND toDate(time) <= toDate(intDiv({until:Int64}, 1000), 'UTC')"
+_FROM = """time >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')
+    AND toDate(time) >= toDate(fromUnixTimestamp64Milli({from:Int64}, 'UTC'))"""
+_UNTIL = """time < fromUnixTimestamp64Milli({until:Int64}, 'UTC')
+    AND toDate(time) <= toDate(fromUnixTimestamp64Milli({until:Int64}, 'UTC'))"""
 # As query.identity: an event that names its user belongs to that user.
 _PERSON = """(user_id = {person:String} OR user_id = ''
     AND distinct_id IN (SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)'))))"""

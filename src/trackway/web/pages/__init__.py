@@ -4,7 +4,7 @@ from typing import Final
 
 from trackway.projects.roles import Right
 from trackway.web.page import PageFunction, PageRoute
-from trackway.web.pages import accounts, keys, limits, settings
+from trackway.web.pages import accounts, event_names, events, keys, limits, settings
 
 
 def _setting(path: str, function: PageFunction) -> PageRoute:
@@ -13,6 +13,13 @@ def _setting(path: str, function: PageFunction) -> PageRoute:
 
 
 PAGES: Final[tuple[PageRoute, ...]] = (
+    PageRoute("/events", ("GET",), events.show, Right.EXPORT, "Events", True),
+    PageRoute("/events/one", ("GET",), events.one, Right.EXPORT, "Event", False),
+    PageRoute("/events/stream", ("GET",), events.stream, Right.EXPORT, "Events", False),
+    PageRoute("/events/test", ("POST",), events.send_test, Right.IMPORT, "Events", False),
+    PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
+    PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
+    PageRoute("/names/chart.svg", ("GET",), event_names.chart, Right.EXPORT, "Event names", False),
     PageRoute(settings.PATH, ("GET",), settings.show, Right.LIMITS, "Settings", in_navigation=True),
     _setting("/keys/show", keys.show),
     _setting("/keys/replace", keys.replace),
