@@ -1,0 +1,1 @@
+"""The web pages: what came in and what became of it, server-rendered, below /app/."""
