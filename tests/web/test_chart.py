@@ -21,7 +21,7 @@ def test_chart_has_a_title_a_description_and_a_bar_for_each_figure() -> None:
     described = chart.findtext(f"{SVG}desc")
     assert described == "Stacked bars from 10:00 to 10:01. In all: stored 1,203, rejected 4."
     assert len([rect for rect in chart.iter(f"{SVG}rect") if "reactive" in rect.get("class", "")]) >= 4
-    assert {"stored", "rejected", "10:00"} <= {text.text for text in chart.iter(f"{SVG}text")}
+    assert {"stored", "rejected", "10:00", "10:01", "1,200"} <= {text.text for text in chart.iter(f"{SVG}text")}
 
 
 def test_chart_holds_no_script_and_refers_to_nothing() -> None:

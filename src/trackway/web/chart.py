@@ -62,10 +62,11 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]])
         margin=8,
         legend_at_bottom=True,
         legend_at_bottom_columns=4,
+        truncate_label=-1,
         truncate_legend=-1,
         show_minor_x_labels=False,
         x_labels_major_every=max(1, -(-len(labels) // LABELS_SHOWN_MAX)),
-        formatter=_whole,
+        value_formatter=_whole,
     )
     chart.title = _xml(title)
     chart.x_labels = [_xml(label) for label in labels]
