@@ -16,6 +16,7 @@ import click
 
 from trackway import __version__
 from trackway.commands.accounts import account
+from trackway.commands.admin import admin
 from trackway.commands.identity import identity
 from trackway.commands.lookup_tables import lookup_table
 from trackway.commands.options import JSON, load_flags, print_table, settings_options
@@ -105,7 +106,7 @@ def _plain(settings: Settings, row: Row) -> object:
     return list(value) if row.kind == "list" else value
 
 
-for group in (account, identity, lookup_table, project):
+for group in (account, admin, identity, lookup_table, project):
     cli.add_command(group)
 
 

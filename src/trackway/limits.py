@@ -149,6 +149,14 @@ PLACES_REMEMBERED = 1024
 CITY_DATABASE_LOOK_S = 1.0
 """How often an edge process looks whether the city database has changed; it is taken over a look later."""
 
+# Web pages
+SESSION_S_MAX = 12 * 3600
+"""Who signed in is asked again after so long."""
+WEB_FORM_BYTES_MAX = 64 * 1024
+"""Body of a form, unless its page takes more."""
+WEB_FORM_FIELDS_MAX = 256
+"""Fields of a form of a page."""
+
 # Journal
 JOURNAL_SEGMENT_BYTES = 64 * 1024 * 1024
 """Size of a prepared segment file; a batch that does not fit into one gets a segment of its own size."""

@@ -38,6 +38,9 @@ class CountingSource:
     def all_accounts(self) -> list[Account]:
         return self.database.all_accounts()
 
+    def admin_hash(self) -> str | None:
+        return None
+
     def close(self) -> None:
         """Its connections end with each call."""
 
@@ -217,6 +220,9 @@ def test_source_of_another_kind_may_fail_too() -> None:
             raise AssertionError("not asked without a revision")
 
         def all_accounts(self) -> list[Account]:
+            raise AssertionError("not asked without a revision")
+
+        def admin_hash(self) -> str | None:
             raise AssertionError("not asked without a revision")
 
         def close(self) -> None:

@@ -161,6 +161,12 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     return address
 
 
+def client_is_trusted(scope: Scope, trusted: Sequence[Network]) -> bool:
+    """Whether the connection comes from a trusted proxy, whose headers are believed."""
+    client = scope.get("client")
+    return client is not None and _is_within(_parse_address(client[0]), trusted)
+
+
 def _is_within(address: Address | None, trusted: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in trusted)
 

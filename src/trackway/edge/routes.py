@@ -1,18 +1,21 @@
 """The one table of routes, and what their handlers share."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from trackway.edge import accounts, export, identity, lookup_tables, profile_query, rate_query
-from trackway.edge.app import SIDE_ROUTES, Route, Routes
+from trackway.edge.app import SIDE_ROUTES, Handler, Route, Routes
 from trackway.edge.credentials import Access
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
+from trackway.edge.verification import Verifier
 from trackway.geo.locator import Locator
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
+from trackway.journal.head import Head
 from trackway.projects.directory import ProjectDirectory
 from trackway.settings import Settings
 from trackway.store.client import Store
@@ -31,10 +34,17 @@ class Parts(NamedTuple):
     locator: Locator
     health: Health
     accounts: accounts.AccountsEndpoint
+    verifier: Verifier
+    head: Head
 
 
-def routes_of(parts: Parts) -> Routes:
-    settings, directory, access, rates, journal, store, in_flight, locator, health, service_accounts = parts
+MakePages = Callable[[Parts], Handler]
+"""Makes what answers for the web pages, which know the edge, and not the other way round."""
+PAGES_PATH = "/app"
+
+
+def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
+    settings, directory, access, rates, journal, store, in_flight, locator, health, service_accounts, *_ = parts
     records = {
         endpoint: RecordsEndpoint(endpoint, settings, directory, access, journal, rates, in_flight, locator)
         for endpoint in Endpoint
@@ -43,7 +53,10 @@ def routes_of(parts: Parts) -> Routes:
     profiles = profile_query.ProfileQueryEndpoint(access, rates, store, in_flight)
     persons = identity.IdentityEndpoints(access, rates, store, journal, in_flight)
     tables = lookup_tables.LookupTablesEndpoint(access, settings, store, in_flight)
+    pages = make_pages(parts)
     at = {
+        "": Route(pages, ("GET", "HEAD")),
+        PAGES_PATH: Route(pages, ("GET", "HEAD")),
         # By GET, too: the Node SDK sends single records so, even to /import.
         **{endpoint.path: Route(handler, ("GET", "POST")) for endpoint, handler in records.items()},
         Endpoint.TRACK.path: Route(records[Endpoint.TRACK], ("GET", "POST"), singles.direct),
@@ -59,4 +72,4 @@ def routes_of(parts: Parts) -> Routes:
         "/metrics": Route(health.metrics, ("GET", "HEAD")),
         **SIDE_ROUTES,
     }
-    return Routes(at, {lookup_tables.PATH: tables, accounts.PATH: service_accounts})
+    return Routes(at, {lookup_tables.PATH: tables, accounts.PATH: service_accounts, PAGES_PATH: pages})

@@ -80,14 +80,20 @@ class Verifier:
     async def account(self, username: str, password: str) -> Account | None:
         """The account, expired or not; None when there is no such user or the password is not its. Raises RequestError
         503 when too many wait."""
-        if len(username) > CREDENTIAL_CHARACTERS_MAX or len(password) > CREDENTIAL_CHARACTERS_MAX:
+        if len(username) > CREDENTIAL_CHARACTERS_MAX:
             return None
         account = self._accounts.by_username(username)
-        kept = account.secret_hash if account else passwords.NOBODYS_HASH
-        digest = self._digest(kept, password)
-        if self._clock_s() < self._right.get(digest, float("-inf")):
-            return account
-        return account if await self._verified(kept, password, digest) and account else None
+        return account if await self.is_right(account.secret_hash if account else None, password) else None
+
+    async def is_right(self, kept: str | None, password: str) -> bool:
+        """Whether the password is the one of a hash that is kept; of None it never is, and takes as long. Raises as
+        `account`."""
+        if len(password) > CREDENTIAL_CHARACTERS_MAX:
+            return False
+        compared = kept or passwords.NOBODYS_HASH
+        digest = self._digest(compared, password)
+        remembered = self._clock_s() < self._right.get(digest, float("-inf"))
+        return (remembered or await self._verified(compared, password, digest)) and kept is not None
 
     def close(self) -> None:
         self._thread.close()

@@ -24,7 +24,7 @@ from trackway.edge.credentials import Access
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
-from trackway.edge.routes import Parts, routes_of
+from trackway.edge.routes import MakePages, Parts, routes_of
 from trackway.edge.verification import Verifier
 from trackway.geo.locator import Locator
 from trackway.http_accept import ConnectionCounts
@@ -59,6 +59,7 @@ class Handed(NamedTuple):
     store_url: str
     locator: Locator
     certificate: ServerCertificate | None
+    make_pages: MakePages
 
 
 def run(handed: Handed, index: int) -> None:
@@ -83,15 +84,16 @@ async def _serve(handed: Handed, index: int) -> None:
             closing.callback(part.close)
         commit = GroupCommit(writer, metrics.journal_synced)
         closing.push_async_callback(commit.close)
-        health = Health(commit, Head(handed.journal), Store(handed.store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
+        head = Head(handed.journal)
+        health = Health(commit, head, Store(handed.store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
         rates = RateLimits(settings.rates_dir, index, settings)
-        routes = routes_of(
-            Parts(settings, directory, access, rates, commit, store, in_flight, locator, health, accounts)
+        parts = Parts(
+            settings, directory, access, rates, commit, store, in_flight, locator, health, accounts, verifier, head
         )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:
             _refresh(closing, certificate.refresh, CERTIFICATE_LOOK_S)
-        app = Edge(routes, settings.path_prefix)
+        app = Edge(routes_of(parts, handed.make_pages), settings.path_prefix)
         await http_server.serve(
             app,
             handed.sock,

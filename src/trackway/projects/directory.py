@@ -45,6 +45,8 @@ class ProjectSource(Protocol):
 
     def all_accounts(self) -> Sequence[Account]: ...
 
+    def admin_hash(self) -> str | None: ...
+
     def close(self) -> None: ...
 
 
@@ -64,6 +66,7 @@ class _View(NamedTuple):
     by_token_digest: dict[bytes, _Held]
     by_secret_digest: dict[bytes, _Held]
     by_username: dict[str, Account]
+    admin_hash: str | None
 
 
 class ProjectDirectory:
@@ -87,7 +90,7 @@ class ProjectDirectory:
         self._failure: str | None = None
         self._lock = threading.Lock()
         self._digest_key = os.urandom(32)
-        self._view = _View(-1, {}, {}, {}, {}, {})
+        self._view = _View(-1, {}, {}, {}, {}, {}, None)
         self._missed_s = float("-inf")
 
     def by_token(self, token: str) -> Project | None:
@@ -122,6 +125,11 @@ class ProjectDirectory:
         return list(self._view.by_id.values())
 
     @property
+    def admin_hash(self) -> str | None:
+        """The hash of the admin password, None when there is none."""
+        return self._view.admin_hash
+
+    @property
     def failure(self) -> str | None:
         """Why the last refresh failed, None when it did not."""
         return self._failure
@@ -132,7 +140,7 @@ class ProjectDirectory:
             try:
                 revision = self._source.revision()
                 if revision != self._view.revision:
-                    self._view = self._new_view(revision, self._source.all_projects(), self._source.all_accounts())
+                    self._view = self._new_view(revision)
             except StorageError as error:
                 self._report(str(error))
                 return False
@@ -158,7 +166,8 @@ class ProjectDirectory:
     def _valid(self, held: _Held | None) -> Project | None:
         return held.project if held is not None and self._clock_s() < held.until_s else None
 
-    def _new_view(self, revision: int, projects: Sequence[Project], accounts: Sequence[Account]) -> _View:
+    def _new_view(self, revision: int) -> _View:
+        projects, accounts = self._source.all_projects(), self._source.all_accounts()
         tokens, secrets = _held(projects, "token"), _held(projects, "secret")
         return _View(
             revision,
@@ -167,6 +176,7 @@ class ProjectDirectory:
             {self._digest(token): held for token, held in tokens.items()},
             {self._digest(secret): held for secret, held in secrets.items()},
             {account.username: account for account in accounts},
+            self._source.admin_hash(),
         )
 
     def _digest(self, key: str) -> bytes:

@@ -17,7 +17,7 @@ from trackway.errors import ConfigError, StorageError
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0004"
+MIGRATION_NEWEST: Final = "0005"
 """The revision that the newest file below `migrations/versions` carries; a test holds the two together."""
 
 _PROJECTS: Final = (
@@ -53,6 +53,11 @@ class Reader(ABC):
     def all_accounts(self) -> list[Account]:
         """Every service account, by id."""
         return accounts_of(self._rows(_ACCOUNTS))
+
+    def admin_hash(self) -> str | None:
+        """The hash of the admin password, None when there is none."""
+        rows = self._rows("SELECT password_hash FROM admin_passwords")
+        return str(rows[0][0]) if rows else None
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. A missing file or table is False, not an error."""

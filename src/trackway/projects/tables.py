@@ -68,6 +68,15 @@ service_accounts: Final = Table(
     sqlite_autoincrement=True,  # an id is never given twice: `creator` means one account for ever
 )
 
+# One row or none. The password of whoever runs the server, for its web pages.
+admin_passwords: Final = Table(
+    "admin_passwords",
+    metadata,
+    Column("only_id", Integer, primary_key=True, autoincrement=False),
+    Column("password_hash", String(HASH_CHARACTERS_MAX), nullable=False),
+    CheckConstraint("only_id = 1", name="one_row"),
+)
+
 # The role of an account in a project. A row less is access less, so both ways of going take the row along.
 memberships: Final = Table(
     "memberships",

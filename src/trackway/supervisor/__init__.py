@@ -31,6 +31,7 @@ from trackway.supervisor.child import Child
 from trackway.supervisor.tree import Tree, write_status
 from trackway.supervisor.welcome import welcome
 from trackway.tls import ServerCertificate, certificate_of
+from trackway.web.mount import Pages
 
 _log = logs.get("supervisor")
 
@@ -133,7 +134,7 @@ def _tree(
         directory = settings.data_dir / "store"
         stores = [Child("store", lambda: store_server.run(store_sock, directory, password), settings)]
     counts = ConnectionCounts(settings.worker_count)
-    handed = worker.Handed(sock, counts, settings, journal, store_url, locator, certificate)
+    handed = worker.Handed(sock, counts, settings, journal, store_url, locator, certificate, Pages)
     edges = [
         Child(f"edge-{index}", partial(worker.run, handed, index), settings) for index in range(settings.worker_count)
     ]

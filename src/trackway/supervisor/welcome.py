@@ -16,9 +16,11 @@ def welcome(settings: Settings, url: str) -> None:
     """Say where the server is; with no project yet, create one and show its keys, which are its owner's to see."""
     console = Console(highlight=False, soft_wrap=True)
     with closing(open_reader(settings.projects_at, patient=True)) as reader:
-        known = reader.all_projects()
+        known, has_admin = reader.all_projects(), reader.admin_hash() is not None
     if not known and (first := _first_project(settings)):
         _show(console, first, url)
+    if not has_admin and (password := _first_password(settings)):
+        console.print(f"Web pages: [bold]{url}/app/[/]   name admin   password {password}")
     console.print(f"trackway listens on [bold]{url}[/], data in {settings.data_dir}", markup=True)
 
 
@@ -31,6 +33,14 @@ def _first_project(settings: Settings) -> Project | None:
         return ProjectsDatabase(settings.projects_at).create(FIRST_PROJECT, settings.region)
     except ConfigError:
         return None
+
+
+def _first_password(settings: Settings) -> str | None:
+    """None as above."""
+    from trackway.projects.admin import first_password  # noqa: PLC0415  # as above
+    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
+
+    return first_password(ProjectsDatabase(settings.projects_at))
 
 
 def _show(console: Console, project: Project, url: str) -> None:

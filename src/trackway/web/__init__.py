@@ -1,1 +1,2 @@
-"""The web pages: what came in and what became of it, server-rendered, below /app/."""
+"""The web pages, below `/app/`: what people see of their projects. Served by the edge processes, imported when
+asked for."""
