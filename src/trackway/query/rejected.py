@@ -38,7 +38,7 @@ class Key(NamedTuple):
 
     received_us: int
     position: int
-    index: int
+    place: int
 
     @property
     def text(self) -> str:
@@ -82,7 +82,7 @@ def read_key(text: str) -> Key | None:
     if match is None:
         return None
     key = Key(int(match[1]), int(match[2]), int(match[3]))
-    return key if key.position < 1 << 64 and key.index < 1 << 32 else None
+    return key if key.position < 1 << 64 and key.place < 1 << 32 else None
 
 
 _STATES = "(SELECT received, position, index FROM replays FINAL WHERE project_id = {project:UInt32} AND state = %d)"
@@ -99,7 +99,8 @@ SELECT {_KEY}, endpoint, received, reason, field,
     hex(substring(original, 1, {{bytes_max:UInt32}})), length(original), {_STATE} AS state
 FROM rejected_records FINAL WHERE project_id = {{project:UInt32}}"""  # noqa: S608  parameters only
 _OF_REASON = " AND endpoint = {endpoint:UInt8} AND reason = {reason:String}"
-_AT = " AND received = fromUnixTimestamp64Micro({received:Int64}) AND position = {position:UInt64} AND index = {index:UInt32}"
+_AT = """
+AND received = fromUnixTimestamp64Micro({received:Int64}) AND position = {position:UInt64} AND index = {index:UInt32}"""
 _BEFORE = f" AND ({_KEY}) < ({{received:Int64}}, {{position:UInt64}}, {{index:UInt32}})"
 _SENDABLE = f" AND length(original) > 0 AND (state = {State.OPEN:d} OR state = {State.BEGUN:d} AND endpoint <= 2)"
 _NEWEST_FIRST = " ORDER BY received DESC, position DESC, index DESC LIMIT {count:UInt32}"
@@ -108,7 +109,10 @@ _NEWEST_FIRST = " ORDER BY received DESC, position DESC, index DESC LIMIT {count
 def reasons(store: Store, project_id: int) -> list[Reason]:
     """The reasons of all records that are kept, the most frequent first. Raises StoreError."""
     rows = store.query(_REASONS, {"project": project_id})
-    return [Reason(Endpoint(row[0]), *row[1:3], int(row[3]), int(row[4]), row[5]) for row in rows]
+    return [
+        Reason(Endpoint(endpoint), reason, field, int(number), int(replayed), latest)
+        for endpoint, reason, field, number, replayed, latest in rows
+    ]
 
 
 def records(
@@ -158,7 +162,7 @@ def _seconds(us: int) -> str:
 
 
 def _key_parameters(key: Key) -> dict[str, int]:
-    return {"received": key.received_us, "position": key.position, "index": key.index}
+    return {"received": key.received_us, "position": key.position, "index": key.place}
 
 
 def _record(row: tuple[Any, ...]) -> RejectedRecord:
