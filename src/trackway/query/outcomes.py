@@ -5,7 +5,6 @@ in the minute it came in. What has come in but is not loaded yet is not among th
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from trackway.journal.entry import NO_PROJECT, Endpoint
@@ -20,18 +19,18 @@ _BUCKETS = f"""
 SELECT intDiv(toUnixTimestamp(minute), {{step:UInt32}}) * {{step:UInt32}} AS at, outcome, sum(records)
 FROM loads WHERE {_SINCE} GROUP BY at, outcome{_WITHIN}"""  # noqa: S608  parameters only
 _REASONS = f"""
-SELECT endpoint, reason, sum(records) AS number, max(minute)
+SELECT endpoint, reason, sum(records) AS number, toUnixTimestamp(max(minute))
 FROM loads WHERE {_SINCE} AND outcome = 'rejected'
 GROUP BY endpoint, reason ORDER BY number DESC, reason LIMIT {REJECTED_REASONS_SHOWN_MAX}{_WITHIN}"""  # noqa: S608
 _LATEST = f"""
-SELECT max(minute), sum(records) FROM loads
+SELECT toUnixTimestamp(max(minute)), sum(records) FROM loads
 WHERE project_id = {{project:UInt32}} AND records > 0{_WITHIN}"""  # noqa: S608
 
 
 class Bucket(NamedTuple):
-    """A stretch of time that begins at `begin`, and the records that came in within it."""
+    """A stretch of time that begins at `begin_s`, seconds since the epoch, and the records that came in within it."""
 
-    begin: datetime
+    begin_s: int
     stored: int = 0
     duplicate: int = 0
     ignored: int = 0
@@ -48,13 +47,13 @@ class RejectedFor(NamedTuple):
     endpoint: Endpoint
     reason: str
     records: int
-    latest: datetime
+    latest_s: int
 
 
 class Arrivals(NamedTuple):
     """The last minute in which any record came in, None when none ever did, and how many there were in all."""
 
-    latest: datetime | None
+    latest_s: int | None
     records: int
 
 
@@ -68,18 +67,20 @@ def buckets(store: Store, project_id: int, now_s: int, step_s: int, count: int) 
     for at, outcome, records in store.query(_BUCKETS, {"project": project_id, "since": first_s, "step": step_s}):
         found.setdefault(int(at), {})[str(outcome)] = int(records)
     starts = range(first_s, first_s + count * step_s, step_s)
-    return [Bucket(datetime.fromtimestamp(at, UTC), **found.get(at, {})) for at in starts]
+    return [Bucket(at, **found.get(at, {})) for at in starts]
 
 
 def total(buckets: Sequence[Bucket]) -> Bucket:
     """All of them as one."""
-    return Bucket(buckets[0].begin, *(sum(getattr(each, outcome) for each in buckets) for outcome in OUTCOMES))
+    return Bucket(buckets[0].begin_s, *(sum(getattr(each, outcome) for each in buckets) for outcome in OUTCOMES))
 
 
 def rejected_for(store: Store, project_id: int, since_s: int) -> list[RejectedFor]:
     """The reasons of records refused since then, the most frequent first. Raises StoreError."""
     rows = store.query(_REASONS, {"project": project_id, "since": since_s})
-    return [RejectedFor(Endpoint(endpoint), reason, int(number), latest) for endpoint, reason, number, latest in rows]
+    return [
+        RejectedFor(Endpoint(endpoint), reason, int(number), int(latest)) for endpoint, reason, number, latest in rows
+    ]
 
 
 def rejected_of_nobody(store: Store, since_s: int) -> list[RejectedFor]:
@@ -90,4 +91,4 @@ def rejected_of_nobody(store: Store, since_s: int) -> list[RejectedFor]:
 def arrivals(store: Store, project_id: int) -> Arrivals:
     """Whether anything ever came in. Raises StoreError."""
     [(latest, records)] = store.query(_LATEST, {"project": project_id})
-    return Arrivals(latest if records else None, int(records))
+    return Arrivals(int(latest) if records else None, int(records))

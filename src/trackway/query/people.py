@@ -5,7 +5,7 @@ store may take. Activity is that of the last days only, since it looks through e
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,7 +32,7 @@ _AFTER = " AND profile_id > {after:String}"
 _HAVING = """ AND (JSONExtractString(document, {name:String}) = {value:String}
     OR JSONExtractRaw(document, {name:String}) = {value:String})"""
 _PROFILE = f"""
-SELECT profile_id, updated, substring(properties, 1, {{bytes_max:UInt32}}), length(properties)
+SELECT profile_id, toUnixTimestamp64Milli(updated), substring(properties, 1, {{bytes_max:UInt32}}), length(properties)
 {_PROFILES} AND profile_id IN {{ids:Array(String)}} LIMIT {PERSON_PROFILES_SHOWN_MAX}{_WITHIN}"""
 _GROUP_KEYS = f"""
 SELECT group_key, count() FROM profiles FINAL WHERE project_id = {{project:UInt32}} AND group_key != ''
@@ -61,14 +61,14 @@ class Found(NamedTuple):
     city: str
     country: str
     last_seen: str
-    updated: datetime
+    updated_ms: int
 
 
 class Profile(NamedTuple):
     """A profile: its properties as JSON text, cut where it is longer than `size_bytes` says it is here."""
 
     profile_id: str
-    updated: datetime
+    updated_ms: int
     properties: str
     size_bytes: int
 
@@ -118,7 +118,7 @@ def search(store: Store, project_id: int, asked: Search) -> list[Found]:
     rows = f"SELECT {_KEY}, updated, {readable('properties')} AS document {_PROFILES}{chosen}"
     having = " WHERE 1" + _HAVING if asked.name else ""
     # What a client sent is in the parameters only.
-    sql = f"SELECT profile_id, {_SHOWN}, updated FROM ({rows}){having} ORDER BY {_KEY} LIMIT {{count:UInt32}}"  # noqa: S608
+    sql = f"SELECT profile_id, {_SHOWN}, toUnixTimestamp64Milli(updated) FROM ({rows}){having} ORDER BY {_KEY} LIMIT {{count:UInt32}}"  # noqa: S608
     return [Found(*row) for row in store.query(sql + _WITHIN, parameters)]
 
 
@@ -131,7 +131,9 @@ def profiles(store: Store, project_id: int, group_key: str, ids: Sequence[str]) 
         "ids": list(ids),
         "bytes_max": PAGE_PROPERTIES_BYTES_MAX,
     }
-    found = [Profile(id, updated, text, int(size)) for id, updated, text, size in store.query(_PROFILE, parameters)]
+    found = [
+        Profile(id, int(updated), text, int(size)) for id, updated, text, size in store.query(_PROFILE, parameters)
+    ]
     return sorted(found, key=lambda each: order[each.profile_id])
 
 

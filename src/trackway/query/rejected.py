@@ -6,7 +6,6 @@ record that was sent again stands in `replays`, of whose rows the one made last 
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -54,7 +53,7 @@ class Reason(NamedTuple):
     field: str
     records: int
     replayed: int
-    latest: datetime
+    latest_ms: int
 
 
 class RejectedRecord(NamedTuple):
@@ -62,7 +61,6 @@ class RejectedRecord(NamedTuple):
 
     key: Key
     endpoint: Endpoint
-    received: datetime
     reason: str
     field: str
     original: bytes
@@ -91,11 +89,12 @@ _STATE = (
     f"(received, position, index) IN {_STATES % State.BEGUN}, {State.BEGUN:d}, {State.OPEN:d})"
 )
 _REASONS = f"""
-SELECT endpoint, reason, any(field), count() AS records, countIf({_STATE} = {State.REPLAYED:d}), max(received) AS latest
+SELECT endpoint, reason, any(field), count() AS records, countIf({_STATE} = {State.REPLAYED:d}), 
+    toUnixTimestamp64Milli(max(received)) AS latest
 FROM rejected_records FINAL WHERE project_id = {{project:UInt32}}
 GROUP BY endpoint, reason ORDER BY records DESC, latest DESC LIMIT {REJECTED_REASONS_SHOWN_MAX}{_WITHIN}"""  # noqa: S608
 _RECORDS = f"""
-SELECT {_KEY}, endpoint, received, reason, field,
+SELECT {_KEY}, endpoint, reason, field,
     hex(substring(original, 1, {{bytes_max:UInt32}})), length(original), {_STATE} AS state
 FROM rejected_records FINAL WHERE project_id = {{project:UInt32}}"""  # noqa: S608  parameters only
 _OF_REASON = " AND endpoint = {endpoint:UInt8} AND reason = {reason:String}"
@@ -110,7 +109,7 @@ def reasons(store: Store, project_id: int) -> list[Reason]:
     """The reasons of all records that are kept, the most frequent first. Raises StoreError."""
     rows = store.query(_REASONS, {"project": project_id})
     return [
-        Reason(Endpoint(endpoint), reason, field, int(number), int(replayed), latest)
+        Reason(Endpoint(endpoint), reason, field, int(number), int(replayed), int(latest))
         for endpoint, reason, field, number, replayed, latest in rows
     ]
 
@@ -166,11 +165,10 @@ def _key_parameters(key: Key) -> dict[str, int]:
 
 
 def _record(row: tuple[Any, ...]) -> RejectedRecord:
-    received_us, position, index, endpoint, received, reason, field, original, size, state = row
+    received_us, position, index, endpoint, reason, field, original, size, state = row
     return RejectedRecord(
         Key(int(received_us), int(position), int(index)),
         Endpoint(endpoint),
-        received,
         reason,
         field,
         bytes.fromhex(original),
