@@ -8,6 +8,7 @@ import pytest
 from tests.profiles import ProfileServer, running_profile_server
 from tests.projects.postgresql import Cluster, running_cluster
 from tests.running import Project, Server, running_server
+from tests.sdk.browser import Chromium, running_chromium
 
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.directory import MISS_INTERVAL_S_MIN
@@ -33,6 +34,13 @@ def profile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Profile
 def cluster() -> Iterator[Cluster]:
     """A PostgreSQL, shared by the whole run; for tests that make databases in it and let it run."""
     with running_cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The browser, started once."""
+    with running_chromium() as running:
         yield running
 
 

@@ -152,7 +152,7 @@ class Chromium:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, browser: Browser):
         self._loop = loop
-        self._browser = browser
+        self.browser = browser
 
     def wait(self, awaited: Coroutine[Any, Any, _Result]) -> _Result:
         """The result of something that runs on the browser's loop."""
@@ -163,7 +163,7 @@ class Chromium:
         return self.wait(self._open())
 
     async def _open(self) -> Tab:
-        context = await self._browser.new_context()
+        context = await self.browser.new_context()
         tab = Tab(self, context, await context.new_page())
         tab.watch()
         return tab

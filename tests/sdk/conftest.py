@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.running import Server
-from tests.sdk.browser import Chromium, Tab, running_chromium
+from tests.sdk.browser import Chromium, Tab
 from tests.sdk.tls import Certificate, certificate, tls_front
 from tests.sdk.website import website
 
@@ -23,13 +23,6 @@ def secure(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     trusted = certificate(tmp_path_factory.mktemp("tls"))
     with tls_front(server.port, trusted) as port:
         yield Secure(port, trusted)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    """The browser, started once."""
-    with running_chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

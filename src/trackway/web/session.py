@@ -6,6 +6,7 @@ edge processes and over restarts. The cookie's name tells keys apart: servers on
 common.
 """
 
+import asyncio
 import hmac
 import os
 import secrets
@@ -47,14 +48,36 @@ class Sessions:
         assert proof is not None, "who signs in has a secret"
         return self._signer.dumps([name, proof, secrets.token_urlsafe(12)])
 
-    def read(self, cookie: str) -> Session | None:
-        """The session of a cookie, None when it is none, too old, or no longer of anybody's."""
-        try:
-            name, proof, nonce = self._signer.loads(cookie, max_age=SESSION_S_MAX)
-        except (BadData, ValueError, TypeError):
+    async def find(self, cookie: str) -> Session | None:
+        """The session of a cookie, None when it is none, too old, or no longer of anybody's.
+
+        One that was begun here and is nobody's as far as this process knows is looked at again: with a new secret one
+        may be signed in before all processes have heard of it.
+        """
+        if self._signed(cookie) is None:
             return None
+        session = self.read(cookie)
+        if session is None:
+            await asyncio.to_thread(self._directory.refresh)
+            session = self.read(cookie)
+        return session
+
+    def read(self, cookie: str) -> Session | None:
+        """The same, as far as this process knows."""
+        signed = self._signed(cookie)
+        if signed is None:
+            return None
+        name, proof, nonce = signed
         visitor = self._visitor(name) if hmac.compare_digest(proof, self._proof(name) or "") else None
         return Session(visitor, self._digest(f"csrf {nonce}")) if visitor else None
+
+    def _signed(self, cookie: str) -> tuple[str, str, str] | None:
+        """What `begin` put into a cookie, if it was that and not too long ago."""
+        try:
+            name, proof, nonce = self._signer.loads(cookie, max_age=SESSION_S_MAX)
+        except BadData:
+            return None
+        return name, proof, nonce
 
     def _visitor(self, name: str) -> Visitor | None:
         if name == ADMIN:

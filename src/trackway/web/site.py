@@ -101,7 +101,7 @@ class Site:
     async def _page(self, request: Request, route: PageRoute) -> Page:
         """The page that is asked for, once it is sure that this visitor may. Raises NotSignedIn, HTTPException 404 or
         RequestError."""
-        session = self._session(request)
+        session = await self._session(request)
         visitor, project_id = session.visitor, request.path_params["project_id"]
         project = self._parts.directory.by_id(project_id) if visitor.knows(project_id) else None
         if project is None:
@@ -120,8 +120,8 @@ class Site:
         check_csrf(request, form, session.csrf)
         return form
 
-    def _session(self, request: Request) -> Session:
-        session = self._sessions.read(request.cookies.get(self._sessions.cookie, ""))
+    async def _session(self, request: Request) -> Session:
+        session = await self._sessions.find(request.cookies.get(self._sessions.cookie, ""))
         if session is None:
             raise NotSignedIn
         return session
@@ -130,19 +130,19 @@ class Site:
         return RedirectResponse(self._above + "/", 303)
 
     async def _projects(self, request: Request) -> Response:
-        session = self._session(request)
+        session = await self._session(request)
         return projects.draw_list(self._parts, session)
 
     async def _first_page(self, request: Request) -> Response:
         """A project is opened at the first of its pages that the visitor may see."""
-        visitor, project_id = self._session(request).visitor, request.path_params["project_id"]
+        visitor, project_id = (await self._session(request)).visitor, request.path_params["project_id"]
         for route in PAGES:
             if route.in_navigation and visitor.may(project_id, route.right):
                 return RedirectResponse(f"{self._above}/projects/{project_id}{route.path}", 303)
         raise HTTPException(404)
 
     async def _sign_out(self, request: Request) -> Response:
-        await self._form(request, self._session(request), WEB_FORM_BYTES_MAX)
+        await self._form(request, await self._session(request), WEB_FORM_BYTES_MAX)
         return self._sign_in.signed_out()
 
     def _answer_to(self, error: Exception, request: Request) -> Response:
