@@ -14,6 +14,7 @@ from tests.store.running import running_store
 from trackway.limits import PEOPLE_PER_PAGE, PERSON_DAYS
 from trackway.query.people import (
     Search,
+    Shown,
     activity_of_group,
     activity_of_person,
     group_keys,
@@ -89,9 +90,12 @@ def test_groups_are_apart_by_their_kind(store: Store) -> None:
 
 
 def test_profiles_of_ids_come_in_the_order_of_the_ids(store: Store) -> None:
-    keep(store, ("b", {"n": 1}), ("a", {"n": 2}))
+    keep(store, ("b", {"n": 10**30}), ("a", {"n": 'a "text"'}))
     shown = profiles(store, ALPHA.project_id, "", ["b", "x", "a"])
-    assert [(each.profile_id, each.members) for each in shown] == [("b", {"n": 1}), ("a", {"n": 2})]
+    assert [(each.profile_id, each.members) for each in shown] == [
+        ("b", {"n": Shown("1" + "0" * 30, False)}),
+        ("a", {"n": Shown('a "text"', True)}),
+    ]
 
 
 def test_profile_that_is_too_long_to_be_shown_is_cut(store: Store) -> None:

@@ -29,7 +29,7 @@ _NAMES = ("$name", "$email", "$city", "$country_code", "$last_seen")
 _SHOWN = ", ".join(f"substring(JSONExtractString(document, '{name}'), 1, 255)" for name in _NAMES)
 _STARTING = " AND startsWith(profile_id, {start:String})"
 _AFTER = " AND profile_id > {after:String}"
-_HAVING = """ AND (JSONExtractString(document, {name:String}) = {value:String}
+_HAVING = """ WHERE (JSONExtractString(document, {name:String}) = {value:String}
     OR JSONExtractRaw(document, {name:String}) = {value:String})"""
 _PROFILE = f"""
 SELECT profile_id, toUnixTimestamp64Milli(updated), substring(properties, 1, {{bytes_max:UInt32}}), length(properties)
@@ -50,6 +50,17 @@ _DAYS = "SELECT toDate(time) AS day, event, count() FROM events FINAL WHERE {of}
 _EVENTS = """
 SELECT toUnixTimestamp64Milli(time), event, distinct_id, insert_id, substring(properties, 1, {bytes_max:UInt32})
 FROM events FINAL WHERE {of} ORDER BY time DESC, insert_id LIMIT {count:UInt32}"""
+
+
+_members_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text_of = msgspec.json.Decoder(str).decode
+
+
+class Shown(NamedTuple):
+    """A value as it is shown: a text, or else the JSON of a value that is none."""
+
+    text: str
+    is_text: bool
 
 
 class Found(NamedTuple):
@@ -73,8 +84,8 @@ class Profile(NamedTuple):
     size_bytes: int
 
     @property
-    def members(self) -> dict[str, Any] | None:
-        """The properties, None when their text was cut."""
+    def members(self) -> dict[str, "Shown"] | None:
+        """The properties by name, None when their text was cut."""
         return _members(self.properties) if len(self.properties.encode()) == self.size_bytes else None
 
 
@@ -99,7 +110,8 @@ class Deed(NamedTuple):
     properties: str
 
     @property
-    def members(self) -> dict[str, Any] | None:
+    def members(self) -> dict[str, "Shown"] | None:
+        """The properties by name, None when their text was cut."""
         return _members(self.properties)
 
 
@@ -116,9 +128,10 @@ def search(store: Store, project_id: int, asked: Search) -> list[Found]:
     parameters: dict[str, Any] = {"project": project_id} | asked._asdict() | {"count": PEOPLE_PER_PAGE + 1}
     chosen = (_STARTING if asked.start else "") + (_AFTER if asked.after else "")
     rows = f"SELECT {_KEY}, updated, {readable('properties')} AS document {_PROFILES}{chosen}"
-    having = " WHERE 1" + _HAVING if asked.name else ""
+    having = _HAVING if asked.name else ""
     # What a client sent is in the parameters only.
-    sql = f"SELECT profile_id, {_SHOWN}, toUnixTimestamp64Milli(updated) FROM ({rows}){having} ORDER BY {_KEY} LIMIT {{count:UInt32}}"  # noqa: S608
+    found = f"SELECT profile_id, {_SHOWN}, toUnixTimestamp64Milli(updated) FROM ({rows}){having}"  # noqa: S608
+    sql = f"{found} ORDER BY {_KEY} LIMIT {{count:UInt32}}"
     return [Found(*row) for row in store.query(sql + _WITHIN, parameters)]
 
 
@@ -168,8 +181,14 @@ def _activity(store: Store, project_id: int, of: str, parameters: dict[str, Any]
     return Activity(days, {name: counts[name] for name in ordered}, [Deed(int(row[0]), *row[1:]) for row in latest])
 
 
-def _members(text: str) -> dict[str, Any] | None:
+def _members(text: str) -> dict[str, Shown] | None:
     try:
-        return dict(msgspec.json.decode(text, type=dict[str, Any]))
+        return {name: _shown(raw) for name, raw in _members_of(text).items()}
     except (msgspec.MsgspecError, RecursionError):
         return None
+
+
+def _shown(raw: msgspec.Raw) -> Shown:
+    """A number keeps all of its digits: it is shown as it is stored."""
+    text = bytes(raw)
+    return Shown(_text_of(text), True) if text.startswith(b'"') else Shown(text.decode(), False)

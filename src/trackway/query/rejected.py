@@ -89,7 +89,7 @@ _STATE = (
     f"(received, position, index) IN {_STATES % State.BEGUN}, {State.BEGUN:d}, {State.OPEN:d})"
 )
 _REASONS = f"""
-SELECT endpoint, reason, any(field), count() AS records, countIf({_STATE} = {State.REPLAYED:d}), 
+SELECT endpoint, reason, any(field), count() AS records, countIf({_STATE} = {State.REPLAYED:d}),
     toUnixTimestamp64Milli(max(received)) AS latest
 FROM rejected_records FINAL WHERE project_id = {{project:UInt32}}
 GROUP BY endpoint, reason ORDER BY records DESC, latest DESC LIMIT {REJECTED_REASONS_SHOWN_MAX}{_WITHIN}"""  # noqa: S608

@@ -1,21 +1,18 @@
 """Charts: figures come in, an SVG picture leaves that is safe to serve by itself.
 
 The library draws; what it adds for its own script is taken out again, so that the picture runs nothing, loads nothing
-and is the same bytes for the same figures. It is shown with `<img>`, which applies the picture's own style under the
-page's policy and follows the reader's light or dark scheme. A picture says nothing to a screen reader beyond its
+and is the same bytes for the same figures. A page holds it in an `<img>`, which applies the picture's own style under
+the page's policy and follows the reader's light or dark scheme. A picture says nothing to a screen reader beyond its
 description: each page shows the same figures in a table beside it.
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pygal
 from pygal.style import Style
-
-MEDIA_TYPE: Final = "image/svg+xml"
-# What a chart's own response says, for when it is opened by itself: its style sheet is inside it.
-CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 LABELS_SHOWN_MAX: Final = 8
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -77,6 +74,11 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]])
     chart.add_xml_filter(lambda root: _quiet(root, _xml(_description(labels, series))))
     drawn: bytes = chart.render()
     return drawn
+
+
+def data_uri(picture: bytes) -> str:
+    """The picture as the address of an `<img>`: with the page, so that it shows what the page's table says."""
+    return "data:image/svg+xml;base64," + b64encode(picture).decode()
 
 
 def _whole(value: float) -> str:
