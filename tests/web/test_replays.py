@@ -154,7 +154,10 @@ def test_records_are_seen_and_sent_by_those_who_may(
 ) -> None:
     reject(server, record(project, time=int(time.time()) - WEEK_S))
     [key] = keys_of(admin, project, "TRACK", OLD, 1)
-    account = new_account(server, {server.project.project_id: "owner"} | ({project.project_id: role} if role else {}))
+    roles: dict[int, Role] = {server.project.project_id: "owner"}
+    if role:
+        roles[project.project_id] = role
+    account = new_account(server, roles)
     visit = signed_in(server, account.username, account.secret)
     page = f"{rejected_of(project)}/{key}"
     assert visit.get(rejected_of(project)).status == visit.get(page).status == seen

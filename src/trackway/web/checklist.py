@@ -84,10 +84,9 @@ def _token(facts: Facts, counted: Counted) -> Check:
         found = f"{refused:,} records of the last day had no token of a project."
         return Check(question, "wrong", found, advice("token, unknown"))
     if nobodys := _records(counted.nobodys, "token"):
-        found = (
-            f"{nobodys:,} records came to this server in the last day with a token that no project has, or with none."
-        )
-        return Check(question, "wrong", found, "If they are yours, the app's token is wrong: compare it with Settings.")
+        found = f"{nobodys:,} records of the last day had a token that no project of this server has, or none."
+        state: State = "open" if counted.day.received else "wrong"
+        return Check(question, state, found, "If they are yours, the app's token is wrong: compare it with Settings.")
     if facts.token == "old":  # noqa: S105
         found = "The token that you looked up was replaced, and still counts for a while."
         return Check(question, "good", found, "Change to the token in Settings.")
