@@ -3,6 +3,8 @@
 import json
 import re
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +18,7 @@ from tests.wire.encodings import JSON
 from tests.wire.exchange import Request
 from tests.wire.sending import record, track
 
-from trackway.limits import REJECTED_SHOWN_PER_PAGE
+from trackway.limits import REJECTED_SHOWN_PER_PAGE, REPLAY_RECORDS_MAX
 from trackway.projects.roles import Role
 
 MISSING = "distinct_id, missing or empty"
@@ -94,6 +96,37 @@ def test_all_of_a_reason_are_changed_and_replayed_once(server: Server, project: 
     exported = server.export_when(project, 30)
     assert {each["event"] for each in exported} == {f"event {number}" for number in range(30)}
     assert {each["properties"]["distinct_id"] for each in exported} == {"everybody"}
+
+
+def test_more_than_one_request_sends_are_sent_by_going_on(server: Server, project: Project, admin: Visit) -> None:
+    many = [
+        record(project, f"event {number}", time=int(time.time()) - WEEK_S) for number in range(REPLAY_RECORDS_MAX + 5)
+    ]
+    reject(server, many)
+    keys_of(admin, project, "TRACK", OLD, REJECTED_SHOWN_PER_PAGE)
+    server.wait_loaded()
+    asked = {"endpoint": "TRACK", "reason": OLD}
+    first = admin.post(f"{rejected_of(project)}/replay", asked).body.decode()
+    assert f"{REPLAY_RECORDS_MAX} replayed" in first
+    [before] = re.findall(r'name="before" value="([^"]*)"', first)
+    rest = admin.post(f"{rejected_of(project)}/replay", asked | {"before": before}).body.decode()
+    assert "5 replayed" in rest and 'name="before"' not in rest
+    server.export_when(project, len(many))
+
+
+def test_record_that_several_send_at_once_is_stored_once(server: Server, project: Project, admin: Visit) -> None:
+    reject(server, record(project, time=int(time.time()) - WEEK_S))
+    [key] = keys_of(admin, project, "TRACK", OLD, 1)
+    csrf = admin.csrf
+    with ThreadPoolExecutor(8) as threads:
+        sent = [
+            threads.submit(admin.send, f"{rejected_of(project)}/{key}", {"csrf": csrf}, ("Origin", admin.origin))
+            for _ in range(16)
+        ]
+        statuses = Counter(each.result().status for each in sent)
+    assert statuses[303] == 1 and set(statuses) <= {303, 409, 503}
+    server.wait_loaded()
+    assert len(server.export(project)) == 1
 
 
 def test_change_that_is_no_json_is_told(server: Server, project: Project, admin: Visit) -> None:

@@ -1,6 +1,7 @@
 """Health, rejected records, the checklist, users and groups in a browser, on what the real browser SDK sent."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -137,6 +138,7 @@ def test_all_of_a_reason_are_sent_again_in_the_browser(server: Server, window: W
     window.press("Send all again")
     window.until(lambda: "3 replayed" in window.text())
     window.screenshot("rejected-replayed")
+    assert "older ones" not in window.text()
     assert {each["properties"]["distinct_id"] for each in server.export_when(project, 3)} == {"everybody"}
     assert window.violations() == []
 
@@ -225,7 +227,8 @@ def test_pages_shut_nobody_out(windows: OpenWindow, password: str, fed: Project,
         assert window.violations() == [], path
         assert not window.is_wider_than_screen(), path
         if options:
-            window.screenshot(f"{path.rpartition('/')[2].partition('?')[0]}-{next(iter(options))}")
+            name = "-".join(re.findall("[a-z]+", path.partition("?")[0])[2:4])
+            window.screenshot(f"{name}-{next(iter(options)).partition('_')[0]}")
     assert window.complaints == []
 
 

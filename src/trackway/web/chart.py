@@ -7,6 +7,7 @@ description: each page shows the same figures in a table beside it.
 """
 
 import re
+import sys
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -14,7 +15,13 @@ from typing import Any, Final
 import pygal
 from pygal.style import Style
 
+# The library has its finder of plug-ins, of a kind that Python 3.12 no longer knows, asked for every module that is
+# imported from then on, where it draws a warning. We have no plug-ins.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
+
 LABELS_SHOWN_MAX: Final = 8
+LEGEND_CHARACTERS_MAX: Final = 18
+"""Four names a line; what is longer is cut there, and whole in the table."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FONT = "system-ui, sans-serif"
 # At least 3:1 against both backgrounds; in this order each differs from its neighbours in lightness also.
@@ -60,7 +67,7 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]])
         legend_at_bottom=True,
         legend_at_bottom_columns=4,
         truncate_label=-1,
-        truncate_legend=-1,
+        truncate_legend=LEGEND_CHARACTERS_MAX,
         show_minor_x_labels=False,
         x_labels_major_every=max(1, -(-len(labels) // LABELS_SHOWN_MAX)),
         value_formatter=_whole,

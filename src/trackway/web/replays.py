@@ -77,32 +77,35 @@ class Replays:
     async def all_of(self, endpoint: Endpoint, reason: str, change: Change | None, before: Key | None) -> Replayed:
         """Send the newest REPLAY_RECORDS_MAX records of a reason again, each with a change if one is given."""
         with self._alone():
-            found = await asyncio.to_thread(self._candidates, endpoint, reason, before)
+            found, rest = await asyncio.to_thread(self._candidates, endpoint, reason, before)
             ready, refused = await asyncio.to_thread(self._decide, found, None, change)
             replayed = await self._send(ready, endpoint)
-        return Replayed(replayed, refused, found[-1].key if found else None)
+        return Replayed(replayed, refused, rest)
 
-    def _candidates(self, endpoint: Endpoint, reason: str, before: Key | None) -> list[RejectedRecord]:
-        """Those that may be sent, newest first, at least one and otherwise within REPLAY_BYTES_MAX."""
+    def _candidates(
+        self, endpoint: Endpoint, reason: str, before: Key | None
+    ) -> tuple[list[RejectedRecord], Key | None]:
+        """Those that may be sent, newest first, at least one and otherwise within REPLAY_BYTES_MAX; the last of them,
+        if there are more."""
         listed = rejected.records(
             self._parts.store,
             self._project.project_id,
             endpoint,
             reason,
             before=before,
-            count=REPLAY_RECORDS_MAX,
+            count=REPLAY_RECORDS_MAX + 1,
             bytes_max=0,
             sendable=True,
         )
         fitting, size = 0, 0
-        for each in listed:
+        for each in listed[:REPLAY_RECORDS_MAX]:
             size += each.size_bytes
             if fitting and size > REPLAY_BYTES_MAX:
                 break
             fitting += 1
         if not fitting:
-            return []
-        return rejected.records(
+            return [], None
+        found = rejected.records(
             self._parts.store,
             self._project.project_id,
             endpoint,
@@ -112,6 +115,7 @@ class Replays:
             bytes_max=REJECTED_ORIGINAL_BYTES_MAX,
             sendable=True,
         )
+        return found, listed[fitting - 1].key if len(listed) > fitting else None
 
     def _decide(
         self, found: Sequence[RejectedRecord], text: bytes | None, change: Change | None
