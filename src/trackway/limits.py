@@ -282,6 +282,8 @@ VERIFICATION_NICENESS = 10
 # Web pages
 WEB_QUERY_S_MAX = 15
 """Seconds that the store may take for one question of a page."""
+WEB_ANSWER_S_MAX = 20
+"""A page waits so long for an answer of the store, which is longer than the store takes by itself: it may be away."""
 REJECTED_REASONS_SHOWN_MAX = 100
 """Reasons of rejected records that a page shows; they name fields, so a client can make any number."""
 REJECTED_SHOWN_PER_PAGE = 20
