@@ -7,7 +7,7 @@ since it may have events.
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,7 +16,7 @@ from trackway.limits import PEOPLE_PER_PAGE, PERSON_PROFILES_SHOWN_MAX, STRING_C
 from trackway.query import people
 from trackway.query.people import Activity, Search
 from trackway.query.persons import person_of
-from trackway.store.client import TIME_EXCEEDED_CODES, StoreError
+from trackway.store.client import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, StoreError
 from trackway.web.chart import bars, data_uri
 from trackway.web.page import Page, render
 
@@ -26,10 +26,12 @@ GROUPS_PATH: Final = "/groups"
 GROUP_PATH: Final = "/groups/one"
 _SERIES_MAX: Final = 6
 
+Answer = TypeVar("Answer")
+
 
 async def users(page: Page) -> Response:
     asked = _search(page)
-    found = await asyncio.to_thread(people.search, page.parts.store, page.project.project_id, asked)
+    found = await asyncio.to_thread(_found, page, asked)
     return _list(page, asked, found, USERS_PATH, [])
 
 
@@ -39,9 +41,7 @@ async def groups(page: Page) -> Response:
     asked = _search(page)
     if not asked.group_key and keys:
         asked = asked._replace(group_key=keys[0][0])
-    found = []
-    if asked.group_key:
-        found = await asyncio.to_thread(people.search, page.parts.store, page.project.project_id, asked)
+    found = await asyncio.to_thread(_found, page, asked) if asked.group_key else []
     return _list(page, asked, found, GROUPS_PATH, keys)
 
 
@@ -60,37 +60,57 @@ def _search(page: Page) -> Search:
     return Search(**given)
 
 
-def _list(page: Page, asked: Search, found: list[people.Found], path: str, keys: list[tuple[str, int]]) -> Response:
-    shown = found[:PEOPLE_PER_PAGE]
+def _found(page: Page, asked: Search) -> list[people.Found] | None:
+    return _in_time(lambda: people.search(page.parts.store, page.project.project_id, asked))
+
+
+def _list(
+    page: Page, asked: Search, found: list[people.Found] | None, path: str, keys: list[tuple[str, int]]
+) -> Response:
+    shown = (found or [])[:PEOPLE_PER_PAGE]
     given = {name: value for name, value in asked._asdict().items() if value and name != "after"}
-    older = page.url(path, **given, after=shown[-1].profile_id) if len(found) > PEOPLE_PER_PAGE else ""
+    older = page.url(path, **given, after=shown[-1].profile_id) if len(found or ()) > PEOPLE_PER_PAGE else ""
     first = page.url(path, **given) if asked.after else ""
-    return render(page, "people.html", asked=asked, found=shown, older=older, first=first, path=path, keys=keys)
+    return render(
+        page,
+        "people.html",
+        asked=asked,
+        found=shown,
+        took_too_long=found is None,
+        older=older,
+        first=first,
+        path=path,
+        keys=keys,
+    )
 
 
 def _user(page: Page, id: str) -> dict[str, Any]:
     store, of = page.parts.store, page.project.project_id
     person = person_of(store, of, id)
     ids = list(dict.fromkeys([*person.ids, id]))
-    activity = _asked(lambda today: people.activity_of_person(store, of, person.ids, today))
+    activity = _in_time(lambda: people.activity_of_person(store, of, person.ids, _today()))
     profiles = people.profiles(store, of, "", ids[:PERSON_PROFILES_SHOWN_MAX])
     return {"id": id, "person": person, "profiles": profiles, **_shown(activity)}
 
 
 def _group(page: Page, key: str, id: str) -> dict[str, Any]:
     store, of = page.parts.store, page.project.project_id
-    activity = _asked(lambda today: people.activity_of_group(store, of, key, id, today))
+    activity = _in_time(lambda: people.activity_of_group(store, of, key, id, _today()))
     return {"key": key, "id": id, "profiles": people.profiles(store, of, key, [id]), **_shown(activity)}
 
 
-def _asked(ask: Callable[[date], Activity]) -> Activity | None:
-    """What was done, None where looking through all events took too long."""
+def _in_time(ask: Callable[[], Answer]) -> Answer | None:
+    """What the store finds; None where looking through everything takes more time or memory than a page may."""
     try:
-        return ask(datetime.now(UTC).date())
+        return ask()
     except StoreError as error:
-        if error.code in TIME_EXCEEDED_CODES:
+        if error.code in TIME_EXCEEDED_CODES or error.code == MEMORY_LIMIT_EXCEEDED:
             return None
         raise
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _shown(activity: Activity | None) -> dict[str, Any]:
