@@ -169,7 +169,7 @@ def test_styles_are_kept_by_their_content(server: Server, admin: Visit) -> None:
 
 
 def test_methods_that_a_page_does_not_take_are_refused(server: Server, admin: Visit, project: Project) -> None:
-    assert admin.post("/app/").status == 405
+    assert admin.post(settings_of(project)).status == 405
     assert admin.get("/app/sign-out").status == 405
 
 

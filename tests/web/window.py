@@ -15,6 +15,7 @@ from tests.sdk.browser import POLL_S, TIMEOUT_S, Chromium
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1200, "height": 800}
+PATIENCE_MS = 10_000
 _AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 _Result = TypeVar("_Result")
@@ -116,6 +117,7 @@ def open_window(chromium: Chromium, base: str, **options: Any) -> Window:
     `viewport=PHONE`, `color_scheme="dark"`."""
     context = chromium.wait(chromium.browser.new_context(**{"viewport": DESK, **options}))
     window = Window(chromium, context, chromium.wait(context.new_page()), base)
+    window.page.set_default_timeout(PATIENCE_MS)
     window.page.on("console", window.hear)
     window.page.on("pageerror", lambda error: window.complaints.append(str(error)))
     return window

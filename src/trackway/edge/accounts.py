@@ -11,22 +11,20 @@ unasked.
 
 import re
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from trackway import metrics
 from trackway.edge.account_requests import moment, read_addition, read_creation, read_id, read_removal
+from trackway.edge.changes import Changes
 from trackway.edge.credentials import INVALID, Access, read_basic
 from trackway.edge.http import CLIENT_GONE, ClientGone, InFlight, Receive, Scope, Send, header, read_body, send_reply
 from trackway.edge.replies import JSON, Reply, error_reply
-from trackway.edge.verification import QuietThread
-from trackway.errors import ConfigError, RequestError, StorageError
-from trackway.limits import ACCOUNT_BODY_BYTES_MAX, RETRY_AFTER_STORAGE_S
+from trackway.errors import RequestError
+from trackway.limits import ACCOUNT_BODY_BYTES_MAX
 from trackway.projects.account import Account
-from trackway.projects.directory import ProjectDirectory
-from trackway.projects.granting import NotGranted, UnknownAccount
 from trackway.projects.roles import RIGHTS, ROLES, Right
 
 if TYPE_CHECKING:
@@ -50,21 +48,13 @@ Action = Callable[[_Call], tuple[int, dict[str, Any]]]
 
 
 class AccountsEndpoint:
-    """An ASGI application for everything below PATH.
+    """An ASGI application for everything below PATH."""
 
-    `projects`: where the database is, opened by SQLAlchemy in the first request, since few edge processes ever see one.
-    """
-
-    def __init__(
-        self, access: Access, directory: ProjectDirectory, projects: Path | str, in_flight: InFlight, prefix: str
-    ):
+    def __init__(self, access: Access, changes: Changes, in_flight: InFlight, prefix: str):
         self._access = access
-        self._directory = directory
-        self._projects = projects
+        self._changes = changes
         self._in_flight = in_flight
         self._prefix = prefix + PATH
-        self._thread = QuietThread("accounts")
-        self._accounts: ServiceAccounts | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -82,9 +72,6 @@ class AccountsEndpoint:
         metrics.request(PATH, reply.status)
         await send_reply({"method": scope["method"], "headers": []}, send, reply)  # without the headers for CORS
 
-    def close(self) -> None:
-        self._thread.close()
-
     async def _answer(self, scope: Scope, body: bytes) -> Reply:
         basic = read_basic(header(scope, b"authorization"))
         if basic is None or not basic.password:  # a project's own keys hand on no access
@@ -94,31 +81,9 @@ class AccountsEndpoint:
         media_type = header(scope, b"content-type").partition(b";")[0].strip().lower()
         if scope["method"] == "POST" and media_type != b"application/json":
             raise RequestError(400, "content-type must be application/json")
-        status, answer = await self._thread.run(lambda: self._act(action, account, named, body))
+        call = partial(_Call, by=account.account_id, named=named, body=body)
+        status, answer = await self._changes.run(lambda opened: action(call(opened.accounts)))
         return Reply(status, JSON, orjson.dumps(answer), ((b"cache-control", b"no-store"),))
-
-    def _act(self, action: Action, account: Account, named: int, body: bytes) -> tuple[int, dict[str, Any]]:
-        """In the thread. The one place where errors of the rules become those of HTTP."""
-        try:
-            done = action(_Call(self._open(), account.account_id, named, body))
-        except UnknownAccount as error:
-            raise RequestError(404, str(error)) from error
-        except NotGranted as error:
-            raise RequestError(403, str(error)) from error
-        except ConfigError as error:
-            raise RequestError(400, str(error)) from error
-        except StorageError as error:
-            raise RequestError(503, "projects cannot be changed now", retry_after_s=RETRY_AFTER_STORAGE_S) from error
-        self._directory.refresh()
-        return done
-
-    def _open(self) -> "ServiceAccounts":
-        if self._accounts is None:
-            from trackway.projects.accounts import ServiceAccounts  # noqa: PLC0415  # half a second and 40 MB
-            from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
-
-            self._accounts = ServiceAccounts(ProjectsDatabase(self._projects))
-        return self._accounts
 
 
 def _list(call: _Call) -> tuple[int, dict[str, Any]]:

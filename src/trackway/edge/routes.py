@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from trackway.edge import accounts, export, identity, lookup_tables, profile_query, rate_query
 from trackway.edge.app import SIDE_ROUTES, Handler, Route, Routes
+from trackway.edge.changes import Changes
 from trackway.edge.credentials import Access
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.health import Health
@@ -35,6 +36,7 @@ class Parts(NamedTuple):
     health: Health
     accounts: accounts.AccountsEndpoint
     verifier: Verifier
+    changes: Changes
     head: Head
 
 

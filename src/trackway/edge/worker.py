@@ -20,6 +20,7 @@ import uvloop
 from trackway import http_server, logs, metrics
 from trackway.edge.accounts import AccountsEndpoint
 from trackway.edge.app import Edge
+from trackway.edge.changes import Changes
 from trackway.edge.credentials import Access
 from trackway.edge.health import Health
 from trackway.edge.http import InFlight
@@ -79,17 +80,17 @@ async def _serve(handed: Handed, index: int) -> None:
     async with AsyncExitStack() as closing:
         verifier, store, writer = Verifier(directory), Store(handed.store_url), Writer(handed.journal)
         access, in_flight = Access(directory, verifier, settings.region), InFlight(settings.in_flight_bytes_max)
-        accounts = AccountsEndpoint(access, directory, settings.projects_at, in_flight, settings.path_prefix)
-        for part in (accounts, verifier, store, writer):
+        changes = Changes(directory, settings.projects_at)
+        accounts = AccountsEndpoint(access, changes, in_flight, settings.path_prefix)
+        for part in (changes, verifier, store, writer):
             closing.callback(part.close)
         commit = GroupCommit(writer, metrics.journal_synced)
         closing.push_async_callback(commit.close)
         head = Head(handed.journal)
         health = Health(commit, head, Store(handed.store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
         rates = RateLimits(settings.rates_dir, index, settings)
-        parts = Parts(
-            settings, directory, access, rates, commit, store, in_flight, locator, health, accounts, verifier, head
-        )
+        serving = (settings, directory, access, rates, commit, store, in_flight, locator, health, accounts)
+        parts = Parts(*serving, verifier, changes, head)
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:
             _refresh(closing, certificate.refresh, CERTIFICATE_LOOK_S)

@@ -124,6 +124,10 @@ class ProjectDirectory:
         """Every project known, by id."""
         return list(self._view.by_id.values())
 
+    def members(self, project_id: int) -> list[Account]:
+        """The service accounts that have a role in the project, by id."""
+        return [account for account in self._view.by_username.values() if project_id in account.roles]
+
     @property
     def admin_hash(self) -> str | None:
         """The hash of the admin password, None when there is none."""

@@ -29,6 +29,7 @@ class Right(Enum):
     REPLACE_TABLES = "replace lookup tables"
     UNLINK = "unlink ids"
     LIMITS = "see rate limits"
+    MANAGE = "see and replace keys, and change limits"
 
 
 _READING: Final = frozenset({Right.REPORTS, Right.READ_TABLES, Right.LIMITS})
@@ -45,7 +46,7 @@ GRANTS: Final[Mapping[Role, frozenset[Role]]] = {
 """The roles that an account of each role may give and take away in its project. An admin makes no equals, so that
 access outlives its giver only where an owner wants it."""
 
-SECRET_RIGHTS: Final = _ALL
+SECRET_RIGHTS: Final = _ALL - {Right.MANAGE}
 TOKEN_RIGHTS: Final = frozenset({Right.IMPORT})
 
 

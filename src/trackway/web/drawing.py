@@ -1,7 +1,8 @@
 """Templates become HTML here, and nowhere else: every value is escaped, and one that is missing is an error.
 
 Templates see `site_url(path)`, a link below `/app`, and `static_url(name)`, an asset; the filters `utc` (milliseconds
-since the epoch as a time in UTC) and `grouped` (a number, its digits in groups of three).
+since the epoch as a time in UTC) and `grouped` (a number, its digits in groups of three);
+`duration` (seconds).
 """
 
 from datetime import UTC, datetime
@@ -31,6 +32,14 @@ def grouped(number: float) -> str:
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def duration(seconds: int) -> str:
+    """`45 s`, `64 min`, `3 h`, `2 d`: the largest unit of which there are two, rounded up."""
+    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length_s:
+            return f"{-(-seconds // length_s)} {unit}"
+    return f"{seconds} s"
+
+
 def capitalize_first(text: str) -> str:
     """A message of ours as a sentence of a page."""
     return text[:1].upper() + text[1:]
@@ -44,10 +53,12 @@ _environment: Final = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_environment.filters.update(utc=utc, utc_machine=utc_machine, grouped=grouped, capitalize_first=capitalize_first)
+_environment.filters.update(
+    utc=utc, utc_machine=utc_machine, grouped=grouped, duration=duration, capitalize_first=capitalize_first
+)
 
 
-def draw(template: str, settings: Settings, status: int = 200, **values: Any) -> HTMLResponse:
+def draw(template: str, settings: Settings, status: int = 200, /, **values: Any) -> HTMLResponse:
     """A template as a response. Templates that extend `base.html` need `visitor`, `csrf`, `page` (or None) and
     `title`."""
     above = settings.path_prefix + mount.PATH

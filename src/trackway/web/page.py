@@ -73,7 +73,7 @@ class PageRoute(NamedTuple):
     form_bytes_max: int = WEB_FORM_BYTES_MAX
 
 
-def render(page: Page, template: str, *, status: int = 200, **values: Any) -> Response:
+def render(page: Page, template: str, /, *, status: int = 200, **values: Any) -> Response:
     """The page, drawn by a template of `templates/`, which sees `page` and the values; a value that is missing is an
     error."""
     shown = {"visitor": page.visitor, "csrf": page.csrf, "page": page, "title": page.title}

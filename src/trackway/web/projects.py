@@ -1,16 +1,39 @@
-"""The list of projects: where one begins after signing in."""
+"""The list of projects, where one begins after signing in; the admin makes new ones there."""
 
-from starlette.responses import Response
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
 
 from trackway.edge.routes import Parts
+from trackway.errors import RequestError
+from trackway.identity import IDENTITY_MODES
+from trackway.web import mount
 from trackway.web.drawing import draw
+from trackway.web.forms import text
 from trackway.web.session import Session
 
+PATH: Final = "/projects"
 
-def draw_list(parts: Parts, session: Session) -> Response:
-    """The projects that the visitor may see, with their role in each."""
+
+def draw_list(parts: Parts, session: Session, refused: RequestError | None = None) -> Response:
+    """The projects that the visitor may see, with their role in each, and why a new one was not made."""
     visitor = session.visitor
     seen = [project for project in parts.directory.projects() if visitor.knows(project.project_id)]
     roles = {each.project_id: visitor.roles[each.project_id] if visitor.roles is not None else "admin" for each in seen}
     shown = {"visitor": visitor, "csrf": session.csrf, "page": None, "title": "Projects"}
-    return draw("projects.html", parts.settings, 200, **shown, projects=seen, roles=roles)
+    may = {"may_create": visitor.roles is None, "modes": [(mode, mode) for mode in IDENTITY_MODES]}
+    status, problem = (refused.status, refused.message) if refused else (200, "")
+    return draw("projects.html", parts.settings, status, **shown, **may, projects=seen, roles=roles, problem=problem)
+
+
+async def create(parts: Parts, session: Session, form: FormData) -> Response:
+    """A new project of this server's region, which opens. Raises RequestError 403 for everybody but the admin."""
+    if session.visitor.roles is not None:
+        raise RequestError(403, "projects are made by the admin")
+    name, mode, region = text(form, "name").strip(), text(form, "identity_mode"), parts.settings.region
+    try:
+        created = await parts.changes.run(lambda opened: opened.projects.create(name, region, mode))
+    except RequestError as error:
+        return draw_list(parts, session, error)
+    return RedirectResponse(f"{parts.settings.path_prefix}{mount.PATH}{PATH}/{created.project_id}/", 303)

@@ -80,12 +80,14 @@ class Site:
         prefix = self._parts.settings.path_prefix
         own = [
             *(Route(path, self._to_projects) for path in {prefix or "/", f"{prefix}/", self._above}),
-            Route(self._above + "/", self._projects),
+            Route(self._above + "/", self._projects, methods=["GET"]),
+            Route(self._above + projects.PATH, self._create_project, methods=["POST"]),
             Route(self._above + sign_in.PATH, self._sign_in.form, methods=["GET"]),
             Route(self._above + sign_in.PATH, self._sign_in.sign_in, methods=["POST"]),
             Route(self._above + sign_in.OUT_PATH, self._sign_out, methods=["POST"]),
             Route(self._above + assets.PATH + "/{name}", assets.serve_asset),
             Route(self._above + "/projects/{project_id:int}", self._first_page),
+            Route(self._above + "/projects/{project_id:int}/", self._first_page),
         ]
         pages = [
             Route(f"{self._above}/projects/{{project_id:int}}{each.path}", self._endpoint(each), methods=each.methods)
@@ -133,6 +135,11 @@ class Site:
     async def _projects(self, request: Request) -> Response:
         session = await self._session(request)
         return projects.draw_list(self._parts, session)
+
+    async def _create_project(self, request: Request) -> Response:
+        session = await self._session(request)
+        form = await self._form(request, session, WEB_FORM_BYTES_MAX)
+        return await projects.create(self._parts, session, form)
 
     async def _first_page(self, request: Request) -> Response:
         """A project is opened at the first of its pages that the visitor may see."""

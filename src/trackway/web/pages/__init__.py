@@ -3,26 +3,29 @@
 from typing import Final
 
 from trackway.projects.roles import Right
-from trackway.web.page import PageRoute
-from trackway.web.pages import checklist, health, people, rejected, settings
+from trackway.web.page import PageFunction, PageRoute
+from trackway.web.pages import accounts, checklist, health, keys, limits, people, rejected, settings
+
+
+def _setting(path: str, function: PageFunction) -> PageRoute:
+    """A form of the settings page."""
+    return PageRoute(settings.PATH + path, ("POST",), function, Right.MANAGE, "Settings", in_navigation=False)
+
 
 PAGES: Final[tuple[PageRoute, ...]] = (
-    PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", True),
-    PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", False),
-    PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", True),
-    PageRoute(people.GROUP_PATH, ("GET",), people.group, Right.PROFILES, "Group", False),
-    PageRoute(health.PATH, ("GET",), health.show, Right.REPORTS, "Ingestion health", True),
-    PageRoute(rejected.PATH, ("GET",), rejected.show, Right.EXPORT, "Rejected records", True),
-    PageRoute(rejected.REPLAY_PATH, ("POST",), rejected.replay_all, Right.IMPORT, "Rejected records", False),
-    PageRoute(
-        rejected.RECORD_PATH,
-        ("GET", "POST"),
-        rejected.show_record,
-        Right.EXPORT,
-        "Rejected record",
-        False,
-        rejected.EDIT_FORM_BYTES_MAX,
-    ),
-    PageRoute(checklist.PATH, ("GET",), checklist.show, Right.REPORTS, "Checklist", True),
-    PageRoute("/settings", ("GET",), settings.show, Right.LIMITS, "Settings", True),
+    PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
+    PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
+    PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
+    PageRoute(people.GROUP_PATH, ("GET",), people.group, Right.PROFILES, "Group", in_navigation=False),
+    PageRoute(health.PATH, ("GET",), health.show, Right.REPORTS, "Ingestion health", in_navigation=True),
+    *rejected.ROUTES,
+    PageRoute(checklist.PATH, ("GET",), checklist.show, Right.REPORTS, "Checklist", in_navigation=True),
+    PageRoute(settings.PATH, ("GET",), settings.show, Right.LIMITS, "Settings", in_navigation=True),
+    _setting("/keys/show", keys.show),
+    _setting("/keys/replace", keys.replace),
+    _setting("/limits", limits.change),
+    _setting("/accounts/create", accounts.create),
+    _setting("/accounts/role", accounts.give_role),
+    _setting("/accounts/remove", accounts.remove),
+    _setting("/accounts/revoke", accounts.revoke),
 )

@@ -6,7 +6,6 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from trackway.errors import RequestError
 from trackway.ingest.replay import Change, read_change
 from trackway.journal.entry import Endpoint
 from trackway.limits import REJECTED_SHOWN_PER_PAGE, REPLAY_EDITED_BYTES_MAX
@@ -15,14 +14,10 @@ from trackway.query import rejected
 from trackway.query.rejected import Key, RejectedRecord, State, read_key
 from trackway.web.advice import advice
 from trackway.web.forms import text
-from trackway.web.page import Page, render
+from trackway.web.page import Page, PageRoute, render
 from trackway.web.replays import Replayed, Replays
 
 PATH: Final = "/rejected"
-REPLAY_PATH: Final = "/rejected/replay"
-RECORD_PATH: Final = "/rejected/{key}"
-EDIT_FORM_BYTES_MAX: Final = 3 * REPLAY_EDITED_BYTES_MAX + 4096
-"""A form writes a byte as up to three characters."""
 
 
 async def show(page: Page) -> Response:
@@ -81,27 +76,30 @@ async def replay_all(page: Page) -> Response:
 
 
 async def show_record(page: Page) -> Response:
-    """One record, or, by POST, the record sent again."""
-    key = read_key(page.request.path_params["key"])
-    if key is None:
-        raise HTTPException(404)
-    found = await asyncio.to_thread(
-        rejected.record, page.parts.store, page.project.project_id, key, REPLAY_EDITED_BYTES_MAX
-    )
-    if found is None:
-        raise HTTPException(404)
-    if page.request.method != "POST":
-        return _record(page, found, _readable(found.original))
-    if not page.may(Right.IMPORT):
-        raise RequestError(403, f"this takes the right to {Right.IMPORT.value}")
-    edited = text(page.form, "text")
+    found = await _one(page)
+    return _record(page, found, _readable(found.original))
+
+
+async def replay_one(page: Page) -> Response:
+    """Send a record again, as it is or mended."""
+    found, edited = await _one(page), text(page.form, "text")
     as_it_is = "text" not in page.form or edited == _readable(found.original)
-    done = await Replays(page.parts, page.project, page.visitor.name).one(
-        found.key, None if as_it_is else edited.encode("utf-8", "replace")
-    )
+    mended = None if as_it_is else edited.encode("utf-8", "replace")
+    done = await Replays(page.parts, page.project, page.visitor.name).one(found.key, mended)
     if done.replayed:
         return RedirectResponse(page.url(f"{PATH}/{found.key.text}", replayed="1"), 303)
     return _record(page, found, edited, "; ".join(done.refused))
+
+
+async def _one(page: Page) -> RejectedRecord:
+    """The record that the path names. Raises HTTPException 404."""
+    store, key = page.parts.store, read_key(page.request.path_params["key"])
+    if key is None:
+        raise HTTPException(404)
+    found = await asyncio.to_thread(rejected.record, store, page.project.project_id, key, REPLAY_EDITED_BYTES_MAX)
+    if found is None:
+        raise HTTPException(404)
+    return found
 
 
 def _record(page: Page, found: RejectedRecord, shown: str, fault: str = "") -> Response:
@@ -139,3 +137,21 @@ def _endpoint(name: str) -> Endpoint:
 def _readable(original: bytes) -> str:
     """Bytes as text; what is no UTF-8 is shown as such."""
     return original.decode("utf-8", "replace")
+
+
+_FORM_BYTES_MAX: Final = 3 * REPLAY_EDITED_BYTES_MAX + 4096
+"""A form writes a byte as up to three characters."""
+ROUTES: Final = (
+    PageRoute(PATH, ("GET",), show, Right.EXPORT, "Rejected records", in_navigation=True),
+    PageRoute(f"{PATH}/replay", ("POST",), replay_all, Right.IMPORT, "Rejected records", in_navigation=False),
+    PageRoute(f"{PATH}/{{key}}", ("GET",), show_record, Right.EXPORT, "Rejected record", in_navigation=False),
+    PageRoute(
+        f"{PATH}/{{key}}",
+        ("POST",),
+        replay_one,
+        Right.IMPORT,
+        "Rejected record",
+        in_navigation=False,
+        form_bytes_max=_FORM_BYTES_MAX,
+    ),
+)

@@ -1,0 +1,51 @@
+"""The list of projects: what each visitor finds there, and how a new one is made."""
+
+import uuid
+
+import pytest
+from tests.accounts import new_account
+from tests.running import Project, Server
+from tests.web.conftest import OpenWindow
+from tests.web.visiting import Visit, signed_in
+
+from trackway.projects.database import ProjectsDatabase
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_admin_makes_a_project_and_is_there(
+    windows: OpenWindow, password: str, server: Server, javascript: bool
+) -> None:
+    window, name = windows(java_script_enabled=javascript), f"Shop <b>{uuid.uuid4().hex}</b> & söhne"
+    window.sign_in("admin", password)
+    window.fill("Name", name)
+    window.choose("Identity mode", "original")
+    window.press("Create")
+    window.until(lambda: "/projects/" in window.path)
+    made = ProjectsDatabase(server.data_dir / "projects.db").named(name)
+    assert (made.identity_mode, made.region) == ("original", "us")
+    assert window.text(".project-name") == name
+    assert window.path.startswith(f"/app/projects/{made.project_id}/")
+
+
+def test_names_that_cannot_be_are_refused_on_the_page(admin: Visit, project: Project) -> None:
+    for name, reason in ((project.name, "is taken"), ("", "1 to 255 characters"), ("a" * 256, "1 to 255 characters")):
+        reply = admin.post("/app/projects", {"name": name, "identity_mode": "simplified"})
+        assert (reply.status, reason in reply.body.decode()) == (400, True)
+    assert admin.post("/app/projects", {"name": "a", "identity_mode": "b"}).status == 400
+
+
+def test_accounts_see_their_projects_and_make_none(server: Server, project: Project) -> None:
+    account = new_account(server, {project.project_id: "owner"})
+    visit = signed_in(server, account.username, account.secret)
+    page = visit.get("/app/").body.decode()
+    assert project.name in page and "owner" in page
+    assert "Create a project" not in page and server.project.name not in page
+    assert visit.post("/app/projects", {"name": "Mine", "identity_mode": "simplified"}).status == 403
+    lonely = new_account(server, {})
+    assert "You are in no project" in signed_in(server, lonely.username, lonely.secret).get("/app/").body.decode()
+
+
+def test_project_of_another_region_says_where_its_data_is(server: Server, admin: Visit) -> None:
+    elsewhere = server.create_project("", "--region", "eu")
+    page = admin.get(f"/app/projects/{elsewhere.project_id}/settings").body.decode()
+    assert "lives in the region <b>eu</b>; this server is in <b>us</b> and holds none of it" in page
