@@ -318,3 +318,33 @@ VERIFICATIONS_WAITING_MAX = 16
 """Secrets that wait to be verified in an edge process, some 50 ms each; over it a request gets a 503."""
 VERIFICATION_NICENESS = 10
 """So much less is the priority of the thread that verifies: where cores are short it gets a tenth of one."""
+
+# Web pages
+WEB_QUERY_S_MAX = 15
+"""Seconds that the store may take for one question of a page."""
+WEB_ANSWER_S_MAX = 20
+"""A page waits so long for an answer of the store, which is longer than the store takes by itself: it may be away."""
+REJECTED_REASONS_SHOWN_MAX = 100
+"""Reasons of rejected records that a page shows; they name fields, so a client can make any number."""
+REJECTED_SHOWN_PER_PAGE = 20
+"""Rejected records on one page."""
+REJECTED_SHOWN_BYTES_MAX = 4096
+"""Bytes of a rejected record that a list shows; its own page shows more."""
+REPLAY_EDITED_BYTES_MAX = 256 * 1024
+"""A rejected record up to this size can be edited in its page; a larger one can be sent again as it is."""
+REPLAY_RECORDS_MAX = 500
+"""Rejected records that one request sends again; the page goes on with the next ones."""
+REPLAY_BYTES_MAX = 16 * 1024 * 1024
+"""Their bytes."""
+PEOPLE_PER_PAGE = 50
+"""Profiles on one page of a search."""
+PERSON_PROFILES_SHOWN_MAX = 20
+"""Profiles of one person that its page shows; each of its ids may have one."""
+PERSON_EVENTS_SHOWN_MAX = 100
+"""Events of one person that its page lists."""
+PERSON_DAYS = 30
+"""Days that the activity of a person or group goes back."""
+GROUP_KEYS_SHOWN_MAX = 100
+"""Kinds of groups that a page offers."""
+PAGE_PROPERTIES_BYTES_MAX = 64 * 1024
+"""JSON text of one profile or event that a page shows."""

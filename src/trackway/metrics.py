@@ -204,11 +204,25 @@ def process_restart(role: str) -> None:
 
 def render() -> tuple[bytes, str]:
     """The page of all processes, dead ones included, and its content type. Reads some small files."""
-    registry = _families.registry
-    if _directory is not None:
-        registry = CollectorRegistry()
-        _Files(registry, str(_directory))  # type: ignore[no-untyped-call]
-    return prometheus_client.generate_latest(registry), prometheus_client.CONTENT_TYPE_LATEST
+    return prometheus_client.generate_latest(_all()), prometheus_client.CONTENT_TYPE_LATEST
+
+
+def lag_s() -> float:
+    """The age of the oldest journal record not yet in the store, in seconds, as the loader told it last. Reads as
+    `render`."""
+    for family in _all().collect():
+        if family.name == "trackway_loader_lag_seconds":
+            return max((sample.value for sample in family.samples), default=0.0)
+    return 0.0
+
+
+def _all() -> CollectorRegistry:
+    """The metrics of all processes."""
+    if _directory is None:
+        return _families.registry
+    registry = CollectorRegistry()
+    _Files(registry, str(_directory))  # type: ignore[no-untyped-call]
+    return registry
 
 
 def _identity() -> str:

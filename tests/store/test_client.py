@@ -1,3 +1,5 @@
+import socket
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -24,6 +26,13 @@ def test_rows_may_come_in_pieces_cut_anywhere(store: Store, table: str) -> None:
     pieces = (data[at : at + 1013] for at in range(0, len(data), 1013))
     assert store.insert_rows(table, ["key", "number"], pieces) == 20_000
     assert store.query(f"SELECT sum(number) FROM {table}") == [(sum(range(20_000)),)]
+
+
+def test_store_that_does_not_answer_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://trackway:x@127.0.0.1:{silent.getsockname()[1]}/default"
+        with closing(Store(url).answering_within(1)) as store, pytest.raises(StorageError):
+            store.ping()
 
 
 def test_no_rows_are_no_error(store: Store, table: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import NamedTuple
 
 import orjson
 
@@ -17,6 +18,19 @@ from trackway.limits import HEALTH_PROBE_INTERVAL_S, LOADER_SILENCE_S_MAX
 from trackway.store.client import Store
 
 _PROBE = encode_entries([])
+
+
+class Readiness(NamedTuple):
+    """Whether what is sent can also be asked for. `lag_bytes`: of the journal, not in the store; None until the loader
+    has said. `store_fault`: why the store does not answer, or ''."""
+
+    loader_up: bool
+    lag_bytes: int | None
+    store_fault: str
+
+    @property
+    def is_ready(self) -> bool:
+        return self.loader_up and not self.store_fault
 
 
 class Health:
@@ -44,17 +58,20 @@ class Health:
 
     async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 while what is sent can also be asked for: loader and store are up."""
-        silence_s = time.time() - self._head.heartbeat_ms / 1000
-        loader_up = silence_s < LOADER_SILENCE_S_MAX
-        store_fault = await asyncio.to_thread(self._ping)
-        ready = loader_up and not store_fault
-        lag_bytes = distance_bytes(self._head.loaded, self._head.synced) if self._head.loaded else None
+        found = await self.readiness()
         body = {
-            "status": "ready" if ready else "not ready",
-            "loader": {"up": loader_up, "lag_bytes": lag_bytes},
-            "store": {"up": not store_fault, "error": store_fault or None},
+            "status": "ready" if found.is_ready else "not ready",
+            "loader": {"up": found.loader_up, "lag_bytes": found.lag_bytes},
+            "store": {"up": not found.store_fault, "error": found.store_fault or None},
         }
-        await send_reply(scope, send, Reply(200 if ready else 503, JSON, orjson.dumps(body)))
+        await send_reply(scope, send, Reply(200 if found.is_ready else 503, JSON, orjson.dumps(body)))
+
+    async def readiness(self) -> Readiness:
+        """How loader and store are; asks the store, and waits for it HEALTH_STORE_S_MAX at most."""
+        silence_s = time.time() - self._head.heartbeat_ms / 1000
+        store_fault = await asyncio.to_thread(self._ping)
+        lag_bytes = distance_bytes(self._head.loaded, self._head.synced) if self._head.loaded else None
+        return Readiness(silence_s < LOADER_SILENCE_S_MAX, lag_bytes, store_fault)
 
     def _ping(self) -> str:
         try:

@@ -40,6 +40,13 @@ class Identity(NamedTuple):
     changed_ns: int
 
 
+class DatabaseState(NamedTuple):
+    """The file of a database, and when its makers built it, in seconds since the epoch."""
+
+    path: Path
+    built_s: int
+
+
 class CityDatabase:
     """One file, and the places in it. Cheap to fork: children share what was mapped before.
 
@@ -50,12 +57,17 @@ class CityDatabase:
     def __init__(self, path: Path, copies: Path | None):
         self._path = path
         self._copies = copies
-        self._place_of, self._decided = _open(path, copies)
+        self._place_of, self._decided, self._built_s = _open(path, copies)
         self._seen: Identity | None = self._decided
 
     def place_of(self, address: str) -> Place | None:
         """The place of an IPv4 or IPv6 address in its usual notation; None when it is unknown, or is no address."""
         return self._place_of(address) if len(address) <= ADDRESS_CHARACTERS_MAX else None
+
+    @property
+    def state(self) -> "DatabaseState":
+        """Which file is in use, and how old it is."""
+        return DatabaseState(self._path, self._built_s)
 
     @property
     def remembered(self) -> int:
@@ -73,7 +85,7 @@ class CityDatabase:
             return
         self._decided = seen
         try:
-            self._place_of, self._decided = _open(self._path, self._copies)
+            self._place_of, self._decided, self._built_s = _open(self._path, self._copies)
         except ConfigError as error:
             _log.error("city database cannot be taken over, keeping the one before", error=str(error))
         else:
@@ -91,15 +103,16 @@ def _identity_of(found: os.stat_result) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
 
 
-def _open(path: Path, copies: Path | None) -> tuple["_lru_cache_wrapper[Place | None]", Identity | None]:
+def _open(path: Path, copies: Path | None) -> tuple["_lru_cache_wrapper[Place | None]", Identity | None, int]:
     try:
         identity, reader = _copied(path, copies) if copies else (_identity(path), _reader(path))
     except OSError as error:
         raise ConfigError(f"geoip_database {path} cannot be used: {(error.strerror or str(error)).lower()}") from error
     except (maxminddb_rust.InvalidDatabaseError, ValueError) as error:
         raise ConfigError(f"geoip_database {path} is no city database in MaxMind's format") from error
-    districts = reader.metadata().database_type.startswith(_WITH_DISTRICTS)
-    return lru_cache(ADDRESSES_REMEMBERED)(partial(_look_up, reader.get, districts)), identity
+    about = reader.metadata()
+    districts = about.database_type.startswith(_WITH_DISTRICTS)
+    return lru_cache(ADDRESSES_REMEMBERED)(partial(_look_up, reader.get, districts)), identity, about.build_epoch
 
 
 def _copied(path: Path, copies: Path) -> tuple[Identity, maxminddb_rust.Reader]:

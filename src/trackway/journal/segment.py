@@ -5,6 +5,7 @@ of the spare, a file of zeros already on disk, because syncing writes to fresh b
 """
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from trackway import limits
@@ -25,6 +26,15 @@ def numbers(disk: Disk, directory: Path) -> list[int]:
     """Numbers of all segments, ascending."""
     stems = (name.removesuffix(_SUFFIX) for name in disk.names(directory) if name.endswith(_SUFFIX))
     return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+
+def bytes_on_disk(directory: Path) -> int:
+    """What the segments of a journal take on the disk; one that is removed meanwhile is not counted."""
+    size = 0
+    for path in directory.glob(f"*{_SUFFIX}"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def read_header(disk: Disk, directory: Path, segment: int) -> format.Header | None:

@@ -58,6 +58,7 @@ class Store:
     """
 
     def __init__(self, url: str, *, connect_timeout_s: int = 5, answer_timeout_s: int = 300) -> None:
+        self._url = url
         self._parts = _parsed(url)
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s
@@ -67,6 +68,10 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({_without_password(self._parts.geturl())})"
+
+    def answering_within(self, timeout_s: int) -> "Store":
+        """The same store for those who cannot wait longer for an answer, with connections of its own."""
+        return Store(self._url, connect_timeout_s=self._connect_timeout_s, answer_timeout_s=timeout_s)
 
     def ping(self) -> None:
         """Return when the store answers queries with our credentials."""

@@ -78,12 +78,12 @@ def migrate(store: Store, rejected_days: int = REJECTED_DAYS_DEFAULT) -> list[st
 
 
 def _keep_rejected(store: Store, days: int) -> None:
-    sql = (
-        "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = 'rejected_records'"
-    )
-    ((query,),) = store.query(sql)
-    if f"toIntervalDay({days})" not in query:
-        store.command(f"ALTER TABLE rejected_records MODIFY TTL toDateTime(received) + toIntervalDay({days})")
+    """Rejected records, and what became of them, by the setting."""
+    sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+    for table in ("rejected_records", "replays"):
+        ((query,),) = store.query(sql, {"table": table})
+        if f"toIntervalDay({days})" not in query:
+            store.command(f"ALTER TABLE {table} MODIFY TTL toDateTime(received) + toIntervalDay({days})")
 
 
 def _leave_out_statistics(store: Store) -> None:

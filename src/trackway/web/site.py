@@ -20,7 +20,7 @@ from trackway import logs, metrics
 from trackway.edge.http import CLIENT_GONE, ClientGone, Receive, Scope, Send
 from trackway.edge.routes import Parts
 from trackway.errors import RequestError, StorageError
-from trackway.limits import RETRY_AFTER_STORAGE_S, WEB_FORM_BYTES_MAX
+from trackway.limits import RETRY_AFTER_STORAGE_S, WEB_ANSWER_S_MAX, WEB_FORM_BYTES_MAX
 from trackway.projects.roles import RIGHTS, ROLES, Right
 from trackway.web import assets, mount, projects, sign_in
 from trackway.web.drawing import draw
@@ -55,7 +55,8 @@ class Site:
     """An ASGI application. Raises OSError when the key of sessions can neither be read nor made."""
 
     def __init__(self, parts: Parts):
-        self._parts = parts
+        # A page is given up sooner than an export: a person waits for it.
+        self._parts = parts = parts._replace(store=parts.store.answering_within(WEB_ANSWER_S_MAX))
         self._above: Final = parts.settings.path_prefix + mount.PATH
         self._sessions = Sessions(parts.settings.data_dir, parts.directory)
         self._sign_in = sign_in.SignIn(parts, self._sessions)

@@ -4,7 +4,18 @@ from typing import Final
 
 from trackway.projects.roles import Right
 from trackway.web.page import PageFunction, PageRoute
-from trackway.web.pages import accounts, event_names, events, keys, limits, settings
+from trackway.web.pages import (
+    accounts,
+    checklist,
+    event_names,
+    events,
+    health,
+    keys,
+    limits,
+    people,
+    rejected,
+    settings,
+)
 
 
 def _setting(path: str, function: PageFunction) -> PageRoute:
@@ -20,6 +31,13 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
     PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
     PageRoute("/names/chart.svg", ("GET",), event_names.chart, Right.EXPORT, "Event names", False),
+    PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
+    PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
+    PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
+    PageRoute(people.GROUP_PATH, ("GET",), people.group, Right.PROFILES, "Group", in_navigation=False),
+    PageRoute(health.PATH, ("GET",), health.show, Right.REPORTS, "Ingestion health", in_navigation=True),
+    *rejected.ROUTES,
+    PageRoute(checklist.PATH, ("GET",), checklist.show, Right.REPORTS, "Checklist", in_navigation=True),
     PageRoute(settings.PATH, ("GET",), settings.show, Right.LIMITS, "Settings", in_navigation=True),
     _setting("/keys/show", keys.show),
     _setting("/keys/replace", keys.replace),
