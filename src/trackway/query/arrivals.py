@@ -55,6 +55,8 @@ WHERE project_id = {{project:UInt32}} AND (toDate(time), event, cityHash64(disti
         SELECT arrayJoin(JSONExtract({{keys:String}}, 'Array(Tuple(String, String, String, String))')) AS key
     )
 ) GROUP BY 1"""  # noqa: S608
+_QUESTION_S_MIN = 1.0
+"""A question has at least so many seconds, however little is left for the search."""
 _CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,18})\.([0-9]{1,15})\.([0-9]{1,20})")
 
 
@@ -188,7 +190,7 @@ def _search(
     now_ms = time.time_ns() // 1_000_000
     high_ms, edge_ms, width_s = None, before.loaded_ms if before else now_ms, WINDOW_S
     if before is not None and not before.received_us:  # a search that goes on: there was little in what lies behind it
-        width_s = max(WINDOW_S, (now_ms - edge_ms) // 1000 // WIDER)
+        width_s = max(WINDOW_S, (now_ms - edge_ms) // 1000)
     end_s = time.monotonic() + EVENTS_SEARCH_S_MAX
     while (left_s := end_s - time.monotonic()) > 0 or high_ms is None:
         low_ms = edge_ms - width_s * 1000 if width_s <= WIDEST_S else None
@@ -226,7 +228,7 @@ def _window(
 
 def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float) -> list[_Row]:
     sql = _SHOWN.replace("{where}", where)
-    return store.query(f"{sql} SETTINGS max_execution_time = {max(time_s, 0.1):.1f}", parameters)
+    return store.query(f"{sql} SETTINGS max_execution_time = {max(time_s, _QUESTION_S_MIN):.1f}", parameters)
 
 
 def _present(store: Store, project_id: int, rows: Sequence[_Row]) -> list[ShownEvent]:
