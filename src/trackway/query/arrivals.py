@@ -28,7 +28,7 @@ SELECT toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), toUnixT
     event, distinct_id, insert_id, user_id, endpoint, length(properties),
     if(length(properties) > {{bytes_max:UInt64}}, '', properties), toString(toDate(time))
 FROM (
-    SELECT *, {_TIE} AS tie FROM events WHERE {{where}}
+    SELECT *, {_TIE} AS tie FROM events {{bounds}} WHERE {{where}}
     ORDER BY loaded DESC, received DESC, time DESC, tie DESC LIMIT {{rows:UInt32}}
 )"""  # noqa: S608  `where` is text of ours
 _COUNTS = f"""
@@ -218,16 +218,20 @@ def _window(
     time_s: float,
 ) -> list[_Row]:
     """The newest rows that were loaded before `high_ms` and not before `low_ms`, where these bound it."""
-    parameters = parameters | {"rows": rows}
+    bounds, parameters = [], parameters | {"rows": rows}
     if high_ms is not None:
-        where, parameters["high"] = f"{where} AND {_LOADED_BEFORE}", high_ms
+        bounds.append(_LOADED_BEFORE)
+        parameters["high"] = high_ms
     if low_ms is not None:
-        where, parameters["low"] = f"{where} AND {_LOADED_FROM}", low_ms
-    return _ask(store, where, parameters, time_s)
+        bounds.append(_LOADED_FROM)
+        parameters["low"] = low_ms
+    # Said so, because the engine would look into properties first.
+    first = f"PREWHERE {' AND '.join(bounds)}" if bounds else ""
+    return _ask(store, where, parameters, time_s, first)
 
 
-def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float) -> list[_Row]:
-    sql = _SHOWN.replace("{where}", where)
+def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float, bounds: str = "") -> list[_Row]:
+    sql = _SHOWN.replace("{where}", where).replace("{bounds}", bounds)
     return store.query(f"{sql} SETTINGS max_execution_time = {max(time_s, _QUESTION_S_MIN):.1f}", parameters)
 
 

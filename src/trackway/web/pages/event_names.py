@@ -1,6 +1,5 @@
 """Event names and properties: which events there are, how many a day, and what their properties are like."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -11,8 +10,9 @@ from starlette.responses import Response
 
 from trackway.errors import RequestError
 from trackway.limits import EVENT_NAMES_SHOWN_MAX, FILTER_CHARACTERS_MAX
-from trackway.query.event_names import NameVolume, shapes, volumes
+from trackway.query.event_names import NameVolume, Sample, shapes, volumes
 from trackway.web import chart as charts
+from trackway.web.asking import answer_of
 from trackway.web.page import Page, render
 
 
@@ -27,6 +27,7 @@ DAYS = (7, 30, 90, 365)
 CHARTED_NAMES = 7
 """Names with a color of their own; what is left is one more."""
 OTHERS = "all others"
+FEWER_DAYS = "choose fewer days"
 
 
 async def show(page: Page) -> Response:
@@ -34,7 +35,7 @@ async def show(page: Page) -> Response:
     query = page.request.query_params
     days, search = _days(query), _text(query, "search")
     found = await _volumes(page, days, search=search)
-    sample = await asyncio.to_thread(shapes, page.parts.store, page.project.project_id)
+    sample = await _sample(page)
     labels = _labels(days)
     return render(
         page,
@@ -55,7 +56,7 @@ async def one(page: Page) -> Response:
     query = page.request.query_params
     days, name = _days(query), _text(query, "name")
     found = await _volumes(page, days, name=name)
-    sample = await asyncio.to_thread(shapes, page.parts.store, page.project.project_id, name)
+    sample = await _sample(page, name)
     if not name or not (found or sample.events):
         raise HTTPException(404)
     return render(
@@ -85,9 +86,14 @@ async def chart(page: Page) -> Response:
 async def _volumes(page: Page, days: int, *, search: str = "", name: str = "") -> list[NameVolume]:
     labels = _labels(days)
     names = [name] if name else []
-    return await asyncio.to_thread(
-        volumes, page.parts.store, page.project.project_id, labels[0], labels[-1], search=search, names=names
+    store, project_id = page.parts.store, page.project.project_id
+    return await answer_of(
+        lambda: volumes(store, project_id, labels[0], labels[-1], search=search, names=names), FEWER_DAYS
     )
+
+
+async def _sample(page: Page, name: str = "") -> Sample:
+    return await answer_of(lambda: shapes(page.parts.store, page.project.project_id, name), FEWER_DAYS)
 
 
 def _labels(days: int) -> list[date]:
