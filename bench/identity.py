@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.plan import Plan
+from bench.server import wait_until
 from trackway.errors import StorageError
 from trackway.query.events import ExportQuery, export_lines, export_sql
 from trackway.query.identity import Known
@@ -32,6 +33,7 @@ _QUERY: Final = ExportQuery(_PROJECT, *_DAYS, None, None, time_in_ms=False, dedu
 _PASSWORD: Final = "bench"
 """Of a store on the loopback address that is gone with its data."""
 _START_S_MAX: Final = 60.0
+_MERGED_S_MAX: Final = 120.0
 _POLL_S: Final = 0.1
 _NO_LINKS: Final = Known(links=False)
 
@@ -43,7 +45,9 @@ SELECT {project:UInt32}, now64(6), 2,
     ['Page View', 'Product Viewed', 'Cart Opened', 'Paid'][1 + cityHash64(number) % 4],
     if(user = '', concat('$device:', device), user), hex(sipHash64(number)), device, user,
     concat('{"$os":"Mac OS X","$browser":"Chrome","$current_url":"https://shop.example.com/products/',
-        toString(number % 9973), '","$device_id":"', device, '","price":', toString(number % 500), '}')
+        toString(number % 9973), '","$device_id":"', device, '","price":', toString(number % 500),
+        ',"$referrer":"https://www.google.com/","$screen_height":1080,"$screen_width":1920,"mp_lib":"web",',
+        '"$lib_version":"2.83.0","$browser_version":131,"Search":"', hex(sipHash64(number, 1)), '","Plan":"Pro"}')
 FROM (
     SELECT number, cityHash64(number) % {devices:UInt64} AS person, [device] AS device,
         if(person < {links:UInt64} AND sipHash64(number) % 10 < 4, concat('user-', toString(person)), '') AS user
@@ -72,10 +76,11 @@ def measure_resolving(plan: Plan, work: Path) -> list[Resolving]:
 
 
 def _fill(store: Store, plan: Plan) -> None:
-    """All events and links."""
+    """All events and links; returns once the store merges no more parts."""
     sizes = {"events": plan.resolved_events, "links": plan.links, "devices": plan.links * 5 // 4, "project": _PROJECT}
     for sql in (_EVENTS, _LINKS):
         store.command(sql, sizes)
+    wait_until(lambda: not store.query("SELECT 1 FROM system.merges"), _MERGED_S_MAX, "merges to end", _POLL_S)
 
 
 def _measure(store: Store, plan: Plan) -> Resolving:

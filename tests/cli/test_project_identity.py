@@ -10,8 +10,8 @@ from tests.running import Project, Server
 from tests.wire.exchange import Request
 
 from trackway.commands.emptiness import check_empty
+from trackway.commands.options import open_database
 from trackway.errors import ConfigError
-from trackway.projects.database import ProjectsDatabase
 from trackway.settings import Settings
 
 TRACKWAY = str(Path(sys.executable).with_name("trackway"))
@@ -65,4 +65,4 @@ def test_no_mode_is_changed_where_other_servers_may_have_the_data(project: Proje
     """Only this server can be asked; those that share its database of projects are not known."""
     shared = Settings(data_dir=server.data_dir, projects_url="postgresql://127.0.0.1/projects")
     with pytest.raises(ConfigError, match="other servers that share the projects may have data"):
-        check_empty(shared, ProjectsDatabase(server.data_dir / "projects.db").named(project.name))
+        check_empty(shared, open_database(Settings(data_dir=server.data_dir)).named(project.name))
