@@ -1,6 +1,8 @@
 """Commands that ask the running server, where it speaks TLS below a path, or has its projects in PostgreSQL."""
 
 import json
+import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -90,6 +92,24 @@ def test_how_ids_are_linked_is_changed_while_a_project_is_empty(other: Server, p
     assert changed["identity_mode"] == "original"
     told = run(other, "project", "identity", other.project.name, "original", code=2)
     assert told == f"trackway: project {other.project.project_id} has events\n"
+
+
+def test_whoever_listens_where_a_killed_server_did_is_sent_nothing(other: Server, tmp_path: Path) -> None:
+    """Its file is still there, with an address that anybody may have taken."""
+    shutil.copytree(other.data_dir / "run", tmp_path / "run", ignore=shutil.ignore_patterns("rates", "metrics"))
+    state = json.loads((tmp_path / "run" / "server.json").read_text())
+    created = [TRACKWAY, "project", "create", "Shop", "--data-dir", str(tmp_path)]
+    subprocess.run(created, capture_output=True, check=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        state["url"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        (tmp_path / "run" / "server.json").write_text(json.dumps(state))
+        asked = [TRACKWAY, "lookup-table", "list", "--data-dir", str(tmp_path)]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    told = f"trackway: no server runs on {tmp_path}: start it, or name one with --url\n"
+    assert (done.returncode, done.stderr) == (2, told)
 
 
 def test_a_named_server_must_have_a_certificate_that_is_trusted(other: Server, project: Project) -> None:

@@ -190,8 +190,8 @@ def test_any_generated_request_gets_a_documented_reply(
     statuses: set[int] = set()
 
     @ASKED
-    @given(case=generated(NAME, path, method), known=st.booleans(), ours=st.booleans())
-    def ask(case: Any, known: bool, ours: bool) -> None:
+    @given(case=generated(NAME, path, method), known=st.booleans(), ours=st.booleans(), named=st.booleans())
+    def ask(case: Any, known: bool, ours: bool, named: bool) -> None:
         own = (owner.basic, JSON) if known else (JSON,)
         ids = {"organizationId": 1, "projectId": project.project_id, "serviceAccountId": 2**31 - 1}
         filled = (
@@ -200,7 +200,7 @@ def test_any_generated_request_gets_a_documented_reply(
         if "\r" in filled or not filled.isascii() or not filled.isprintable() or " " in filled:
             return
         if ours and isinstance(case.body, dict):
-            case.body = _with_ids(case.body, project, member)
+            case.body = _with_ids(case.body, project, member) | (NAMED if named and "username" in case.body else {})
         reply = server.ask(wire_request(case, f"/api/app{filled}", own, {}))
         statuses.add(reply.status)
         assert reply.status < 500, reply
@@ -216,6 +216,10 @@ def test_any_generated_request_gets_a_documented_reply(
     for account in accounts_of(server).of_project(project.project_id):
         if account.account_id not in (owner.account_id, member.account_id):
             accounts_of(server).revoke(account.account_id)
+
+
+NAMED = {"username": "generated", "expires": "2100-01-01T00:00:00Z"}
+"""A name and an expiry that are good, which those of chance rarely are both."""
 
 
 def _with_ids(body: dict[str, Any], project: Project, member: Credentials) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Only the server reaches the store, so what is about stored data asks it. It is t
 the data directory where it is, or one that `--url` names. The project's secret is read from the database of projects.
 """
 
+import fcntl
 import json
 import ssl
 from base64 import b64encode
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -113,10 +115,26 @@ def server_of(settings: Settings, named: str | None = None, url: str | None = No
 
 
 def _running(settings: Settings) -> str:
+    """The address of the server that runs. One that was killed leaves its own behind, where anybody may listen now and
+    would be sent a secret."""
+    absent = ConfigError(f"no server runs on {settings.data_dir}: start it, or name one with --url")
     try:
-        return str(json.loads((settings.run_dir / "server.json").read_text())["url"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"no server runs on {settings.data_dir}: start it, or name one with --url") from error
+        told = json.loads((settings.run_dir / "server.json").read_text())
+        if str(told["pid"]) == _holder(settings.run_dir / "lock"):
+            return str(told["url"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise absent from error
+    raise absent
+
+
+def _holder(lock: Path) -> str | None:
+    """The process id of the server that holds the lock on the data directory, None when nobody does."""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip()
+    return None
 
 
 def _project(settings: Settings, name: str | None) -> Project:
