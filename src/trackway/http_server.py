@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -27,12 +27,14 @@ class _Server(uvicorn.Server):
 
     acceptor: Acceptor
     direct: Mapping[bytes, Direct]
+    on_stop: Callable[[], None]
 
     def make_protocol(self) -> asyncio.Protocol:
         return Protocol(self.config, self.server_state, self.direct)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.acceptor.close()
+        self.on_stop()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -51,11 +53,12 @@ async def serve(
     keep_alive_s: int = KEEP_ALIVE_S,
     direct: Mapping[bytes, Direct] = _NONE,
     certificate: ServerCertificate | None = None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve an ASGI application until SIGTERM or SIGINT; requests in flight get `grace_s` to finish.
 
     `process` is this one's place in `counts`, among all that accept from `sock`. `direct` are paths of the application
-    with a short way (`http_protocol`). `certificate`: speak TLS with it.
+    with a short way (`http_protocol`). `certificate`: speak TLS with it. `on_stop` is called when the stop begins.
     """
     # It would report every connection that a client cuts; real failures are answered and logged by the application.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -75,6 +78,7 @@ async def serve(
     )
     server = _Server(config)
     server.direct = direct
+    server.on_stop = on_stop
     server.acceptor = Acceptor(
         sock, server.make_protocol, counts, process, lambda: len(server.server_state.connections), certificate
     )

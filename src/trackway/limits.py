@@ -261,6 +261,44 @@ RESTART_BACKOFF_S_MAX = 10.0
 RESTART_FORGIVEN_S = 30.0
 """A process that lived so long starts with the first wait again."""
 
+# Web pages: events
+EVENTS_PER_PAGE = 50
+"""Events of a page."""
+EVENTS_SEARCH_S_MAX = 5.0
+"""Seconds that one search for the events of a page may take; then it can be gone on with from there."""
+SHOWN_PROPERTIES_BYTES_MAX = 16 * 1024
+"""JSON text of an event's properties that is shown among others; a longer one on a page of its own."""
+EVENT_FILTER_PROPERTIES_MAX = 4
+"""Properties that events are chosen by at once."""
+FILTER_CHARACTERS_MAX = 255
+"""A name, id or value that events are chosen by: what is stored is no longer."""
+EVENT_NAMES_S_MAX = 20
+"""Seconds that counting the events of each name, or looking at properties, may take."""
+EVENT_NAMES_SHOWN_MAX = 200
+"""Names of events on a page, those of most events; others are searched for."""
+SAMPLE_EVENTS_MAX = 2000
+"""Newest events whose properties are looked at, in some ten milliseconds."""
+PROPERTIES_SHOWN_MAX = 500
+"""Properties on a page."""
+EXAMPLES_SHOWN = 3
+"""Example values of a property."""
+EXAMPLE_CHARACTERS_MAX = 80
+"""Characters of an example value."""
+LIVE_VIEWERS_MAX = 16
+"""Pages that an edge process keeps up to date at once."""
+LIVE_ASK_S = 0.4
+"""Time between two questions of such a page to the store, while events come."""
+LIVE_EVENTS_MAX = 25
+"""Events sent to such a page at once; of more that have come at once the newest are drawn, and all are counted."""
+LIVE_POLL_S = 0.2
+"""How often it is looked, in shared memory, whether anything has been loaded."""
+LIVE_QUIET_S = 10.0
+"""After so long without an event a line is sent all the same, so that a client that has gone is noticed."""
+LIVE_SEND_S_MAX = 20.0
+"""A client that has not read what was sent after so long is cut off."""
+LIVE_S_MAX = 60.0
+"""A page asks again after so long, so that whose session has ended sees nothing more."""
+
 # Service accounts
 SERVICE_ACCOUNTS_MAX = 10_000
 """Service accounts of a server; every edge process keeps all of them in memory, about 1 KB each."""

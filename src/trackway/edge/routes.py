@@ -1,5 +1,6 @@
 """The one table of routes, and what their handlers share."""
 
+import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,6 +39,8 @@ class Parts(NamedTuple):
     verifier: Verifier
     changes: Changes
     head: Head
+    stopping: asyncio.Event
+    """Set when the process is told to stop: replies that have no end of their own end."""
 
 
 MakePages = Callable[[Parts], Handler]

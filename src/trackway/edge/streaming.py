@@ -35,7 +35,7 @@ async def send_stream(
     RequestError is raised when the store fails (`refusal`), and whatever else the first block raises. The request's
     body must have been read.
     """
-    gone = asyncio.ensure_future(_until_gone(receive))
+    gone = asyncio.ensure_future(until_gone(receive))
     try:
         pieces = _pieces(blocks, call, chosen)
         first = await anext(pieces, b"")
@@ -111,7 +111,8 @@ def refusal(error: StorageError, call: str, *, chosen: bool) -> RequestError:
     return RequestError(503, "the store cannot be read now", retry_after_s=RETRY_AFTER_STORAGE_S)
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Return once the client has gone; its request's body must have been read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

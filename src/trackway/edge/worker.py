@@ -90,7 +90,7 @@ async def _serve(handed: Handed, index: int) -> None:
         health = Health(commit, head, Store(handed.store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
         rates = RateLimits(settings.rates_dir, index, settings)
         serving = (settings, directory, access, rates, commit, store, in_flight, locator, health, accounts)
-        parts = Parts(*serving, verifier, changes, head)
+        parts = Parts(*serving, verifier, changes, head, stopping := asyncio.Event())
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:
             _refresh(closing, certificate.refresh, CERTIFICATE_LOOK_S)
@@ -103,6 +103,7 @@ async def _serve(handed: Handed, index: int) -> None:
             index,
             direct=app.direct,
             certificate=certificate,
+            on_stop=stopping.set,
         )
 
 

@@ -9,6 +9,8 @@ Joining on the ids themselves takes three times as long. Two ids with both hashe
 two events with equal keys are in deduplication.
 """
 
+import json
+from collections.abc import Collection
 from typing import NamedTuple
 
 from trackway.journal.entry import LinkKind
@@ -28,6 +30,10 @@ _PROJECT = "project_id = {project:UInt32}"
 _LINKS = f"""
 SELECT id AS joined, canonical_id AS given FROM identity_links
 WHERE {_PROJECT} ORDER BY id, rank DESC LIMIT 1 BY id"""  # noqa: S608  parameters only
+_PEOPLE = f"""
+SELECT id, canonical_id FROM identity_links
+WHERE {_PROJECT} AND id IN (SELECT arrayJoin(JSONExtract({{ids:String}}, 'Array(String)')))
+ORDER BY id, rank DESC LIMIT 1 BY id"""  # noqa: S608
 _REFUSALS = f"""
 SELECT insert_id AS joined, reason AS given FROM identity_refusals
 WHERE {_PROJECT} ORDER BY insert_id, sequence LIMIT 1 BY insert_id"""  # noqa: S608
@@ -79,6 +85,14 @@ def with_failures(rows: str, what: Known) -> str:
     if not what.refusals:
         return f"SELECT *, '' AS failure_reason FROM ({rows})"  # noqa: S608
     return _joined(rows, f"event IN {_EVENTS}", "insert_id", _REFUSALS, "given AS failure_reason")
+
+
+def people_of(store: Store, project_id: int, ids: Collection[str]) -> dict[str, str]:
+    """The canonical ids of those of some ids that have one of their own. Raises StoreError."""
+    if not ids:
+        return {}
+    rows = store.query(_PEOPLE, {"project": project_id, "ids": json.dumps(list(ids))})
+    return {str(id): str(canonical) for id, canonical in rows if canonical}
 
 
 def canonical_ids(ids: str) -> str:

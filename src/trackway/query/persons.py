@@ -90,7 +90,7 @@ class Preview(NamedTuple):
 
 def person_of(store: Store, project_id: int, id: str) -> Person:
     """The person that an id belongs to now; an id that was never heard of is a person alone. Raises StoreError."""
-    ids, is_cut = _ids_of(store, project_id, id)
+    ids, is_cut = ids_of(store, project_id, id)
     return Person(ids[0], ids, _history(store, project_id, [*ids, id]), is_cut)
 
 
@@ -120,7 +120,7 @@ def _against(mode: IdentityMode, kept: Person, absorbed: Person, moving: str) ->
     return UNLINKED if was_unlinked else ""
 
 
-def _ids_of(store: Store, project_id: int, id: str) -> tuple[list[str], bool]:
+def ids_of(store: Store, project_id: int, id: str) -> tuple[list[str], bool]:
     """All ids of the person, the canonical one first, and whether there are more."""
     heads = store.query(canonical_ids(_GIVEN), {"project": project_id, "id": id})
     head = str(heads[0][0]) if heads else id

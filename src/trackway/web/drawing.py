@@ -71,5 +71,10 @@ def draw(template: str, settings: Settings, status: int = 200, /, **values: Any)
     return HTMLResponse(text, status)
 
 
+def fragment(template: str, **values: Any) -> str:
+    """A part of a page, for a script to put there."""
+    return _environment.get_template(template).render(**values)
+
+
 def _below(above: str, path: str) -> str:
     return above + path

@@ -4,7 +4,18 @@ from typing import Final
 
 from trackway.projects.roles import Right
 from trackway.web.page import PageFunction, PageRoute
-from trackway.web.pages import accounts, checklist, health, keys, limits, people, rejected, settings
+from trackway.web.pages import (
+    accounts,
+    checklist,
+    event_names,
+    events,
+    health,
+    keys,
+    limits,
+    people,
+    rejected,
+    settings,
+)
 
 
 def _setting(path: str, function: PageFunction) -> PageRoute:
@@ -13,6 +24,13 @@ def _setting(path: str, function: PageFunction) -> PageRoute:
 
 
 PAGES: Final[tuple[PageRoute, ...]] = (
+    PageRoute("/events", ("GET",), events.show, Right.EXPORT, "Events", True),
+    PageRoute("/events/one", ("GET",), events.one, Right.EXPORT, "Event", False),
+    PageRoute("/events/stream", ("GET",), events.stream, Right.EXPORT, "Events", False),
+    PageRoute("/events/test", ("POST",), events.send_test, Right.IMPORT, "Events", False),
+    PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
+    PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
+    PageRoute("/names/chart.svg", ("GET",), event_names.chart, Right.EXPORT, "Event names", False),
     PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
     PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
     PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
