@@ -38,19 +38,20 @@ SELECT group_key, count() FROM profiles FINAL WHERE project_id = {{project:UInt3
 GROUP BY group_key ORDER BY group_key LIMIT {GROUP_KEYS_SHOWN_MAX}"""  # noqa: S608
 _IDS = "(SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')))"
 _HASHES = "(SELECT cityHash64(arrayJoin(JSONExtract({ids:String}, 'Array(String)'))))"
-# The hash stands in the primary key. An event that names its user is of that user, whatever its device is linked to.
-_OF_PERSON = f"""cityHash64(distinct_id) IN {_HASHES} AND distinct_id IN {_IDS}
-    AND (user_id = '' OR user_id = {{id:String}})"""
+# Of events, first those by what equal rows have in common, in the words of the key: of these FINAL makes one of equals.
+_OF_IDS = f" AND cityHash64(distinct_id) IN {_HASHES} AND distinct_id IN {_IDS}"
+# An event that names its user is of that user, whatever its device is linked to.
+_OF_PERSON = "(user_id = '' OR user_id = {id:String})"
 # The value stands in the text as it is, unless something of the text is escaped: a look that saves most of the parsing.
 _OF_GROUP = f"""(position(properties, {{id:String}}) > 0 OR position(properties, char(92)) > 0)
     AND (JSONExtractString({readable("properties")}, {{name:String}}) = {{id:String}}
     OR JSONExtractRaw({readable("properties")}, {{name:String}}) = {{id:String}}
     OR has(JSONExtract({readable("properties")}, {{name:String}}, 'Array(String)'), {{id:String}}))"""
 _SINCE = "project_id = {project:UInt32} AND toDate(time) >= {since:Date} AND toDate(time) <= {until:Date}"
-_DAYS = "SELECT toDate(time) AS day, event, count() FROM events FINAL WHERE {of} GROUP BY day, event"
+_DAYS = "SELECT toDate(time) AS day, event, count() FROM events FINAL PREWHERE {key} WHERE {of} GROUP BY day, event"
 _EVENTS = """
 SELECT toUnixTimestamp64Milli(time), event, distinct_id, insert_id, substring(properties, 1, {bytes_max:UInt32})
-FROM events FINAL WHERE {of} ORDER BY time DESC, insert_id LIMIT {count:UInt32}"""
+FROM events FINAL PREWHERE {key} WHERE {of} ORDER BY time DESC, insert_id LIMIT {count:UInt32}"""
 
 
 _members_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -159,29 +160,32 @@ def group_keys(store: Store, project_id: int) -> list[tuple[str, int]]:
 def activity_of_person(store: Store, project_id: int, ids: Sequence[str], today: date) -> Activity:
     """What a person did; `ids` are all of its ids, the canonical one first. Raises StoreError."""
     parameters = {"id": ids[0], "ids": msgspec.json.encode(list(ids)).decode()}
-    return _activity(store, project_id, _OF_PERSON, parameters, today)
+    return _activity(store, project_id, _OF_IDS, _OF_PERSON, parameters, today)
 
 
 def activity_of_group(store: Store, project_id: int, group_key: str, group_id: str, today: date) -> Activity:
     """What was done by members of a group: events that name it, alone or in a list. Raises StoreError."""
-    return _activity(store, project_id, _OF_GROUP, {"name": group_key, "id": group_id}, today)
+    return _activity(store, project_id, "", _OF_GROUP, {"name": group_key, "id": group_id}, today)
 
 
-def _activity(store: Store, project_id: int, of: str, parameters: dict[str, Any], today: date) -> Activity:
+def _activity(store: Store, project_id: int, key: str, of: str, parameters: dict[str, Any], today: date) -> Activity:
     days = [today - timedelta(days=before) for before in reversed(range(PERSON_DAYS))]
     bound = parameters | {"project": project_id, "since": days[0], "until": days[-1]}
-    condition = f"{_SINCE} AND {of}"
     counts: dict[str, list[int]] = {}
-    for day, event, number in rows(store, _DAYS.replace("{of}", condition), bound):
+    for day, event, number in rows(store, _asking(_DAYS, key, of), bound):
         counts.setdefault(str(event), [0] * len(days))[(date.fromisoformat(day) - days[0]).days] = int(number)
     bound["since"] = _enough_since(days, counts)
     latest = rows(
         store,
-        _EVENTS.replace("{of}", condition),
+        _asking(_EVENTS, key, of),
         bound | {"bytes_max": PAGE_PROPERTIES_BYTES_MAX, "count": PERSON_EVENTS_SHOWN_MAX},
     )
     ordered = sorted(counts, key=lambda name: (-sum(counts[name]), name))
     return Activity(days, {name: counts[name] for name in ordered}, [Deed(int(row[0]), *row[1:]) for row in latest])
+
+
+def _asking(sql: str, key: str, of: str) -> str:
+    return sql.replace("{key}", _SINCE + key).replace("{of}", of)
 
 
 def _enough_since(days: Sequence[date], counts: Mapping[str, Sequence[int]]) -> date:
