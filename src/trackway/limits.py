@@ -156,6 +156,8 @@ WEB_FORM_BYTES_MAX = 64 * 1024
 """Body of a form, unless its page takes more."""
 WEB_FORM_FIELDS_MAX = 256
 """Fields of a form of a page."""
+WEB_ROWS_MAX = 500
+"""Rows of a table of projects or service accounts that a page shows; it says how many there are."""
 
 # Journal
 JOURNAL_SEGMENT_BYTES = 64 * 1024 * 1024

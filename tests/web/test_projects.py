@@ -3,12 +3,15 @@
 import uuid
 
 import pytest
+from sqlalchemy import insert, literal, select
 from tests.accounts import new_account
 from tests.running import Project, Server
 from tests.web.conftest import OpenWindow
 from tests.web.visiting import Visit, signed_in
 
+from trackway.limits import WEB_ROWS_MAX
 from trackway.projects.database import ProjectsDatabase
+from trackway.projects.tables import memberships, service_accounts
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -49,3 +52,21 @@ def test_project_of_another_region_says_where_its_data_is(server: Server, admin:
     elsewhere = server.create_project("", "--region", "eu")
     page = admin.get(f"/app/projects/{elsewhere.project_id}/settings").body.decode()
     assert "lives in the region <b>eu</b>; this server is in <b>us</b> and holds none of it" in page
+
+
+def test_a_page_shows_the_first_of_very_many(server: Server, admin: Visit) -> None:
+    database = ProjectsDatabase(server.data_dir / "projects.db")
+    project = database.create(f"crowd {uuid.uuid4().hex}", "us")
+    with database.changing() as connection:
+        rows = [
+            {"username": f"{project.name}.{n}.mp-service-account", "secret_hash": "x", "created_at_ms": 0}
+            for n in range(WEB_ROWS_MAX + 7)
+        ]
+        connection.execute(insert(service_accounts), rows)
+        ours = select(service_accounts.c.account_id, literal(project.project_id), literal("consumer")).where(
+            service_accounts.c.username.startswith(project.name)
+        )
+        connection.execute(insert(memberships).from_select(["account_id", "project_id", "role"], ours))
+    page = admin.get(f"/app/projects/{project.project_id}/settings").body.decode()
+    assert page.count('<th scope="row"><code>') == WEB_ROWS_MAX
+    assert "These are the first 500 of 507." in page

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from playwright.async_api import Dialog
 from tests.accounts import accounts_of, new_account
 from tests.running import Project, Server, basic, running_server
 from tests.sdk.browser import Chromium
@@ -28,18 +27,6 @@ FORMS = [
 
 def path_of(project: Project, below: str = "") -> str:
     return f"/app/projects/{project.project_id}/settings{below}"
-
-
-def say_yes(window: Window) -> list[str]:
-    """Answer the questions of forms from now on; what they were."""
-    asked: list[str] = []
-
-    async def answer(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        await dialog.accept()
-
-    window.page.on("dialog", answer)
-    return asked
 
 
 def stored(server: Server, project: Project) -> tuple[str, str, dict[str, int]]:
@@ -74,7 +61,6 @@ def test_key_is_copied_by_a_button(windows: OpenWindow, password: str, project: 
 
 
 def test_replaced_token_is_valid_beside_the_new_one(window: Window, server: Server, project: Project) -> None:
-    asked = say_yes(window)
     window.open(path_of(project))
     window.wait(
         window.find(
@@ -85,7 +71,7 @@ def test_replaced_token_is_valid_beside_the_new_one(window: Window, server: Serv
     )
     window.press("Replace the token")
     window.until(lambda: "The token was replaced" in window.text())
-    assert asked == ["Replace the token of this project?"]
+    assert window.asked == ["Replace the token of this project?"]
     assert f"begins with {project.token[:6]} is valid until" in window.text()
     window.press("Show the token")
     new = window.text("#token-value")
@@ -98,7 +84,6 @@ def test_replaced_token_is_valid_beside_the_new_one(window: Window, server: Serv
 def test_account_is_created_used_and_revoked(
     window: Window, windows: OpenWindow, server: Server, project: Project
 ) -> None:
-    say_yes(window)
     window.open(path_of(project))
     window.fill("Name", "Nightly import")
     window.choose("Role", "owner")

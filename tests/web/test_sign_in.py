@@ -1,10 +1,15 @@
 """Signing in and out, and what a session is worth: over plain HTTP, as anybody may try."""
 
+import ssl
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 from tests.accounts import accounts_of, everywhere, new_account
 from tests.running import Project, Server, running_server
+from tests.tls import authority
 from tests.web.visiting import Visit, admin_password, signed_in
 from tests.wire.exchange import Reply, Request
 
@@ -190,3 +195,59 @@ def test_new_admin_password_ends_the_sessions_of_the_one_before(tmp_path_factory
         assert visit.get("/app/").status == 200, "sessions hold over a restart"
         assert (place / "serve.log").read_text().count("name admin") == 1, "shown once"
         assert visit.get("/").header("location") == visit.get("").header("location") == "/mixpanel/app/"
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that speaks TLS itself."""
+    place = tmp_path_factory.mktemp("secure")
+    trusted = authority(place)
+    trusted.sign(place / "server.pem", place / "server-key.pem")
+    files = ["--tls-cert", str(place / "server.pem"), "--tls-key", str(place / "server-key.pem")]
+    context = ssl.create_default_context(cafile=str(trusted.certificate))
+    with running_server(place / "data", "--workers", "1", *files, tls=context) as running:
+        yield running
+
+
+def test_cookie_stays_within_tls(secure: Server) -> None:
+    visit = Visit(secure)
+    cookie = visit.sign_in("admin", admin_password(secure)).header("set-cookie")
+    assert cookie is not None and "; Secure" in cookie
+    assert visit.get("/app/").status == 200
+
+
+def test_cookie_stays_within_tls_that_a_trusted_proxy_speaks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = tmp_path_factory.mktemp("proxied") / "data"
+    with running_server(place, "--workers", "1", "--trusted-proxies", "127.0.0.1") as behind:
+        fields = {"name": "admin", "secret": admin_password(behind)}
+        for header, within in ((("X-Forwarded-Proto", "https"), True), (("X-Forwarded-Proto", "ftp"), False)):
+            visit = Visit(behind)
+            cookie = visit.send("/app/sign-in", fields, ("Origin", visit.origin), header).header("set-cookie")
+            assert cookie is not None and ("; Secure" in cookie) is within
+
+
+def test_stranger_does_not_speak_for_a_proxy(server: Server, password: str) -> None:
+    visit, fields = Visit(server), {"name": "admin", "secret": password}
+    headers = (("Origin", visit.origin), ("X-Forwarded-Proto", "https"))
+    cookie = visit.send("/app/sign-in", fields, *headers).header("set-cookie")
+    assert cookie is not None and "Secure" not in cookie
+
+
+def test_key_that_cannot_be_used_is_a_503_until_it_is_mended(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = tmp_path_factory.mktemp("key") / "data"
+    place.mkdir()
+    key = place / "session.key"
+    key.write_bytes(b"short")
+    with running_server(place, "--workers", "1") as server:
+        visit = Visit(server)
+        assert visit.get("/app/").status == 503
+        assert server.ask(Request("GET", "/healthz")).status == 200
+        key.unlink()
+        assert visit.get("/app/").status == 303
+
+
+def test_server_that_shows_no_page_never_imports_what_pages_need() -> None:
+    script = "import sys, trackway.supervisor; print(*(name for name in sys.modules if name in set(sys.argv[1:])))"
+    heavy = ["starlette", "jinja2", "itsdangerous", "sqlalchemy", "trackway.web.site", "trackway.web.mount"]
+    done = subprocess.run([sys.executable, "-c", script, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["trackway.web.mount"]

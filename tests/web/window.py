@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page
+from playwright.async_api import BrowserContext, ConsoleMessage, Dialog, Locator, Page
 from tests.sdk.browser import POLL_S, TIMEOUT_S, Chromium
 
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
@@ -24,13 +24,14 @@ _Result = TypeVar("_Result")
 @dataclass
 class Window:
     """`complaints`: what the console showed as a warning or error (a page that breaks its own Content-Security-Policy
-    says so there), and uncaught exceptions."""
+    says so there), and uncaught exceptions. `asked`: questions that came up; the answer is always yes."""
 
     chromium: Chromium
     context: BrowserContext
     page: Page
     base: str
     complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def wait(self, awaited: Coroutine[Any, Any, _Result]) -> _Result:
         """The result of anything of Playwright's: `window.wait(window.page.…)`."""
@@ -107,6 +108,10 @@ class Window:
     def close(self) -> None:
         self.wait(self.context.close())
 
+    async def say_yes(self, dialog: Dialog) -> None:
+        self.asked.append(dialog.message)
+        await dialog.accept()
+
     def hear(self, message: ConsoleMessage) -> None:
         if message.type in ("warning", "error"):
             self.complaints.append(message.text)
@@ -115,9 +120,15 @@ class Window:
 def open_window(chromium: Chromium, base: str, **options: Any) -> Window:
     """A window of a fresh profile. options: those of Playwright's `new_context`, such as `java_script_enabled=False`,
     `viewport=PHONE`, `color_scheme="dark"`."""
-    context = chromium.wait(chromium.browser.new_context(**{"viewport": DESK, **options}))
-    window = Window(chromium, context, chromium.wait(context.new_page()), base)
+    return chromium.wait(_open(chromium, base, options))
+
+
+async def _open(chromium: Chromium, base: str, options: dict[str, Any]) -> Window:
+    """On the browser's loop: what Playwright sends must not be sent from another thread."""
+    context = await chromium.browser.new_context(**{"viewport": DESK, **options})
+    window = Window(chromium, context, await context.new_page(), base)
     window.page.set_default_timeout(PATIENCE_MS)
     window.page.on("console", window.hear)
     window.page.on("pageerror", lambda error: window.complaints.append(str(error)))
+    window.page.on("dialog", window.say_yes)
     return window

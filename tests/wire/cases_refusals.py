@@ -141,7 +141,7 @@ def wrong_method(target: str, method: str, allow: str) -> Case:
 
 
 PATHS = [
-    unknown("/"),
+    unknown("/index.html"),
     unknown("/nothing"),
     unknown("/nothing", "POST"),
     unknown("/tracker", "POST"),

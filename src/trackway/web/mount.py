@@ -8,13 +8,18 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from trackway.edge.http import Receive, Scope, Send
+from trackway import logs
+from trackway.edge.http import Receive, Scope, Send, send_reply
+from trackway.edge.replies import error_reply
 from trackway.edge.routes import PAGES_PATH, Parts
+from trackway.errors import RequestError, StorageError
+from trackway.limits import RETRY_AFTER_STORAGE_S
 
 if TYPE_CHECKING:
     from trackway.web.site import Site
 
 PATH = PAGES_PATH
+_log = logs.get("web")
 
 
 class Pages:
@@ -26,7 +31,14 @@ class Pages:
         self._opening: asyncio.Task[Site] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._site or await self._opened())(scope, receive, send)
+        try:
+            site = self._site or await self._opened()
+        except StorageError as error:
+            _log.error("the web pages cannot be opened", error=str(error))
+            refusal = RequestError(503, "web pages cannot be opened now", retry_after_s=RETRY_AFTER_STORAGE_S)
+            await send_reply(scope, send, error_reply(refusal))
+            return
+        await site(scope, receive, send)
 
     async def _opened(self) -> "Site":
         """Requests that come together wait for one thread; a client that leaves takes nothing from the others."""

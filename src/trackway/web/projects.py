@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from trackway.edge.routes import Parts
 from trackway.errors import RequestError
 from trackway.identity import IDENTITY_MODES
+from trackway.limits import WEB_ROWS_MAX
 from trackway.web import mount
 from trackway.web.drawing import draw
 from trackway.web.forms import text
@@ -20,11 +21,19 @@ def draw_list(parts: Parts, session: Session, refused: RequestError | None = Non
     """The projects that the visitor may see, with their role in each, and why a new one was not made."""
     visitor = session.visitor
     seen = [project for project in parts.directory.projects() if visitor.knows(project.project_id)]
-    roles = {each.project_id: visitor.roles[each.project_id] if visitor.roles is not None else "admin" for each in seen}
-    shown = {"visitor": visitor, "csrf": session.csrf, "page": None, "title": "Projects"}
-    may = {"may_create": visitor.roles is None, "modes": [(mode, mode) for mode in IDENTITY_MODES]}
     status, problem = (refused.status, refused.message) if refused else (200, "")
-    return draw("projects.html", parts.settings, status, **shown, **may, projects=seen, roles=roles, problem=problem)
+    shown = {
+        "visitor": visitor,
+        "csrf": session.csrf,
+        "page": None,
+        "title": "Projects",
+        "projects": seen[:WEB_ROWS_MAX],
+        "count": len(seen),
+        "may_create": visitor.roles is None,
+        "modes": [(mode, mode) for mode in IDENTITY_MODES],
+        "problem": problem,
+    }
+    return draw("projects.html", parts.settings, status, **shown)
 
 
 async def create(parts: Parts, session: Session, form: FormData) -> Response:

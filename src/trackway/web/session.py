@@ -11,12 +11,14 @@ import hmac
 import os
 import secrets
 import time
+from contextlib import suppress
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from trackway.errors import StorageError
 from trackway.limits import SESSION_S_MAX
 from trackway.projects.account import Account
 from trackway.projects.directory import ProjectDirectory
@@ -34,7 +36,7 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """Makes and reads cookies. Raises OSError when the key can neither be read nor made."""
+    """Makes and reads cookies. Raises StorageError when the key can neither be read nor made."""
 
     def __init__(self, data_dir: Path, directory: ProjectDirectory):
         self._directory = directory
@@ -103,23 +105,27 @@ class Sessions:
 
 
 def _key(path: Path) -> bytes:
-    """The key, made by whichever process comes first: a whole file appears under the name, or another's is there."""
-    if not path.exists():
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.unlink(missing_ok=True)
-        file = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, secrets.token_bytes(_KEY_BYTES))
-            os.fsync(file)
-        finally:
-            os.close(file)
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
-    key = path.read_bytes()
+    try:
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be used: {(error.strerror or str(error)).lower()}") from error
     if len(key) != _KEY_BYTES:
-        raise OSError(f"{path} must hold {_KEY_BYTES} bytes: delete it, and everybody signs in again")
+        raise StorageError(f"{path} must hold {_KEY_BYTES} bytes: delete it, and everybody signs in again")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """By whichever process comes first: a whole file appears under the name, or another's is there."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    file = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, secrets.token_bytes(_KEY_BYTES))
+        os.fsync(file)
+    finally:
+        os.close(file)
+    with suppress(FileExistsError):
+        os.link(new, path)
+    new.unlink()

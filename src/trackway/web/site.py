@@ -52,7 +52,7 @@ class NotSignedIn(Exception):
 
 
 class Site:
-    """An ASGI application. Raises OSError when the key of sessions can neither be read nor made."""
+    """An ASGI application. Raises StorageError when the key of sessions can neither be read nor made."""
 
     def __init__(self, parts: Parts):
         # A page is given up sooner than an export: a person waits for it.

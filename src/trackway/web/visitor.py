@@ -30,6 +30,10 @@ class Visitor(NamedTuple):
         role = self.roles.get(project_id)
         return role is not None and right in RIGHTS[role]
 
+    def role(self, project_id: int) -> str:
+        """Their role in a project that they know, as it is shown."""
+        return ADMIN if self.roles is None else self.roles[project_id]
+
     def grants(self, project_id: int) -> frozenset[Role]:
         """The roles that they may give and take in the project."""
         role: Role | None = "owner" if self.roles is None else self.roles.get(project_id)

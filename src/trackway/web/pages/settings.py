@@ -7,13 +7,14 @@ edge process has just changed is there.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
 from trackway.errors import RequestError
+from trackway.limits import WEB_ROWS_MAX
 from trackway.projects.account import Account
 from trackway.projects.project import PROJECT_SETTINGS, OldKey
 from trackway.projects.roles import ROLES, Right, Role
@@ -97,11 +98,13 @@ async def draw(
 def _shown(page: Page) -> dict[str, Any]:
     may_manage = page.may(Right.MANAGE)
     granted = page.visitor.grants(page.project.project_id)
+    accounts = page.parts.directory.members(page.project.project_id)
     return {
         "may_manage": may_manage,
         "old_keys": _old_keys(page) if may_manage else [],
         "overlaps": OVERLAPS,
-        "members": _members(page) if may_manage else [],
+        "members": _members(page, accounts) if may_manage else [],
+        "member_count": len(accounts),
         "grantable": [(role, role) for role in reversed(ROLES) if role in granted],
         "limits": page.parts.rates.uses(page.project),
         "rows": [(ROWS_BY_NAME[name], page.project.settings.get(name)) for name in PROJECT_SETTINGS],
@@ -115,7 +118,7 @@ def _old_keys(page: Page) -> list[OldKey]:
     return [each for each in page.project.old_keys if each.until_ms > now_ms]
 
 
-def _members(page: Page) -> list[Member]:
+def _members(page: Page, accounts: Sequence[Account]) -> list[Member]:
     now_ms, number, visitor = time.time() * 1000, page.project.project_id, page.visitor
     granted = visitor.grants(number)
     return [
@@ -127,5 +130,5 @@ def _members(page: Page) -> list[Member]:
             account.roles[number] in granted,
             all(role in visitor.grants(project_id) for project_id, role in account.roles.items()),
         )
-        for account in page.parts.directory.members(number)
+        for account in accounts[:WEB_ROWS_MAX]
     ]
