@@ -11,7 +11,7 @@ from tests.ingest.sending import ALPHA, BETA
 from tests.query.test_export_sql import DAY, NOON_MS, Events, event
 from tests.store.running import running_store
 
-from trackway.limits import PEOPLE_PER_PAGE, PERSON_DAYS
+from trackway.limits import PEOPLE_PER_PAGE, PERSON_DAYS, PERSON_EVENTS_SHOWN_MAX
 from trackway.query.people import (
     Search,
     Shown,
@@ -130,6 +130,25 @@ def test_activity_of_a_group_is_that_of_events_that_name_it(store: Store) -> Non
         event("3", NOON_MS, distinct_id="u", company="Acme Inc"),
         event("4", NOON_MS, distinct_id="u", team="Acme"),
         event("5", NOON_MS - 2, distinct_id="u", company="Acme", big=10**30),
+        event("6", NOON_MS - 3, distinct_id="u", company="Beta", other="Acme"),
     )
     shown = activity_of_group(store, ALPHA.project_id, "company", "Acme", date(2026, 3, 1))
     assert [each.insert_id for each in shown.latest] == ["1", "2", "5"]
+
+
+def test_group_is_found_however_its_name_is_escaped(store: Store) -> None:
+    events = Events(store)
+    name = 'Söhne & "Co" \\ 😀'
+    escaped = json.dumps(event("1", NOON_MS, distinct_id="u", company=name)).encode()
+    plain = json.dumps(event("2", NOON_MS - 1, distinct_id="u", company=name), ensure_ascii=False).encode()
+    events.insert_text(escaped, plain)
+    shown = activity_of_group(store, ALPHA.project_id, "company", name, DAY)
+    assert [each.insert_id for each in shown.latest] == ["1", "2"]
+
+
+def test_no_more_events_are_listed_than_a_page_has(store: Store) -> None:
+    every = [event(f"n-{number}", NOON_MS - number * 3_600_000, distinct_id="u") for number in range(200)]
+    Events(store).insert(*every)
+    shown = activity_of_person(store, ALPHA.project_id, ["u"], DAY)
+    assert [each.insert_id for each in shown.latest] == [f"n-{number}" for number in range(PERSON_EVENTS_SHOWN_MAX)]
+    assert sum(shown.counts["a"]) == 200

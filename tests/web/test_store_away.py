@@ -26,4 +26,6 @@ def test_health_and_checklist_tell_that_the_store_is_away(tmp_path: Path) -> Non
         assert b"The store cannot be asked now." in visit.get(f"{above}/health").body
         assert b"What arrives is kept, and shown once it is back." in visit.get(f"{above}/checklist").body
         for page in ("users", "groups", "rejected"):
-            assert visit.get(f"{above}/{page}").status == 503, page
+            reply = visit.get(f"{above}/{page}")
+            assert reply.status == 503, page
+            assert b"The store cannot answer this now" in reply.body and b"127.0.0.1" not in reply.body

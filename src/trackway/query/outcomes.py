@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from trackway.journal.entry import NO_PROJECT, Endpoint
-from trackway.limits import REJECTED_REASONS_SHOWN_MAX, WEB_QUERY_S_MAX
+from trackway.limits import REJECTED_REASONS_SHOWN_MAX
+from trackway.query.reading import rows
 from trackway.store.client import Store
 
 OUTCOMES: Final = ("stored", "duplicate", "ignored", "rejected")
 
-_WITHIN = f" SETTINGS max_execution_time = {WEB_QUERY_S_MAX}"
 _SINCE = "project_id = {project:UInt32} AND minute >= toDateTime({since:UInt32}, 'UTC')"
 _BUCKETS = f"""
 SELECT intDiv(toUnixTimestamp(minute), {{step:UInt32}}) * {{step:UInt32}} AS at, outcome, sum(records)
-FROM loads WHERE {_SINCE} GROUP BY at, outcome{_WITHIN}"""  # noqa: S608  parameters only
+FROM loads WHERE {_SINCE} GROUP BY at, outcome"""  # noqa: S608  parameters only
 _REASONS = f"""
 SELECT endpoint, reason, sum(records) AS number, toUnixTimestamp(max(minute))
 FROM loads WHERE {_SINCE} AND outcome = 'rejected'
-GROUP BY endpoint, reason ORDER BY number DESC, reason LIMIT {REJECTED_REASONS_SHOWN_MAX}{_WITHIN}"""  # noqa: S608
-_LATEST = f"""
+GROUP BY endpoint, reason ORDER BY number DESC, reason LIMIT {REJECTED_REASONS_SHOWN_MAX}"""  # noqa: S608
+_LATEST = """
 SELECT toUnixTimestamp(max(minute)), sum(records) FROM loads
-WHERE project_id = {{project:UInt32}} AND records > 0{_WITHIN}"""  # noqa: S608
+WHERE project_id = {project:UInt32} AND records > 0"""
 
 
 class Bucket(NamedTuple):
@@ -64,7 +64,7 @@ def buckets(store: Store, project_id: int, now_s: int, step_s: int, count: int) 
     """
     first_s = (now_s // step_s - count + 1) * step_s
     found: dict[int, dict[str, int]] = {}
-    for at, outcome, records in store.query(_BUCKETS, {"project": project_id, "since": first_s, "step": step_s}):
+    for at, outcome, records in rows(store, _BUCKETS, {"project": project_id, "since": first_s, "step": step_s}):
         found.setdefault(int(at), {})[str(outcome)] = int(records)
     starts = range(first_s, first_s + count * step_s, step_s)
     return [Bucket(at, **found.get(at, {})) for at in starts]
@@ -77,9 +77,9 @@ def total(buckets: Sequence[Bucket]) -> Bucket:
 
 def rejected_for(store: Store, project_id: int, since_s: int) -> list[RejectedFor]:
     """The reasons of records refused since then, the most frequent first. Raises StoreError."""
-    rows = store.query(_REASONS, {"project": project_id, "since": since_s})
+    found = rows(store, _REASONS, {"project": project_id, "since": since_s})
     return [
-        RejectedFor(Endpoint(endpoint), reason, int(number), int(latest)) for endpoint, reason, number, latest in rows
+        RejectedFor(Endpoint(endpoint), reason, int(number), int(latest)) for endpoint, reason, number, latest in found
     ]
 
 
@@ -90,5 +90,5 @@ def rejected_of_nobody(store: Store, since_s: int) -> list[RejectedFor]:
 
 def arrivals(store: Store, project_id: int) -> Arrivals:
     """Whether anything ever came in. Raises StoreError."""
-    [(latest, records)] = store.query(_LATEST, {"project": project_id})
+    [(latest, records)] = rows(store, _LATEST, {"project": project_id})
     return Arrivals(int(latest) if records else None, int(records))

@@ -4,7 +4,7 @@ Ids and properties come in as bound parameters; what leaves is bounded in rows, 
 store may take. Activity is that of the last days only, since it looks through events by who they are of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -17,12 +17,11 @@ from trackway.limits import (
     PERSON_DAYS,
     PERSON_EVENTS_SHOWN_MAX,
     PERSON_PROFILES_SHOWN_MAX,
-    WEB_QUERY_S_MAX,
 )
 from trackway.query.expressions import readable
+from trackway.query.reading import rows
 from trackway.store.client import Store
 
-_WITHIN = f" SETTINGS max_execution_time = {WEB_QUERY_S_MAX}"
 _PROFILES = "FROM profiles FINAL WHERE project_id = {project:UInt32} AND group_key = {group_key:String}"
 _KEY = "project_id, group_key, profile_id"
 _NAMES = ("$name", "$email", "$city", "$country_code", "$last_seen")
@@ -33,23 +32,26 @@ _HAVING = """ WHERE (JSONExtractString(document, {name:String}) = {value:String}
     OR JSONExtractRaw(document, {name:String}) = {value:String})"""
 _PROFILE = f"""
 SELECT profile_id, toUnixTimestamp64Milli(updated), substring(properties, 1, {{bytes_max:UInt32}}), length(properties)
-{_PROFILES} AND profile_id IN {{ids:Array(String)}} LIMIT {PERSON_PROFILES_SHOWN_MAX}{_WITHIN}"""
+{_PROFILES} AND profile_id IN {{ids:Array(String)}} LIMIT {PERSON_PROFILES_SHOWN_MAX}"""
 _GROUP_KEYS = f"""
 SELECT group_key, count() FROM profiles FINAL WHERE project_id = {{project:UInt32}} AND group_key != ''
-GROUP BY group_key ORDER BY group_key LIMIT {GROUP_KEYS_SHOWN_MAX}{_WITHIN}"""  # noqa: S608
+GROUP BY group_key ORDER BY group_key LIMIT {GROUP_KEYS_SHOWN_MAX}"""  # noqa: S608
 _IDS = "(SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')))"
 _HASHES = "(SELECT cityHash64(arrayJoin(JSONExtract({ids:String}, 'Array(String)'))))"
-# The hash stands in the primary key. An event that names its user is of that user, whatever its device is linked to.
-_OF_PERSON = f"""cityHash64(distinct_id) IN {_HASHES} AND distinct_id IN {_IDS}
-    AND (user_id = '' OR user_id = {{id:String}})"""
-_OF_GROUP = f"""(JSONExtractString({readable("properties")}, {{name:String}}) = {{id:String}}
+# Of events, first those by what equal rows have in common, in the words of the key: of these FINAL makes one of equals.
+_OF_IDS = f" AND cityHash64(distinct_id) IN {_HASHES} AND distinct_id IN {_IDS}"
+# An event that names its user is of that user, whatever its device is linked to.
+_OF_PERSON = "(user_id = '' OR user_id = {id:String})"
+# The value stands in the text as it is, unless something of the text is escaped: a look that saves most of the parsing.
+_OF_GROUP = f"""(position(properties, {{id:String}}) > 0 OR position(properties, char(92)) > 0)
+    AND (JSONExtractString({readable("properties")}, {{name:String}}) = {{id:String}}
     OR JSONExtractRaw({readable("properties")}, {{name:String}}) = {{id:String}}
     OR has(JSONExtract({readable("properties")}, {{name:String}}, 'Array(String)'), {{id:String}}))"""
 _SINCE = "project_id = {project:UInt32} AND toDate(time) >= {since:Date} AND toDate(time) <= {until:Date}"
-_DAYS = "SELECT toDate(time) AS day, event, count() FROM events FINAL WHERE {of} GROUP BY day, event"
+_DAYS = "SELECT toDate(time) AS day, event, count() FROM events FINAL PREWHERE {key} WHERE {of} GROUP BY day, event"
 _EVENTS = """
 SELECT toUnixTimestamp64Milli(time), event, distinct_id, insert_id, substring(properties, 1, {bytes_max:UInt32})
-FROM events FINAL WHERE {of} ORDER BY time DESC, insert_id LIMIT {count:UInt32}"""
+FROM events FINAL PREWHERE {key} WHERE {of} ORDER BY time DESC, insert_id LIMIT {count:UInt32}"""
 
 
 _members_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -127,12 +129,12 @@ def search(store: Store, project_id: int, asked: Search) -> list[Found]:
     """Up to PEOPLE_PER_PAGE and one more profiles, in the order of their ids. Raises StoreError."""
     parameters: dict[str, Any] = {"project": project_id} | asked._asdict() | {"count": PEOPLE_PER_PAGE + 1}
     chosen = (_STARTING if asked.start else "") + (_AFTER if asked.after else "")
-    rows = f"SELECT {_KEY}, updated, {readable('properties')} AS document {_PROFILES}{chosen}"
+    candidates = f"SELECT {_KEY}, updated, {readable('properties')} AS document {_PROFILES}{chosen}"
     having = _HAVING if asked.name else ""
     # What a client sent is in the parameters only.
-    found = f"SELECT profile_id, {_SHOWN}, toUnixTimestamp64Milli(updated) FROM ({rows}){having}"  # noqa: S608
+    found = f"SELECT profile_id, {_SHOWN}, toUnixTimestamp64Milli(updated) FROM ({candidates}){having}"  # noqa: S608
     sql = f"{found} ORDER BY {_KEY} LIMIT {{count:UInt32}}"
-    return [Found(*row) for row in store.query(sql + _WITHIN, parameters)]
+    return [Found(*row) for row in rows(store, sql, parameters)]
 
 
 def profiles(store: Store, project_id: int, group_key: str, ids: Sequence[str]) -> list[Profile]:
@@ -145,40 +147,55 @@ def profiles(store: Store, project_id: int, group_key: str, ids: Sequence[str]) 
         "bytes_max": PAGE_PROPERTIES_BYTES_MAX,
     }
     found = [
-        Profile(id, int(updated), text, int(size)) for id, updated, text, size in store.query(_PROFILE, parameters)
+        Profile(id, int(updated), text, int(size)) for id, updated, text, size in rows(store, _PROFILE, parameters)
     ]
     return sorted(found, key=lambda each: order[each.profile_id])
 
 
 def group_keys(store: Store, project_id: int) -> list[tuple[str, int]]:
     """The kinds of groups there are, and how many groups of each. Raises StoreError."""
-    return [(str(name), int(number)) for name, number in store.query(_GROUP_KEYS, {"project": project_id})]
+    return [(str(name), int(number)) for name, number in rows(store, _GROUP_KEYS, {"project": project_id})]
 
 
 def activity_of_person(store: Store, project_id: int, ids: Sequence[str], today: date) -> Activity:
     """What a person did; `ids` are all of its ids, the canonical one first. Raises StoreError."""
     parameters = {"id": ids[0], "ids": msgspec.json.encode(list(ids)).decode()}
-    return _activity(store, project_id, _OF_PERSON, parameters, today)
+    return _activity(store, project_id, _OF_IDS, _OF_PERSON, parameters, today)
 
 
 def activity_of_group(store: Store, project_id: int, group_key: str, group_id: str, today: date) -> Activity:
     """What was done by members of a group: events that name it, alone or in a list. Raises StoreError."""
-    return _activity(store, project_id, _OF_GROUP, {"name": group_key, "id": group_id}, today)
+    return _activity(store, project_id, "", _OF_GROUP, {"name": group_key, "id": group_id}, today)
 
 
-def _activity(store: Store, project_id: int, of: str, parameters: dict[str, Any], today: date) -> Activity:
+def _activity(store: Store, project_id: int, key: str, of: str, parameters: dict[str, Any], today: date) -> Activity:
     days = [today - timedelta(days=before) for before in reversed(range(PERSON_DAYS))]
     bound = parameters | {"project": project_id, "since": days[0], "until": days[-1]}
-    condition = f"{_SINCE} AND {of}"
     counts: dict[str, list[int]] = {}
-    for day, event, number in store.query(_DAYS.replace("{of}", condition) + _WITHIN, bound):
-        counts.setdefault(str(event), [0] * len(days))[(day - days[0]).days] = int(number)
-    latest = store.query(
-        _EVENTS.replace("{of}", condition) + _WITHIN,
+    for day, event, number in rows(store, _asking(_DAYS, key, of), bound):
+        counts.setdefault(str(event), [0] * len(days))[(date.fromisoformat(day) - days[0]).days] = int(number)
+    bound["since"] = _enough_since(days, counts)
+    latest = rows(
+        store,
+        _asking(_EVENTS, key, of),
         bound | {"bytes_max": PAGE_PROPERTIES_BYTES_MAX, "count": PERSON_EVENTS_SHOWN_MAX},
     )
     ordered = sorted(counts, key=lambda name: (-sum(counts[name]), name))
     return Activity(days, {name: counts[name] for name in ordered}, [Deed(int(row[0]), *row[1:]) for row in latest])
+
+
+def _asking(sql: str, key: str, of: str) -> str:
+    return sql.replace("{key}", _SINCE + key).replace("{of}", of)
+
+
+def _enough_since(days: Sequence[date], counts: Mapping[str, Sequence[int]]) -> date:
+    """The day from which on there are as many events as are listed; the first of all when there are fewer."""
+    number = 0
+    for at in reversed(range(len(days))):
+        number += sum(each[at] for each in counts.values())
+        if number >= PERSON_EVENTS_SHOWN_MAX:
+            return days[at]
+    return days[0]
 
 
 def _members(text: str) -> dict[str, Shown] | None:

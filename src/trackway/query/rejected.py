@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trackway.journal.entry import Endpoint
-from trackway.limits import REJECTED_REASONS_SHOWN_MAX, REJECTED_SHOWN_BYTES_MAX, WEB_QUERY_S_MAX
+from trackway.limits import REJECTED_REASONS_SHOWN_MAX, REJECTED_SHOWN_BYTES_MAX
+from trackway.query.reading import rows
 from trackway.store.client import Store
 
 _KEY_TEXT = re.compile(r"([0-9]{1,16})-([0-9]{1,20})-([0-9]{1,10})")
 _KEY = "toUnixTimestamp64Micro(received), position, index"
-_WITHIN = f" SETTINGS max_execution_time = {WEB_QUERY_S_MAX}"
 
 
 class State(IntEnum):
@@ -92,7 +92,7 @@ _REASONS = f"""
 SELECT endpoint, reason, any(field), count() AS records, countIf({_STATE} = {State.REPLAYED:d}),
     toUnixTimestamp64Milli(max(received)) AS latest
 FROM rejected_records FINAL WHERE project_id = {{project:UInt32}}
-GROUP BY endpoint, reason ORDER BY records DESC, latest DESC LIMIT {REJECTED_REASONS_SHOWN_MAX}{_WITHIN}"""  # noqa: S608
+GROUP BY endpoint, reason ORDER BY records DESC, latest DESC LIMIT {REJECTED_REASONS_SHOWN_MAX}"""  # noqa: S608
 _RECORDS = f"""
 SELECT {_KEY}, endpoint, reason, field,
     hex(substring(original, 1, {{bytes_max:UInt32}})), length(original), {_STATE} AS state
@@ -107,10 +107,10 @@ _NEWEST_FIRST = " ORDER BY received DESC, position DESC, index DESC LIMIT {count
 
 def reasons(store: Store, project_id: int) -> list[Reason]:
     """The reasons of all records that are kept, the most frequent first. Raises StoreError."""
-    rows = store.query(_REASONS, {"project": project_id})
+    found = rows(store, _REASONS, {"project": project_id})
     return [
         Reason(Endpoint(endpoint), reason, field, int(number), int(replayed), int(latest))
-        for endpoint, reason, field, number, replayed, latest in rows
+        for endpoint, reason, field, number, replayed, latest in found
     ]
 
 
@@ -136,13 +136,13 @@ def records(
         parameters |= _key_parameters(before)
     if sendable:
         sql += _SENDABLE
-    return [_record(row) for row in store.query(sql + _NEWEST_FIRST + _WITHIN, parameters | {"bytes_max": bytes_max})]
+    return [_record(row) for row in rows(store, sql + _NEWEST_FIRST, parameters | {"bytes_max": bytes_max})]
 
 
 def record(store: Store, project_id: int, key: Key, bytes_max: int) -> RejectedRecord | None:
     """One record of the project, None when there is none. Raises StoreError."""
     parameters = {"project": project_id, "bytes_max": bytes_max} | _key_parameters(key)
-    found = store.query(_RECORDS + _AT + _WITHIN, parameters)
+    found = rows(store, _RECORDS + _AT, parameters)
     return _record(found[0]) if found else None
 
 

@@ -71,7 +71,7 @@ class Replays:
                 raise RequestError(404, "no such rejected record: it may be too old to be kept")
             if not found.may_be_replayed and not (text and found.state is State.OPEN):
                 raise RequestError(409, "this record cannot be sent again: it has been, or nothing of it is kept")
-            ready, refused = self._decide([found], text, None)
+            ready, refused = await asyncio.to_thread(self._decide, [found], text, None)
             return Replayed(await self._send(ready, found.endpoint), refused)
 
     async def all_of(self, endpoint: Endpoint, reason: str, change: Change | None, before: Key | None) -> Replayed:

@@ -22,6 +22,7 @@ from trackway.edge.routes import Parts
 from trackway.errors import RequestError, StorageError
 from trackway.limits import RETRY_AFTER_STORAGE_S, WEB_ANSWER_S_MAX, WEB_FORM_BYTES_MAX
 from trackway.projects.roles import RIGHTS, ROLES, Right
+from trackway.store.client import StoreError
 from trackway.web import assets, mount, projects, sign_in
 from trackway.web.drawing import draw
 from trackway.web.forms import check_csrf, check_origin, read_form
@@ -45,6 +46,9 @@ HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 NO_STORE: Final = (b"cache-control", b"no-store")
+
+_STORE_AWAY: Final = "the store cannot answer this now, or not in time; what arrives is kept"
+"""Its own words name addresses and statements: they are in the log."""
 
 
 class NotSignedIn(Exception):
@@ -165,7 +169,8 @@ class Site:
             return self._error_page(request, error.status, error.message, retry)
         if isinstance(error, StorageError):
             _log.warning("a page could not be answered", error=str(error))
-            return self._error_page(request, 503, str(error), {"retry-after": str(RETRY_AFTER_STORAGE_S)})
+            told = _STORE_AWAY if isinstance(error, StoreError) else str(error)
+            return self._error_page(request, 503, told, {"retry-after": str(RETRY_AFTER_STORAGE_S)})
         _log.error("a page failed", exc_info=error)
         return self._error_page(request, 500, "", {})
 

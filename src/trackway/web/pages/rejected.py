@@ -18,11 +18,15 @@ from trackway.web.page import Page, PageRoute, render
 from trackway.web.replays import Replayed, Replays
 
 PATH: Final = "/rejected"
+REASON_CHARACTERS_MAX: Final = 4096
+"""No reason is nearly as long; they name fields, which are at most a few hundred characters."""
 
 
 async def show(page: Page) -> Response:
     """The reasons; or, where one is named, its records."""
     asked = page.request.query_params
+    if len(asked.get("reason", "")) > REASON_CHARACTERS_MAX:
+        raise HTTPException(404)
     if "reason" not in asked:
         reasons = await asyncio.to_thread(rejected.reasons, page.parts.store, page.project.project_id)
         return render(page, "rejected.html", reasons=reasons, advice=advice)
