@@ -19,8 +19,8 @@ from tests.store.running import PASSWORD, RunningStore, running_store
 from tests.wire.encodings import FORM, GZIP, JSON
 from tests.wire.exchange import Request
 
-ENDPOINTS = ["/track", "/import", "/engage", "/groups", "/api/2.0/engage", "/api/app/rate-limits", "/nothing/here"]
-ENDPOINTS += ["/app/sign-in", "/app/"]
+ENDPOINTS = ["/track", "/import", "/engage", "/groups", "/api/2.0/engage", "/api/app/rate-limits"]
+ENDPOINTS += ["/app/sign-in", "/app/", "/nothing/here"]
 BODIES = [b"", b"[]", b"{", b"data=%00", b'{"event":', b"\xff\xfe", b"[" * 100_000, b" " * 2000]
 DATES = "from_date=2026-01-01&to_date=2026-01-02"
 
