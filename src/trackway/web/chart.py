@@ -1,12 +1,14 @@
 """Charts: figures come in, an SVG picture leaves that is safe to serve by itself.
 
 The library draws; what it adds for its own script is taken out again, so that the picture runs nothing, loads nothing
-and is the same bytes for the same figures. It is shown with `<img>`, which applies the picture's own style under the
-page's policy and follows the reader's light or dark scheme. A picture says nothing to a screen reader beyond its
+and is the same bytes for the same figures. A page holds it in an `<img>`, which applies the picture's own style under
+the page's policy and follows the reader's light or dark scheme. A picture says nothing to a screen reader beyond its
 description: each page shows the same figures in a table beside it.
 """
 
 import re
+import sys
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,10 +16,18 @@ import pygal
 from pygal.style import Style
 
 MEDIA_TYPE: Final = "image/svg+xml"
-# What a chart's own response says, for when it is opened by itself: its style sheet is inside it.
 CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+"""For a picture that is a response of its own: its style sheet is inside of it."""
+
+# The library has its finder of plug-ins, of a kind that Python 3.12 no longer knows, asked for every module that is
+# imported from then on, where it draws a warning. We have no plug-ins.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
 LABELS_SHOWN_MAX: Final = 8
+LEGEND_CHARACTERS_MAX: Final = 18
+"""Four names a line; what is longer is cut there, and whole in the table."""
+_LEGEND_COLUMNS = 4
+_LEGEND_LINE = 24
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FONT = "system-ui, sans-serif"
 # At least 3:1 against both backgrounds; in this order each differs from its neighbours in lightness also.
@@ -60,10 +70,11 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]])
         width=800,
         height=320,
         margin=8,
+        margin_bottom=8 + _missing_margin(len(series)),
         legend_at_bottom=True,
-        legend_at_bottom_columns=4,
+        legend_at_bottom_columns=_LEGEND_COLUMNS,
         truncate_label=-1,
-        truncate_legend=-1,
+        truncate_legend=LEGEND_CHARACTERS_MAX,
         show_minor_x_labels=False,
         x_labels_major_every=max(1, -(-len(labels) // LABELS_SHOWN_MAX)),
         value_formatter=_whole,
@@ -77,6 +88,17 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]])
     chart.add_xml_filter(lambda root: _quiet(root, _xml(_description(labels, series))))
     drawn: bytes = chart.render()
     return drawn
+
+
+def _missing_margin(series: int) -> int:
+    """The library leaves room for the full lines of a legend only, and for one less than none below four names."""
+    lines = -(-series // _LEGEND_COLUMNS)
+    return (lines - series // _LEGEND_COLUMNS) * _LEGEND_LINE
+
+
+def data_uri(picture: bytes) -> str:
+    """The picture as the address of an `<img>`: with the page, so that it shows what the page's table says."""
+    return "data:image/svg+xml;base64," + b64encode(picture).decode()
 
 
 def _whole(value: float) -> str:

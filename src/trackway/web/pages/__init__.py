@@ -19,7 +19,6 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     PageRoute("/events/test", ("POST",), events.send_test, Right.IMPORT, "Events", False),
     PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
     PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
-    PageRoute("/names/chart.svg", ("GET",), event_names.chart, Right.EXPORT, "Event names", False),
     PageRoute(settings.PATH, ("GET",), settings.show, Right.LIMITS, "Settings", in_navigation=True),
     _setting("/keys/show", keys.show),
     _setting("/keys/replace", keys.replace),
