@@ -52,3 +52,13 @@ def test_any_text_is_text(title: str, label: str, name: str, figure: int) -> Non
     chart = drawn(title, [label], {name: [figure]})
     assert not list(chart.iter(f"{SVG}script"))
     assert f"{figure:,}" in str(chart.findtext(f"{SVG}desc"))
+
+
+@pytest.mark.parametrize("names", [1, 2, 4, 5, 8])
+def test_legend_of_any_number_of_names_is_within_the_picture(names: int) -> None:
+    chart = drawn("a", ["x"], {f"series {number}": [1] for number in range(names)})
+    height = float(chart.get("viewBox", "").split()[3])
+    [legends] = [group for group in chart.iter(f"{SVG}g") if group.get("class") == "legends"]
+    begin = float(legends.get("transform", "").rstrip(")").split(",")[1])
+    ends = [begin + float(box.get("y", "0")) + float(box.get("height", "0")) for box in legends.iter(f"{SVG}rect")]
+    assert len(ends) == names and max(ends) <= height

@@ -45,7 +45,7 @@ async def show(page: Page) -> Response:
         search=search,
         names=found,
         is_cut=len(found) == EVENT_NAMES_SHOWN_MAX,
-        chart_url=page.url("/names/chart.svg", days=str(days), search=search),
+        picture=_picture(found, labels),
         by_day=_table(found, labels),
         sample=sample,
     )
@@ -55,6 +55,7 @@ async def one(page: Page) -> Response:
     """One name: its volume a day and its properties."""
     query = page.request.query_params
     days, name = _days(query), _text(query, "name")
+    labels = _labels(days)
     found = await _volumes(page, days, name=name)
     sample = await _sample(page, name)
     if not name or not (found or sample.events):
@@ -66,21 +67,10 @@ async def one(page: Page) -> Response:
         days=days,
         choices=DAYS,
         volume=found[0] if found else None,
-        chart_url=page.url("/names/chart.svg", days=str(days), name=name),
-        by_day=_table(found, _labels(days)),
+        picture=_picture(found, labels),
+        by_day=_table(found, labels),
         sample=sample,
     )
-
-
-async def chart(page: Page) -> Response:
-    """The picture of both: bars by day, a color a name."""
-    query = page.request.query_params
-    days = _days(query)
-    found = await _volumes(page, days, search=_text(query, "search"), name=_text(query, "name"))
-    labels = _labels(days)
-    picture = charts.bars("Events a day", [day.isoformat() for day in labels], _series(found, labels))
-    headers = {"content-security-policy": charts.CONTENT_SECURITY_POLICY}
-    return Response(picture, media_type=charts.MEDIA_TYPE, headers=headers)
 
 
 async def _volumes(page: Page, days: int, *, search: str = "", name: str = "") -> list[NameVolume]:
@@ -109,6 +99,12 @@ def _series(found: Sequence[NameVolume], labels: Sequence[date]) -> dict[str, li
         name = OTHERS if OTHERS not in series else f"{OTHERS} (other names)"
         series[name] = [sum(each.by_day.get(day, 0) for each in rest) for day in labels]
     return series
+
+
+def _picture(found: Sequence[NameVolume], labels: Sequence[date]) -> str:
+    """The address of the chart: bars by day, a color a name."""
+    picture = charts.bars("Events a day", [day.isoformat() for day in labels], _series(found, labels))
+    return charts.data_uri(picture)
 
 
 def _table(found: Sequence[NameVolume], labels: Sequence[date]) -> Figures:
