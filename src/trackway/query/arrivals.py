@@ -28,7 +28,7 @@ SELECT toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), toUnixT
     event, distinct_id, insert_id, user_id, endpoint, length(properties),
     if(length(properties) > {{bytes_max:UInt64}}, '', properties), toString(toDate(time))
 FROM (
-    SELECT *, {_TIE} AS tie FROM events WHERE {{where}}
+    SELECT *, {_TIE} AS tie FROM events {{bounds}} WHERE {{where}}
     ORDER BY loaded DESC, received DESC, time DESC, tie DESC LIMIT {{rows:UInt32}}
 )"""  # noqa: S608  `where` is text of ours
 _COUNTS = f"""
@@ -55,6 +55,8 @@ WHERE project_id = {{project:UInt32}} AND (toDate(time), event, cityHash64(disti
         SELECT arrayJoin(JSONExtract({{keys:String}}, 'Array(Tuple(String, String, String, String))')) AS key
     )
 ) GROUP BY 1"""  # noqa: S608
+_QUESTION_S_MIN = 1.0
+"""A question has at least so many seconds, however little is left for the search."""
 _CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,18})\.([0-9]{1,15})\.([0-9]{1,20})")
 
 
@@ -188,7 +190,7 @@ def _search(
     now_ms = time.time_ns() // 1_000_000
     high_ms, edge_ms, width_s = None, before.loaded_ms if before else now_ms, WINDOW_S
     if before is not None and not before.received_us:  # a search that goes on: there was little in what lies behind it
-        width_s = max(WINDOW_S, (now_ms - edge_ms) // 1000 // WIDER)
+        width_s = max(WINDOW_S, (now_ms - edge_ms) // 1000)
     end_s = time.monotonic() + EVENTS_SEARCH_S_MAX
     while (left_s := end_s - time.monotonic()) > 0 or high_ms is None:
         low_ms = edge_ms - width_s * 1000 if width_s <= WIDEST_S else None
@@ -216,17 +218,21 @@ def _window(
     time_s: float,
 ) -> list[_Row]:
     """The newest rows that were loaded before `high_ms` and not before `low_ms`, where these bound it."""
-    parameters = parameters | {"rows": rows}
+    bounds, parameters = [], parameters | {"rows": rows}
     if high_ms is not None:
-        where, parameters["high"] = f"{where} AND {_LOADED_BEFORE}", high_ms
+        bounds.append(_LOADED_BEFORE)
+        parameters["high"] = high_ms
     if low_ms is not None:
-        where, parameters["low"] = f"{where} AND {_LOADED_FROM}", low_ms
-    return _ask(store, where, parameters, time_s)
+        bounds.append(_LOADED_FROM)
+        parameters["low"] = low_ms
+    # Said so, because the engine would look into properties first.
+    first = f"PREWHERE {' AND '.join(bounds)}" if bounds else ""
+    return _ask(store, where, parameters, time_s, first)
 
 
-def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float) -> list[_Row]:
-    sql = _SHOWN.replace("{where}", where)
-    return store.query(f"{sql} SETTINGS max_execution_time = {max(time_s, 0.1):.1f}", parameters)
+def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float, bounds: str = "") -> list[_Row]:
+    sql = _SHOWN.replace("{where}", where).replace("{bounds}", bounds)
+    return store.query(f"{sql} SETTINGS max_execution_time = {max(time_s, _QUESTION_S_MIN):.1f}", parameters)
 
 
 def _present(store: Store, project_id: int, rows: Sequence[_Row]) -> list[ShownEvent]:

@@ -15,10 +15,6 @@ from typing import Any, Final
 import pygal
 from pygal.style import Style
 
-MEDIA_TYPE: Final = "image/svg+xml"
-CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-"""For a picture that is a response of its own: its style sheet is inside of it."""
-
 # The library has its finder of plug-ins, of a kind that Python 3.12 no longer knows, asked for every module that is
 # imported from then on, where it draws a warning. We have no plug-ins.
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
@@ -26,6 +22,8 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder,
 LABELS_SHOWN_MAX: Final = 8
 LEGEND_CHARACTERS_MAX: Final = 18
 """Four names a line; what is longer is cut there, and whole in the table."""
+_LEGEND_COLUMNS = 4
+_LEGEND_LINE = 24
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FONT = "system-ui, sans-serif"
 # At least 3:1 against both backgrounds; in this order each differs from its neighbours in lightness also.
@@ -68,8 +66,9 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]])
         width=800,
         height=320,
         margin=8,
+        margin_bottom=8 + _missing_margin(len(series)),
         legend_at_bottom=True,
-        legend_at_bottom_columns=4,
+        legend_at_bottom_columns=_LEGEND_COLUMNS,
         truncate_label=-1,
         truncate_legend=LEGEND_CHARACTERS_MAX,
         show_minor_x_labels=False,
@@ -85,6 +84,12 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]])
     chart.add_xml_filter(lambda root: _quiet(root, _xml(_description(labels, series))))
     drawn: bytes = chart.render()
     return drawn
+
+
+def _missing_margin(series: int) -> int:
+    """The library leaves room for the full lines of a legend only, and for one less than none below four names."""
+    lines = -(-series // _LEGEND_COLUMNS)
+    return (lines - series // _LEGEND_COLUMNS) * _LEGEND_LINE
 
 
 def data_uri(picture: bytes) -> str:

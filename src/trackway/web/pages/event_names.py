@@ -1,9 +1,8 @@
 """Event names and properties: which events there are, how many a day, and what their properties are like."""
 
-import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
@@ -11,14 +10,24 @@ from starlette.responses import Response
 
 from trackway.errors import RequestError
 from trackway.limits import EVENT_NAMES_SHOWN_MAX, FILTER_CHARACTERS_MAX
-from trackway.query.event_names import NameVolume, shapes, volumes
+from trackway.query.event_names import NameVolume, Sample, shapes, volumes
 from trackway.web import chart as charts
+from trackway.web.asking import answer_of
 from trackway.web.page import Page, render
+
+
+class Figures(NamedTuple):
+    """What a chart shows, as a table: its series, and of each day the figure of each."""
+
+    names: list[str]
+    days: list[tuple[date, tuple[int, ...]]]
+
 
 DAYS = (7, 30, 90, 365)
 CHARTED_NAMES = 7
 """Names with a color of their own; what is left is one more."""
 OTHERS = "all others"
+FEWER_DAYS = "choose fewer days"
 
 
 async def show(page: Page) -> Response:
@@ -26,7 +35,7 @@ async def show(page: Page) -> Response:
     query = page.request.query_params
     days, search = _days(query), _text(query, "search")
     found = await _volumes(page, days, search=search)
-    sample = await asyncio.to_thread(shapes, page.parts.store, page.project.project_id)
+    sample = await _sample(page)
     labels = _labels(days)
     return render(
         page,
@@ -36,7 +45,7 @@ async def show(page: Page) -> Response:
         search=search,
         names=found,
         is_cut=len(found) == EVENT_NAMES_SHOWN_MAX,
-        chart_url=page.url("/names/chart.svg", days=str(days), search=search),
+        picture=_picture(found, labels),
         by_day=_table(found, labels),
         sample=sample,
     )
@@ -46,8 +55,9 @@ async def one(page: Page) -> Response:
     """One name: its volume a day and its properties."""
     query = page.request.query_params
     days, name = _days(query), _text(query, "name")
+    labels = _labels(days)
     found = await _volumes(page, days, name=name)
-    sample = await asyncio.to_thread(shapes, page.parts.store, page.project.project_id, name)
+    sample = await _sample(page, name)
     if not name or not (found or sample.events):
         raise HTTPException(404)
     return render(
@@ -57,29 +67,23 @@ async def one(page: Page) -> Response:
         days=days,
         choices=DAYS,
         volume=found[0] if found else None,
-        chart_url=page.url("/names/chart.svg", days=str(days), name=name),
-        by_day=_table(found, _labels(days)),
+        picture=_picture(found, labels),
+        by_day=_table(found, labels),
         sample=sample,
     )
-
-
-async def chart(page: Page) -> Response:
-    """The picture of both: bars by day, a color a name."""
-    query = page.request.query_params
-    days = _days(query)
-    found = await _volumes(page, days, search=_text(query, "search"), name=_text(query, "name"))
-    labels = _labels(days)
-    picture = charts.bars("Events a day", [day.isoformat() for day in labels], _series(found, labels))
-    headers = {"content-security-policy": charts.CONTENT_SECURITY_POLICY}
-    return Response(picture, media_type=charts.MEDIA_TYPE, headers=headers)
 
 
 async def _volumes(page: Page, days: int, *, search: str = "", name: str = "") -> list[NameVolume]:
     labels = _labels(days)
     names = [name] if name else []
-    return await asyncio.to_thread(
-        volumes, page.parts.store, page.project.project_id, labels[0], labels[-1], search=search, names=names
+    store, project_id = page.parts.store, page.project.project_id
+    return await answer_of(
+        lambda: volumes(store, project_id, labels[0], labels[-1], search=search, names=names), FEWER_DAYS
     )
+
+
+async def _sample(page: Page, name: str = "") -> Sample:
+    return await answer_of(lambda: shapes(page.parts.store, page.project.project_id, name), FEWER_DAYS)
 
 
 def _labels(days: int) -> list[date]:
@@ -89,24 +93,25 @@ def _labels(days: int) -> list[date]:
 
 
 def _series(found: Sequence[NameVolume], labels: Sequence[date]) -> dict[str, list[int]]:
+    """The figures of each of the most frequent names, one a day, and those of all other names together."""
     series = {each.name: [each.by_day.get(day, 0) for day in labels] for each in found[:CHARTED_NAMES]}
-    if found[CHARTED_NAMES:]:
-        rest = _sums(found[CHARTED_NAMES:])
-        series[OTHERS] = [rest[day] + series.get(OTHERS, [0] * len(labels))[at] for at, day in enumerate(labels)]
+    if rest := found[CHARTED_NAMES:]:
+        name = OTHERS if OTHERS not in series else f"{OTHERS} (other names)"
+        series[name] = [sum(each.by_day.get(day, 0) for each in rest) for day in labels]
     return series
 
 
-def _table(found: Sequence[NameVolume], labels: Sequence[date]) -> list[tuple[date, int]]:
-    """Days, the last one first, with the events of each."""
-    sums = _sums(found)
-    return [(day, sums[day]) for day in reversed(labels)]
+def _picture(found: Sequence[NameVolume], labels: Sequence[date]) -> str:
+    """The address of the chart: bars by day, a color a name."""
+    picture = charts.bars("Events a day", [day.isoformat() for day in labels], _series(found, labels))
+    return charts.data_uri(picture)
 
 
-def _sums(found: Sequence[NameVolume]) -> Counter[date]:
-    sums: Counter[date] = Counter()
-    for each in found:
-        sums.update(each.by_day)
-    return sums
+def _table(found: Sequence[NameVolume], labels: Sequence[date]) -> Figures:
+    """The same by day, the last one first."""
+    series = _series(found, labels)
+    days = list(zip(labels, zip(*series.values(), strict=True), strict=True)) if series else []
+    return Figures(list(series), days[::-1])
 
 
 def _days(query: QueryParams) -> int:

@@ -15,7 +15,7 @@ from trackway.journal.entry import Endpoint
 from trackway.limits import EVENTS_PER_PAGE
 from trackway.projects.roles import RIGHTS, Right
 from trackway.query.arrivals import Cursor, Found, Fresh, ShownEvent, event_at, fresh, last_loaded, newest, read_cursor
-from trackway.query.expressions import ExpressionError
+from trackway.web.asking import answer_of
 from trackway.web.drawing import fragment
 from trackway.web.event_form import Chosen, read_chosen
 from trackway.web.event_view import row_of
@@ -30,10 +30,7 @@ async def show(page: Page) -> Response:
     """A page of events, which a script keeps up to date when it is the newest one."""
     query = page.request.query_params
     chosen, before = read_chosen(query), _cursor(query.get("before", ""))
-    try:
-        mark, found = await asyncio.to_thread(_look, page, chosen, before)
-    except ExpressionError as error:
-        raise RequestError(400, f"properties to choose by: {error.message}") from error
+    mark, found = await answer_of(lambda: _look(page, chosen, before), "choose an event name, a user or a time, too")
     return render(
         page,
         "events.html",
