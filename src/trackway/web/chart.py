@@ -15,10 +15,6 @@ from typing import Any, Final
 import pygal
 from pygal.style import Style
 
-MEDIA_TYPE: Final = "image/svg+xml"
-CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-"""For a picture that is a response of its own: its style sheet is inside of it."""
-
 # The library has its finder of plug-ins, of a kind that Python 3.12 no longer knows, asked for every module that is
 # imported from then on, where it draws a warning. We have no plug-ins.
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
