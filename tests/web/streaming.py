@@ -24,12 +24,13 @@ class Stream:
 
     def message(self) -> Any:
         """The data of the next message, as JSON."""
-        while True:
-            name, _, value = self.line().partition(": ")
+        while line := self._response.readline().decode():
+            name, _, value = line.rstrip("\n").partition(": ")
             if name == "id":
                 self.last_id = value
             if name == "data":
                 return json.loads(value)
+        raise AssertionError(f"the stream has ended: {self.status}")
 
     def read_to_end(self) -> None:
         """Return when the server ends it; a server that does not makes the read time out."""
