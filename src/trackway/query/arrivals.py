@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from trackway.limits import EVENTS_SEARCH_S_MAX, SHOWN_PROPERTIES_BYTES_MAX
-from trackway.query.event_filter import EventFilter, conditions_of
+from trackway.query.event_filter import Conditions, EventFilter, conditions_of
 from trackway.query.identity import people_of
 from trackway.store.client import TIME_EXCEEDED_CODES, Store, StoreError
 
@@ -28,11 +28,11 @@ SELECT toUnixTimestamp64Milli(loaded), toUnixTimestamp64Micro(received), toUnixT
     event, distinct_id, insert_id, user_id, endpoint, length(properties),
     if(length(properties) > {{bytes_max:UInt64}}, '', properties), toString(toDate(time))
 FROM (
-    SELECT *, {_TIE} AS tie FROM events {{bounds}} WHERE {{where}}
+    SELECT *, {_TIE} AS tie FROM events {{where}}
     ORDER BY loaded DESC, received DESC, time DESC, tie DESC LIMIT {{rows:UInt32}}
 )"""  # noqa: S608  `where` is text of ours
 _COUNTS = f"""
-SELECT toUnixTimestamp64Milli(loaded), count() FROM events WHERE {{where}}
+SELECT toUnixTimestamp64Milli(loaded), count() FROM events {{where}}
 GROUP BY loaded ORDER BY loaded DESC LIMIT 10000
 SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}"""  # noqa: S608
 LATELY_S = 5
@@ -114,7 +114,7 @@ def newest(store: Store, project_id: int, wanted: EventFilter, before: Cursor | 
     parameters: dict[str, Any] = {"bytes_max": SHOWN_PROPERTIES_BYTES_MAX}
     where = conditions_of(store, project_id, wanted, parameters)
     if before is not None:
-        where += f" AND {_BEFORE}"
+        where = where._replace(first=f"{where.first} AND {_BEFORE}")
         parameters |= _bound(before)
     found, rest, is_cut = _search(store, where, parameters, before, rows)
     events = _present(store, project_id, found[:rows])
@@ -125,7 +125,12 @@ def newest(store: Store, project_id: int, wanted: EventFilter, before: Cursor | 
 
 def event_at(store: Store, project_id: int, at: Cursor) -> ShownEvent | None:
     """The event of that place with all its properties, None where there is none. Raises StoreError."""
-    rows = _ask(store, _AT, _bound(at) | {"project": project_id, "bytes_max": 1 << 62, "rows": 1}, EVENTS_SEARCH_S_MAX)
+    rows = _ask(
+        store,
+        f"PREWHERE {_AT}",
+        _bound(at) | {"project": project_id, "bytes_max": 1 << 62, "rows": 1},
+        EVENTS_SEARCH_S_MAX,
+    )
     found = _shown(store, project_id, rows)
     return found[0] if found else None
 
@@ -137,7 +142,7 @@ def fresh(store: Store, project_id: int, wanted: EventFilter, since_ms: int, row
     the last moment known misses none.
     """
     parameters: dict[str, Any] = {"bytes_max": SHOWN_PROPERTIES_BYTES_MAX, "low": since_ms}
-    where = f"{conditions_of(store, project_id, wanted, parameters)} AND {_LOADED_FROM}"
+    where = conditions_of(store, project_id, wanted, parameters).sql(_LOADED_FROM)
     counts = dict(store.query(_COUNTS.replace("{where}", where), parameters))
     found = _ask(store, where, parameters | {"rows": rows}, EVENTS_SEARCH_S_MAX) if counts else []
     return Fresh(counts, _shown(store, project_id, found))
@@ -147,7 +152,7 @@ def last_loaded(store: Store, project_id: int, wanted: EventFilter) -> tuple[int
     """The last millisecond, by the store's clock, in which events were loaded lately, and how many; else the present
     one. What is loaded later is what `fresh` gives from there on. Raises StoreError, ExpressionError."""
     parameters: dict[str, Any] = {}
-    where = f"{conditions_of(store, project_id, wanted, parameters)} AND {_LATELY}"
+    where = conditions_of(store, project_id, wanted, parameters).sql(_LATELY)
     for loaded_ms, count in store.query(_COUNTS.replace("{where}", where), parameters):
         return int(loaded_ms), int(count)
     ((now_ms,),) = store.query(_NOW)
@@ -155,18 +160,18 @@ def last_loaded(store: Store, project_id: int, wanted: EventFilter) -> tuple[int
 
 
 def sample_where(store: Store, project_id: int, wanted: EventFilter, rows: int, parameters: dict[str, Any]) -> str:
-    """The condition on the newest events, `rows` of them or a few times more, so that not all need be read; what it
-    binds goes to `parameters`. Raises StoreError, ExpressionError."""
+    """What follows FROM to choose the newest events, `rows` of them or a few times more, so that not all need be read;
+    what it binds goes to `parameters`. Raises StoreError, ExpressionError."""
     where = conditions_of(store, project_id, wanted, parameters)
     now_ms, width_s = time.time_ns() // 1_000_000, WINDOW_S
     while width_s <= WIDEST_S:
-        bounded, low = f"{where} AND {_LOADED_FROM}", {"low": now_ms - width_s * 1000}
-        sql = f"SELECT count() FROM (SELECT 1 FROM events WHERE {bounded} LIMIT {rows:d})"  # noqa: S608  texts of ours
+        bounded, low = where.sql(_LOADED_FROM), {"low": now_ms - width_s * 1000}
+        sql = f"SELECT count() FROM (SELECT 1 FROM events {bounded} LIMIT {rows:d})"  # noqa: S608  texts of ours
         if store.query(f"{sql} SETTINGS max_execution_time = {EVENTS_SEARCH_S_MAX}", parameters | low) == [(rows,)]:
             parameters |= low
             return bounded
         width_s *= WIDER
-    return where
+    return where.sql()
 
 
 _Row = tuple[Any, ...]
@@ -183,7 +188,7 @@ def _bound(cursor: Cursor) -> dict[str, Any]:
 
 
 def _search(
-    store: Store, where: str, parameters: dict[str, Any], before: Cursor | None, rows: int
+    store: Store, where: Conditions, parameters: dict[str, Any], before: Cursor | None, rows: int
 ) -> tuple[list[_Row], Cursor | None, bool]:
     """Rows of window after window until there is one more than wanted; where to go on, and whether time ran out."""
     found: list[_Row] = []
@@ -210,7 +215,7 @@ def _search(
 
 def _window(
     store: Store,
-    where: str,
+    where: Conditions,
     parameters: dict[str, Any],
     high_ms: int | None,
     low_ms: int | None,
@@ -225,13 +230,12 @@ def _window(
     if low_ms is not None:
         bounds.append(_LOADED_FROM)
         parameters["low"] = low_ms
-    # Said so, because the engine would look into properties first.
-    first = f"PREWHERE {' AND '.join(bounds)}" if bounds else ""
-    return _ask(store, where, parameters, time_s, first)
+    return _ask(store, where.sql(*bounds), parameters, time_s)
 
 
-def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float, bounds: str = "") -> list[_Row]:
-    sql = _SHOWN.replace("{where}", where).replace("{bounds}", bounds)
+def _ask(store: Store, where: str, parameters: dict[str, Any], time_s: float) -> list[_Row]:
+    """`where` is what follows FROM."""
+    sql = _SHOWN.replace("{where}", where)
     return store.query(f"{sql} SETTINGS max_execution_time = {max(time_s, _QUESTION_S_MIN):.1f}", parameters)
 
 

@@ -27,6 +27,18 @@ class EventFilter(NamedTuple):
     before_ms: int | None = None
 
 
+class Conditions(NamedTuple):
+    """Conditions on rows of `events`: on short columns, which are to be looked at first, and on properties, or ''."""
+
+    first: str
+    properties: str
+
+    def sql(self, *more: str) -> str:
+        """What follows FROM, with further conditions on short columns."""
+        text = f"PREWHERE {' AND '.join((self.first, *more))}"
+        return f"{text} WHERE {self.properties}" if self.properties else text
+
+
 _SCOPE = Scope(
     properties=JsonColumn(f"({readable('properties')})"),
     # What an event has and what does not lie in that JSON.
@@ -47,11 +59,11 @@ _PERSON = """(user_id = {person:String} OR user_id = ''
     AND distinct_id IN (SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)'))))"""
 
 
-def conditions_of(store: Store, project_id: int, wanted: EventFilter, parameters: dict[str, Any]) -> str:
-    """The condition on rows of `events`, what it binds goes to `parameters`. Raises StoreError, and ExpressionError for
+def conditions_of(store: Store, project_id: int, wanted: EventFilter, parameters: dict[str, Any]) -> Conditions:
+    """The conditions; what they bind goes to `parameters`. Raises StoreError, and ExpressionError for
     properties whose names and values are too long together."""
     parameters["project"] = project_id
-    found = ["project_id = {project:UInt32}"]
+    found, properties = ["project_id = {project:UInt32}"], ""
     if wanted.event:
         found.append("event = {event:String}")
         parameters["event"] = wanted.event
@@ -67,8 +79,8 @@ def conditions_of(store: Store, project_id: int, wanted: EventFilter, parameters
         parameters |= {"ids": json.dumps([*ids, wanted.distinct_id]), "person": ids[0]}
     if wanted.properties:
         expression = parse(" and ".join(_text(name, value) for name, value in wanted.properties))
-        found.append(condition(expression, _SCOPE, parameters))
-    return " AND ".join(found)
+        properties = condition(expression, _SCOPE, parameters)
+    return Conditions(" AND ".join(found), properties)
 
 
 def _text(name: str, value: str) -> str:

@@ -35,7 +35,7 @@ _SEEN = """
 SELECT event, toUnixTimestamp64Milli(min(time)), toUnixTimestamp64Milli(max(time)) FROM events
 WHERE project_id = {project:UInt32} AND has({names:Array(String)}, event) GROUP BY event"""
 _SAMPLE = """
-SELECT properties, toUnixTimestamp64Milli(time) FROM events WHERE {where} AND length(properties) <= {bytes_max:UInt64}
+SELECT properties, toUnixTimestamp64Milli(time) FROM events {where}
 ORDER BY loaded DESC LIMIT {rows:UInt32}"""
 _TYPES = {'"': "string", "{": "object", "[": "list", "t": "boolean", "f": "boolean", "n": "null"}
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -102,6 +102,7 @@ def shapes(store: Store, project_id: int, event: str = "") -> Sample:
     """The properties of the newest events, of one name if given, by falling number of events. Raises StoreError."""
     parameters: dict[str, Any] = {"bytes_max": SHOWN_PROPERTIES_BYTES_MAX, "rows": SAMPLE_EVENTS_MAX}
     where = sample_where(store, project_id, EventFilter(event=event), SAMPLE_EVENTS_MAX, parameters)
+    where += " WHERE length(properties) <= {bytes_max:UInt64}"
     return shapes_of(store.query(_SAMPLE.replace("{where}", where) + _TIME, parameters))
 
 
