@@ -31,7 +31,7 @@ def test_rows_may_come_in_pieces_cut_anywhere(store: Store, table: str) -> None:
 def test_store_that_does_not_answer_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://trackway:x@127.0.0.1:{silent.getsockname()[1]}/default"
-        with closing(Store(url).answering_within(1)) as store, pytest.raises(StorageError):
+        with closing(Store(url).for_readers(1)) as store, pytest.raises(StorageError):
             store.ping()
 
 

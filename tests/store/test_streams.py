@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -96,6 +97,22 @@ def test_our_own_streams_do_not_wait_for_readers(running: RunningStore, store: S
         assert b"".join(another.stream("SELECT 1", format="TSV")) == b"1\n"
     for stream in streams:
         stream.close()
+
+
+def test_queries_of_pages_keep_no_others_waiting(running: RunningStore, store: Store) -> None:
+    with contextlib.closing(store.for_readers(30)) as pages, ThreadPoolExecutor(5) as threads:
+        slow = "SELECT sum(sipHash64(number)) AS slow_page FROM system.numbers SETTINGS max_threads = 1"
+        asked = [threads.submit(pages.query, slow) for _ in range(5)]
+        deadline = time.monotonic() + 30
+        while running_queries(store, "%slow_page%") < 3:
+            assert time.monotonic() < deadline, "the queries of pages never ran"
+            time.sleep(0.05)
+        with contextlib.closing(Store(running.url, answer_timeout_s=20)) as another:
+            assert another.query("SELECT 1") == [(1,)]
+        while not all(each.done() for each in asked):
+            store.command("KILL QUERY WHERE query LIKE '%slow_page%' AND query NOT LIKE 'KILL%' ASYNC")
+            time.sleep(0.05)
+        assert all(isinstance(each.exception(), StoreError) for each in asked)
 
 
 def test_too_many_streams_are_refused_and_the_others_go_on(running: RunningStore) -> None:

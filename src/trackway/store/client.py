@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from trackway.errors import ConfigError, StorageError
+from trackway.store.request import READERS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -57,11 +58,14 @@ class Store:
     for an insert is the time it takes. Every method raises StorageError.
     """
 
-    def __init__(self, url: str, *, connect_timeout_s: int = 5, answer_timeout_s: int = 300) -> None:
+    def __init__(
+        self, url: str, *, connect_timeout_s: int = 5, answer_timeout_s: int = 300, for_readers: bool = False
+    ) -> None:
         self._url = url
         self._parts = _parsed(url)
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s
+        self._query_settings = {"quota_key": READERS} if for_readers else {}
         self._client: Client | None = None
         self._pool: PoolManager | None = None
         self._lock = Lock()
@@ -69,9 +73,15 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({_without_password(self._parts.geturl())})"
 
-    def answering_within(self, timeout_s: int) -> "Store":
-        """The same store for those who cannot wait longer for an answer, with connections of its own."""
-        return Store(self._url, connect_timeout_s=self._connect_timeout_s, answer_timeout_s=timeout_s)
+    def for_readers(self, answer_timeout_s: int) -> "Store":
+        """The same store for those who read pages and wait no longer than that for one. However much they ask at once,
+        the queries of the loader and of health checks find a connection free."""
+        return Store(
+            self._url,
+            connect_timeout_s=self._connect_timeout_s,
+            answer_timeout_s=answer_timeout_s,
+            for_readers=True,
+        )
 
     def ping(self) -> None:
         """Return when the store answers queries with our credentials."""
@@ -100,7 +110,8 @@ class Store:
     def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size. `{name:Type}` in the text is bound to `parameters`."""
         with self._errors():
-            return [tuple(row) for row in self._driver().query(sql, parameters=dict(parameters or {})).result_rows]
+            found = self._driver().query(sql, parameters=dict(parameters or {}), settings=self._query_settings)
+            return [tuple(row) for row in found.result_rows]
 
     def query_columns(self, sql: str, parameters: Parameters | None = None) -> "Iterator[list[NDArray[Any]]]":
         """A result of any size, block by block, each a list of numpy arrays, one for each column.

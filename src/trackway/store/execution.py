@@ -65,6 +65,8 @@ class Execution:
         self._inserts = Lane(open_handle, "insert", 1, 16, {"max_partitions_per_insert_block": "0"})
         whole = _BOUNDED | {"max_result_bytes": str(WHOLE_RESULT_BYTES_MAX), "result_overflow_mode": "throw"}
         self._queries = Lane(open_handle, "query", 3, 64, whole)
+        # Pages ask what may take seconds, and people open many at once: the loader must not wait behind them.
+        self._reader_queries = Lane(open_handle, "reader query", 3, 64, whole)
         streamed = _BOUNDED | {"max_block_size": str(STREAM_BLOCK_ROWS)}
         self._streams = Lane(open_handle, "stream", 3, 8, streamed)
         # A stream is as slow as its reader: behind clients', our own might wait for as long as these do not read.
@@ -73,14 +75,16 @@ class Execution:
 
     def close(self) -> None:
         """Wait for what runs, then close the engine."""
-        for lane in (self._inserts, self._queries, self._streams, self._reader_streams, self._control):
+        queries, streams = (self._queries, self._reader_queries), (self._streams, self._reader_streams)
+        for lane in (self._inserts, *queries, *streams, self._control):
             lane.close()
 
     async def whole(self, request: Request, statement: Statement, gone: "asyncio.Future[None]") -> Rows:
         """The complete result, at most 256 MiB. Raises EngineError; ClientGone once a left client's query is dead."""
         format_ = statement.format or request.default_format
         mark = _mark()
-        async with self._queries.borrow() as connection:
+        lane = self._reader_queries if request.quota_key == READERS else self._queries
+        async with lane.borrow() as connection:
             sql = _marked(statement.text, mark)
 
             def run() -> Rows:

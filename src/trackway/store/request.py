@@ -16,7 +16,7 @@ from trackway.store.failures import Refusal
 
 USER = "trackway"
 READERS = "readers"
-"""The `quota_key` of streams that are passed on to clients, and so are read as slowly as these like."""
+"""The `quota_key` of what clients wait for: streams that are read as slowly as these like, and queries of pages."""
 
 # Part of the interface, without a meaning here: one server, no sessions, no quotas, answers not compressed in
 # ClickHouse's own framing.

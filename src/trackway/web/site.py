@@ -60,7 +60,7 @@ class Site:
 
     def __init__(self, parts: Parts):
         # A page is given up sooner than an export: a person waits for it.
-        self._parts = parts = parts._replace(store=parts.store.answering_within(WEB_ANSWER_S_MAX))
+        self._parts = parts = parts._replace(store=parts.store.for_readers(WEB_ANSWER_S_MAX))
         self._above: Final = parts.settings.path_prefix + mount.PATH
         self._sessions = Sessions(parts.settings.data_dir, parts.directory)
         self._sign_in = sign_in.SignIn(parts, self._sessions)
