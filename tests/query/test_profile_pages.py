@@ -195,9 +195,9 @@ def test_an_expression_at_fault_is_told_before_anything_is_kept(store: Store) ->
 
 
 def test_rows_outlive_their_session_and_are_dropped_in_the_end(store: Store) -> None:
-    columns = ["project_id", "session", "made", "row", "line"]
+    columns, now_s = ["project_id", "session", "made", "row", "line"], int(time.time())
     for age_s in (0, PROFILE_SESSION_S + 60, 3 * PROFILE_SESSION_S):
-        row = json.dumps([MINE, f"session {age_s}", NOW - age_s, 0, "{}"]).encode()
+        row = json.dumps([MINE, f"session {age_s}", now_s - age_s, 0, "{}"]).encode()
         store.insert_rows("profile_pages", columns, row, "JSONCompactEachRow")
     store.command("OPTIMIZE TABLE profile_pages FINAL")
     left = store.query("SELECT session FROM profile_pages ORDER BY made DESC")

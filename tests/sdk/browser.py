@@ -156,7 +156,14 @@ class Chromium:
 
     def wait(self, awaited: Coroutine[Any, Any, _Result]) -> _Result:
         """The result of something that runs on the browser's loop."""
+        self._forget_aborted_call()
         return asyncio.run_coroutine_threadsafe(awaited, self._loop).result(TIMEOUT_S)
+
+    def _forget_aborted_call(self) -> None:
+        """From 1.62 on, the answer to a call of Playwright's own that was aborted fails the next call of anybody."""
+        connection = self.browser._impl_obj._connection
+        if "Cannot find command to respond" in str(connection._error):
+            connection._error = None
 
     def tab(self) -> Tab:
         """An empty page in a fresh profile."""

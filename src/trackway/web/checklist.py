@@ -80,6 +80,11 @@ def _token(facts: Facts, counted: Counted) -> Check:
     if facts.token == "other":  # noqa: S105  a word, no password
         found = "The token that you looked up is not one of this project."
         return Check(question, "wrong", found, "Use the token in Settings.")
+    if facts.token == "old":  # noqa: S105
+        found = "The token that you looked up was replaced, and still counts for a while."
+        return Check(question, "good", found, "Change to the token in Settings.")
+    if facts.token == "own":  # noqa: S105
+        return Check(question, "good", "The token that you looked up is this project's.")
     if refused := _records(counted.reasons, "token"):
         found = f"{refused:,} records of the last day had no token of a project."
         return Check(question, "wrong", found, advice("token, unknown"))
@@ -87,11 +92,6 @@ def _token(facts: Facts, counted: Counted) -> Check:
         found = f"{nobodys:,} records of the last day had a token that no project of this server has, or none."
         state: State = "open" if counted.day.received else "wrong"
         return Check(question, state, found, "If they are yours, the app's token is wrong: compare it with Settings.")
-    if facts.token == "old":  # noqa: S105
-        found = "The token that you looked up was replaced, and still counts for a while."
-        return Check(question, "good", found, "Change to the token in Settings.")
-    if facts.token == "own":  # noqa: S105
-        return Check(question, "good", "The token that you looked up is this project's.")
     if counted.day.received:
         return Check(question, "good", "Records that name this project have come in the last day.")
     return Check(question, "open", "Nothing has named this project, right or wrong.", "Look the app's token up, below.")
