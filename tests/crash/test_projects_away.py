@@ -76,15 +76,17 @@ class ProjectsTree(Tree):
         return self.ask(Request("GET", "/healthz")).status == 200
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_cluster() -> Iterator[Cluster]:
-    """A PostgreSQL that this test may stop."""
+    """A PostgreSQL that these tests may stop."""
     with running_cluster() as cluster:
         yield cluster
 
 
 @pytest.fixture
 def tree(tmp_path: Path, own_cluster: Cluster) -> Iterator[ProjectsTree]:
+    if own_cluster.process is None:
+        own_cluster.start()
     with ProjectsTree(tmp_path / "data", own_cluster) as tree:
         yield tree
         log = tree.log.read_text()

@@ -134,7 +134,10 @@ def _projects(settings: Settings) -> ProjectDirectory:
 def _refresh_for_ever(directory: ProjectDirectory) -> None:
     while True:
         time.sleep(PROJECTS_REFRESH_S)
-        directory.refresh()
+        try:
+            directory.refresh()
+        except Exception:  # or changes would never be seen again, with nobody told
+            _log.exception("refreshing the projects fails")
 
 
 def _tell_projects(failure: str | None) -> None:
