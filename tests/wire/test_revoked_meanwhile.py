@@ -6,13 +6,14 @@ otherwise be taken long after its sender was shut out.
 
 import json
 import socket
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from tests.accounts import Credentials, accounts_of, everywhere, new_account
+from tests.accounts import TAKEN_OVER_S, Credentials, accounts_of, everywhere, new_account
 from tests.lookup.asking import creating
 from tests.profiles import ProfileServer
 from tests.running import Project, Server, basic
@@ -98,9 +99,11 @@ def slow(profile_server: ProfileServer, profile_project: Project) -> Slow:
 
 
 def until_refused(slow: Slow, credentials: tuple[str, str]) -> None:
-    """Wait until every edge process knows it; none was told by the requests that are under way."""
+    """Wait until every edge process knows it, also the one that leaves new connections to the other since it holds more
+    of those that are under way."""
     limits = Request("GET", f"/api/app/rate-limits?project_id={slow.project.project_id}", (credentials,))
     assert everywhere(lambda: slow.server.server.ask(limits).status == 401)
+    time.sleep(TAKEN_OVER_S)
 
 
 def test_what_a_revoked_account_was_sending_is_refused_at_its_end(slow: Slow) -> None:

@@ -142,7 +142,9 @@ class Access:
         if not named:
             raise RequestError(400, "project_id is required with the credentials of a service account")
         account = self._directory.by_username(caller.username)
-        if account is None or account.secret_hash != caller.secret_hash:
+        if account is None:
+            raise RequestError(401, NO_ACCOUNT)
+        if account.secret_hash != caller.secret_hash:
             raise RequestError(401, INVALID)
         for project_id, role in account.roles.items():
             if named == str(project_id):
