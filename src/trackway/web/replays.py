@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from trackway import metrics
@@ -87,16 +88,9 @@ class Replays:
     ) -> tuple[list[RejectedRecord], Key | None]:
         """Those that may be sent, newest first, at least one and otherwise within REPLAY_BYTES_MAX; the last of them,
         if there are more."""
-        listed = rejected.records(
-            self._parts.store,
-            self._project.project_id,
-            endpoint,
-            reason,
-            before=before,
-            count=REPLAY_RECORDS_MAX + 1,
-            bytes_max=0,
-            sendable=True,
-        )
+        store, project_id = self._parts.store, self._project.project_id
+        records = partial(rejected.records, store, project_id, endpoint, reason, before=before, sendable=True)
+        listed = records(count=REPLAY_RECORDS_MAX + 1, bytes_max=0)
         fitting, size = 0, 0
         for each in listed[:REPLAY_RECORDS_MAX]:
             size += each.size_bytes
@@ -105,16 +99,7 @@ class Replays:
             fitting += 1
         if not fitting:
             return [], None
-        found = rejected.records(
-            self._parts.store,
-            self._project.project_id,
-            endpoint,
-            reason,
-            before=before,
-            count=fitting,
-            bytes_max=REJECTED_ORIGINAL_BYTES_MAX,
-            sendable=True,
-        )
+        found = records(count=fitting, bytes_max=REJECTED_ORIGINAL_BYTES_MAX)
         return found, listed[fitting - 1].key if len(listed) > fitting else None
 
     def _decide(
