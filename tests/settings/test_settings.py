@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from trackway.errors import ConfigError
 from trackway.residency import REGIONS
-from trackway.settings import ROWS, ROWS_BY_NAME, Row, Settings, load, masked, shown
+from trackway.settings import ROWS, ROWS_BY_NAME, Row, Settings, masked, shown
+from trackway.settings_sources import load
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from trackway.settings import CONFIG_DEFAULT, ROWS, ROWS_BY_NAME, Row, Settings, load
+from trackway.settings import ROWS, ROWS_BY_NAME, Row, Settings
+from trackway.settings_sources import CONFIG_DEFAULT, load
 
 if TYPE_CHECKING:
     from trackway.projects.database import ProjectsDatabase
