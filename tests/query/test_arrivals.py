@@ -4,14 +4,12 @@ import json
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.store.running import running_store
 
 from trackway.ingest.rows import string
 from trackway.journal.entry import EVENT_COLUMNS, LinkKind
@@ -19,7 +17,6 @@ from trackway.limits import SHOWN_PROPERTIES_BYTES_MAX
 from trackway.query.arrivals import WINDOW_S, Cursor, ShownEvent, event_at, fresh, newest, read_cursor
 from trackway.query.event_filter import EventFilter
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 NOW_MS = time.time_ns() // 1_000_000
 DAY_MS = 86_400_000
@@ -83,11 +80,9 @@ class Arrivals:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
-        client.command("SYSTEM STOP MERGES events")
-        yield client
+def store(store: Store) -> Store:
+    store.command("SYSTEM STOP MERGES events")
+    return store
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.ingest.sending import ALPHA, BETA, PROJECTS, dumps, record
-from tests.store.running import running_store
 
 from trackway.ingest.events import Arrival
 from trackway.ingest.records import split_json
@@ -20,7 +18,6 @@ from trackway.journal.entry import EVENT_COLUMNS, Endpoint, decode_entries
 from trackway.query.events import ExportQuery, export_lines, export_sql
 from trackway.query.identity import Known
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 DAY = date(2026, 2, 28)
 NOON_MS = int(datetime(2026, 2, 28, 12, tzinfo=UTC).timestamp()) * 1000
@@ -62,11 +59,9 @@ class Events:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
-        client.command("SYSTEM STOP MERGES events")
-        yield client
+def store(store: Store) -> Store:
+    store.command("SYSTEM STOP MERGES events")
+    return store
 
 
 @pytest.fixture

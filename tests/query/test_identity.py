@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from tests.ingest.sending import ALPHA, BETA
 from tests.query.test_export_sql import ALL, DAY, NOON_MS, Events, event
 from tests.query.test_export_where import insert_profiles
-from tests.store.running import running_store
 
 from trackway.journal.entry import LinkKind
 from trackway.query.events import find_fault
@@ -21,19 +19,11 @@ from trackway.query.expressions import parse
 from trackway.query.profiles import ProfileQuery, profiles_sql
 from trackway.query.users import count_by_user
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 COLUMNS = ("project_id", "id", "applied", "canonical_id", "rank", "sequence", "kind", "made", "reason")
 MIDDLE = 1 << 63
 ASKED: dict[str, Any] = {"$identified_id": "u", "$anon_id": "x"}
 _NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
-        yield client
 
 
 @pytest.fixture

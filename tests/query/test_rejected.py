@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
-from tests.store.running import running_store
 
 from trackway.journal.entry import Endpoint, Entry, Rejection
 from trackway.loader.batch import Placed, make_batch
@@ -14,19 +12,11 @@ from trackway.loader.window import Window
 from trackway.query import outcomes, rejected
 from trackway.query.rejected import Key, State, read_key
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 ALPHA, BETA = 7, 8
 NOW_S = int(time.time()) // 60 * 60
 NOW_US = NOW_S * 1_000_000
 WHY, OTHER = "event, missing", "'properties.time' is invalid: must not be in the future"
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
-        yield client
 
 
 @pytest.fixture
