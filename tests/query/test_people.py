@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import date
 from typing import Any
 
 import pytest
 from tests.ingest.sending import ALPHA, BETA
 from tests.query.test_export_sql import DAY, NOON_MS, Events, event
-from tests.store.running import running_store
 
 from trackway.limits import PEOPLE_PER_PAGE, PERSON_DAYS, PERSON_EVENTS_SHOWN_MAX
 from trackway.query.people import (
@@ -22,23 +20,15 @@ from trackway.query.people import (
     search,
 )
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 COLUMNS = ("project_id", "group_key", "profile_id", "position", "deleted", "updated", "properties")
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as process, closing(Store(process.url)) as client:
-        migrate(client)
-        yield client
-
-
 @pytest.fixture
-def store(running: Store) -> Iterator[Store]:
-    yield running
+def store(store: Store) -> Iterator[Store]:
+    yield store
     for table in ("events", "profiles"):
-        running.command(f"TRUNCATE TABLE {table}")
+        store.command(f"TRUNCATE TABLE {table}")
 
 
 def keep(store: Store, *profiles: tuple[str, dict[str, Any]], group_key: str = "", project_id: int = 7) -> None:

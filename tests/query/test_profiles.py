@@ -2,34 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 from tests.query.test_export_where import INJECTIONS, insert_profiles
-from tests.store.running import running_store
 
 from trackway.query.expressions import ExpressionError, parse
 from trackway.query.profiles import ProfileQuery, check_where, in_blocks, profiles_sql
 from trackway.store.client import Store, StoreError
-from trackway.store.migrate import migrate
 
 MINE, OTHER = 1, 2
 ALL = ProfileQuery(MINE)
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
-        client.command("SYSTEM STOP MERGES profiles")
-        yield client
-
-
 @pytest.fixture
-def store(client: Store) -> Iterator[Store]:
-    yield client
-    client.command("TRUNCATE TABLE profiles")
+def store(store: Store) -> Iterator[Store]:
+    store.command("SYSTEM STOP MERGES profiles")
+    yield store
+    store.command("TRUNCATE TABLE profiles")
 
 
 def found(store: Store, **changes: Any) -> dict[str, dict[str, Any]]:
