@@ -2,7 +2,6 @@
 journal by the rules of protocol §4 to §6 alone, one record at a time, without any code of the loader."""
 
 import json
-import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.crash.ledger import Share, Signature
 from tests.crash.traffic import ANY_REASON, SEEN
+from tests.ingest.stored_events import entry_events
 from tests.loader.people import People
 from tests.loader.plain import Profile, plainly
 from tests.store.running import running_store
@@ -156,35 +156,10 @@ def _count(content: Content, entry: Entry, outcome: str, reason: str = "", numbe
     content.counts[entry.project_id, second - second % MINUTE_S, entry.endpoint, outcome, reason] += number
 
 
-_NUMBERS = struct.Struct("<IqBq")
-
-
 def _rows(entry: Entry) -> Iterator[Event]:
-    """The entry's RowBinary rows, decoded."""
-    at = 0
-    for (length,) in struct.iter_unpack("<I", entry.row_lengths):
-        row = entry.rows[at : at + length]
-        at += length
-        name, distinct_id, insert_id, _, _, properties = _strings(row, _NUMBERS.size)
-        sequence = json.loads(properties)["sequence"]
-        project_id, received_us, endpoint, time_ms = _NUMBERS.unpack_from(row)
-        texts = (name.decode(), distinct_id.decode(), insert_id.decode())
-        yield Event(project_id, received_us, endpoint, time_ms, *texts, sequence)
-    assert at == len(entry.rows)
-
-
-def _strings(row: bytes, at: int) -> Iterator[bytes]:
-    while at < len(row):
-        length = shift = 0
-        while True:
-            byte = row[at]
-            at += 1
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        yield row[at : at + length]
-        at += length
+    for event in entry_events(entry):
+        numbers = (event.project_id, event.received_us, event.endpoint, event.time_ms)
+        yield Event(*numbers, event.event, event.distinct_id, event.insert_id, event.properties["sequence"])
 
 
 class Stored(NamedTuple):

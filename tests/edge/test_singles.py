@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.edge.access import access_to
 from tests.geo.databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
+from tests.ingest.stored_events import entry_events
 
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import InFlight
@@ -100,12 +101,9 @@ class Edge:
         records = reader.read(1 << 24)
         for record in records:
             for entry in decode_entries(record.payload):
-                at = 0
-                for index in range(entry.events):
-                    size = int.from_bytes(entry.row_lengths[4 * index : 4 * index + 4], "little")
-                    row = entry.rows[at : at + size]
-                    found["row", row[:4] + row[12:], entry.keys[16 * index : 16 * index + 16]] += 1
-                    at += size
+                for event in entry_events(entry):
+                    kept = {**vars(event), "received_us": None, "properties": None}
+                    found["event", *kept.values()] += 1
                 found["ignored", entry.project_id] += entry.ignored
                 for each in entry.rejections:
                     found["rejected", entry.project_id, each.index, each.reason, each.field, each.original] += 1
@@ -208,7 +206,7 @@ def test_single_events_of_many_requests_are_one_journal_record(edge: Edge) -> No
     kept, records = edge.kept("joint")
     assert records == 2
     assert sum(kept.values()) == len(kinds)
-    rows = b"".join(key[1] for key in kept if key[0] == "row")
+    rows = b"".join(each for key in kept if key[0] == "event" for each in key if isinstance(each, bytes))
     # The two cities are also the names of their regions.
     assert [rows.count(name) for name in (b"Paris", b"Tokyo", b"Berlin")] == [2, 4, 4]
 

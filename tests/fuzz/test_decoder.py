@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.fuzz.mutation import TOKENS, damaged_bytes
 from tests.fuzz.test_requests import BODIES, GOOD, JSON_VALUES
+from tests.ingest.stored_events import StoredEvent, read_events
 
 from trackway.edge.decode import Decoded, decode_request
 from trackway.errors import RequestError
@@ -72,7 +73,7 @@ def assert_counts_add_up(text: bytes, lines: bool, endpoint: Endpoint, strict: b
     assert ingested.accepted + ingested.ignored + len(ingested.failures) == ingested.received
     assert sum(ingested.rejected.values()) == len(ingested.failures)
     entries = decode_entries(ingested.payload) if ingested.payload else []
-    assert sum(entry.events + len(entry.updates) for entry in entries) == ingested.accepted
+    assert sum(entry.events.number + len(entry.updates) for entry in entries) == ingested.accepted
     assert sum(entry.ignored for entry in entries) == ingested.ignored
     assert sum(len(entry.rejections) for entry in entries) == len(ingested.failures)
     for failure in ingested.failures:
@@ -161,13 +162,15 @@ def plain_event(place: int) -> dict[str, object]:
 PLAIN = [plain_event(place) for place in range(150)]
 
 
-def outcomes(records: list[dict[str, object]], endpoint: Endpoint, lines: bool) -> tuple[bytes, list[tuple[str, str]]]:
-    """The rows to store, and what was said of the others."""
+def outcomes(
+    records: list[dict[str, object]], endpoint: Endpoint, lines: bool
+) -> tuple[list[StoredEvent], list[tuple[str, str]]]:
+    """The events to store, and what was said of the others."""
     texts = [json.dumps(each) for each in records]
     body = "\n".join(texts) if lines else f"[{','.join(texts)}]"
     ingested = ingest_body(body.encode(), arrival(endpoint, strict=True), lines=lines)
-    entries = decode_entries(ingested.payload) if ingested.payload else []
-    return b"".join(entry.rows for entry in entries), [(each.field, each.message) for each in ingested.failures]
+    events = read_events(ingested.payload) if ingested.payload else []
+    return events, [(each.field, each.message) for each in ingested.failures]
 
 
 @settings(FUZZED, max_examples=300)
@@ -180,7 +183,7 @@ def test_large_batch_is_stored_as_its_events_one_by_one(
     events: list[dict[str, object]], endpoint: Endpoint, lines: bool
 ) -> None:
     together = [*PLAIN, *events]
-    rows, failures = outcomes(together, endpoint, lines)
+    events_stored, failures = outcomes(together, endpoint, lines)
     alone = [outcomes([each], endpoint, lines) for each in together]
-    assert rows == b"".join(each for each, _ in alone)
+    assert events_stored == [event for each, _ in alone for event in each]
     assert failures == [failure for _, each in alone for failure in each]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.ingest.rowbinary import StoredEvent, read_events
+from tests.ingest.stored_events import StoredEvent, read_events
 
 from trackway.geo.place import Place
 from trackway.ingest.events import Arrival

@@ -6,7 +6,6 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.ingest import reference
-from tests.ingest.rowbinary import StoredEvent
 from tests.ingest.sending import (
     ABROAD,
     AFLOAT,
@@ -28,6 +27,7 @@ from tests.ingest.sending import (
     record,
     send,
 )
+from tests.ingest.stored_events import StoredEvent
 
 from trackway.errors import RequestError
 from trackway.ingest.events import Arrival

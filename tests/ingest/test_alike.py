@@ -28,7 +28,7 @@ def taken(texts: list[bytes], to: Arrival = TRACK) -> int | None:
     if read is None:
         return None
     end = take_alike(texts, 0, read, usual, to, lambda _: entry, [KINDS.index(SUSPECT_ALL)] * len(texts))
-    assert len(entry.rows) == len(entry.keys) == end
+    assert entry.events == end
     return end
 
 

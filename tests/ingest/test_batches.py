@@ -96,7 +96,7 @@ def test_an_entry_says_where_and_when_it_came_in() -> None:
     for to in (TRACK, IMPORT):
         (entry,) = decode_entries(send(dumps(record()), to).ingested.payload)
         assert (entry.version, entry.endpoint, entry.received_us) == (VERSION, to.endpoint, to.received_us)
-        assert entry.events == 1
+        assert entry.events.number == 1
 
 
 def test_the_same_request_gives_the_same_rows() -> None:
@@ -117,7 +117,7 @@ def test_an_undecodable_body_is_one_rejected_record() -> None:
         ingested = ingest_undecodable(body, reason, to)
         (entry,) = decode_entries(ingested.payload)
         (rejection,) = entry.rejections
-        assert (entry.project_id, entry.events, entry.ignored) == (project_id, 0, 0)
+        assert (entry.project_id, entry.events.number, entry.ignored) == (project_id, 0, 0)
         assert (rejection.reason, rejection.field) == (reason.reason, "data")
         assert rejection.original == body[:REJECTED_ORIGINAL_BYTES_MAX]
         assert (ingested.received, ingested.accepted, ingested.imported) == (1, 0, 0)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from tests.ingest.rowbinary import StoredEvent
 from tests.ingest.sending import (
     ALPHA,
     GAMMA,
@@ -17,6 +16,7 @@ from tests.ingest.sending import (
     record,
     send,
 )
+from tests.ingest.stored_events import StoredEvent
 
 from trackway.ingest.events import Arrival, EventRecord
 from trackway.ingest.records import single_record

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ingest.rowbinary import StoredEvent
 from tests.ingest.sending import (
     ABROAD,
     AFLOAT,
@@ -19,6 +18,7 @@ from tests.ingest.sending import (
     outcomes,
     record,
 )
+from tests.ingest.stored_events import StoredEvent
 
 from trackway.geo.place import Place
 from trackway.ingest.events import Arrival

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ingest.rowbinary import StoredEvent, read_events
 from tests.ingest.sending import ALPHA, BETA, DAY_S, NOW_S, PROJECTS, dumps, record
+from tests.ingest.stored_events import StoredEvent, read_events
 
 from trackway.errors import RequestError
 from trackway.ingest.events import Arrival

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.ingest.rowbinary import StoredEvent
 from tests.ingest.sending import ALPHA, BETA, DAY_S, IMPORT, NOW_MS, NOW_S, STRICT, TRACK, arrival, outcomes, record
+from tests.ingest.stored_events import StoredEvent
 
 from trackway.ingest.events import Arrival
 from trackway.journal.entry import NO_KEY, Endpoint

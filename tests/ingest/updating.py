@@ -62,7 +62,7 @@ def ingest(body: bytes, to: Arrival = ENGAGE, *, lines: bool = False) -> tuple[I
     assert sum(entry.ignored for entry in entries) == ingested.ignored
     assert sum(len(entry.rejections) for entry in entries) == len(ingested.failures) == ingested.rejected.total()
     assert {entry.endpoint for entry in entries} <= {to.endpoint}
-    assert all(entry.events == 0 and entry.received_us == NOW_S * 1_000_000 for entry in entries)
+    assert all(entry.events.number == 0 and entry.received_us == NOW_S * 1_000_000 for entry in entries)
     return ingested, entries
 
 

@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tests.ingest.rowbinary import StoredEvent, entry_events
 from tests.ingest.sending import ALPHA, BETA, PROJECTS, dumps, record
+from tests.ingest.stored_events import StoredEvent, entry_events
 from tests.loader.people import People
 from tests.loader.plain import Profile, plainly
 
@@ -122,18 +122,6 @@ def rows(stored: Sequence[StoredEvent]) -> list[tuple[int, str, int]]:
     return [(each.project_id, each.insert_id, each.received_us) for each in stored]
 
 
-def batch_rows(batch: Batch, payloads: Sequence[bytes]) -> list[StoredEvent]:
-    """The events of a batch's rows, read back; `payloads` are all that may be in it."""
-    by_row: dict[bytes, StoredEvent] = {}
-    for entry in (each for payload in payloads for each in decode_entries(payload)):
-        at = 0
-        for number, each in enumerate(entry_events(entry)):
-            size = int.from_bytes(entry.row_lengths[4 * number : 4 * number + 4], "little")
-            by_row[entry.rows[at : at + size]] = each
-            at += size
-    found, joined = [], b"".join(batch.events)
-    while joined:
-        row = next(row for row in by_row if joined.startswith(row))
-        found.append(by_row[row])
-        joined = joined[len(row) :]
-    return found
+def batch_rows(batch: Batch) -> list[StoredEvent]:
+    """The events that a batch inserts."""
+    return [event for entry in batch.events for event in entry_events(entry)]

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.ingest.rowbinary import StoredEvent
+from tests.ingest.stored_events import StoredEvent
 from tests.loader.model import DAY_US, HOUR_US, SECOND_US, Profiles, Sending, expected_of, payload
 
 from trackway.journal.entry import Rejection, decode_entries

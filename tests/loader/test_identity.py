@@ -97,7 +97,7 @@ class Journal:
             Update("", id, json.dumps({"$append": {"seen": next(numbers)}}).encode(), as_given)
             for id, as_given in request.updates
         ]
-        return Entry(VERSION, self.project_id, NOW_US, 1, 0, b"", b"", b"", [], updates, request.links)
+        return Entry(VERSION, self.project_id, NOW_US, 1, updates=updates, links=request.links)
 
     def load(self, store: Store, records: int) -> None:
         """Load the next records. After a death nothing is remembered but what the store holds."""

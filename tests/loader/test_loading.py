@@ -13,7 +13,7 @@ from tests.loader.model import DAY_US, HOUR_US, SECOND_US, Sending, expected_of,
 from tests.loader.place import FailingStore, Killed, Place, row_of
 from tests.store.running import RunningStore
 
-from trackway.journal.entry import KEY_BYTES, VERSION, Endpoint, Entry, decode_entries, encode_entries
+from trackway.journal.entry import KEY_BYTES, VERSION, Endpoint, Entry, Events, decode_entries, encode_entries
 from trackway.loader import tables
 from trackway.loader.batch import NOT_STORABLE, WINDOW_US, Count
 from trackway.loader.window import Window
@@ -100,11 +100,13 @@ def test_a_failed_insert_is_tried_again_also_with_more_records_behind_it(place: 
 
 
 def bad_payload(received_us: int, events: int = 1) -> bytes:
-    """A record whose rows no store can read: their first string is said to be longer than anything."""
-    row = struct.pack("<IqBq", 7, received_us, 1, received_us // 1000) + b"\xff" * 8 + b"\x7f"
-    lengths = struct.pack(f"<{events}I", *[len(row)] * events)
+    """A record whose events no store can read: the last of their properties are said to be longer than anything."""
+    times_ms = struct.pack(f"<{events}q", *[received_us // 1000] * events)
     keys = b"".join(bytes([number + 1]) * KEY_BYTES for number in range(events))
-    return encode_entries([Entry(VERSION, 7, received_us, 1, 0, lengths, keys, row * events, [])])
+    a, properties = b"\x01a" * events, b"\x02{}" * (events - 1) + b"\xff" * 8 + b"\x7f"
+    return encode_entries(
+        [Entry(VERSION, 7, received_us, 1, 0, Events(events, keys, times_ms, a, a, a, a, a, properties))]
+    )
 
 
 @pytest.mark.parametrize(("where", "events"), [(0, 1), (3, 2), (6, 1)])
@@ -117,11 +119,12 @@ def test_a_record_that_the_store_refuses_is_singled_out(place: Place, where: int
     assert place.stored() == sorted(map(row_of, expected.stored))
     minute_us = place.began_us + 7 - (place.began_us + 7) % 60_000_000
     assert place.counts() == expected.counts + Counter({Count(7, minute_us, 1, "rejected", NOT_STORABLE): events})
-    (entry,) = decode_entries(bad)
+    (read,) = decode_entries(bad)
     kept = place.ask(
         f"SELECT hex(original), `index` FROM rejected_records FINAL WHERE reason = '{NOT_STORABLE}' ORDER BY `index`"
     )
-    assert kept == [(entry.rows[: len(entry.rows) // events].hex().upper(), index) for index in range(events)]
+    everything = b"".join((read.events.times_ms, *read.events.strings)).hex().upper()
+    assert kept == [(everything if index == 0 else "", index) for index in range(events)]
 
 
 @pytest.mark.parametrize(("at", "after"), [(2, False), (4, True)])

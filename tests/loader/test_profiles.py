@@ -34,7 +34,7 @@ def update(profile_id: str, operations: Mapping[str, Any], group_key: str = USER
 
 def entry_of(*updates: Update, received_us: int = NOW_US, project_id: int = 7) -> Entry:
     endpoint = Endpoint.GROUPS if updates and updates[0].group_key else Endpoint.ENGAGE
-    return Entry(VERSION, project_id, received_us, endpoint, 0, b"", b"", b"", [], list(updates))
+    return Entry(VERSION, project_id, received_us, endpoint, updates=list(updates))
 
 
 def request(*updates: Update, project_id: int = 7) -> bytes:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trackway.ingest.rows import string
-from trackway.journal.entry import EVENT_COLUMNS, LinkKind
+from trackway.journal.columns import string
+from trackway.journal.entry import LinkKind
 from trackway.limits import SHOWN_PROPERTIES_BYTES_MAX
+from trackway.loader.event_block import EVENT_COLUMNS
 from trackway.query.arrivals import WINDOW_S, Cursor, ShownEvent, event_at, fresh, newest, read_cursor
 from trackway.query.event_filter import EventFilter
 from trackway.store.client import Store

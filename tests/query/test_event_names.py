@@ -13,8 +13,9 @@ from tests.store.running import running_store
 from trackway.ingest.events import Arrival
 from trackway.ingest.records import split_json
 from trackway.ingest.request import ingest_events
-from trackway.journal.entry import EVENT_COLUMNS, Endpoint, decode_entries
+from trackway.journal.entry import Endpoint, decode_entries
 from trackway.limits import EXAMPLE_CHARACTERS_MAX, EXAMPLES_SHOWN
+from trackway.loader.tables import insert_events
 from trackway.query.event_names import shapes, volumes
 from trackway.store.client import Store
 from trackway.store.migrate import migrate
@@ -31,7 +32,7 @@ def insert(store: Store, *events: dict[str, Any], project: Any = ALPHA) -> None:
     )
     ingested = ingest_events(split_json(dumps(list(events))), arrival)
     assert ingested.failures == []
-    store.insert_rows("events", EVENT_COLUMNS, [entry.rows for entry in decode_entries(ingested.payload)])
+    insert_events(store, decode_entries(ingested.payload))
 
 
 def event(name: str, insert_id: str, days_ago: int = 0, **properties: Any) -> dict[str, Any]:

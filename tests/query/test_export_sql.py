@@ -14,7 +14,8 @@ from tests.ingest.sending import ALPHA, BETA, PROJECTS, dumps, record
 from trackway.ingest.events import Arrival
 from trackway.ingest.records import split_json
 from trackway.ingest.request import ingest_events
-from trackway.journal.entry import EVENT_COLUMNS, Endpoint, decode_entries
+from trackway.journal.entry import Endpoint, decode_entries
+from trackway.loader.tables import insert_events
 from trackway.query.events import ExportQuery, export_lines, export_sql
 from trackway.query.identity import Known
 from trackway.store.client import Store
@@ -45,7 +46,7 @@ class Events:
         arrival = Arrival(endpoint=endpoint, received_us=received_us, find_project=PROJECTS.get, project=project)
         ingested = ingest_events(split_json(b"[" + b",".join(events) + b"]"), arrival)
         assert ingested.failures == []
-        self.store.insert_rows("events", EVENT_COLUMNS, [entry.rows for entry in decode_entries(ingested.payload)])
+        insert_events(self.store, decode_entries(ingested.payload))
 
     def export(self, **changes: Any) -> list[dict[str, Any]]:
         """The exported lines, parsed, by time and insert_id."""
@@ -164,8 +165,7 @@ def test_ids_of_any_characters_come_out_as_they_went_in(events: Events, distinct
 def test_indented_values_stay_on_their_line(events: Events) -> None:
     text = json.dumps([event("id-1", a={"b": [1, {"c": 2}]})], indent=2).encode()
     arrival = Arrival(endpoint=Endpoint.IMPORT, received_us=RECEIVED_US, find_project=PROJECTS.get, project=ALPHA)
-    (entry,) = decode_entries(ingest_events(split_json(text), arrival).payload)
-    events.store.insert_rows("events", EVENT_COLUMNS, entry.rows)
+    insert_events(events.store, decode_entries(ingest_events(split_json(text), arrival).payload))
     assert b"".join(export_lines(events.store, ALL)).count(b"\n") == 1
 
 

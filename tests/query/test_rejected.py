@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from trackway.journal.entry import Endpoint, Entry, Rejection
+from trackway.journal.entry import VERSION, Endpoint, Entry, Rejection
 from trackway.loader.batch import Placed, make_batch
 from trackway.loader.tables import insert_rest
 from trackway.loader.window import Window
@@ -38,7 +38,7 @@ def reject(
 ) -> None:
     """Load the rejected records of one request, as the loader does."""
     rejections = [Rejection(index, reason, "event", "", original) for index, reason in enumerate(reasons)]
-    entry = Entry(3, project_id, received_us, endpoint, ignored, b"", b"", b"", rejections)
+    entry = Entry(VERSION, project_id, received_us, endpoint, ignored, rejections=rejections)
     batch = make_batch([Placed(position, entry)], position, position + 1, Window(1), lambda keys, before: {})
     insert_rest(store, batch, received_us // 1000)
 

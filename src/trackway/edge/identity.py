@@ -136,7 +136,7 @@ class IdentityEndpoints:
         link = Link(LinkKind.UNLINK, asked.id, "", "", asked.reason.strip())
         received_us = time.time_ns() // 1000
         # Of no endpoint that counts records: an entry without any counts nothing.
-        entry = Entry(VERSION, project.project_id, received_us, Endpoint.TRACK, 0, b"", b"", b"", [], [], [link])
+        entry = Entry(VERSION, project.project_id, received_us, Endpoint.TRACK, links=[link])
         try:
             await self._journal.commit(encode_entries([entry]))
         except StorageError as error:

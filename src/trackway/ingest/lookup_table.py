@@ -16,7 +16,7 @@ import xxhash
 from trackway.errors import RequestError
 from trackway.ingest.csv_records import read_records
 from trackway.ingest.lookup_values import json_value
-from trackway.ingest.rows import string, varint
+from trackway.journal.columns import string, varint
 from trackway.limits import (
     LOOKUP_COLUMNS_MAX,
     LOOKUP_FAILED_ROWS_MAX,

@@ -1,6 +1,6 @@
 """A whole request of events or profile updates: its records in, its outcomes and the journal payload out.
 
-The payload holds everything that must be durable before the reply: accepted events as rows, accepted updates as
+The payload holds everything that must be durable before the reply: accepted events as columns, accepted updates as
 operations, and rejected records with their bytes. Nothing here touches disk or network; the caller commits the payload
 and then answers.
 """
@@ -196,7 +196,7 @@ def ingest_singles(groups: Sequence[Singles]) -> tuple[bytes, list[list[int]]]:
             out.append(index)
             index += 1
         left_out.append(out)
-    finished = [entry.finished() for entry in entries.values() if entry.rows]
+    finished = [entry.finished() for entry in entries.values() if entry.events]
     return encode_entries(finished) if finished else b"", left_out
 
 

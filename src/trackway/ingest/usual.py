@@ -7,7 +7,6 @@ equal.
 """
 
 import re
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,9 +20,9 @@ from trackway.ingest.links import DEVICE_PREFIX, IDENTITY_EVENTS, DevicePair, de
 from trackway.ingest.location import EVENT_NAMES, event_ending, with_ending
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.properties import SERVERS_OWN, check_clients_own
-from trackway.ingest.rows import VARINTS, deduplication_key, string, varint
 from trackway.ingest.suspicion import Suspicions
 from trackway.ingest.values import REFUSED_IDS
+from trackway.journal.columns import VARINTS, string
 from trackway.journal.entry import Endpoint
 from trackway.limits import (
     DISTINCT_ID_CHARACTERS_MAX,
@@ -42,18 +41,16 @@ _NEEDS_LOOK = SERVERS_OWN | {"$ignore", "$latitude"}
 TAKEN = ("time", "distinct_id", "$insert_id", "token")
 """The properties that are stored in columns only, or not at all."""
 _value_of = msgspec.json.Decoder().decode
-_pack_i64 = struct.Struct("<q").pack
+_DEVICE_PREFIX = DEVICE_PREFIX.encode()
 _is_insert_id = re.compile("[A-Za-z0-9-]+").fullmatch
-_NO_DEVICE_NO_USER = b"\0\0"
 
-
-Plain = tuple[int, str, str, bytes, DevicePair | None]
-"""What a usual event's ids and time come to: time in ms, distinct_id, insert_id, device and user as they stand in the
-row, and those two again where there are both."""
+Plain = tuple[int, bytes, bytes, bytes, bytes, DevicePair | None]
+"""What a usual event's time and ids come to: time in ms, distinct_id, insert_id, device, user, and the last two again
+where there are both."""
 
 
 class Usual:
-    """The rules for the usual events of one request, and the rows made of them."""
+    """The rules for the usual events of one request."""
 
     def __init__(self, arrival: Arrival):
         self._arrival = arrival
@@ -99,29 +96,32 @@ class Usual:
         if not device_id and not user_id:
             if distinct_id[0] == "$" or device_id != "" or user_id != "":
                 return None
-            return time_ms, distinct_id, insert_id, _NO_DEVICE_NO_USER, None
+            return time_ms, distinct_id.encode(), insert_id.encode(), b"", b"", None
         if not _is_person(device_id) or not _is_person(user_id):
             return None
         if mode == ORIGINAL:
-            return time_ms, distinct_id, insert_id, _NO_DEVICE_NO_USER, None
+            return time_ms, distinct_id.encode(), insert_id.encode(), b"", b"", None
         if not device_id and distinct_id.startswith(DEVICE_PREFIX):
             return None
         device, user = device_id.encode(), user_id.encode()
-        ids = b"".join((VARINTS[len(device)], device, VARINTS[len(user)], user))
         pair = device_pair(device_id, user_id) if device and user else None
-        return time_ms, user_id or DEVICE_PREFIX + device_id, insert_id, ids, pair
+        return time_ms, user or _DEVICE_PREFIX + device, insert_id.encode(), device, user, pair
 
     def add(self, entry: ProjectEntry, name: str, plain: Plain, properties: bytes) -> None:
         """Add the event to its project's entry. `properties`: the JSON object to store."""
-        time_ms, distinct_id, insert_id, ids, pair = plain
+        time_ms, distinct_id, insert_id, device, user, pair = plain
         named = self._named.get(name)
         if named is None:
             named = self._named[name] = string(name.encode())
-        person, once, size = distinct_id.encode(), insert_id.encode(), len(properties)
-        identity = b"".join((named, VARINTS[len(person)], person, VARINTS[len(once)], once))
-        length = VARINTS[size] if size < len(VARINTS) else varint(size)
-        entry.rows.append(b"".join((entry.head, _pack_i64(time_ms), identity, ids, length, properties)))
-        entry.keys.append(deduplication_key(entry.project_id, identity))
+        entry.add_event(
+            time_ms,
+            named,
+            VARINTS[len(distinct_id)] + distinct_id,
+            VARINTS[len(insert_id)] + insert_id,
+            VARINTS[len(device)] + device,
+            VARINTS[len(user)] + user,
+            properties,
+        )
         if pair:
             entry.links[pair] = None
 

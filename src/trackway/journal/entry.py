@@ -2,10 +2,10 @@
 
 A request becomes one journal record (several requests with one event each may share one), so that it is durable as a
 whole or not at all. Its payload is a list of entries, one a project (`/track` takes the token from each event, so a
-batch may name several). An entry holds the accepted events as rows in ClickHouse's RowBinary format, in the column
-order `EVENT_COLUMNS`: the loader joins bytes and never looks into an event. Profile updates are carried as operations,
-and links between ids as requests, since their result depends on what came before: only the loader, which alone reads
-the journal in order, knows it.
+batch may name several). An entry holds the accepted events column by column, as ClickHouse's Native format has them:
+the loader joins bytes and never looks into an event. Profile updates are carried as operations, and links between ids
+as requests, since their result depends on what came before: only the loader, which alone reads the journal in order,
+knows it.
 `docs/journal-format.md` describes the bytes.
 """
 
@@ -14,23 +14,7 @@ from enum import IntEnum
 
 import msgspec
 
-VERSION = 3
-VERSIONS_READ = (1, 2, 3)
-"""Version 1 knew no profile updates, version 2 no links; a journal written by either may still be loaded."""
-
-EVENT_COLUMNS = (
-    "project_id",
-    "received",
-    "endpoint",
-    "time",
-    "event",
-    "distinct_id",
-    "insert_id",
-    "device_id",
-    "user_id",
-    "properties",
-)
-"""Columns of an event row: UInt32, DateTime64(6), UInt8, DateTime64(3), then six strings."""
+VERSION = 4
 
 KEY_BYTES = 16
 NO_KEY = bytes(KEY_BYTES)
@@ -115,34 +99,59 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reason: str = ""
 
 
+class Events(msgspec.Struct, array_like=True, frozen=True):
+    """The accepted events of an entry, each column in the order of the request.
+
+    `keys`: 16 bytes an event (`NO_KEY` = not deduplicated). `times_ms`: a little-endian i64 an event, milliseconds
+    since the epoch. All others are columns of strings (`journal.columns`), of which `properties` are JSON objects.
+    """
+
+    number: int
+    keys: bytes
+    times_ms: bytes
+    names: bytes
+    distinct_ids: bytes
+    insert_ids: bytes
+    device_ids: bytes
+    user_ids: bytes
+    properties: bytes
+
+    @property
+    def strings(self) -> tuple[bytes, ...]:
+        """The columns of strings, in the order of the fields."""
+        return self.names, self.distinct_ids, self.insert_ids, self.device_ids, self.user_ids, self.properties
+
+
+NO_EVENTS = Events(0, b"", b"", b"", b"", b"", b"", b"", b"")
+
+
 class Entry(msgspec.Struct, array_like=True, frozen=True):
     """The outcomes of one request for one project.
 
-    `row_lengths` holds a little-endian u32 an event and `keys` 16 bytes an event (`NO_KEY` = not deduplicated), both
-    in the order of `rows`. `updates` are the accepted profile records, and `links` the requests to link ids, in the
-    order of the request; the same DEVICE link stands there once. `received_us` is the arrival in microseconds since the
-    epoch.
+    `updates` are the accepted profile records, and `links` the requests to link ids, in the order of the request; the
+    same DEVICE link stands there once. `received_us` is the arrival in microseconds since the epoch.
     """
 
     version: int
     project_id: int
     received_us: int
     endpoint: int
-    ignored: int
-    row_lengths: bytes
-    keys: bytes
-    rows: bytes
-    rejections: list[Rejection]
+    ignored: int = 0
+    events: Events = NO_EVENTS
+    rejections: list[Rejection] = []
     updates: list[Update] = []
     links: list[Link] = []
 
-    @property
-    def events(self) -> int:
-        return len(self.row_lengths) // 4
+
+class _Versioned(msgspec.Struct, array_like=True):
+    """What an entry of any version begins with."""
+
+    version: int
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Entry])
+_versions = msgspec.msgpack.Decoder(list[_Versioned])
 
 
 def encode_entries(entries: Sequence[Entry]) -> bytes:
@@ -151,12 +160,21 @@ def encode_entries(entries: Sequence[Entry]) -> bytes:
 
 
 def decode_entries(payload: bytes | memoryview) -> list[Entry]:
-    """The entries of a payload. Raises ValueError when it is not one, or of a version not known here."""
+    """The entries of a payload. Raises ValueError when it is not one, or of another version."""
     try:
         entries = _decoder.decode(payload)
     except msgspec.MsgspecError as error:
+        _check_versions(payload)
         raise ValueError(f"not a journal entry: {error}") from error
-    for entry in entries:
-        if entry.version not in VERSIONS_READ:
-            raise ValueError(f"journal entry of version {entry.version}, known are 1 to {VERSION}")
+    if any(entry.version != VERSION for entry in entries):
+        _check_versions(payload)
     return entries
+
+
+def _check_versions(payload: bytes | memoryview) -> None:
+    try:
+        versions = {each.version for each in _versions.decode(payload)}
+    except msgspec.MsgspecError:
+        return
+    for version in versions - {VERSION}:
+        raise ValueError(f"journal entry of version {version}, not {VERSION}: load it with the trackway that wrote it")

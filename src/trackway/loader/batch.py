@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trackway.ingest.rows import string
+from trackway.journal.columns import string
 from trackway.journal.entry import KEY_BYTES, Entry, decode_entries
 from trackway.journal.format import Record
 from trackway.limits import DEDUPLICATION_WINDOW_MS
+from trackway.loader.event_block import without
 from trackway.loader.window import Keys, Mask, Window
 
 WINDOW_US = DEDUPLICATION_WINDOW_MS * 1000
@@ -50,11 +51,12 @@ class Placed(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What is inserted for journal records `from_position` up to, not including, `to_position`."""
+    """What is inserted for journal records `from_position` up to, not including, `to_position`; `events` are entries'
+    that are not duplicates."""
 
     from_position: int
     to_position: int
-    events: list[bytes]
+    events: list[Entry]
     key_rows: bytes
     new_keys: Keys
     newest_us: int
@@ -70,8 +72,8 @@ def read_entries(records: Sequence[Record]) -> list[Placed]:
 
 def make_batch(placed: list[Placed], from_position: int, to_position: int, window: Window, known: Known) -> Batch:
     """Decide each event and lay out the rows. The window is asked, not changed."""
-    sizes = [each.entry.events for each in placed]
-    keys = np.frombuffer(b"".join(each.entry.keys for each in placed), dtype=np.uint64).reshape(-1, 2)
+    sizes = [each.entry.events.number for each in placed]
+    keys = np.frombuffer(b"".join(each.entry.events.keys for each in placed), dtype=np.uint64).reshape(-1, 2)
     received = np.repeat(np.array([each.entry.received_us for each in placed], dtype=np.int64), sizes)
     positions = np.repeat(np.array([each.position for each in placed], dtype=np.uint64), sizes)
     keyed: Mask = (keys != 0).any(axis=1)
@@ -83,12 +85,13 @@ def make_batch(placed: list[Placed], from_position: int, to_position: int, windo
     key_rows["received"] = received[new]
     key_rows["position"] = positions[new]
 
-    events: list[bytes] = []
+    events: list[Entry] = []
     counts: Counter[Count] = Counter()
     some, at = bool(duplicate.any()), 0
     for (_, entry), size in zip(placed, sizes, strict=True):
         doubled = int(np.count_nonzero(duplicate[at : at + size])) if some else 0
-        events.append(_without(entry, duplicate[at : at + size]) if doubled else entry.rows)
+        if size > doubled:
+            events.append(without(entry, duplicate[at : at + size]) if doubled else entry)
         _count(counts, entry, size - doubled + len(entry.updates), doubled)
         at += size
     return Batch(
@@ -134,13 +137,6 @@ def _repeated(keys: Keys) -> Mask:
     repeated = np.zeros(len(keys), dtype=np.bool_)
     repeated[order] = same
     return repeated
-
-
-def _without(entry: Entry, duplicate: Mask) -> bytes:
-    """The entry's rows less the duplicates."""
-    ends = np.cumsum(np.frombuffer(entry.row_lengths, dtype="<u4"), dtype=np.int64)
-    kept = np.flatnonzero(~duplicate)
-    return b"".join(entry.rows[int(ends[row - 1]) if row else 0 : int(ends[row])] for row in kept.tolist())
 
 
 def _count(counts: Counter[Count], entry: Entry, stored: int, doubled: int) -> None:

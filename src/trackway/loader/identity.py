@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from trackway.ingest.clusters import Clusters, Refusal
-from trackway.ingest.rows import string
+from trackway.journal.columns import string
 from trackway.journal.entry import Link, LinkKind
 from trackway.loader.batch import Placed
 

@@ -14,7 +14,7 @@ import msgspec
 
 from trackway import logs, metrics
 from trackway.errors import StorageError
-from trackway.journal.entry import Entry, Rejection
+from trackway.journal.entry import NO_EVENTS, Entry, Rejection
 from trackway.journal.format import Record, distance_bytes
 from trackway.journal.head import Head
 from trackway.journal.reader import Reader
@@ -29,6 +29,7 @@ from trackway.limits import (
 from trackway.loader import tables
 from trackway.loader.apply import readable as readable_operations
 from trackway.loader.batch import NOT_STORABLE, WINDOW_US, Batch, Placed, make_batch, read_entries
+from trackway.loader.event_block import each_alone
 from trackway.loader.links import Links
 from trackway.loader.profiles import insert_profiles
 from trackway.loader.window import Window
@@ -143,7 +144,7 @@ class Loader:
         )
 
     def _load_in_parts(self, records: list[Record], from_position: int, to_position: int, error: DataRefused) -> None:
-        """Single out the record whose rows the store refuses, so that it does not hold up the rest."""
+        """Single out the record whose events the store refuses, so that it does not hold up the rest."""
         if len(records) > 1:
             middle = len(records) // 2
             between = records[middle].position
@@ -166,7 +167,7 @@ class Loader:
         self._links.insert(self._store, batch.placed)
         for reason, number in insert_profiles(self._store, batch.placed).items():
             metrics.left_alone(reason, number)
-        tables.insert_events(self._store, batch)
+        tables.insert_events(self._store, batch.events)
 
     def _finish(self, batch: Batch) -> None:
         """With its events and profiles in the store, make the batch count, and remember its keys."""
@@ -198,26 +199,20 @@ class Loader:
 
 
 def _refused(entry: Entry) -> Entry:
-    """The same entry with its events turned into rejected records that hold their rows.
+    """The same entry with its events turned into rejected records that hold what the journal holds of them.
 
     Of profile updates only those that cannot be read: the others may already be in their profiles.
     """
-    rejections, at = list(entry.rejections), 0
-    for index in range(entry.events):
-        size = int.from_bytes(entry.row_lengths[4 * index : 4 * index + 4], "little")
-        rejections.append(Rejection(index, NOT_STORABLE, "", "", entry.rows[at : at + size]))
-        at += size
+    events = each_alone(entry.events) if entry.events.number else []
     readable = [readable_operations(update.operations) for update in entry.updates]
-    rejections += [
-        Rejection(index, NOT_STORABLE, "", "", update.operations)
-        for index, update in enumerate(entry.updates)
-        if not readable[index]
+    rejections = [
+        *entry.rejections,
+        *(Rejection(index, NOT_STORABLE, "", "", event) for index, event in enumerate(events)),
+        *(
+            Rejection(index, NOT_STORABLE, "", "", update.operations)
+            for index, update in enumerate(entry.updates)
+            if not readable[index]
+        ),
     ]
-    return msgspec.structs.replace(
-        entry,
-        row_lengths=b"",
-        keys=b"",
-        rows=b"",
-        rejections=rejections,
-        updates=list(compress(entry.updates, readable)),
-    )
+    updates = list(compress(entry.updates, readable))
+    return msgspec.structs.replace(entry, events=NO_EVENTS, rejections=rejections, updates=updates)

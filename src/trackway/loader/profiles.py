@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from trackway.ingest.rows import string
+from trackway.journal.columns import string
 from trackway.journal.entry import Update
 from trackway.limits import PROFILE_ROWS_BYTES_MAX, PROFILES_ASKED_AT_ONCE_BYTES_MAX
 from trackway.loader.apply import Properties, fold, properties_text, read_properties

@@ -4,10 +4,11 @@ import struct
 from collections.abc import Sequence
 
 from trackway.errors import StorageError
-from trackway.ingest.rows import string
-from trackway.journal.entry import EVENT_COLUMNS, NO_PROJECT
+from trackway.journal.columns import string
+from trackway.journal.entry import NO_PROJECT, Entry
 from trackway.limits import KEYS_ASKED_AT_ONCE_MAX
 from trackway.loader.batch import Batch, Count
+from trackway.loader.event_block import EVENT_COLUMNS, event_block
 from trackway.loader.window import Window
 from trackway.store.client import Store
 
@@ -73,11 +74,12 @@ def known_keys(store: Store, keys: Sequence[bytes], before_position: int) -> dic
     return found
 
 
-def insert_events(store: Store, batch: Batch) -> None:
-    """Insert the rows of events; those that stand there already replace themselves. Raises DataRefused."""
-    if any(batch.events):
+def insert_events(store: Store, entries: Sequence[Entry]) -> None:
+    """Insert the events of a batch's entries; those that stand there already replace themselves. Raises DataRefused."""
+    if entries:
         # A batch holds no two rows of one key, so looking for them while inserting is wasted: 2.5 against 4.4 µs a row.
-        store.insert_rows("events", EVENT_COLUMNS, batch.events, settings={"optimize_on_insert": "0"})
+        settings = {"optimize_on_insert": "0"}
+        store.insert_rows("events", tuple(EVENT_COLUMNS), event_block(entries), format="Native", settings=settings)
 
 
 def insert_rest(store: Store, batch: Batch, loaded_ms: int) -> None:
