@@ -1,11 +1,12 @@
 """A real `trackway serve` on a free port, for the tests that speak HTTP to it.
 
-Out comes a `Server`: its address, a project made by `trackway project create`, ways to ask, to wait until everything
-acknowledged can be queried, and to export. On leaving, the server is told to stop and must do so: with exit code 0,
+Out comes a `Server`: its address, a project, ways to ask, to wait until everything acknowledged can be queried, and to
+export. On leaving, the server is told to stop and must do so: with exit code 0,
 in time, and without leaving a process behind.
 """
 
 import contextlib
+import functools
 import json
 import os
 import ssl
@@ -24,23 +25,32 @@ from urllib.parse import urlencode
 import psutil
 from tests.wire.exchange import Reply, Request, ask
 
+from trackway.identity import SIMPLIFIED
+from trackway.projects.database import ProjectsDatabase
+from trackway.projects.directory import MISS_INTERVAL_S_MIN
+
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 VISIBLE_TIMEOUT_S = 30.0
 POLL_S = 0.03
+IN_EVERY_PROCESS = 8
+"""Requests in a row, each on a connection of its own, after which each of two edge processes had its turn."""
 _TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project as `trackway project create --json` prints it."""
+    """A project and its keys."""
 
     project_id: int
     name: str
     token: str
     secret: str
     region: str
-    identity_mode: str = "simplified"
+    identity_mode: str = SIMPLIFIED
+
+
+_NO_PROJECT = Project(0, "", "", "", "")
 
 
 def basic(user: str, password: str = "") -> tuple[str, str]:
@@ -65,9 +75,21 @@ class Server:
     def ask(self, request: Request) -> Reply:
         return ask(self.port, request, tls=self.tls)
 
-    def create_project(self, name: str = "", *arguments: str) -> Project:
-        """A new project, by the command line."""
-        return create_project(self.data_dir, name, *self.projects_at, *arguments)
+    def create_project(self, name: str = "", *, region: str = "us", identity_mode: str = SIMPLIFIED) -> Project:
+        """A new project that every edge process knows."""
+        at = self.projects_at[1] if self.projects_at else self.data_dir / "projects.db"
+        project = create_project(at, name, region, identity_mode)
+        if self.projects_at:  # those that ask a machine for projects are some time behind
+            self._wait_known(project)
+        return project
+
+    def _wait_known(self, project: Project) -> None:
+        deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+        target = f"{self.prefix}/api/2.0/export?from_date=2000-01-01&to_date=2000-01-01"
+        request = Request("GET", target, (basic(project.secret),))
+        while any(self.ask(request).status == 401 for _ in range(IN_EVERY_PROCESS)):
+            assert time.monotonic() < deadline, "the project is not known"
+            time.sleep(POLL_S)
 
     def processes(self) -> dict[str, int]:
         """Process ids by role, as the supervisor wrote them last."""
@@ -113,20 +135,17 @@ class Server:
         self.export_when(self.project, 1, event=json.dumps([f"mark {mark}"]))
 
 
-def create_project(data_dir: Path, name: str = "", *arguments: str) -> Project:
-    """A new project in a data directory, by the command line."""
-    command = [
-        _TRACKWAY,
-        "project",
-        "create",
-        name or f"test {uuid.uuid4().hex}",
-        "--json",
-        "--data-dir",
-        str(data_dir),
-    ]
-    done = subprocess.run([*command, *arguments], env=_environment(), capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return Project(**json.loads(done.stdout))
+def create_project(at: Path | str, name: str = "", region: str = "us", identity_mode: str = SIMPLIFIED) -> Project:
+    """A new project in the database at that path or URL, as `trackway project create` makes it, without a process."""
+    made = _database(at).create(name or f"test {uuid.uuid4().hex}", region, identity_mode)
+    # An edge process that has just met an unknown token looks again only after this pause.
+    time.sleep(2 * MISS_INTERVAL_S_MIN)
+    return Project(made.project_id, made.name, made.token, made.secret, made.region, made.identity_mode)
+
+
+@functools.cache
+def _database(at: Path | str) -> ProjectsDatabase:
+    return ProjectsDatabase(at)
 
 
 @contextlib.contextmanager
@@ -143,9 +162,10 @@ def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None =
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
         try:
             port = _wait_ready(process, data_dir, prefix, tls)
-            project = create_project(data_dir, "", *projects)
             url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{prefix}"
-            yield Server(url, port, data_dir, process, project, prefix, tls, projects)
+            server = Server(url, port, data_dir, process, _NO_PROJECT, prefix, tls, projects)
+            server.project = server.create_project()
+            yield server
         finally:
             _stop(process, data_dir)
 
