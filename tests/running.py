@@ -158,6 +158,9 @@ def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None =
     projects = arguments[projects_at : projects_at + 2]
     limits = () if any("rate-limits" in each for each in arguments) else ("--no-rate-limits",)
     command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *limits, *arguments]
+    if not projects:
+        # A server that finds its tables need not import what makes them, nor pass it on to its children.
+        _database(data_dir / "projects.db").migrate()
     with (data_dir / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
         try:
