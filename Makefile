@@ -3,6 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Tests start hundreds of processes, which shall not compile the product anew each time.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Test processes beside each other; PYTEST_ARGS=-n0 for one, as a debugger needs.
+TEST_PROCESSES ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test check bench soak lock clean chromium postgresql
 
@@ -35,7 +41,7 @@ postgresql:
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
 test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## every test, on the real parts
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .

@@ -1,7 +1,5 @@
 """One server for all tests that speak HTTP to it, one whose profiles can be read, and a project for each test."""
 
-import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -9,9 +7,6 @@ from tests.profiles import ProfileServer, running_profile_server
 from tests.projects.postgresql import Cluster, running_cluster
 from tests.running import Project, Server, running_server
 from tests.sdk.browser import Chromium, running_chromium
-
-from trackway.projects.database import ProjectsDatabase
-from trackway.projects.directory import MISS_INTERVAL_S_MIN
 
 
 @pytest.fixture(scope="session")
@@ -45,29 +40,17 @@ def chromium() -> Iterator[Chromium]:
 
 
 MakeProjects = Callable[[int], Sequence[Project]]
-"""Makes so many new projects, as `trackway project create` does but without a process for each."""
+"""Makes so many new projects."""
 
 
 @pytest.fixture(scope="session")
 def make_projects(server: Server) -> MakeProjects:
-    return _project_maker(server)
+    return lambda count: [server.create_project() for _ in range(count)]
 
 
 @pytest.fixture(scope="session")
 def make_profile_projects(profile_server: ProfileServer) -> MakeProjects:
-    return _project_maker(profile_server.server)
-
-
-def _project_maker(server: Server) -> MakeProjects:
-    database = ProjectsDatabase(server.data_dir / "projects.db")
-
-    def make(count: int) -> list[Project]:
-        created = [database.create(f"test {uuid.uuid4().hex}", "us") for _ in range(count)]
-        # A worker that has just met an unknown token looks again only after this pause.
-        time.sleep(2 * MISS_INTERVAL_S_MIN)
-        return [Project(each.project_id, each.name, each.token, each.secret, each.region) for each in created]
-
-    return make
+    return lambda count: [profile_server.server.create_project() for _ in range(count)]
 
 
 @pytest.fixture
@@ -85,4 +68,4 @@ def profile_project(make_profile_projects: MakeProjects) -> Project:
 @pytest.fixture
 def original(server: Server) -> Project:
     """A project of original identity."""
-    return server.create_project("", "--identity-mode", "original")
+    return server.create_project(identity_mode="original")

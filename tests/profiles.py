@@ -1,16 +1,14 @@
 """A running server whose store the tests can read: what became of profiles, row by row."""
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.running import POLL_S, VISIBLE_TIMEOUT_S, Project, Server, running_server
+from tests.running import Project, Server, running_server
 from tests.store.running import running_store
-from tests.wire.sending import record, track
 
 from trackway.store.client import Store
 
@@ -29,19 +27,8 @@ class ProfileServer:
     store: Store
 
     def wait_loaded(self) -> None:
-        """Return once all that was acknowledged before is in the store and counts, not only the events of it."""
-        before = self._marks()
-        track(self.server, record(self.server.project))
-        deadline = time.monotonic() + VISIBLE_TIMEOUT_S
-        while self._marks() == before:
-            assert time.monotonic() < deadline, "the mark is not loaded"
-            time.sleep(POLL_S)
-
-    def _marks(self) -> int:
-        """Records loaded for the server's own project, which only marks are sent to."""
-        sql = "SELECT sum(records) FROM loads WHERE project_id = {project_id:UInt32}"
-        ((count,),) = self.store.query(sql, {"project_id": self.server.project.project_id})
-        return int(count)
+        """Return once all that was acknowledged before is in the store and counts."""
+        self.server.wait_loaded()
 
     def profiles_of(self, project: Project) -> Profiles:
         """The properties of each profile, by group key (empty for a user's) and id, once all that was acknowledged

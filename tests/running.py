@@ -1,11 +1,12 @@
 """A real `trackway serve` on a free port, for the tests that speak HTTP to it.
 
-Out comes a `Server`: its address, a project made by `trackway project create`, ways to ask, to wait until everything
-acknowledged can be queried, and to export. On leaving, the server is told to stop and must do so: with exit code 0,
+Out comes a `Server`: its address, a project, ways to ask, to wait until everything acknowledged can be queried, and to
+export. On leaving, the server is told to stop and must do so: with exit code 0,
 in time, and without leaving a process behind.
 """
 
 import contextlib
+import functools
 import json
 import os
 import ssl
@@ -24,23 +25,35 @@ from urllib.parse import urlencode
 import psutil
 from tests.wire.exchange import Reply, Request, ask
 
+from trackway.identity import SIMPLIFIED
+from trackway.journal.head import Head
+from trackway.projects.database import ProjectsDatabase
+from trackway.projects.directory import MISS_INTERVAL_S_MIN
+
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 VISIBLE_TIMEOUT_S = 30.0
 POLL_S = 0.03
+LOOK_S = 0.005
+"""Between two looks that cost nobody anything."""
+IN_EVERY_PROCESS = 8
+"""Requests in a row, each on a connection of its own, after which each of two edge processes had its turn."""
 _TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project as `trackway project create --json` prints it."""
+    """A project and its keys."""
 
     project_id: int
     name: str
     token: str
     secret: str
     region: str
-    identity_mode: str = "simplified"
+    identity_mode: str = SIMPLIFIED
+
+
+_NO_PROJECT = Project(0, "", "", "", "")
 
 
 def basic(user: str, password: str = "") -> tuple[str, str]:
@@ -65,9 +78,21 @@ class Server:
     def ask(self, request: Request) -> Reply:
         return ask(self.port, request, tls=self.tls)
 
-    def create_project(self, name: str = "", *arguments: str) -> Project:
-        """A new project, by the command line."""
-        return create_project(self.data_dir, name, *self.projects_at, *arguments)
+    def create_project(self, name: str = "", *, region: str = "us", identity_mode: str = SIMPLIFIED) -> Project:
+        """A new project that every edge process knows."""
+        at = self.projects_at[1] if self.projects_at else self.data_dir / "projects.db"
+        project = create_project(at, name, region, identity_mode)
+        if self.projects_at:  # those that ask a machine for projects are some time behind
+            self._wait_known(project)
+        return project
+
+    def _wait_known(self, project: Project) -> None:
+        deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+        target = f"{self.prefix}/api/2.0/export?from_date=2000-01-01&to_date=2000-01-01"
+        request = Request("GET", target, (basic(project.secret),))
+        while any(self.ask(request).status == 401 for _ in range(IN_EVERY_PROCESS)):
+            assert time.monotonic() < deadline, "the project is not known"
+            time.sleep(POLL_S)
 
     def processes(self) -> dict[str, int]:
         """Process ids by role, as the supervisor wrote them last."""
@@ -92,6 +117,7 @@ class Server:
 
     def export_when(self, project: Project, count: int, **parameters: str) -> list[dict[str, Any]]:
         """The exported events as soon as there are `count` of them."""
+        self.wait_loaded()
         deadline = time.monotonic() + VISIBLE_TIMEOUT_S
         while True:
             events = self.export(project, **parameters)
@@ -101,51 +127,50 @@ class Server:
             time.sleep(POLL_S)
 
     def wait_loaded(self) -> None:
-        """Return once all that was acknowledged before can be queried.
-
-        The journal is one sequence, loaded in order: an event sent now is visible only after all earlier ones.
-        """
-        mark = uuid.uuid4().hex
-        properties = {"token": self.project.token, "distinct_id": mark, "$insert_id": mark}
-        body = json.dumps({"event": f"mark {mark}", "properties": properties}).encode()
-        reply = self.ask(Request("POST", f"{self.prefix}/track", (("Content-Type", "application/json"),), body))
-        assert (reply.status, reply.body) == (200, b"1"), reply
-        self.export_when(self.project, 1, event=json.dumps([f"mark {mark}"]))
+        """Return once all that was acknowledged before can be queried; asks no process, only the journal's head."""
+        deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+        with contextlib.closing(Head(self.data_dir / "journal")) as head:
+            acknowledged = head.synced
+            while head.loaded < acknowledged:
+                assert time.monotonic() < deadline, f"not loaded: {_log_end(self.data_dir)}"
+                time.sleep(LOOK_S)
 
 
-def create_project(data_dir: Path, name: str = "", *arguments: str) -> Project:
-    """A new project in a data directory, by the command line."""
-    command = [
-        _TRACKWAY,
-        "project",
-        "create",
-        name or f"test {uuid.uuid4().hex}",
-        "--json",
-        "--data-dir",
-        str(data_dir),
-    ]
-    done = subprocess.run([*command, *arguments], env=_environment(), capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return Project(**json.loads(done.stdout))
+def create_project(at: Path | str, name: str = "", region: str = "us", identity_mode: str = SIMPLIFIED) -> Project:
+    """A new project in the database at that path or URL, as `trackway project create` makes it, without a process."""
+    made = _database(at).create(name or f"test {uuid.uuid4().hex}", region, identity_mode)
+    # An edge process that has just met an unknown token looks again only after this pause.
+    time.sleep(2 * MISS_INTERVAL_S_MIN)
+    return Project(made.project_id, made.name, made.token, made.secret, made.region, made.identity_mode)
+
+
+@functools.cache
+def _database(at: Path | str) -> ProjectsDatabase:
+    return ProjectsDatabase(at)
 
 
 @contextlib.contextmanager
 def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """`trackway serve` on `data_dir` with a free port and no rate limits, unless the arguments say otherwise; `tls`:
-    how to reach one that speaks HTTPS."""
+    """`trackway serve` on `data_dir` with a free port, no rate limits and little rest between loads, unless the
+    arguments say otherwise; `tls`: how to reach one that speaks HTTPS."""
     data_dir.mkdir(parents=True, exist_ok=True)
     prefix = arguments[arguments.index("--path-prefix") + 1] if "--path-prefix" in arguments else ""
     projects_at = arguments.index("--projects-url") if "--projects-url" in arguments else len(arguments)
     projects = arguments[projects_at : projects_at + 2]
     limits = () if any("rate-limits" in each for each in arguments) else ("--no-rate-limits",)
-    command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *limits, *arguments]
+    soon = () if "--load-interval-ms" in arguments else ("--load-interval-ms", "100")
+    command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *limits, *soon, *arguments]
+    if not projects:
+        # A server that finds its tables need not import what makes them, nor pass it on to its children.
+        _database(data_dir / "projects.db").migrate()
     with (data_dir / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
         try:
             port = _wait_ready(process, data_dir, prefix, tls)
-            project = create_project(data_dir, "", *projects)
             url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{prefix}"
-            yield Server(url, port, data_dir, process, project, prefix, tls, projects)
+            server = Server(url, port, data_dir, process, _NO_PROJECT, prefix, tls, projects)
+            server.project = server.create_project()
+            yield server
         finally:
             _stop(process, data_dir)
 

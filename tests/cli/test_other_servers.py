@@ -14,6 +14,7 @@ from tests.accounts import everywhere
 from tests.running import Project, Server, basic, running_server
 from tests.tls import Authority, authority
 from tests.wire.exchange import Request
+from tests.wire.sending import record, track
 
 TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 KINDS = ["tls below a path", "postgresql"]
@@ -94,6 +95,8 @@ def test_how_ids_are_linked_is_changed_while_a_project_is_empty(other: Server, p
         return
     changed = json.loads(run(other, "project", "identity", project.name, "original", "--json"))
     assert changed["identity_mode"] == "original"
+    track(other, record(other.project))
+    other.wait_loaded()
     told = run(other, "project", "identity", other.project.name, "original", code=2)
     assert told == f"trackway: project {other.project.project_id} has events\n"
 

@@ -15,6 +15,8 @@ from types import TracebackType
 from tests.crash.tree import TRACKWAY, Tree, environment
 from tests.running import Project
 
+from trackway.identity import SIMPLIFIED
+
 _MOUNT = 'mount -t tmpfs -o size="$1" tmpfs "$2" && echo mounted && exec cat'
 _PIECE = bytes(64 * 1024)
 
@@ -79,7 +81,7 @@ class TreeOnSmallDisk(Tree):
     def seen_dir(self) -> Path:
         return self._disk.seen
 
-    def create_project(self, *arguments: str) -> Project:
+    def create_project(self, identity_mode: str = SIMPLIFIED) -> Project:
         """By the command line, within the namespace."""
         create = [
             TRACKWAY,
@@ -89,7 +91,8 @@ class TreeOnSmallDisk(Tree):
             "--json",
             "--data-dir",
             str(self.data_dir),
-            *arguments,
+            "--identity-mode",
+            identity_mode,
         ]
         done = subprocess.run(self._disk.inside(create), env=environment(), capture_output=True, timeout=60, check=True)
         return Project(**json.loads(done.stdout))

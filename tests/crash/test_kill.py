@@ -75,7 +75,7 @@ def run(directory: Path, rng: random.Random, kills: int, *arguments: str) -> Non
     with Tree(directory, *LIVELY, *arguments) as tree:
         tree.start()
         projects = [tree.create_project(), tree.create_project()]
-        people = [tree.create_project(), tree.create_project("--identity-mode", "original")]
+        people = [tree.create_project(), tree.create_project(identity_mode="original")]
         load = Load(lambda: tree.port, Traffic(rng, projects), rng, logins=Logins(rng, *people))
         killer = Killer(tree, load, rng)
         began_s = time.monotonic()

@@ -21,6 +21,7 @@ from tests.projects.postgresql import IN_URL, PASSWORD, Cluster, running_cluster
 from tests.running import Project, basic
 from tests.wire.exchange import Request
 
+from trackway.identity import SIMPLIFIED
 from trackway.projects.database import ProjectsDatabase
 
 AWAY_S = 3.0
@@ -48,8 +49,8 @@ class ProjectsTree(Tree):
         made = self.database.create(name, "us")
         return Project(made.project_id, made.name, made.token, made.secret, made.region)
 
-    def create_project(self, *arguments: str) -> Project:
-        assert not arguments, "they were made before the start"
+    def create_project(self, identity_mode: str = SIMPLIFIED) -> Project:
+        assert identity_mode == SIMPLIFIED, "they were made before the start"
         return self.made.pop()
 
     def start(self) -> None:

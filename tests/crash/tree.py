@@ -21,6 +21,8 @@ import psutil
 from tests.running import Project, basic, create_project
 from tests.wire.exchange import Reply, Request, ask
 
+from trackway.identity import SIMPLIFIED
+
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 45.0
 CAUGHT_UP_TIMEOUT_S = 90.0
@@ -165,8 +167,8 @@ class Tree:
             return [supervisor, *supervisor.children(recursive=True)]
         return []
 
-    def create_project(self, *arguments: str) -> Project:
-        return create_project(self.data_dir, "", *arguments)
+    def create_project(self, identity_mode: str = SIMPLIFIED) -> Project:
+        return create_project(self.data_dir / "projects.db", identity_mode=identity_mode)
 
     def ask(self, request: Request) -> Reply:
         return ask(self.port, request)

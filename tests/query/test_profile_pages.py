@@ -160,6 +160,10 @@ GOOD = f"{NOW}-1500-{PRINT}{'0' * 16}"
         GOOD.replace(str(NOW), str(NOW + 3600)),
         GOOD.replace("1500", "9" * 400),
     ],
+    ids=[
+        *("no session", "example", "short", "long", "another print", "upper case", "negative", "other digits"),
+        *("ended", "to come", "huge"),
+    ],
 )
 def test_a_text_that_is_no_session_is_refused(text: str) -> None:
     assert read_session(GOOD, PRINT) == Session(NOW, 1500, PRINT + "0" * 16)

@@ -6,6 +6,7 @@ calls of an SDK.
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -38,6 +39,11 @@ class Row:
     left: dict[str, Any] | None
     users_only: bool = False
     """Whether SDKs have no such operation for groups."""
+
+    @property
+    def profile_id(self) -> str:
+        """Whose profile the steps change: nobody else's."""
+        return f"{self.name} ü 😀"
 
 
 ROWS = [
@@ -90,9 +96,14 @@ def _page(server: Server, project: Project, asked: dict[str, str]) -> dict[str, 
     return answer
 
 
-def assert_left(profiles: dict[str, dict[str, Any]], profile_id: str, row: Row) -> None:
-    """What is left of that profile is what the row says, and no other profile came to be."""
-    assert set(profiles) == (set() if row.left is None else {profile_id})
-    if row.left is not None:
-        shown = profiles[profile_id]
-        assert {name: value for name, value in shown.items() if name not in SDKS_OWN} == row.left
+def own_of(profiles: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The profiles without what an SDK or the server adds."""
+    return {
+        profile_id: {name: value for name, value in shown.items() if name not in SDKS_OWN}
+        for profile_id, shown in profiles.items()
+    }
+
+
+def left_of(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """All profiles that there are after every row's steps, each on the profile that `Row.profile_id` names."""
+    return {row.profile_id: row.left for row in rows if row.left is not None}

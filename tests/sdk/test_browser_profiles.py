@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.running import Project, Server
 from tests.sdk.browser import Tab
-from tests.sdk.profiles import AWKWARD, GROUP_ROWS, ROWS, Row, assert_left, profile_when, profiles_of
+from tests.sdk.profiles import AWKWARD, GROUP_ROWS, ROWS, left_of, own_of, profile_when, profiles_of
 
 USER, GROUP_KEY, GROUP = "üser-1 😀", "company", "Söhne & Co 😀"
 MODES: list[dict[str, Any]] = [
@@ -24,17 +24,17 @@ def assert_content(tab: Tab) -> None:
     assert (tab.reported(), tab.complaints) == ([], [])
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_operations_on_a_user_are_applied(server: Server, project: Project, tab: Tab, row: Row) -> None:
+def test_operations_on_users_are_applied(server: Server, project: Project, tab: Tab) -> None:
     tab.start(project.token, server.url, save_referrer=False)
-    tab.tell("identify", USER)
-    for operation, argument in row.steps:
-        if operation == "delete":
-            tab.tell("people.delete_user")
-        else:
-            tab.call(f"people.{'increment' if operation == 'add' else operation}", argument)
-    tab.wait_sent()
-    assert_left(profiles_of(server, project), USER, row)
+    for row in ROWS:
+        tab.tell("identify", row.profile_id)
+        for operation, argument in row.steps:
+            if operation == "delete":
+                tab.tell("people.delete_user")
+            else:
+                tab.call(f"people.{'increment' if operation == 'add' else operation}", argument)
+        tab.wait_sent()
+    assert own_of(profiles_of(server, project)) == left_of(ROWS)
     assert_content(tab)
 
 
@@ -46,13 +46,13 @@ def group_arguments(operation: str, argument: Any) -> list[Any]:
     return [] if argument is None else [argument]
 
 
-@pytest.mark.parametrize("row", GROUP_ROWS, ids=lambda row: row.name)
-def test_operations_on_a_group_are_applied(server: Server, project: Project, tab: Tab, row: Row) -> None:
+def test_operations_on_groups_are_applied(server: Server, project: Project, tab: Tab) -> None:
     tab.start(project.token, server.url)
-    for operation, argument in row.steps:
-        tab.call_group(GROUP_KEY, GROUP, operation, *group_arguments(operation, argument))
-    tab.wait_sent()
-    assert_left(profiles_of(server, project, GROUP_KEY), GROUP, row)
+    for row in GROUP_ROWS:
+        for operation, argument in row.steps:
+            tab.call_group(GROUP_KEY, row.profile_id, operation, *group_arguments(operation, argument))
+        tab.wait_sent()
+    assert own_of(profiles_of(server, project, GROUP_KEY)) == left_of(GROUP_ROWS)
     assert_content(tab)
 
 

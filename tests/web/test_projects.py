@@ -49,7 +49,7 @@ def test_accounts_see_their_projects_and_make_none(server: Server, project: Proj
 
 
 def test_project_of_another_region_says_where_its_data_is(server: Server, admin: Visit) -> None:
-    elsewhere = server.create_project("", "--region", "eu")
+    elsewhere = server.create_project(region="eu")
     page = admin.get(f"/app/projects/{elsewhere.project_id}/settings").body.decode()
     assert "lives in the region <b>eu</b>; this server is in <b>us</b> and holds none of it" in page
 

@@ -49,6 +49,14 @@ class Window:
         self.press("Sign in")
         self.until(lambda: not self.path.endswith("/sign-in"))
 
+    def take_cookies(self, cookies: dict[str, str]) -> None:
+        """Go on with a session begun elsewhere."""
+        self.wait(
+            self.context.add_cookies(
+                [{"name": name, "value": value, "url": self.base} for name, value in cookies.items()]
+            )
+        )
+
     @property
     def path(self) -> str:
         return self.page.url.removeprefix(self.base)

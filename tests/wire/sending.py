@@ -25,7 +25,7 @@ def linking(project: Project, name: str, **ids: Any) -> dict[str, Any]:
 
 def track(server: Server, records: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
     """POST /track, which must answer `1`."""
-    reply = server.ask(Request("POST", "/track", (JSON,), json.dumps(records).encode()))
+    reply = server.ask(Request("POST", f"{server.prefix}/track", (JSON,), json.dumps(records).encode()))
     assert (reply.status, reply.body) == (200, b"1"), reply
 
 

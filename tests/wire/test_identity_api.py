@@ -136,7 +136,7 @@ def test_a_merge_can_be_looked_at_before(server: Server, project: Project) -> No
 
 
 def test_in_original_mode_history_and_preview_follow_its_rules(server: Server) -> None:
-    project = server.create_project("", "--identity-mode", "original")
+    project = server.create_project(identity_mode="original")
     time.sleep(1.1)  # until every worker knows the project
     anonymous = str(uuid.uuid4())
     identify = {"event": "$identify", "$identified_id": "u", "distinct_id": "u"}

@@ -96,7 +96,7 @@ def test_merge_of_an_import_that_is_not_strict_is_answered_as_sdks_expect(server
 def test_a_request_that_lacks_an_id_is_rejected_with_the_reason(
     server: Server, mode: str, name: str, ids: dict[str, Any], reason: str
 ) -> None:
-    project = server.create_project("", "--identity-mode", mode)
+    project = server.create_project(identity_mode=mode)
     refused = ask(server, linking(project, name, **ids), "/track?verbose=1")
     assert (refused.status, json.loads(refused.body)) == (200, {"error": reason, "status": 0})
     assert ask(server, linking(project, name, **ids)).body == b"0"

@@ -33,6 +33,10 @@ OLD = 1_600_000_000
 DATES = {"from_date": "2020-01-01", "to_date": "2030-01-01"}
 
 
+ROUNDS_MAX = 5
+"""Of some hundred random requests each."""
+
+
 @dataclass(frozen=True)
 class Two:
     """Project A with credentials of every kind, and B with events of a person of two ids, a profile, a lookup table and
@@ -198,10 +202,15 @@ def test_credentials_of_one_project_show_and_change_nothing_of_another(profile_s
         named = unquote(request.target) + unquote(request.body.decode())  # what a request names itself may come back
         assert not [each for each in hidden if each in text and each not in named], (request, reply)
 
-    ask()
-    assert len(statuses) == 11, statuses
-    for path, seen in statuses.items():
-        assert seen & {200, 201} and seen & {400, 401, 403, 404}, (path, seen)
+    def opened_and_refused() -> bool:
+        answered_both = [seen & {200, 201} and seen & {400, 401, 403, 404} for seen in statuses.values()]
+        return len(answered_both) == 11 and all(answered_both)
+
+    for _ in range(ROUNDS_MAX):  # one in a hundred leaves a kind of request always refused, or always let through
+        ask()
+        if opened_and_refused():
+            break
+    assert opened_and_refused(), statuses
     assert everything_of(profile_server, two.theirs) == before
 
 

@@ -35,6 +35,8 @@ ROWS = [
 ]  # fmt: skip
 JSON = "application/json"
 NONE = b'{"code":200,"status":"OK","results":[]}'
+NOBODYS = "6f1c0b52-9c1e-4f0e-8a57-0d6a3c1f7e21"
+"""The id of no table."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,8 +111,8 @@ def test_rows_are_stored_with_their_types(profile_server: ProfileServer, profile
             ),
         ),
         (b"id,a\n" + b"x\n" * 12, failed(*((row, "invalid row: wrong number of fields") for row in range(1, 11)))),
-        (gzip.compress(b"id,a\n1,2\n")[:-1], refused("body is not valid gzip: it ends too early")),
-        (gzip.compress(b"id,a\n1\n"), failed((1, "invalid row: wrong number of fields"))),
+        (gzip.compress(b"id,a\n1,2\n", mtime=0)[:-1], refused("body is not valid gzip: it ends too early")),
+        (gzip.compress(b"id,a\n1\n", mtime=0), failed((1, "invalid row: wrong number of fields"))),
     ],
 )
 def test_a_table_with_a_fault_is_refused_and_stays_as_it_was(
@@ -132,7 +134,7 @@ def test_a_table_over_100_mb_is_a_413_packed_or_not(server: Server, project: Pro
     assert_reply(server.ask(replacing(project, table_id, table)), 413, too_large)
 
 
-@pytest.mark.parametrize("table_id", [str(uuid.uuid4()), "x", "a/b", "%00", "{id}", "urn:uuid:" + str(uuid.uuid4())])
+@pytest.mark.parametrize("table_id", [NOBODYS, "x", "a/b", "%00", "{id}", f"urn:uuid:{NOBODYS}"])
 @pytest.mark.parametrize("make", [deleting, lambda project, table_id: replacing(project, table_id, SONGS)])
 def test_an_unknown_table_is_a_404(server: Server, project: Project, table_id: str, make: Any) -> None:
     named = table_id.replace("%00", "\x00")[:40]

@@ -22,7 +22,7 @@ HOSTS = {"eu": "api-eu", "in": "api-in"}
 
 @pytest.fixture(params=HOSTS)
 def elsewhere(server: Server, request: pytest.FixtureRequest) -> Project:
-    return server.create_project("", "--region", str(request.param))
+    return server.create_project(region=str(request.param))
 
 
 def sentence(project: Project) -> str:
@@ -72,7 +72,7 @@ def test_what_a_service_account_imports_for_another_region_is_shown_to_its_proje
 ) -> None:
     """An account of both projects: the one that is named decides, whatever token the events hold."""
     server = profile_server.server
-    here, elsewhere = server.create_project(), server.create_project("", "--region", "eu")
+    here, elsewhere = server.create_project(), server.create_project(region="eu")
     account = new_account(server, {here.project_id: "admin", elsewhere.project_id: "admin"})
     for project, told in ((elsewhere, 403), (here, 200)):
         text = json.dumps([record(elsewhere, insert_id="told-to-nobody", name="Ann")])
@@ -141,7 +141,7 @@ def test_every_other_name_serves_the_region_of_the_server(server: Server, projec
     ],
 )
 def test_the_right_host_is_named_after_the_one_that_was_used(server: Server, host: str, right: str) -> None:
-    elsewhere = server.create_project("", "--region", "eu")
+    elsewhere = server.create_project(region="eu")
     told = f"project belongs to region 'eu', this server to 'us': {right}"
     reply = server.ask(under(host, "/track?verbose=1", json.dumps(record(elsewhere, insert_id="id-1")).encode()))
     assert json.loads(reply.body)["error"] == f"token, {told}"
@@ -153,7 +153,7 @@ def test_what_was_for_another_region_is_shown_to_its_project_without_its_content
     profile_server: ProfileServer,
 ) -> None:
     server = profile_server.server
-    elsewhere = server.create_project("", "--region", "in")
+    elsewhere = server.create_project(region="in")
     body = json.dumps([record(elsewhere, insert_id="told-to-nobody", name="Ann")]).encode()
     assert server.ask(Request("POST", "/track", (JSON,), body)).body == b"0"
     assert server.ask(Request("POST", "/import", (JSON, basic(elsewhere.secret)), body)).status == 403
@@ -184,7 +184,7 @@ def test_of_two_servers_with_one_projects_database_the_one_of_the_region_stores(
 ) -> None:
     right = regions[region]
     (wrong,) = (server for server in regions.values() if server is not right)
-    project = regions["us"].create_project("", "--region", region)
+    project = regions["us"].create_project(region=region)
     body = json.dumps(record(project, insert_id="a")).encode()
     assert wrong.ask(under("api.example.com", "/track", body)).body == b"0"
     assert wrong.ask(under("api.example.com", "/import", body, basic(project.secret))).status == 403

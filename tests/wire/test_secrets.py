@@ -127,7 +127,7 @@ def test_a_reply_never_repeats_a_credential(talkative: tuple[Server, RunningStor
 
 def test_no_credential_is_written_anywhere(talkative: tuple[Server, RunningStore]) -> None:
     server, store = talkative
-    project, away = server.create_project(), server.create_project("", "--region", "eu")
+    project, away = server.create_project(), server.create_project(region="eu")
     wrong = secrets.token_hex(16)
     account = new_account(server, {project.project_id: "owner"})
     credentials = [project.secret, project.token, away.secret, away.token, account.secret, wrong]
