@@ -160,6 +160,8 @@ WEB_FORM_FIELDS_MAX = 256
 """Fields of a form of a page."""
 WEB_ROWS_MAX = 500
 """Rows of a table of projects or service accounts that a page shows; it says how many there are."""
+PROJECTS_UNSEARCHED_MAX = 20
+"""Projects up to which their list has no search."""
 
 # Journal
 JOURNAL_SEGMENT_BYTES = 64 * 1024 * 1024
