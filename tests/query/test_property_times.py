@@ -148,6 +148,15 @@ def test_what_was_seen_but_is_stored_no_more_is_told_as_it_was_seen(empty: Store
     assert property_times(empty, ALPHA.project_id, "", seen) == {"price": exactly(START_MS, START_MS)}
 
 
+def test_of_rows_that_are_one_event_the_last_one_counts(empty: Store) -> None:
+    later_ms = START_MS + HOUR_MS
+    insert(empty, event(START_MS, "1", price=1), event(later_ms, "2", price=1), event(later_ms + HOUR_MS, "3", price=1))
+    insert(empty, event(START_MS, "1"), event(later_ms + HOUR_MS, "3"), received_ms=RECEIVED_MS + 1)
+    assert property_times(empty, ALPHA.project_id, "", {"price": (later_ms, later_ms)}) == {
+        "price": exactly(later_ms, later_ms)
+    }
+
+
 def test_no_properties_and_no_events_are_no_question(empty: Store) -> None:
     assert property_times(empty, ALPHA.project_id, "", {}) == {}
     assert property_times(empty, ALPHA.project_id, "", {"price": (1, 2)}) == {"price": exactly(1, 2)}
