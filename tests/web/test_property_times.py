@@ -27,9 +27,11 @@ def fed(server: Server) -> Project:
     """A project whose newest events tell little of when its property was first seen."""
     project = server.create_project()
     import_all(server, project, [at(project, FIRST_MS, "seen", plan="pro"), at(project, PAID_MS, "paid", plan="pro")])
+    server.wait_loaded()
     for part in range(2):
         times = range(LAST_MS - SAMPLE_EVENTS_MAX * (part + 1), LAST_MS - SAMPLE_EVENTS_MAX * part)
         import_all(server, project, [at(project, each, "seen", part=part) for each in times])
+    server.wait_loaded()  # what is loaded at once has no order
     import_all(server, project, [at(project, LAST_MS, name, plan="pro") for name in ("seen", "paid")])
     server.wait_loaded()
     return project
