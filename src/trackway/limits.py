@@ -160,6 +160,8 @@ WEB_FORM_FIELDS_MAX = 256
 """Fields of a form of a page."""
 WEB_ROWS_MAX = 500
 """Rows of a table of projects or service accounts that a page shows; it says how many there are."""
+PROJECTS_UNSEARCHED_MAX = 20
+"""Projects up to which their list has no search."""
 
 # Journal
 JOURNAL_SEGMENT_BYTES = 64 * 1024 * 1024
@@ -284,6 +286,15 @@ SAMPLE_EVENTS_MAX = 2000
 """Newest events whose properties are looked at, in some ten milliseconds."""
 PROPERTIES_SHOWN_MAX = 500
 """Properties on a page."""
+PROPERTY_TIMES_S_MAX = 10.0
+"""Seconds that looking for when properties were first seen may take, and the same for when they were last seen."""
+PROPERTY_NAMES_ASKED_BYTES_MAX = 16 * 1024
+"""Names of properties in one question to the store, as JSON; they go to it in a URL."""
+SEARCHED_EVENTS_MIN = 16 * 1024
+SEARCHED_EVENTS_MAX = 1024 * 1024
+"""Events of the first and of the widest window that is searched for properties, about."""
+SEARCHED_SLICES_MAX = 1000
+"""Parts of a project's time that windows are made of."""
 EXAMPLES_SHOWN = 3
 """Example values of a property."""
 EXAMPLE_CHARACTERS_MAX = 80

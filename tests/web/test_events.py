@@ -118,7 +118,14 @@ def test_html_in_names_properties_and_ids_stays_text(
         server, record(project, HOSTILE, distinct_id=HOSTILE, **{HOSTILE: HOSTILE, "mp_lib": HOSTILE, "$city": HOSTILE})
     )
     server.wait_loaded()
-    for page in ("/events", "/names", f"/names/one?name={quote(HOSTILE)}", f"/events?event={quote(HOSTILE)}"):
+    one = quote(HOSTILE)
+    for page in (
+        "/events",
+        "/names",
+        f"/names/one?name={one}",
+        f"/names/properties?name={one}",
+        f"/events?event={one}",
+    ):
         window.open(path_of(project, page))
         assert HOSTILE in window.text().replace("\n", " "), page
     open_events(window, project)
@@ -242,12 +249,14 @@ def test_pages_of_another_project_do_not_exist(server: Server, project: Project,
         "/events/stream?since=1.0",
         "/names",
         "/names/one?name=secret",
+        "/names/properties",
     ]
     for page in pages:
         assert visit.get(path_of(project, page)).status == 404, page
     assert visit.post(path_of(project, "/events/test")).status == 404
     assert visit.get(path_of(mine, f"/events/one?at={at}")).status == 404, "another's event by its place"
     assert visit.get(path_of(mine, "/names/one?name=secret")).status == 404
+    assert visit.get(path_of(mine, "/names/properties?name=secret")).status == 404
     assert admin.get(path_of(project, f"/events/one?at={at}")).status == 200
 
 

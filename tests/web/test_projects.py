@@ -9,7 +9,7 @@ from tests.running import Project, Server
 from tests.web.conftest import OpenWindow
 from tests.web.visiting import Visit, signed_in
 
-from trackway.limits import WEB_ROWS_MAX
+from trackway.limits import PROJECTS_UNSEARCHED_MAX, WEB_ROWS_MAX
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.tables import memberships, service_accounts
 
@@ -46,6 +46,28 @@ def test_accounts_see_their_projects_and_make_none(server: Server, project: Proj
     assert visit.post("/app/projects", {"name": "Mine", "identity_mode": "simplified"}).status == 403
     lonely = new_account(server, {})
     assert "You are in no project" in signed_in(server, lonely.username, lonely.secret).get("/app/").body.decode()
+
+
+def test_many_projects_are_searched_by_their_name(server: Server, windows: OpenWindow) -> None:
+    database, mark = ProjectsDatabase(server.data_dir / "projects.db"), uuid.uuid4().hex
+    made = [database.create(f"{mark} Shop <b>{number}</b> ÜBER", "us") for number in range(PROJECTS_UNSEARCHED_MAX + 1)]
+    few = new_account(server, {each.project_id: "owner" for each in made[1:]})
+    assert "Name contains" not in signed_in(server, few.username, few.secret).get("/app/").body.decode()
+    many = new_account(server, {each.project_id: "owner" for each in made})
+    window = windows()
+    window.sign_in(many.username, many.secret)
+    assert len(window.texts("tbody tr")) == len(made)
+    window.fill("Name contains", "shop <b>7</b> über")
+    window.press("Search")
+    window.until(lambda: window.texts("tbody th") == [made[7].name])
+    assert window.violations() == []
+    window.fill("Name contains", server.project.name)
+    window.press("Search")
+    window.until(lambda: "No project of yours has a name like that." in window.text())
+    assert window.violations() == []
+    window.follow("All projects")
+    window.until(lambda: len(window.texts("tbody tr")) == len(made))
+    assert window.complaints == []
 
 
 def test_project_of_another_region_says_where_its_data_is(server: Server, admin: Visit) -> None:

@@ -182,6 +182,9 @@ def test_user_is_found_and_shown_with_ids_properties_and_activity(window: Window
     device = ids[1]
     window.open(below(fed, f"users/one?id={device}"))
     assert window.text("h1") == USER and f"{device} is one of the ids" in window.text()
+    window.follow("Events of this user")
+    window.until(lambda: window.count("#events > li") == DEVICE_EVENTS + 3)
+    assert set(window.texts("#events > li summary .name")) == {"Looked around", EVIL, "$identify", "Bought"}
     assert window.complaints == []
 
 

@@ -1,8 +1,8 @@
 """A project's event names with their volume a day, and what the properties of its events are like.
 
 Names are counted exactly, over all days asked for. Properties are looked at in a sample, the newest events, since all
-their text would have to be read: what a page says of them is said of so many events. Each value stays the text it came
-as, so that an example shows what a client sent.
+their text would have to be read: what a page says of them is said of so many events (`query.property_times` tells, of
+all time, when they were there). Each value stays the text it came as, so that an example shows what a client sent.
 """
 
 from collections import Counter

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from trackway.edge.routes import Parts
 from trackway.errors import RequestError
 from trackway.identity import IDENTITY_MODES
-from trackway.limits import WEB_ROWS_MAX
+from trackway.limits import PROJECTS_UNSEARCHED_MAX, WEB_ROWS_MAX
 from trackway.web import mount
 from trackway.web.drawing import draw
 from trackway.web.forms import text
@@ -17,18 +17,22 @@ from trackway.web.session import Session
 PATH: Final = "/projects"
 
 
-def draw_list(parts: Parts, session: Session, refused: RequestError | None = None) -> Response:
-    """The projects that the visitor may see, with their role in each, and why a new one was not made."""
+def draw_list(parts: Parts, session: Session, search: str = "", refused: RequestError | None = None) -> Response:
+    """The projects that the visitor may see, of all or of those with `search` in their name in either case, with their
+    role in each, and why a new one was not made."""
     visitor = session.visitor
     seen = [project for project in parts.directory.projects() if visitor.knows(project.project_id)]
+    found = [project for project in seen if search.casefold() in project.name.casefold()]
     status, problem = (refused.status, refused.message) if refused else (200, "")
     shown = {
         "visitor": visitor,
         "csrf": session.csrf,
         "page": None,
         "title": "Projects",
-        "projects": seen[:WEB_ROWS_MAX],
-        "count": len(seen),
+        "projects": found[:WEB_ROWS_MAX],
+        "count": len(found),
+        "search": search,
+        "is_searched": bool(search) or len(seen) > PROJECTS_UNSEARCHED_MAX,
         "may_create": visitor.roles is None,
         "modes": [(mode, mode) for mode in IDENTITY_MODES],
         "problem": problem,
@@ -44,5 +48,5 @@ async def create(parts: Parts, session: Session, form: FormData) -> Response:
     try:
         created = await parts.changes.run(lambda opened: opened.projects.create(name, region, mode))
     except RequestError as error:
-        return draw_list(parts, session, error)
+        return draw_list(parts, session, refused=error)
     return RedirectResponse(f"{parts.settings.path_prefix}{mount.PATH}{PATH}/{created.project_id}/", 303)

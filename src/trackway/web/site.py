@@ -138,7 +138,7 @@ class Site:
 
     async def _projects(self, request: Request) -> Response:
         session = await self._session(request)
-        return projects.draw_list(self._parts, session)
+        return projects.draw_list(self._parts, session, request.query_params.get("search", "").strip())
 
     async def _create_project(self, request: Request) -> Response:
         session = await self._session(request)

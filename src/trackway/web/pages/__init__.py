@@ -30,6 +30,7 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     PageRoute("/events/test", ("POST",), events.send_test, Right.IMPORT, "Events", False),
     PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
     PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
+    PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
     PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
     PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
     PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from trackway.errors import RequestError
 from trackway.limits import EVENT_NAMES_SHOWN_MAX, FILTER_CHARACTERS_MAX
 from trackway.query.event_names import NameVolume, Sample, shapes, volumes
+from trackway.query.property_times import property_times
 from trackway.web import chart as charts
 from trackway.web.asking import answer_of
 from trackway.web.page import Page, render
@@ -28,6 +29,7 @@ CHARTED_NAMES = 7
 """Names with a color of their own; what is left is one more."""
 OTHERS = "all others"
 FEWER_DAYS = "choose fewer days"
+ONE_NAME = "open the page of one event's name"
 
 
 async def show(page: Page) -> Response:
@@ -71,6 +73,19 @@ async def one(page: Page) -> Response:
         by_day=_table(found, labels),
         sample=sample,
     )
+
+
+async def properties(page: Page) -> Response:
+    """The properties of the newest events, of one name if given, with when each was first and last seen of all time: a
+    page of its own, from which scripts of the others take it, since to find out may take seconds."""
+    name = _text(page.request.query_params, "name")
+    sample = await _sample(page, name)
+    if name and not sample.events:
+        raise HTTPException(404)
+    store, project_id = page.parts.store, page.project.project_id
+    seen = {each.name: (each.first_ms, each.last_ms) for each in sample.properties}
+    times = await answer_of(lambda: property_times(store, project_id, name, seen), ONE_NAME)
+    return render(page, "event_properties.html", name=name, sample=sample, times=times)
 
 
 async def _volumes(page: Page, days: int, *, search: str = "", name: str = "") -> list[NameVolume]:
