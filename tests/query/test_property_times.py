@@ -15,7 +15,8 @@ from tests.ingest.sending import ALPHA, BETA, PROJECTS, KnownProject, dumps, rec
 from trackway.ingest.events import Arrival
 from trackway.ingest.records import split_json
 from trackway.ingest.request import ingest_events
-from trackway.journal.entry import EVENT_COLUMNS, Endpoint, decode_entries
+from trackway.journal.entry import Endpoint, decode_entries
+from trackway.loader.tables import insert_events
 from trackway.query import property_times as searched
 from trackway.query.property_times import Between, PropertyTimes, property_times
 from trackway.store.client import Store
@@ -45,20 +46,20 @@ NAMES = (
 EVENTS = ("seen", "Ünusual 'name'")
 
 
-def ingested(project: KnownProject, body: bytes, received_ms: int) -> bytes:
+def insert_text(store: Store, project: KnownProject, body: bytes, received_ms: int) -> None:
     arrival = Arrival(
         endpoint=Endpoint.IMPORT, received_us=received_ms * 1000, find_project=PROJECTS.get, project=project
     )
     done = ingest_events(split_json(body), arrival)
     assert done.failures == []
-    return b"".join(entry.rows for entry in decode_entries(done.payload))
+    insert_events(store, decode_entries(done.payload))
 
 
 def insert(
     store: Store, *events: dict[str, Any], project: KnownProject = ALPHA, received_ms: int = RECEIVED_MS
 ) -> None:
     if events:
-        store.insert_rows("events", EVENT_COLUMNS, [ingested(project, dumps(list(events)), received_ms)])
+        insert_text(store, project, dumps(list(events)), received_ms)
 
 
 def event(time_ms: int, insert_id: str, name: str = "seen", /, **properties: Any) -> dict[str, Any]:
@@ -123,8 +124,7 @@ def test_times_of_any_events_are_those_of_the_model(empty: Store, batches: Any, 
         body = dumps(batch).decode()
         if escaped:  # another spelling of the same
             body = body.replace("plain", "pl\\u0061in").replace("ü", "\\u00fc").replace("sl/ash", "sl\\/ash")
-        rows = ingested(ALPHA, body.encode(), RECEIVED_MS + number)
-        empty.insert_rows("events", EVENT_COLUMNS, [rows])
+        insert_text(empty, ALPHA, body.encode(), RECEIVED_MS + number)
     times = model([batch for batch, _ in batches], of)
     seen = {name: tuple(sorted(pick.choices(found, k=2))) for name, found in times.items()}
     assert property_times(empty, ALPHA.project_id, of, seen) == {
