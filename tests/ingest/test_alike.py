@@ -110,3 +110,10 @@ def test_plain_events_are_suspected_of_nothing() -> None:
     kinds = suspicions_of_each(b"[" + b",".join(texts) + b"]", texts)
     assert [at for at, kind in enumerate(kinds) if kind] == [len(plain)]
     assert KINDS[kinds[len(plain)]] == SUSPECT_ALL
+
+
+@pytest.mark.parametrize(("value", "suspected"), [("\\" * 70_000, "long"), ([None] * 550_000, "null")])
+def test_where_more_stands_than_its_places_are_told_of_all_events_are_suspected(value: Any, suspected: str) -> None:
+    texts = [dumps(record({"text": "short"})), dumps(record({"many": value}))]
+    kinds = [KINDS[kind] for kind in suspicions_of_each(b"[" + b",".join(texts) + b"]", texts)]
+    assert [getattr(kind, suspected) for kind in kinds] == [True, True]

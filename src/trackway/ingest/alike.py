@@ -18,8 +18,8 @@ from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import Arrival, EventRecord
 from trackway.ingest.location import with_ending
 from trackway.ingest.outcome import Rejected
-from trackway.ingest.properties import checked_values, needs_look
-from trackway.ingest.suspicion import KINDS, Suspicions
+from trackway.ingest.properties import changed_values, on_one_line, still_suspected
+from trackway.ingest.suspicion import KINDS, SUSPECT_NOTHING, Suspicions
 from trackway.ingest.usual import Usual
 from trackway.limits import ALIKE_NAMES_MAX, ALIKE_TYPES_MAX
 
@@ -132,11 +132,10 @@ def take_alike(
             return at
         own.time = own.distinct_id = own.insert_id = own.token = UNSET  # which is not encoded
         properties = _encode(own)
-        if kinds[at] and needs_look(properties, KINDS[kinds[at]]):
-            checked = _checked(own, KINDS[kinds[at]])
-            if checked is None:
+        if kinds[at] and (kept := still_suspected(properties, KINDS[kinds[at]])) is not SUSPECT_NOTHING:
+            if not _check(own, kept):
                 return at
-            properties = checked
+            properties = on_one_line(_encode(own))
         if usual.ending:
             properties = with_ending(properties, usual.ending)
         assert entry is not None, "found by the token or there from the start"
@@ -144,13 +143,11 @@ def take_alike(
     return len(texts)
 
 
-def _checked(own: Any, suspected: Suspicions) -> bytes | None:
-    """The JSON text to store once every value has been looked at; None when one is refused."""
-    names = type(own).__struct_encode_fields__
-    values = zip(names, msgspec.structs.astuple(own), strict=True)
-    members: dict[str, Any] = {name: value for name, value in values if value is not UNSET}
-    ids = {name: members.pop(name) for name in _OPTIONAL if name in members}  # values, and within their limits
-    text = checked_values(members, suspected)
-    if isinstance(text, Rejected):
-        return None
-    return with_ending(text, b"," + _encode(ids)[1:]) if ids else text
+def _check(own: Any, suspected: Suspicions) -> bool:
+    """Look at every value, and cut or drop what must be; False when one is refused."""
+    changed = changed_values(zip(type(own).__struct_fields__, msgspec.structs.astuple(own), strict=True), suspected)
+    if isinstance(changed, Rejected):
+        return False
+    for attribute, raw in changed.items():
+        setattr(own, attribute, UNSET if raw is None else raw)
+    return True

@@ -5,12 +5,13 @@ store, values untouched unless a string had to be cut, or the first rule that is
 their first byte and their length; only long or nested ones are parsed.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 
 from trackway.ingest.outcome import BEYOND_DOUBLE, NESTED_TOO_DEEP, Rejected, invalid
-from trackway.ingest.suspicion import SUSPECT_ALL, Suspicions
+from trackway.ingest.suspicion import SUSPECT_ALL, SUSPECT_NOTHING, Suspicions
 from trackway.limits import (
     ARRAY_ELEMENTS_MAX,
     NESTING_DEPTH_MAX,
@@ -56,30 +57,40 @@ def check_properties(members: Members, suspected: Suspicions = SUSPECT_ALL) -> b
 def check_clients_own(members: Members, suspected: Suspicions) -> bytes | Rejected:
     """The same for properties that have none of SERVERS_OWN among them."""
     text = _encode(members)
-    if needs_look(text, suspected, members):
-        checked = checked_values(members, suspected)
-        if isinstance(checked, Rejected):
-            return checked
-        text = checked
+    kept = still_suspected(text, suspected, members)
+    if kept is not SUSPECT_NOTHING:
+        changed = changed_values(members.items(), kept)
+        if isinstance(changed, Rejected):
+            return changed
+        for name, raw in changed.items():
+            if raw is None:
+                del members[name]
+            else:
+                members[name] = raw
+        text = on_one_line(_encode(members))
     if len(members) > PROPERTIES_MAX:
         return invalid("properties", f"must have fewer than {PROPERTIES_MAX + 1} properties")
     return text
 
 
-def needs_look(text: bytes, suspected: Suspicions, members: Members | None = None) -> bool:
-    """The same of one event, cheaply, from its encoded text. Sufficient, not necessary, to leave the values alone.
+def still_suspected(text: bytes, suspected: Suspicions, members: Members | None = None) -> Suspicions:
+    """What the encoded text of one event does not rule out, cheaply. Sufficient, not necessary, to leave values alone.
 
     With so few brackets and commas in all, no value is nested too deep or holds too many. Single characters are looked
     for by number, and words with `find`: ten and two times as fast as `in` with bytes.
     """
-    if suspected.nested and (_ARRAY in text or text.find(_OBJECT, 1) > 0):
-        opened = text.count(_OBJECT) + text.count(_ARRAY) - 1
-        if opened > NESTING_DEPTH_MAX or text.count(_COMMA) >= ARRAY_ELEMENTS_MAX or _has_line_end(text):
-            return True
-    if suspected.null and text.find(b":null") >= 0:
-        return True
-    if not suspected.long:
-        return False
+    nested = suspected.nested and (_ARRAY in text or text.find(_OBJECT, 1) > 0) and _may_be_too_nested(text)
+    null = suspected.null and text.find(b":null") >= 0
+    long = suspected.long and _may_be_too_long(text, members)
+    return Suspicions(null, nested, long) if null or nested or long else SUSPECT_NOTHING
+
+
+def _may_be_too_nested(text: bytes) -> bool:
+    opened = text.count(_OBJECT) + text.count(_ARRAY) - 1
+    return opened > NESTING_DEPTH_MAX or text.count(_COMMA) >= ARRAY_ELEMENTS_MAX or _has_line_end(text)
+
+
+def _may_be_too_long(text: bytes, members: Members | None) -> bool:
     if _has_long_run(text):
         return True
     escaped = _BACKSLASH in text and text.find(b'\\"') >= 0  # then a run does not tell how long a string is
@@ -96,36 +107,33 @@ def _has_long_run(text: bytes) -> bool:
     return False
 
 
-def checked_values(members: Members, suspected: Suspicions) -> bytes | Rejected:
-    """The JSON text once every value has been looked at, and cut or dropped where it must be."""
-    broken = _check_values(members, suspected.nested)
-    return _on_one_line(_encode(members)) if broken is None else broken
-
-
-def _check_values(members: Members, nested: bool) -> Rejected | None:
-    """Cut, drop or refuse values in place; unless `nested`, none is an array or object."""
-    dropped: list[str] = []
-    for name, raw in members.items():
+def changed_values(
+    values: Iterable[tuple[str, Any]], suspected: Suspicions
+) -> dict[str, msgspec.Raw | None] | Rejected:
+    """The values that must be cut, by their names, and None for what must be dropped. Those given that are no Raw have
+    been looked at."""
+    changed: dict[str, msgspec.Raw | None] = {}
+    for name, raw in values:
+        if type(raw) is not msgspec.Raw:
+            continue
         size = len(raw)
-        if size < _NULL_BYTES or (not nested and _NULL_BYTES < size <= _LONG_BYTES):
+        if size < _NULL_BYTES or (not suspected.nested and _NULL_BYTES < size <= _LONG_BYTES):
             continue  # too short to break any rule, or neither null nor too long
         first = memoryview(raw)[0]
         if first == _QUOTE:
             if size > _LONG_BYTES:
-                members[name] = msgspec.Raw(_encode(_decode(raw)[:STRING_CHARACTERS_MAX]))
+                changed[name] = msgspec.Raw(_encode(_decode(raw)[:STRING_CHARACTERS_MAX]))
         elif first == _NULL:
-            dropped.append(name)
+            changed[name] = None
         elif first in (_OBJECT, _ARRAY) and not _is_plainly_fine(raw):
             checked = _check_nested(f"properties.{name}", raw)
             if isinstance(checked, Rejected):
                 return checked
-            members[name] = msgspec.Raw(checked)
-    for name in dropped:
-        del members[name]
-    return None
+            changed[name] = msgspec.Raw(checked)
+    return changed
 
 
-def _on_one_line(text: bytes) -> bytes:
+def on_one_line(text: bytes) -> bytes:
     """The same JSON without line ends, which a client may have put between the members of a nested value."""
     return msgspec.json.format(text, indent=-1) if _has_line_end(text) else text
 

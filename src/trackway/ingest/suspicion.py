@@ -18,6 +18,8 @@ WORTH_BYTES = 16 * 1024
 """Below this, looking at each event costs less than looking at the text."""
 
 _QUOTE, _BACKSLASH = b'"\\'
+_NULL_WORD = int.from_bytes(b"null", "little")
+_PLACES_MAX = 64 * RECORDS_PER_REQUEST_MAX
 _RUN_BYTES = STRING_CHARACTERS_MAX // 2 + 1
 
 
@@ -30,6 +32,7 @@ class Suspicions(NamedTuple):
 
 
 SUSPECT_ALL = Suspicions(null=True, nested=True, long=True)
+SUSPECT_NOTHING = Suspicions(null=False, nested=False, long=False)
 
 KINDS = [Suspicions(null, nested, long) for long, nested, null in product((False, True), repeat=3)]
 """All there are; that of a number has the value of each bit: 1 null, 2 nested, 4 long."""
@@ -48,9 +51,9 @@ def suspicions(text: bytes, objects: int) -> Suspicions:
     characters = np.frombuffer(text, dtype=np.uint8)
     opened = np.count_nonzero(_opening(characters))
     return Suspicions(
-        null=b"null" in text,
+        null=_are_some(_nulls(text)),
         nested=bool(opened > objects + text.startswith(b"[")),
-        long=(_BACKSLASH in text and b'\\"' in text) or bool(len(_runs(characters))),
+        long=_are_some(_escaped_quotes(characters)) or bool(len(_runs(characters))),
     )
 
 
@@ -69,11 +72,14 @@ def suspicions_of_each(text: bytes, records: Sequence[msgspec.Raw | bytes]) -> l
     if np.count_nonzero(opening) > 2 * len(sizes) + 1:
         opened = np.bincount(np.searchsorted(begins, np.flatnonzero(opening), "right"), minlength=len(sizes) + 1)
         kinds[opened[1:] > 2] |= _NESTED  # more than the event and its properties; what opens before them is the list
-    _mark(kinds, _NULL, begins, _places(text, b"null"))
+    _mark(kinds, _NULL, begins, _nulls(text))
     _mark(kinds, _LONG, begins, _runs(characters))
-    if _BACKSLASH in text:
-        _mark(kinds, _LONG, begins, _places(text, b'\\"'))
+    _mark(kinds, _LONG, begins, _escaped_quotes(characters))
     return list(kinds.tolist())
+
+
+def _are_some(places: NDArray[np.int64] | None) -> bool:
+    return places is None or len(places) > 0
 
 
 def _mark(kinds: NDArray[np.uint8], bit: int, begins: NDArray[np.int64], places: NDArray[np.int64] | None) -> None:
@@ -82,6 +88,11 @@ def _mark(kinds: NDArray[np.uint8], bit: int, begins: NDArray[np.int64], places:
         kinds |= bit
     elif len(places):
         kinds[np.searchsorted(begins, places, "right") - 1] |= bit
+
+
+def _places(found: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    """Where something was found; None where that is so often that telling the places would take much memory."""
+    return None if np.count_nonzero(found) > _PLACES_MAX else np.flatnonzero(found)
 
 
 def _opening(characters: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -96,13 +107,19 @@ def _runs(characters: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.flatnonzero(~(runs == _QUOTE).any(axis=1)) * _RUN_BYTES
 
 
-def _places(text: bytes, word: bytes) -> NDArray[np.int64] | None:
-    """Where the word stands, None for more places than a request may have events."""
+def _nulls(text: bytes) -> NDArray[np.int64] | None:
+    """Where the word null stands: read as a number at each of four alignments, in half the time that `find` takes."""
     places = []
-    at = text.find(word)
-    while at >= 0:
-        places.append(at)
-        if len(places) > RECORDS_PER_REQUEST_MAX:
+    for shift in range(4):
+        numbers = np.frombuffer(text, dtype="<u4", count=(len(text) - shift) // 4, offset=shift)
+        found = _places(numbers == _NULL_WORD)
+        if found is None:
             return None
-        at = text.find(word, at + len(word))
-    return np.array(places, dtype=np.int64)
+        places.append(4 * found + shift)
+    return np.concatenate(places)
+
+
+def _escaped_quotes(characters: NDArray[np.uint8]) -> NDArray[np.int64] | None:
+    """Where a backslash stands before a quote, in a sixth of the time that `find` takes."""
+    backslashes = _places(characters[:-1] == _BACKSLASH)
+    return None if backslashes is None else backslashes[characters[backslashes + 1] == _QUOTE]
