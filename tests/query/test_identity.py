@@ -1,6 +1,7 @@
 """Whose event is it: the canonical id in exports, in `where`, in counts and in the profile query; on a real store."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import count
@@ -229,6 +230,27 @@ def test_an_id_that_is_a_user_here_and_linked_there_counts_for_both(events: Even
     events.insert(event("id-1", distinct_id="X"), event("id-2", NOON_MS + 1, **{"$user_id": "X"}))
     link(events.store, _row(ALPHA.project_id, "X", 0, "U1", MIDDLE - 1, 1, LinkKind.DEVICE, ""))
     assert counted(events) == {"U1": 1, "X": 1}
+
+
+IDS = ("a", 'quo"te', "back\\slash", "é😀", "$device:D1")
+CHANGES = st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(("", *IDS, 'U"1\\'))), max_size=6)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES)
+def test_any_links_show_the_same_persons_in_lines_and_counts(events: Events, changes: list[tuple[str, str]]) -> None:
+    events.store.command("TRUNCATE TABLE identity_links")
+    events.store.command("TRUNCATE TABLE events")
+    events.insert(*[event(f"id-{number}", NOON_MS + number, distinct_id=id_) for number, id_ in enumerate(IDS)])
+    link(events.store, *[change(number, id_, to) for number, (id_, to) in enumerate(changes, 1)])
+    last = dict(changes)
+    persons = {id_: last.get(id_) or id_ for id_ in IDS}
+    lines = [line["properties"] for line in events.export()]
+    shown = {line.get("$distinct_id_before_identity", line["distinct_id"]): line["distinct_id"] for line in lines}
+    assert shown == persons
+    before = [line["$distinct_id_before_identity"] for line in lines if "$distinct_id_before_identity" in line]
+    assert sorted(before) == sorted(id_ for id_, person in persons.items() if id_ != person)
+    assert counted(events) == Counter(persons.values())
 
 
 CLAIMS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=6)

@@ -44,14 +44,13 @@ class ExportQuery(NamedTuple):
 _LINE = """concat(
     '{"event":', toJSONString(toString(event)),
     ',"properties":{"time":', toString({time}),
-    ',"distinct_id":', toJSONString(person),
+    ',"distinct_id":',{before} toJSONString(distinct_id),
     ',"$insert_id":', toJSONString(insert_id),{identity}
     if(endpoint = 2, ',"$import":true,"$mp_api_endpoint":"/import"', ',"$mp_api_endpoint":"/track"'),
     ',"$mp_api_timestamp_ms":', toString(intDiv(toUnixTimestamp64Micro(received), 1000)),
     ',"mp_processing_time_ms":', toString(toUnixTimestamp64Milli(loaded)),
     if(properties = '{}', '', concat(',', substring(properties, 2, length(properties) - 2))),
     '}}')"""
-_BEFORE = "if(person = distinct_id, '', concat(',\"$distinct_id_before_identity\":', toJSONString(distinct_id))),"
 _CONFLICT = f"""if(conflicting, ',"$identity_failure_reason":"{CONFLICT}"', ''),"""
 _FAILURE = "if(failure_reason = '', '', concat(',\"$failure_reason\":', toJSONString(failure_reason))),"
 _TIME_S = "intDiv(toUnixTimestamp64Milli(time), 1000)"
@@ -126,9 +125,9 @@ def export_sql(query: ExportQuery, what: Known) -> tuple[str, dict[str, Any]]:
 
 
 def _line(query: ExportQuery, what: Known) -> str:
-    parts = ((_BEFORE, what.links), (_CONFLICT, what.conflicts), (_FAILURE, what.refusals))
-    identity = "".join(part for part, is_there in parts if is_there)
-    return _LINE.replace("{time}", _TIME_MS if query.time_in_ms else _TIME_S).replace("{identity}", identity)
+    identity = (_CONFLICT if what.conflicts else "") + (_FAILURE if what.refusals else "")
+    line = _LINE.replace("{before}", " before_own," if what.links else "").replace("{identity}", identity)
+    return line.replace("{time}", _TIME_MS if query.time_in_ms else _TIME_S)
 
 
 def _events(query: ExportQuery, what: Known, parameters: dict[str, Any]) -> str:

@@ -6,7 +6,8 @@ user belongs to that user, whatever became of its device.
 
 The links of a project are held in memory while its rows pass by: 16 bytes of an id's two hashes, and the canonical id.
 Joining on the ids themselves takes three times as long. Two ids with both hashes equal, 128 bits, are taken for one, as
-two events with equal keys are in deduplication.
+two events with equal keys are in deduplication. What a line of an export says of a link is written once a link, not
+once an event.
 """
 
 import json
@@ -30,6 +31,8 @@ _PROJECT = "project_id = {project:UInt32}"
 _LINKS = f"""
 SELECT id AS joined, canonical_id AS given FROM identity_links
 WHERE {_PROJECT} ORDER BY id, rank DESC LIMIT 1 BY id"""  # noqa: S608  parameters only
+_SHOWN = "if(given IN ('', joined), '', concat(toJSONString(given), ',\"$distinct_id_before_identity\":'))"
+_SHOWN_LINKS = f"SELECT *, {_SHOWN} AS before_own FROM ({_LINKS})"  # noqa: S608
 _PEOPLE = f"""
 SELECT id, canonical_id FROM identity_links
 WHERE {_PROJECT} AND id IN (SELECT arrayJoin(JSONExtract({{ids:String}}, 'Array(String)')))
@@ -82,13 +85,15 @@ def known_links(store: Store, project_id: int) -> Known:
 def with_person(rows: str, what: Known, *, naming: bool = True) -> str:
     """A query's text that gives the rows of another, which have `distinct_id` and `user_id`, and `person` with them.
 
+    Where there are links also `before_own`, what stands before `distinct_id` as JSON in a line that shows both: the
+    person as JSON and the name under which the stored id follows; '' where that is the person.
     Unless `naming`, no row names its user, nor has `user_id`. Both read the parameter `project`; their statement
     ends with SETTINGS.
     """
     if not what.links:
         return f"SELECT *, distinct_id AS person FROM ({rows})"  # noqa: S608  texts of ours
     person = "if(given = '', distinct_id, given) AS person"
-    return _joined(rows, "user_id = ''" if naming else "", "distinct_id", _LINKS, person)
+    return _joined(rows, "user_id = ''" if naming else "", "distinct_id", _SHOWN_LINKS, person)
 
 
 def with_failures(rows: str, what: Known) -> str:
@@ -126,5 +131,5 @@ def _joined(rows: str, condition: str, key: str, right: str, found: str) -> str:
     hashes = f"{hash} AS key_hash, {check} AS key_check"
     return f"""
 SELECT * EXCEPT (key_hash, key_check, given), {found} FROM (SELECT *, {hashes} FROM ({rows})) AS entry LEFT ANY JOIN (
-    SELECT cityHash64(joined) AS joined_hash, sipHash64(joined) AS joined_check, given FROM ({right})
+    SELECT cityHash64(joined) AS joined_hash, sipHash64(joined) AS joined_check, * EXCEPT (joined) FROM ({right})
 ) AS link ON entry.key_hash = link.joined_hash AND entry.key_check = link.joined_check"""  # noqa: S608
