@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tests.running import POLL_S, Server, basic
+from tests.running import Server, basic
+from tests.waiting import POLL_S
 from tests.wire.encodings import JSON
 from tests.wire.exchange import Reply, Request
 

@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psutil
+from tests.waiting import POLL_S
 from tests.wire.exchange import Reply, Request, ask
 
 from trackway.identity import SIMPLIFIED
@@ -33,7 +34,6 @@ from trackway.projects.directory import MISS_INTERVAL_S_MIN
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 VISIBLE_TIMEOUT_S = 30.0
-POLL_S = 0.03
 LOOK_S = 0.005
 """Between two looks that cost nobody anything."""
 IN_EVERY_PROCESS = 8

@@ -15,7 +15,8 @@ from tests.crash.durable import read_journal, read_store
 from tests.crash.ledger import Ledger, Sent
 from tests.crash.small_disk import SmallDisk, TreeOnSmallDisk
 from tests.crash.traffic import Traffic, Wire
-from tests.crash.tree import environment, wait_until
+from tests.crash.tree import environment
+from tests.waiting import wait_until
 from tests.wire.exchange import Request
 
 DISK_BYTES = 56 << 20

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.crash.tree import Tree, wait_until
+from tests.crash.tree import Tree
 from tests.lookup.asking import OK, PATH, creating, listing, refused, replacing
 from tests.running import Project, basic, running_server
 from tests.store.running import running_store
+from tests.waiting import wait_until
 
 from trackway.limits import LOOKUP_UPLOADS_AT_ONCE_MAX
 from trackway.query.lookup_tables import lookup_rows

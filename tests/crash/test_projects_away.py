@@ -16,9 +16,10 @@ import psycopg
 import pytest
 from tests.crash.load import Load
 from tests.crash.test_outage import REQUESTS_MIN, acknowledged, run
-from tests.crash.tree import TRACKWAY, Tree, environment, wait_until
+from tests.crash.tree import TRACKWAY, Tree, environment
 from tests.projects.postgresql import IN_URL, PASSWORD, Cluster, running_cluster
 from tests.running import Project, basic
+from tests.waiting import wait_until
 from tests.wire.exchange import Request
 
 from trackway.identity import SIMPLIFIED

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.crash.tree import END_TIMEOUT_S, Tree, wait_until
+from tests.crash.tree import END_TIMEOUT_S, Tree
 from tests.running import Project, basic
+from tests.waiting import wait_until
 
 REPLY_TIMEOUT_S = 30
 READ_S = 0.5

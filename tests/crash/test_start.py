@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.crash.tree import Tree, environment, wait_until
+from tests.crash.tree import Tree, environment
 from tests.running import Project
+from tests.waiting import wait_until
 from tests.wire.exchange import Request
 
 JSON = (("Content-Type", "application/json"),)

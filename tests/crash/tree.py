@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
 from tests.running import Project, basic, create_project
+from tests.waiting import POLL_S, wait_until
 from tests.wire.exchange import Reply, Request, ask
 
 from trackway.identity import SIMPLIFIED
@@ -26,7 +27,6 @@ from trackway.identity import SIMPLIFIED
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 45.0
 CAUGHT_UP_TIMEOUT_S = 90.0
-POLL_S = 0.02
 TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 
 
@@ -200,14 +200,6 @@ class Tree:
 def environment() -> dict[str, str]:
     """The environment without settings of the product, which would change what is tested."""
     return {name: value for name, value in os.environ.items() if not name.startswith("TRACKWAY_")}
-
-
-def wait_until(true: Callable[[], bool], timeout_s: float, otherwise: Callable[[], str]) -> None:
-    """Return once it is true; AssertionError with the message otherwise."""
-    deadline_s = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline_s, otherwise()
-        time.sleep(POLL_S)
 
 
 def _is_child(pid: int, parent: int) -> bool:

@@ -9,16 +9,15 @@ import asyncio
 import contextlib
 import shutil
 import threading
-import time
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 from playwright.async_api import Error as PlaywrightError
+from tests.waiting import wait_until
 
 TIMEOUT_S = 30.0
-POLL_S = 0.02
 _ARGUMENTS = ["--no-sandbox", "--no-proxy-server"]
 _Result = TypeVar("_Result")
 
@@ -91,10 +90,11 @@ class Tab:
         self._wait_until("() => mixpanel.get_session_recording_properties().$mp_replay_id !== undefined")
 
     def _wait_until(self, condition: str) -> None:
-        deadline = time.monotonic() + TIMEOUT_S
-        while not self._run(condition, None):
-            assert time.monotonic() < deadline, f"not so: {condition}; {self.requests} {self.complaints}"
-            time.sleep(POLL_S)
+        wait_until(
+            lambda: self._run(condition, None),
+            TIMEOUT_S,
+            lambda: f"not so: {condition}; {self.requests} {self.complaints}",
+        )
 
     def go_offline(self, offline: bool) -> None:
         self._wait(self.context.set_offline(offline))
@@ -105,11 +105,14 @@ class Tab:
 
     def sent_when(self, path: str, count: int) -> list[Sent]:
         """The same as soon as there are `count`, preflights not counted."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while len(found := [each for each in self.sent(path) if each.method != "OPTIONS"]) < count:
-            assert time.monotonic() < deadline, f"{found}, not {count} requests: {self.complaints}"
-            time.sleep(POLL_S)
-        return found
+
+        def found() -> list[Sent]:
+            return [each for each in self.sent(path) if each.method != "OPTIONS"]
+
+        wait_until(
+            lambda: len(found()) >= count, TIMEOUT_S, lambda: f"{found()}, not {count} requests: {self.complaints}"
+        )
+        return found()
 
     def on_leaving(self, path: str, *given: Any) -> None:
         """`tell`, but when the page is being left."""

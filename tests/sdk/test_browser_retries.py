@@ -13,9 +13,8 @@ from pathlib import Path
 
 from tests.running import Project, Server, running_server
 from tests.sdk.browser import TIMEOUT_S, Tab
+from tests.waiting import POLL_S, wait_until
 from tests.wire.exchange import Request
-
-POLL_S = 0.02
 
 
 def track(tab: Tab, count: int, first: int = 0) -> None:
@@ -38,10 +37,11 @@ def assert_sent(tab: Tab, refusal: int) -> None:
 
 def wait_for(tab: Tab, status: int) -> None:
     """Return once a request got that status."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while all(each.status != status for each in tab.sent("/track")):
-        assert time.monotonic() < deadline, f"no {status}: {tab.sent('/track')}"
-        time.sleep(POLL_S)
+    wait_until(
+        lambda: any(each.status == status for each in tab.sent("/track")),
+        TIMEOUT_S,
+        lambda: f"no {status}: {tab.sent('/track')}",
+    )
 
 
 @contextlib.contextmanager

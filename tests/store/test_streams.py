@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 from tests.store.running import PASSWORD, RunningStore
+from tests.waiting import wait_until
 
 from trackway.store.client import Store, StoreError
 from trackway.store.request import READERS, USER
@@ -23,10 +24,7 @@ def running_queries(store: Store, like: str) -> int:
 
 
 def wait_until_none(store: Store, like: str) -> None:
-    deadline = time.monotonic() + 60
-    while running_queries(store, like):
-        assert time.monotonic() < deadline, "query still runs"
-        time.sleep(0.05)
+    wait_until(lambda: not running_queries(store, like), 60, lambda: "query still runs")
 
 
 def test_memory_stays_flat_while_a_gigabyte_is_streamed(running: RunningStore, store: Store) -> None:
@@ -69,9 +67,7 @@ def test_client_that_leaves_before_the_first_row_kills_its_query(
         password = b64encode(f"{USER}:{PASSWORD}".encode())
         head = b"POST /?max_threads=1%b HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Length: %d\r\n\r\n"
         connection.sendall(head % (ending.encode(), password, len(body)) + body)
-        deadline = time.monotonic() + 30
-        while not running_queries(store, "%leaving%"):
-            assert time.monotonic() < deadline, "query never ran"
+        wait_until(lambda: running_queries(store, "%leaving%") > 0, 30, lambda: "query never ran")
         connection.close()
         wait_until_none(store, "%leaving%")
 
@@ -103,10 +99,7 @@ def test_queries_of_pages_keep_no_others_waiting(running: RunningStore, store: S
     with contextlib.closing(store.for_readers(30)) as pages, ThreadPoolExecutor(5) as threads:
         slow = "SELECT sum(sipHash64(number)) AS slow_page FROM system.numbers SETTINGS max_threads = 1"
         asked = [threads.submit(pages.query, slow) for _ in range(5)]
-        deadline = time.monotonic() + 30
-        while running_queries(store, "%slow_page%") < 3:
-            assert time.monotonic() < deadline, "the queries of pages never ran"
-            time.sleep(0.05)
+        wait_until(lambda: running_queries(store, "%slow_page%") >= 3, 30, lambda: "the queries of pages never ran")
         with contextlib.closing(Store(running.url, answer_timeout_s=20)) as another:
             assert another.query("SELECT 1") == [(1,)]
         while not all(each.done() for each in asked):

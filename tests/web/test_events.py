@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import pytest
 from tests.accounts import accounts_of, everywhere, new_account
-from tests.running import POLL_S, VISIBLE_TIMEOUT_S, Project, Server, running_server
+from tests.running import VISIBLE_TIMEOUT_S, Project, Server, running_server
 from tests.sdk.browser import Chromium
 from tests.sdk.website import website
+from tests.waiting import POLL_S
 from tests.web.conftest import OpenWindow
 from tests.web.streaming import Stream, open_stream
 from tests.web.visiting import Visit, admin_password, signed_in

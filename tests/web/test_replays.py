@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 import pytest
 from tests.accounts import new_account
 from tests.profiles import ProfileServer
-from tests.running import POLL_S, VISIBLE_TIMEOUT_S, Project, Server
+from tests.running import VISIBLE_TIMEOUT_S, Project, Server
+from tests.waiting import POLL_S
 from tests.web.visiting import Visit, admin_password, signed_in
 from tests.wire.encodings import JSON
 from tests.wire.exchange import Request

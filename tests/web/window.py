@@ -3,14 +3,14 @@
 `open_window` gives a `Window` in a browser profile of its own; `screenshot` keeps what is seen below test-artefacts/.
 """
 
-import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Dialog, Locator, Page
-from tests.sdk.browser import POLL_S, TIMEOUT_S, Chromium
+from tests.sdk.browser import TIMEOUT_S, Chromium
+from tests.waiting import wait_until
 
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 PHONE = {"width": 360, "height": 740}
@@ -93,10 +93,7 @@ class Window:
 
     def until(self, holds: Any) -> None:
         """Return once a function of no arguments says so."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while not holds():
-            assert time.monotonic() < deadline, f"not so at {self.path}: {self.text()[:500]}; {self.complaints}"
-            time.sleep(POLL_S)
+        wait_until(holds, TIMEOUT_S, lambda: f"not so at {self.path}: {self.text()[:500]}; {self.complaints}")
 
     def screenshot(self, name: str) -> None:
         """The whole page, as test-artefacts/NAME.png."""

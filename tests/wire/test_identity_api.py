@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tests.running import POLL_S, VISIBLE_TIMEOUT_S, Project, Server, basic
+from tests.running import VISIBLE_TIMEOUT_S, Project, Server, basic
+from tests.waiting import POLL_S
 from tests.wire.exchange import Reply, Request
 
 JSON = ("Content-Type", "application/json")

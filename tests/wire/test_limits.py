@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.running import Project, Server, basic, running_server
+from tests.waiting import wait_until
 from tests.wire.encodings import JSON
 from tests.wire.exchange import Reply, Request
 from tests.wire.sending import record, track
@@ -69,7 +69,12 @@ def test_a_killed_worker_forgets_no_count(limited: Server) -> None:
     for role in before:
         if "edge" in role:
             os.kill(before[role], signal.SIGKILL)
-    wait_until(lambda: all(limited.processes().get(role, pid) != pid for role, pid in before.items() if "edge" in role))
+    edges = {role: pid for role, pid in before.items() if "edge" in role}
+    wait_until(
+        lambda: all(limited.processes().get(role, pid) != pid for role, pid in edges.items()),
+        30,
+        lambda: f"{edges} are still those of {limited.processes()}",
+    )
     assert import_one(limited, project, "one more").status == 429
     assert uses(limited, project)["import_requests_per_hour"]["used"] == IMPORTS
 
@@ -143,13 +148,6 @@ def test_refusals_are_counted_by_project_and_limit(limited: Server) -> None:
     labels = f'limit="import_requests_per_hour",project_id="{project.project_id}"'
     found = re.search(rf"trackway_rate_limited_requests_total\{{{labels}\}} ([0-9.]+)", page)
     assert found and float(found[1]) == 3
-
-
-def wait_until(holds: Any) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def trackway(*arguments: str, data_dir: Path, **environment: str) -> str:
