@@ -9,7 +9,7 @@ request sent before the last was answered) goes uvicorn's way, where the same ro
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -19,9 +19,8 @@ from uvicorn.server import ServerState
 
 from trackway.limits import DIRECT_BODY_BYTES_MAX, HEAD_BYTES_MAX, HEAD_READ_S_MAX, REQUEST_READ_S_MAX
 
-Headers = list[tuple[bytes, bytes]]
-Respond = Callable[[int, Headers, bytes], None]
-"""Send the reply: status, headers (content-type and content-length among them), body. Once, in the event loop."""
+Respond = Callable[[int, bytes, bytes], None]
+"""Send the reply: status, `header_lines` (content-type and content-length among them), body. Once, in the loop."""
 Direct = Callable[[dict[str, Any], bytes, Respond], None]
 """Answers a POST: the keys of an ASGI scope that a handler reads, the body, and whom to tell."""
 
@@ -32,7 +31,12 @@ _TOO_LARGE: Final = (
     b"connection: close\r\n\r\n"
 )
 _LARGE_DIGITS: Final = len(str(DIRECT_BODY_BYTES_MAX))
-_FAILED: Final[Headers] = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")]
+_FAILED: Final = b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """As they are sent, each with its line end."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class _Ignoring:
@@ -53,7 +57,8 @@ class _Exchange:
 
 
 class Protocol(HttpToolsProtocol):
-    """`direct` are the routes with a short way, by path. `reading_since_s`: when the request being read began."""
+    """`direct` are the routes with a short way, by path. `reading_since_s`: when the request being read began.
+    `idle_since_s`: when the last reply left on the short way, while nothing follows."""
 
     def __init__(self, config: uvicorn.Config, server_state: ServerState, direct: Mapping[bytes, Direct]):
         super().__init__(config=config, server_state=server_state, app_state={})
@@ -64,12 +69,16 @@ class Protocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._is_last = False
+        self._path = self._query = b""
+        self._default_headers: list[tuple[bytes, bytes]] = []
+        self._default_lines = b""
         self.reading_since_s: float | None = None
+        self.idle_since_s: float | None = None
 
     def is_stalled(self, now_s: float) -> bool:
-        if self.reading_since_s is None:
-            return False
-        return now_s - self.reading_since_s > (HEAD_READ_S_MAX if self._in_head else REQUEST_READ_S_MAX)
+        if self.reading_since_s is not None:
+            return now_s - self.reading_since_s > (HEAD_READ_S_MAX if self._in_head else REQUEST_READ_S_MAX)
+        return self.idle_since_s is not None and now_s - self.idle_since_s > self.timeout_keep_alive
 
     def data_received(self, data: bytes) -> None:
         in_head = self._in_head
@@ -83,6 +92,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_head, self._head_bytes = True, 0
         self.reading_since_s = time.monotonic()
+        self.idle_since_s = None
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -111,12 +121,11 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         exchange = self.cycle = _Exchange(self.parser.should_keep_alive() and not self._is_last)  # type: ignore[assignment]
-        path, _, query = self.url.partition(b"?")
         scope = {
             "type": "http",
             "method": "POST",
-            "path": path.decode(),
-            "query_string": query,
+            "path": self._path.decode(),
+            "query_string": self._query,
             "headers": self.headers,
             "client": self.client,
         }
@@ -137,7 +146,8 @@ class Protocol(HttpToolsProtocol):
 
     def _direct_handler(self) -> Direct | None:
         """Who answers the request whose head is read, None for the application."""
-        handler = self._direct.get(self.url.partition(b"?")[0])
+        self._path, _, self._query = self.url.partition(b"?")
+        handler = self._direct.get(self._path)
         if (
             handler is None
             or self.parser.get_method() != b"POST"
@@ -172,19 +182,19 @@ class Protocol(HttpToolsProtocol):
         self._parts, self._bytes = [], 0
         return body
 
-    def _respond(self, exchange: _Exchange, status: int, headers: Headers, body: bytes) -> None:
+    def _respond(self, exchange: _Exchange, status: int, headers: bytes, body: bytes) -> None:
         # Of requests sent at once uvicorn marks the last one only as cut off.
         if exchange.disconnected or exchange.response_complete or self.transport.is_closing():
             return
-        lines = [STATUS_LINE[status]]
-        for name, value in self.server_state.default_headers:
-            lines += (name, b": ", value, b"\r\n")
-        for name, value in headers:
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"\r\n" if exchange.keep_alive else b"connection: close\r\n\r\n")
-        lines.append(body)
-        self.transport.write(b"".join(lines))
+        default_headers = self.server_state.default_headers
+        if default_headers is not self._default_headers:  # uvicorn makes new ones each second, for the date
+            self._default_headers, self._default_lines = default_headers, header_lines(default_headers)
+        end = b"\r\n" if exchange.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[status], self._default_lines, headers, end, body)))
         exchange.response_complete = True
         if not exchange.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        elif self.pipeline:
+            self.on_response_complete()
+        else:  # without a timer for each reply: idle connections are looked for as stalled ones are
+            self.idle_since_s = time.monotonic()

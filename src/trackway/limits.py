@@ -138,6 +138,10 @@ ALIKE_EVENTS_MIN = 32
 """Events of a batch from which on it is looked whether they are alike."""
 ALIKE_NAMES_MAX = 128
 """Properties of the events of a batch up to which they are alike (`ingest.alike`); fewer than PROPERTIES_MAX."""
+ALIKE_NAMES_CHARACTERS_MAX = 64 * ALIKE_NAMES_MAX
+"""Of those names together."""
+ALIKE_LEARNED_FROM = 128
+"""Events that came alone and were not like those before: from so many an edge process learns their properties."""
 ALIKE_TYPES_MAX = 64
 """Types of alike events an edge process remembers, some 20 KB each."""
 
@@ -178,6 +182,8 @@ FORM_FIELDS_MAX = 64
 """Fields of a form body or query string; more is bad data."""
 HEAD_BYTES_MAX = 128 * 1024
 """Request line and headers together, the query string of `GET ?data=` included; more is a 431."""
+REPLIES_REMEMBERED = 64
+"""Different replies to single events whose header lines an edge process remembers."""
 DIRECT_BODY_BYTES_MAX = 16 * 1024
 """A larger body goes through the whole HTTP server: there its cost hardly counts, and its flow control does. Up to this
 a body that is still arriving is not counted among those in flight."""

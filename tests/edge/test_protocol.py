@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from trackway import http_server
 from trackway.http_accept import ConnectionCounts
 from trackway.http_protocol import Direct, Respond
-from trackway.limits import DIRECT_BODY_BYTES_MAX
+from trackway.limits import DIRECT_BODY_BYTES_MAX, KEEP_ALIVE_S
 
 seen: list[str] = []
 """Which way the requests of a test took."""
@@ -41,7 +42,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 def direct(scope: dict[str, Any], body: bytes, respond: Respond) -> None:
     seen.append("direct")
     answer = _reply_to(scope["method"], scope["path"], body)
-    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(answer))]
+    headers = b"content-type: text/plain\r\ncontent-length: %d\r\n" % len(answer)
     asyncio.get_running_loop().call_later(0.01, respond, 200, headers, answer)
 
 
@@ -50,11 +51,11 @@ def failing(_scope: dict[str, Any], _body: bytes, _respond: Respond) -> None:
 
 
 @asynccontextmanager
-async def serving(routes: Mapping[bytes, Direct]) -> AsyncIterator[int]:
+async def serving(routes: Mapping[bytes, Direct], keep_alive_s: int = KEEP_ALIVE_S) -> AsyncIterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         sock.setblocking(False)
         counts = ConnectionCounts(1)
-        task = asyncio.create_task(http_server.serve(application, sock, 1, counts, 0, direct=routes))
+        task = asyncio.create_task(http_server.serve(application, sock, 1, counts, 0, keep_alive_s, routes))
         try:
             yield sock.getsockname()[1]
         finally:
@@ -146,6 +147,26 @@ def test_requests_one_after_the_other_all_go_the_short_way() -> None:
     assert seen == ["direct"] * 3
 
 
+@pytest.mark.parametrize("path", [b"/direct", b"/other"])
+def test_a_connection_on_which_nothing_follows_is_closed_in_time(path: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "STALLED_LOOK_S", 0.05)
+
+    async def kept_open_s() -> float:
+        async with serving({b"/direct": direct}, keep_alive_s=1) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            began_s = time.monotonic()
+            for _ in range(3):  # each request keeps it open for another second
+                writer.write(post(b"body", path=path))
+                await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(len(_reply_to("POST", path.decode(), b"body")))
+                await asyncio.sleep(0.6)
+            await asyncio.wait_for(reader.read(), 20)
+            writer.close()
+            return time.monotonic() - began_s
+
+    assert asyncio.run(kept_open_s()) > 2.2
+
+
 def test_a_handler_that_fails_is_a_500_and_the_end_of_the_connection() -> None:
     answered = asyncio.run(exchange({b"/direct": failing}, [post(b"body")]))
     assert answered.startswith(b"HTTP/1.1 500 ")
@@ -164,6 +185,6 @@ def test_an_answer_to_a_client_that_has_gone_is_dropped(sent: bytes) -> None:
                 await asyncio.sleep(0.01)
             writer.transport.abort()
             await asyncio.sleep(0.05)
-            answers[0](200, [(b"content-length", b"1")], b"1")
+            answers[0](200, b"content-length: 1\r\n", b"1")
 
     asyncio.run(gone())

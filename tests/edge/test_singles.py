@@ -76,9 +76,9 @@ class Edge:
             singles = SinglesEndpoint(self.settings, commit, self.in_flight, track)
             for number, (query, headers, body) in enumerate(requests):
 
-                def respond(status: int, fields: list[tuple[bytes, bytes]], text: bytes, number: int = number) -> None:
+                def respond(status: int, lines: bytes, text: bytes, number: int = number) -> None:
                     assert number not in answers
-                    answers[number] = (status, dict(fields), text)
+                    answers[number] = (status, _fields(lines), text)
 
                 scope = {"method": "POST", "path": "/track", "query_string": query, "headers": headers}
                 singles.direct({**scope, "client": ("203.0.113.9", 5)}, body, respond)
@@ -109,6 +109,11 @@ class Edge:
                     found["rejected", entry.project_id, each.index, each.reason, each.field, each.original] += 1
         reader.close()
         return +found, len(records)
+
+
+def _fields(lines: bytes) -> dict[bytes, bytes]:
+    named = (line.partition(b": ") for line in lines.splitlines())
+    return {name: value for name, _, value in named}
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,15 @@ from typing import Any
 from tests.ingest.stored_events import StoredEvent, read_events
 
 from trackway.geo.place import Place
+from trackway.ingest.alike import SinglesReader
 from trackway.ingest.events import Arrival
 from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure
 from trackway.ingest.properties import SERVERS_OWN
-from trackway.ingest.request import Ingested, ingest_body
+from trackway.ingest.records import single_text
+from trackway.ingest.request import Ingested, Singles, ingest_body, ingest_singles
 from trackway.journal.entry import Endpoint, Link, Rejection, decode_entries
+from trackway.limits import ALIKE_LEARNED_FROM
 
 NOW_S = 1_760_000_000
 NOW_MS = NOW_S * 1000
@@ -192,11 +195,26 @@ def _was_stored(sent: Sent) -> bool:
 
 
 def outcomes(value: Any, to: Arrival) -> Sequence[StoredEvent | tuple[str, str] | None]:
-    """What became of one record in each of the forms."""
+    """What became of one record in each of the forms, and alone when it came that way."""
     text = value if isinstance(value, bytes) else dumps(value)
     found = []
     for _, body, lines in forms(text):
         sent = send(body, to, lines=lines)
         flat = text.replace(b"\n", b" ") if lines else text
         found.append(last(sent, flat))
-    return found
+    return [*found, *_as_single(text, to)]
+
+
+def _as_single(text: bytes, to: Arrival) -> list[StoredEvent]:
+    """The event that came alone when others with its properties had come before; none when it is left out."""
+    single = single_text(text)
+    if single is None or to.endpoint is not Endpoint.TRACK:
+        return []
+    reader = SinglesReader()
+    for each in (like(single) * ALIKE_LEARNED_FROM)[:ALIKE_LEARNED_FROM]:
+        reader.learn(each)
+    payload, left_out = ingest_singles([Singles(to, [single])], reader)
+    if left_out != [[]]:
+        return []
+    (event,), links = read_events(payload), [link for entry in decode_entries(payload) for link in entry.links]
+    return [replace(event, links=tuple(links))]

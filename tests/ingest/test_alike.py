@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ingest.sending import ALPHA, FILLER, IMPORT, TRACK, arrival, dumps, record, send
 
-from trackway.ingest.alike import _readers, reader_for, take_alike
+from trackway.ingest.alike import UNREADABLE, SinglesReader, _readers, reader_for, take_alike
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Arrival
+from trackway.ingest.outcome import TOKEN_MISSING
 from trackway.ingest.records import event_texts, split_json
 from trackway.ingest.request import ingest_events
 from trackway.ingest.suspicion import KINDS, SUSPECT_ALL, suspicions_of_each
 from trackway.ingest.usual import Usual
-from trackway.limits import ALIKE_NAMES_MAX, ALIKE_TYPES_MAX
+from trackway.limits import ALIKE_LEARNED_FROM, ALIKE_NAMES_CHARACTERS_MAX, ALIKE_NAMES_MAX, ALIKE_TYPES_MAX
 
 PLAIN = [dumps(each) for each in FILLER]
 
@@ -49,6 +50,14 @@ def test_an_event_that_is_not_like_the_others_leaves_the_quick_way(changes: dict
     assert taken(texts) == 40
 
 
+def test_events_alike_without_a_token_are_each_refused() -> None:
+    for texts in ([dumps(record({}, "token"))] * 40, [dumps(record({}, "token")), *PLAIN]):
+        sent = send(b"[" + b",".join(texts) + b"]")
+        without = sum(b'"token"' not in text for text in texts)
+        assert [failure.message for failure in sent.failures] == [TOKEN_MISSING.reason] * without
+        assert len(sent.events) == len(texts) - without
+
+
 def test_events_that_are_not_alike_do_not_go_the_quick_way() -> None:
     assert taken([dumps(record({"ip": 0}))] * 50) is None
     assert (
@@ -61,6 +70,62 @@ def test_the_types_of_events_that_an_edge_process_remembers_are_bounded() -> Non
     for number in range(2 * ALIKE_TYPES_MAX):
         assert taken([dumps(record({f"name {number}": 1}))] * 40) == 40
         assert len(_readers) <= ALIKE_TYPES_MAX
+
+
+def learned(texts: list[bytes]) -> SinglesReader:
+    """After the texts have come again and again, alone."""
+    reader = SinglesReader()
+    for at in range(ALIKE_LEARNED_FROM):
+        reader.learn(texts[at % len(texts)])
+    return reader
+
+
+def are_read(reader: SinglesReader, *texts: bytes) -> list[bool]:
+    found = []
+    for text in texts:
+        try:
+            reader.read(text)
+            found.append(True)
+        except UNREADABLE:
+            found.append(False)
+    return found
+
+
+def test_events_that_come_alone_are_read_like_those_before_them() -> None:
+    new, more = dumps(record({"color": "red"})), dumps(record({"color": "red", "size": None}))
+    assert are_read(SinglesReader(), PLAIN[0], new) == [False, False]
+    reader = learned([PLAIN[0]])
+    assert are_read(reader, PLAIN[1], new) == [True, False]
+    for _ in range(ALIKE_LEARNED_FROM):
+        reader.learn(more)
+    assert are_read(reader, PLAIN[1], new, more) == [True, True, True]
+
+
+def test_what_is_never_alike_is_not_learned_from() -> None:
+    odd = [dumps(record({name: 1})) for name in ("ip", "$ignore", "$latitude", "$city")]
+    bad = [b"{", b"5", b"{}", dumps(record({}, "time"))]
+    reader = learned(odd + bad)
+    assert are_read(reader, *odd) == [False] * len(odd)
+    for _ in range(ALIKE_LEARNED_FROM - 1):
+        reader.learn(PLAIN[0])
+    assert are_read(reader, PLAIN[0]) == [False]
+    reader.learn(PLAIN[0])
+    assert are_read(reader, PLAIN[0]) == [True]
+
+
+def test_names_that_are_learned_are_bounded_and_the_newest_stay() -> None:
+    half = ALIKE_NAMES_MAX // 2
+    first, second = (dumps(record({f"{kind}-{at}": 1 for at in range(half)})) for kind in "ab")
+    reader = learned([first])
+    for _ in range(ALIKE_LEARNED_FROM):
+        reader.learn(second)
+    assert are_read(reader, first, second) == [False, True]
+    for at in range(ALIKE_LEARNED_FROM):
+        reader.learn(dumps(record({f"{at}-{name}": 1 for name in range(half)})))
+    assert are_read(reader, second) == [True], "too many names at once are not learned"
+    for _ in range(ALIKE_LEARNED_FROM):
+        reader.learn(dumps(record({"x" * (ALIKE_NAMES_CHARACTERS_MAX + 1): 1})))
+    assert are_read(reader, second) == [True], "nor too long ones"
 
 
 @pytest.mark.parametrize("one_in", [2, 10, 30])

@@ -18,8 +18,8 @@ from tests.ingest.sending import (
 )
 from tests.ingest.stored_events import StoredEvent
 
-from trackway.ingest.events import Arrival, EventRecord
-from trackway.ingest.records import single_record
+from trackway.ingest.alike import SinglesReader
+from trackway.ingest.events import Arrival
 from trackway.ingest.request import Singles, ingest_singles
 from trackway.journal.entry import Endpoint, Link, LinkKind, decode_entries
 
@@ -223,13 +223,7 @@ def test_a_rejected_event_asks_for_nothing() -> None:
 def test_singles_taken_together_ask_for_what_each_asks() -> None:
     both = {"distinct_id": "u", "$device_id": "d", "$user_id": "u"}
     values = [event(both, "a"), event(both | {"$anon_id": "x"}), event(both, "a", GAMMA)]
-    payload, left_out = ingest_singles([Singles(TRACK, [_record(value) for value in values])])
+    payload, left_out = ingest_singles([Singles(TRACK, [dumps(value) for value in values])], SinglesReader())
     assert left_out == [[1]], "requests to link go by themselves"
     links = {entry.project_id: entry.links for entry in decode_entries(payload)}
     assert links == {ALPHA.project_id: [Link(DEVICE, "$device:d", "u")], GAMMA.project_id: []}
-
-
-def _record(value: dict[str, Any]) -> EventRecord:
-    found = single_record(dumps(value))
-    assert found is not None
-    return found

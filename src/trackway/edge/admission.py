@@ -7,14 +7,10 @@ limits of records and bytes are looked at as soon as a record's token is known.
 import re
 from collections.abc import Mapping
 
-from msgspec import UNSET
-
 from trackway.edge.credentials import Access, Caller
 from trackway.edge.http import Scope, header
 from trackway.edge.ratelimit import RateLimits
-from trackway.ingest.events import EventRecord
-from trackway.ingest.members import look
-from trackway.ingest.request import Ingested
+from trackway.ingest.request import Ingested, token_of
 from trackway.journal.entry import NO_PROJECT, Endpoint
 from trackway.projects.account import Account
 from trackway.projects.directory import ProjectDirectory
@@ -80,14 +76,16 @@ class Admission:
             if project is not None:
                 self._rates.check_records(project)
 
-    def admit_single(self, record: EventRecord, size_bytes: int) -> bool:
+    def admit_single(self, text: bytes) -> bool:
         """Count an event that came alone; False when its project has no limit of records. Raises RequestError 429."""
-        token = UNSET if record.properties is UNSET else look(record.properties, "token")
+        if not self._rates.limits_records_of_all and not self._directory.some_have_settings:
+            return False
+        token = token_of(text)
         project = self._directory.by_token(token) if type(token) is str else None
         if project is None or not self._rates.limits_records(project):
             return False
         self._rates.check_records(project)
-        self._rates.count_records(project, 1, size_bytes)
+        self._rates.count_records(project, 1, len(text))
         return True
 
     def count_records(self, ingested: Ingested, size_bytes: int) -> None:

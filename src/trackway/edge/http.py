@@ -112,18 +112,19 @@ async def _read_parts(
 
 async def send_reply(scope: Scope, send: Send, reply: Reply) -> None:
     """Send a whole reply; a HEAD request gets its headers only."""
-    await send({"type": "http.response.start", "status": reply.status, "headers": reply_headers(scope, reply)})
+    headers = [*reply_headers(reply), *cors_headers(scope)]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = b"" if scope["method"] == "HEAD" else reply.body
     await send({"type": "http.response.body", "body": body})
 
 
-def reply_headers(scope: Scope, reply: Reply) -> list[tuple[bytes, bytes]]:
-    return [
+def reply_headers(reply: Reply) -> Headers:
+    """All but those of CORS."""
+    return (
         (b"content-type", reply.content_type),
         (b"content-length", b"%d" % len(reply.body)),
         *reply.headers,
-        *cors_headers(scope),
-    ]
+    )
 
 
 def cors_headers(scope: Scope) -> Headers:

@@ -87,12 +87,16 @@ class RateLimits:
             self.check_records(project)
             self._usage.add(project.project_id, IMPORTS.window, 1)
 
+    @property
+    def limits_records_of_all(self) -> bool:
+        """Whether projects without settings of their own have limits of records or bytes."""
+        return bool(self._settings.ingest_records_per_minute or self._settings.ingest_bytes_per_minute)
+
     def limits_records(self, project: Project) -> bool:
         """Whether records or bytes of the project are limited at all: not so by default."""
-        settings = self._settings
-        if not project.settings and not settings.ingest_records_per_minute and not settings.ingest_bytes_per_minute:
+        if not project.settings and not self.limits_records_of_all:
             return False
-        return any(size_of(limit, project, settings) for limit in (RECORDS.setting, BYTES.setting))
+        return any(size_of(limit, project, self._settings) for limit in (RECORDS.setting, BYTES.setting))
 
     def check_records(self, project: Project) -> None:
         """Raises RequestError 429 when records of the project are refused now."""

@@ -8,23 +8,24 @@ connections). A request that is anything but one event that breaks no rule goes 
 
 import asyncio
 import time
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from trackway import logs, metrics
 from trackway.edge import replies
 from trackway.edge.decode import body_too_large, bounded_query, decode_request
 from trackway.edge.events import RecordsEndpoint
-from trackway.edge.http import InFlight, Scope, header, reply_headers
+from trackway.edge.http import InFlight, Scope, cors_headers, header, reply_headers
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError
 from trackway.geo.place import Place
-from trackway.http_protocol import Respond
-from trackway.ingest.events import EventRecord
-from trackway.ingest.records import MalformedBody, single_record
+from trackway.http_protocol import Respond, header_lines
+from trackway.ingest.alike import SinglesReader
+from trackway.ingest.records import MalformedBody, single_text
 from trackway.ingest.request import Singles, ingest_singles
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint
+from trackway.limits import REPLIES_REMEMBERED
 from trackway.settings import Settings
 
 _log = logs.get("edge")
@@ -44,7 +45,7 @@ class _Single(NamedTuple):
     """A request with one event, and how it wants to be answered."""
 
     request: _Request
-    record: EventRecord
+    text: bytes
     flags: Flags
 
 
@@ -74,6 +75,7 @@ class SinglesEndpoint:
         self._journal = journal
         self._in_flight = in_flight
         self._endpoint = endpoint
+        self._reader = SinglesReader()
         self._waiting: list[_Request] = []
         self._loop = asyncio.get_running_loop()
 
@@ -114,8 +116,8 @@ class SinglesEndpoint:
         groups = list(places.values())
         received_us = time.time_ns() // 1000
         arrivals = [self._endpoint.arrival(received_us, place) for place in places]
-        records = [[each.record for each in group] for group in groups]
-        payload, left_out = ingest_singles(list(map(Singles, arrivals, records)))
+        texts = [[each.text for each in group] for group in groups]
+        payload, left_out = ingest_singles(list(map(Singles, arrivals, texts)), self._reader)
         for group, out in zip(groups, left_out, strict=True):
             alone += [group.pop(index).request for index in reversed(out)]
         return payload, [each for group in groups for each in group], alone, refused
@@ -130,20 +132,20 @@ class SinglesEndpoint:
         try:
             query = bounded_query(scope["query_string"])
             decoded = decode_request(query, content_type, content_encoding, body, self._settings.body_bytes_max)
-            record = None if decoded.lines else single_record(decoded.text)
+            text = None if decoded.lines else single_text(decoded.text)
         except (MalformedBody, RequestError):
-            record = None
-        flags = NO_FLAGS if record is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
-        if record is None or flags.redirect or self._endpoint.admission.is_misled(scope):
+            text = None
+        flags = NO_FLAGS if text is None else read_flags(decoded.parameters, self._settings.redirect_hosts)
+        if text is None or flags.redirect or self._endpoint.admission.is_misled(scope):
             return False
         try:
-            if self._endpoint.admission.admit_single(record, len(decoded.text)):
+            if self._endpoint.admission.admit_single(text):
                 request = request._replace(counted=True)
         except RequestError as error:
             refused.append(_Refused(request, flags, error))
             return True
         place = self._endpoint.place_of_request(scope, decoded.parameters)
-        places.setdefault(place, []).append(_Single(request, record, flags))
+        places.setdefault(place, []).append(_Single(request, text, flags))
         return True
 
     def _answer_alone(self, request: _Request) -> None:
@@ -171,4 +173,10 @@ class SinglesEndpoint:
 
 
 def _send(request: _Request, reply: Reply) -> None:
-    request.respond(reply.status, reply_headers(request.scope, reply), reply.body)
+    lines, of_page = _lines_of(reply), cors_headers(request.scope)
+    request.respond(reply.status, lines + header_lines(of_page) if of_page else lines, reply.body)
+
+
+@lru_cache(REPLIES_REMEMBERED)
+def _lines_of(reply: Reply) -> bytes:
+    return header_lines(reply_headers(reply))

@@ -8,7 +8,7 @@ three quarters of the time that `ingest.usual` takes, by whose rules it goes. A 
 escaped or surrounded by white space mean the same to the decoder of a type as to the one that makes a dict.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -16,12 +16,12 @@ from msgspec import UNSET, UnsetType
 
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import Arrival, EventRecord
-from trackway.ingest.location import with_ending
+from trackway.ingest.location import EVENT_NAMES, with_ending
 from trackway.ingest.outcome import Rejected
-from trackway.ingest.properties import changed_values, on_one_line, still_suspected
+from trackway.ingest.properties import Members, changed_values, on_one_line, still_suspected
 from trackway.ingest.suspicion import KINDS, SUSPECT_NOTHING, Suspicions
-from trackway.ingest.usual import Usual
-from trackway.limits import ALIKE_NAMES_MAX, ALIKE_TYPES_MAX
+from trackway.ingest.usual import NEEDS_LOOK, Usual
+from trackway.limits import ALIKE_LEARNED_FROM, ALIKE_NAMES_CHARACTERS_MAX, ALIKE_NAMES_MAX, ALIKE_TYPES_MAX
 
 Texts = Sequence[msgspec.Raw | bytes]
 """The JSON of each record of a request."""
@@ -42,10 +42,40 @@ _ATTRIBUTES = {
     "$user_id": "user_id",
     "token": "token",
 }
+_NEVER_ALIKE = NEEDS_LOOK.union(EVENT_NAMES)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(EventRecord).decode
 _readers: dict[frozenset[str], Read] = {}
 """By the names of the properties, in whichever order they came first: it differs from batch to batch."""
+
+
+class SinglesReader:
+    """Reads events that come one by one like those that came before, of which it learns the names of properties."""
+
+    def __init__(self) -> None:
+        self._names = dict.fromkeys(_ATTRIBUTES)
+        self.read: Read = _reader(self._names)
+        """Raises UNREADABLE for an event with a property that it does not know, and for those that are not usual."""
+        self._unknown: dict[str, None] = {}
+        self._unread = 0
+
+    def learn(self, text: bytes) -> None:
+        """Learn from an event that could not be read. Only once in a while: a new type takes half a millisecond."""
+        try:
+            members = _decode(text).properties
+        except UNREADABLE:
+            return
+        if members is UNSET or not _is_usual(members, _NEVER_ALIKE):
+            return
+        self._unread += 1
+        if len(self._unknown) <= ALIKE_NAMES_MAX:
+            self._unknown.update(dict.fromkeys(members))
+        if self._unread == ALIKE_LEARNED_FROM:
+            for names in (self._names | self._unknown, dict.fromkeys(_ATTRIBUTES) | self._unknown):
+                if _are_few(names):
+                    self._names, self.read = names, _reader(names)
+                    break
+            self._unknown, self._unread = {}, 0
 
 
 def reader_for(texts: Texts, usual: Usual) -> Read | None:
@@ -58,12 +88,18 @@ def reader_for(texts: Texts, usual: Usual) -> Read | None:
             members = _decode(text).properties
         except UNREADABLE:
             return None
-        if members is not UNSET and members.keys() >= _REQUIRED.keys() and members.keys().isdisjoint(usual.needs_look):
+        if members is not UNSET and _is_usual(members, usual.needs_look):
             names.update(dict.fromkeys(members))
             fitting += 1
-    if 2 * fitting < len(sample) or len(names) > ALIKE_NAMES_MAX:
-        return None
-    return _reader(names)
+    return _reader(names) if 2 * fitting >= len(sample) and _are_few(names) else None
+
+
+def _is_usual(members: Members, needs_look: Set[str]) -> bool:
+    return members.keys() >= _REQUIRED.keys() and members.keys().isdisjoint(needs_look)
+
+
+def _are_few(names: dict[str, None]) -> bool:
+    return len(names) <= ALIKE_NAMES_MAX and sum(map(len, names)) <= ALIKE_NAMES_CHARACTERS_MAX
 
 
 def _reader(names: dict[str, None]) -> Read:
@@ -106,7 +142,7 @@ def take_alike(
     usual. `kinds`: of each text, its index into `suspicion.KINDS`."""
     entry: ProjectEntry | None = entry_of(arrival.project) if arrival.project else None
     mode = arrival.project.identity_mode if arrival.project else ""
-    by_token, token_before = entry is None, UNSET
+    by_token, token_before = entry is None, None
     for at in range(start, len(texts)):
         try:
             record = read(texts[at])

@@ -45,7 +45,7 @@ __all__ = [
     "decode_record",
     "decode_update",
     "event_texts",
-    "single_record",
+    "single_text",
     "some",
     "split_json",
     "split_lines",
@@ -193,13 +193,11 @@ def some(records: Records[R]) -> Records[R]:
     return records
 
 
-def single_record(body: bytes) -> EventRecord | None:
-    """The record of a body that is one JSON object, None when it is anything else. Raises RequestError 413."""
+def single_text(body: bytes) -> bytes | None:
+    """The JSON of a body that may be one event, without the white space around; None for one that is none, or is too
+    large. As with `event_texts` it may still be no event."""
     text = body.strip(WHITESPACE)
-    if not text.startswith(b"{"):
-        return None
-    record = _record(Piece(text, 0), EVENT)
-    return record if isinstance(record, EventRecord) else None
+    return text if text.startswith(b"{") and len(text) <= EVENT_BYTES_MAX and _is_utf8(text) else None
 
 
 def _split_lines(body: bytes, form: Form[R]) -> Records[R]:

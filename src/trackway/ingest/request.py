@@ -14,8 +14,8 @@ import msgspec
 from msgspec import UNSET
 
 from trackway.ingest import originals
-from trackway.ingest.alike import UNREADABLE, Texts, reader_for, take_alike
-from trackway.ingest.entry import ProjectEntry
+from trackway.ingest.alike import UNREADABLE, SinglesReader, Texts, reader_for, take_alike
+from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event
 from trackway.ingest.members import look
 from trackway.ingest.outcome import Failure, Ignored, Rejected
@@ -30,7 +30,7 @@ from trackway.ingest.records import (
     split_json,
     split_lines,
 )
-from trackway.ingest.suspicion import SUSPECT_ALL, Suspicions, suspicions, suspicions_of_each
+from trackway.ingest.suspicion import KINDS, SUSPECT_ALL, Suspicions, suspicions, suspicions_of_each
 from trackway.ingest.usual import Usual, take_usual
 from trackway.journal.entry import NO_PROJECT, Rejection, encode_entries
 
@@ -56,6 +56,7 @@ class Ingested(NamedTuple):
         return self.accepted + self.ignored
 
 
+_ANY_KIND = KINDS.index(SUSPECT_ALL)
 _NONE: Counter[str] = Counter()
 _OTHERS_ONE_IN = 16
 """When more events of a batch than one in so many do not go the way of those that are alike, the rest goes another."""
@@ -171,10 +172,10 @@ class Singles(NamedTuple):
     """The only events of several requests from one place; `arrival` says what they have in common."""
 
     arrival: Arrival
-    records: list[EventRecord]
+    texts: list[bytes]
 
 
-def ingest_singles(groups: Sequence[Singles]) -> tuple[bytes, list[list[int]]]:
+def ingest_singles(groups: Sequence[Singles], reader: SinglesReader) -> tuple[bytes, list[list[int]]]:
     """All of them as if one request had brought them: the payload, and for each group the indexes of those left out.
 
     Left out is what is not plainly fine (`ingest.usual`); its request is to be ingested by itself, from its bytes. No
@@ -183,7 +184,7 @@ def ingest_singles(groups: Sequence[Singles]) -> tuple[bytes, list[list[int]]]:
     """
     entries: dict[int, ProjectEntry] = {}
     left_out: list[list[int]] = []
-    for arrival, records in groups:
+    for arrival, texts in groups:
 
         def entry_of(project: Project, arrival: Arrival = arrival) -> ProjectEntry:
             found = entries.get(project.project_id)
@@ -191,13 +192,32 @@ def ingest_singles(groups: Sequence[Singles]) -> tuple[bytes, list[list[int]]]:
                 found = entries[project.project_id] = ProjectEntry(project.project_id, arrival)
             return found
 
+        usual, kinds = Usual(arrival), [_ANY_KIND] * len(texts)
         index, out = 0, []
-        while (index := take_usual(records, index, arrival, entry_of, SUSPECT_ALL)) < len(records):
-            out.append(index)
+        while (index := take_alike(texts, index, reader.read, usual, arrival, entry_of, kinds)) < len(texts):
+            reader.learn(texts[index])
+            if not _take_alone(texts[index], arrival, entry_of):
+                out.append(index)
             index += 1
         left_out.append(out)
     finished = [entry.finished() for entry in entries.values() if entry.events]
     return encode_entries(finished) if finished else b"", left_out
+
+
+def _take_alone(text: bytes, arrival: Arrival, entry_of: EntryOfProject) -> bool:
+    try:
+        return take_usual([decode_record(text)], 0, arrival, entry_of, SUSPECT_ALL) == 1
+    except UNREADABLE:
+        return False
+
+
+def token_of(text: bytes) -> object:
+    """The token that the JSON of an event names; whatever stands there, None where nothing can be read."""
+    try:
+        members = decode_record(text).properties
+        return None if members is UNSET else look(members, "token")
+    except UNREADABLE:
+        return None
 
 
 def ingest_undecodable(original: bytes, reason: Rejected, arrival: Arrival) -> Ingested:

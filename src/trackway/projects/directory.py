@@ -67,6 +67,7 @@ class _View(NamedTuple):
     by_secret_digest: dict[bytes, _Held]
     by_username: dict[str, Account]
     admin_hash: str | None
+    some_have_settings: bool
 
 
 class ProjectDirectory:
@@ -90,8 +91,13 @@ class ProjectDirectory:
         self._failure: str | None = None
         self._lock = threading.Lock()
         self._digest_key = os.urandom(32)
-        self._view = _View(-1, {}, {}, {}, {}, {}, None)
+        self._view = _View(-1, {}, {}, {}, {}, {}, None, False)
         self._missed_s = float("-inf")
+
+    @property
+    def some_have_settings(self) -> bool:
+        """Whether a project has settings of its own."""
+        return self._view.some_have_settings
 
     def by_token(self, token: str) -> Project | None:
         """The project an event names. Not for credentials."""
@@ -181,6 +187,7 @@ class ProjectDirectory:
             {self._digest(secret): held for secret, held in secrets.items()},
             {account.username: account for account in accounts},
             self._source.admin_hash(),
+            any(project.settings for project in projects),
         )
 
     def _digest(self, key: str) -> bytes:
