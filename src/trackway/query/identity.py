@@ -18,7 +18,7 @@ from trackway.journal.entry import LinkKind
 from trackway.store.client import Store
 
 SETTINGS = (
-    " SETTINGS join_algorithm = 'hash', query_plan_convert_outer_join_to_inner_join = 0,"
+    " SETTINGS join_algorithm = 'parallel_hash', query_plan_convert_outer_join_to_inner_join = 0,"
     " query_plan_convert_any_join_to_semi_or_anti_join = 0"
 )
 """The end of a statement with `person`. The embedded engine dies of an ANY join that it rewrites for a condition on its
