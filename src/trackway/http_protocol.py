@@ -7,6 +7,7 @@ and in memory, and answers by calling back. Everything unusual (another method, 
 request sent before the last was answered) goes uvicorn's way, where the same route is served by the application.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -58,7 +59,7 @@ class _Exchange:
 
 class Protocol(HttpToolsProtocol):
     """`direct` are the routes with a short way, by path. `reading_since_s`: when the request being read began.
-    `idle_since_s`: when the last reply left on the short way, while nothing follows."""
+    `idle_since_s`: when the last reply left or the connection began, while nothing follows."""
 
     def __init__(self, config: uvicorn.Config, server_state: ServerState, direct: Mapping[bytes, Direct]):
         super().__init__(config=config, server_state=server_state, app_state={})
@@ -79,6 +80,10 @@ class Protocol(HttpToolsProtocol):
         if self.reading_since_s is not None:
             return now_s - self.reading_since_s > (HEAD_READ_S_MAX if self._in_head else REQUEST_READ_S_MAX)
         return self.idle_since_s is not None and now_s - self.idle_since_s > self.timeout_keep_alive
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.idle_since_s = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
         in_head = self._in_head
@@ -116,7 +121,7 @@ class Protocol(HttpToolsProtocol):
             super().on_body(self._body())
 
     def on_message_complete(self) -> None:
-        self.reading_since_s = None
+        self.reading_since_s = self.idle_since_s = None
         if self._handler is None:
             super().on_message_complete()
             return
@@ -196,5 +201,15 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
         elif self.pipeline:
             self.on_response_complete()
-        else:  # without a timer for each reply: idle connections are looked for as stalled ones are
+        else:
+            self._begin_idle()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._begin_idle()
+
+    def _begin_idle(self) -> None:
+        """Idle connections are looked for, as stalled ones are, without a timer for each reply. Uvicorn's way has one,
+        which a stray line end stops."""
+        if self.reading_since_s is None and self.cycle.response_complete:
             self.idle_since_s = time.monotonic()

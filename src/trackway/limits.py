@@ -183,10 +183,12 @@ FORM_FIELDS_MAX = 64
 HEAD_BYTES_MAX = 128 * 1024
 """Request line and headers together, the query string of `GET ?data=` included; more is a 431."""
 REPLIES_REMEMBERED = 64
-"""Different replies to single events whose header lines an edge process remembers."""
+"""Content types and lengths of replies to single events whose header lines an edge process remembers."""
 DIRECT_BODY_BYTES_MAX = 16 * 1024
 """A larger body goes through the whole HTTP server: there its cost hardly counts, and its flow control does. Up to this
 a body that is still arriving is not counted among those in flight."""
+SINGLE_BYTES_MAX = DIRECT_BODY_BYTES_MAX
+"""The JSON, unpacked, of an event that came alone and is taken together with others: they wait for each other."""
 HEAD_READ_S_MAX = 30.0
 """A client that has not finished its request's head after so long is cut off."""
 REQUEST_READ_S_MAX = 300.0

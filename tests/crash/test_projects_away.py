@@ -2,6 +2,7 @@
 meanwhile or afterwards arrives."""
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -170,11 +171,13 @@ def test_database_that_does_not_answer_holds_up_neither_events_nor_the_end(tree:
     project = tree.create_project()
     tree.start()
     assert tree.cluster.process is not None
-    family = [psutil.Process(tree.cluster.process.pid)]
-    family += family[0].children(recursive=True)
-    for each in family:
-        each.suspend()
+    parent = psutil.Process(tree.cluster.process.pid)
+    parent.suspend()  # first, so that no child comes after they were listed; some may still end
+    family = [parent, *parent.children(recursive=True)]
     try:
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.suspend()
         time.sleep(1.5)  # until both edge processes have asked
         for _ in range(30):
             assert tree.accepts(project.token)
@@ -183,7 +186,8 @@ def test_database_that_does_not_answer_holds_up_neither_events_nor_the_end(tree:
         tree.stop()
     finally:
         for each in reversed(family):
-            each.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.resume()
 
 
 def test_servers_that_start_at_once_on_a_new_database_share_it(tmp_path: Path, cluster: Cluster) -> None:

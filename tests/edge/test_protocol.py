@@ -51,11 +51,13 @@ def failing(_scope: dict[str, Any], _body: bytes, _respond: Respond) -> None:
 
 
 @asynccontextmanager
-async def serving(routes: Mapping[bytes, Direct], keep_alive_s: int = KEEP_ALIVE_S) -> AsyncIterator[int]:
+async def serving(
+    routes: Mapping[bytes, Direct], keep_alive_s: int = KEEP_ALIVE_S, app: Any = application
+) -> AsyncIterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         sock.setblocking(False)
         counts = ConnectionCounts(1)
-        task = asyncio.create_task(http_server.serve(application, sock, 1, counts, 0, keep_alive_s, routes))
+        task = asyncio.create_task(http_server.serve(app, sock, 1, counts, 0, keep_alive_s, routes))
         try:
             yield sock.getsockname()[1]
         finally:
@@ -165,6 +167,48 @@ def test_a_connection_on_which_nothing_follows_is_closed_in_time(path: bytes, mo
             return time.monotonic() - began_s
 
     assert asyncio.run(kept_open_s()) > 2.2
+
+
+def test_a_connection_is_not_idle_while_the_next_request_comes_in_or_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_server, "STALLED_LOOK_S", 0.05)
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/slow":
+            await asyncio.sleep(2)
+        await application(scope, receive, send)
+
+    async def answered() -> bytes:
+        async with serving({b"/direct": direct}, keep_alive_s=1, app=slow) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            next_one = post(b"body", path=b"/slow")
+            writer.write(post(b"body") + next_one[:10])
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            await reader.readexactly(len(_reply_to("POST", "/direct", b"body")))
+            await asyncio.sleep(1.2)
+            writer.write(next_one[10:])
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+            writer.close()
+            return head
+
+    assert asyncio.run(answered()).startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_that_says_nothing_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "STALLED_LOOK_S", 0.05)
+
+    async def closed(sent: bytes, replied: bytes) -> None:
+        async with serving({b"/direct": direct}, keep_alive_s=1) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            await asyncio.sleep(0.1)
+            writer.write(b"\r\n")
+            assert (await asyncio.wait_for(reader.read(), 20)).startswith(replied)
+            writer.close()
+
+    asyncio.run(closed(b"", b""))
+    asyncio.run(closed(post(b"body", path=b"/other"), b"HTTP/1.1 200"))
 
 
 def test_a_handler_that_fails_is_a_500_and_the_end_of_the_connection() -> None:

@@ -22,11 +22,13 @@ from trackway.edge.ratelimit import RateLimits
 from trackway.edge.singles import SinglesEndpoint
 from trackway.errors import StorageError
 from trackway.geo.locator import Locator
+from trackway.ingest.records import decode_record
 from trackway.journal.commit import GroupCommit
 from trackway.journal.entry import Endpoint, decode_entries
 from trackway.journal.reader import Reader
 from trackway.journal.recovery import recover
 from trackway.journal.writer import Writer
+from trackway.limits import ALIKE_LEARNED_FROM
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.directory import ProjectDirectory
 from trackway.settings import Settings
@@ -74,6 +76,8 @@ class Edge:
                 Endpoint.TRACK, self.settings, directory, access_to(directory), commit, rates, self.in_flight, locator
             )
             singles = SinglesEndpoint(self.settings, commit, self.in_flight, track)
+            for _ in range(ALIKE_LEARNED_FROM):
+                singles._reader.learn(decode_record(json.dumps(event("", 0)).encode()))
             for number, (query, headers, body) in enumerate(requests):
 
                 def respond(status: int, lines: bytes, text: bytes, number: int = number) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 from tests.ingest.stored_events import StoredEvent, read_events
 
 from trackway.geo.place import Place
-from trackway.ingest.alike import SinglesReader
+from trackway.ingest.alike import UNREADABLE, SinglesReader
 from trackway.ingest.events import Arrival
 from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure
 from trackway.ingest.properties import SERVERS_OWN
-from trackway.ingest.records import single_text
+from trackway.ingest.records import decode_record, single_text
 from trackway.ingest.request import Ingested, Singles, ingest_body, ingest_singles
 from trackway.journal.entry import Endpoint, Link, Rejection, decode_entries
 from trackway.limits import ALIKE_LEARNED_FROM
@@ -211,8 +211,11 @@ def _as_single(text: bytes, to: Arrival) -> list[StoredEvent]:
     if single is None or to.endpoint is not Endpoint.TRACK:
         return []
     reader = SinglesReader()
-    for each in (like(single) * ALIKE_LEARNED_FROM)[:ALIKE_LEARNED_FROM]:
-        reader.learn(each)
+    try:
+        for each in (like(single) * ALIKE_LEARNED_FROM)[:ALIKE_LEARNED_FROM]:
+            reader.learn(decode_record(each))
+    except UNREADABLE:  # a name that no event can have
+        return []
     payload, left_out = ingest_singles([Singles(to, [single])], reader)
     if left_out != [[]]:
         return []

@@ -6,17 +6,26 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.ingest.sending import ALPHA, FILLER, IMPORT, TRACK, arrival, dumps, record, send
+from tests.ingest.sending import ALPHA, FILLER, HOME, IMPORT, PLACES, TRACK, arrival, dumps, record, send
+from tests.ingest.stored_events import read_events
 
+from trackway.geo.place import Place
+from trackway.ingest import request
 from trackway.ingest.alike import UNREADABLE, SinglesReader, _readers, reader_for, take_alike
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import TOKEN_MISSING
-from trackway.ingest.records import event_texts, split_json
+from trackway.ingest.records import decode_record, event_texts, single_text, split_json
 from trackway.ingest.request import ingest_events
 from trackway.ingest.suspicion import KINDS, SUSPECT_ALL, suspicions_of_each
 from trackway.ingest.usual import Usual
-from trackway.limits import ALIKE_LEARNED_FROM, ALIKE_NAMES_CHARACTERS_MAX, ALIKE_NAMES_MAX, ALIKE_TYPES_MAX
+from trackway.limits import (
+    ALIKE_LEARNED_FROM,
+    ALIKE_NAMES_CHARACTERS_MAX,
+    ALIKE_NAMES_MAX,
+    ALIKE_TYPES_MAX,
+    SINGLE_BYTES_MAX,
+)
 
 PLAIN = [dumps(each) for each in FILLER]
 
@@ -76,7 +85,7 @@ def learned(texts: list[bytes]) -> SinglesReader:
     """After the texts have come again and again, alone."""
     reader = SinglesReader()
     for at in range(ALIKE_LEARNED_FROM):
-        reader.learn(texts[at % len(texts)])
+        reader.learn(decode_record(texts[at % len(texts)]))
     return reader
 
 
@@ -97,19 +106,39 @@ def test_events_that_come_alone_are_read_like_those_before_them() -> None:
     reader = learned([PLAIN[0]])
     assert are_read(reader, PLAIN[1], new) == [True, False]
     for _ in range(ALIKE_LEARNED_FROM):
-        reader.learn(more)
+        reader.learn(decode_record(more))
     assert are_read(reader, PLAIN[1], new, more) == [True, True, True]
+
+
+@pytest.mark.parametrize("changes", [{}, {"text": None}, {"text": ["x" * 300, {"a": 1}]}, {"text": 'a "quote"' * 40}])
+@pytest.mark.parametrize("place", [None, PLACES[HOME]])
+def test_what_comes_alone_and_is_alike_is_not_decoded_twice(
+    changes: dict[str, Any], place: Place | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(request, "_take_alone")
+    texts = [*PLAIN, dumps(record(changes)), *PLAIN]
+    payload, left_out = request.ingest_singles([request.Singles(arrival(place=place), texts)], learned(PLAIN))
+    assert left_out == [[]]
+    assert len(read_events(payload)) == len(texts)
+
+
+def test_a_long_name_is_not_kept_while_learning() -> None:
+    reader = SinglesReader()
+    for number in range(ALIKE_LEARNED_FROM - 1):
+        reader.learn(decode_record(dumps(record({"x" * ALIKE_NAMES_CHARACTERS_MAX + str(number): 1}))))
+    assert not reader._unknown
+    assert single_text(dumps(record({"x": "y" * SINGLE_BYTES_MAX}))) is None
 
 
 def test_what_is_never_alike_is_not_learned_from() -> None:
     odd = [dumps(record({name: 1})) for name in ("ip", "$ignore", "$latitude", "$city")]
-    bad = [b"{", b"5", b"{}", dumps(record({}, "time"))]
+    bad = [b"{}", dumps(record({}, "time"))]
     reader = learned(odd + bad)
     assert are_read(reader, *odd) == [False] * len(odd)
     for _ in range(ALIKE_LEARNED_FROM - 1):
-        reader.learn(PLAIN[0])
+        reader.learn(decode_record(PLAIN[0]))
     assert are_read(reader, PLAIN[0]) == [False]
-    reader.learn(PLAIN[0])
+    reader.learn(decode_record(PLAIN[0]))
     assert are_read(reader, PLAIN[0]) == [True]
 
 
@@ -118,13 +147,13 @@ def test_names_that_are_learned_are_bounded_and_the_newest_stay() -> None:
     first, second = (dumps(record({f"{kind}-{at}": 1 for at in range(half)})) for kind in "ab")
     reader = learned([first])
     for _ in range(ALIKE_LEARNED_FROM):
-        reader.learn(second)
+        reader.learn(decode_record(second))
     assert are_read(reader, first, second) == [False, True]
     for at in range(ALIKE_LEARNED_FROM):
-        reader.learn(dumps(record({f"{at}-{name}": 1 for name in range(half)})))
+        reader.learn(decode_record(dumps(record({f"{at}-{name}": 1 for name in range(half)}))))
     assert are_read(reader, second) == [True], "too many names at once are not learned"
     for _ in range(ALIKE_LEARNED_FROM):
-        reader.learn(dumps(record({"x" * (ALIKE_NAMES_CHARACTERS_MAX + 1): 1})))
+        reader.learn(decode_record(dumps(record({"x" * (ALIKE_NAMES_CHARACTERS_MAX + 1): 1}))))
     assert are_read(reader, second) == [True], "nor too long ones"
 
 

@@ -112,19 +112,15 @@ async def _read_parts(
 
 async def send_reply(scope: Scope, send: Send, reply: Reply) -> None:
     """Send a whole reply; a HEAD request gets its headers only."""
-    headers = [*reply_headers(reply), *cors_headers(scope)]
+    headers = [*content_headers(reply.content_type, len(reply.body)), *reply.headers, *cors_headers(scope)]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = b"" if scope["method"] == "HEAD" else reply.body
     await send({"type": "http.response.body", "body": body})
 
 
-def reply_headers(reply: Reply) -> Headers:
-    """All but those of CORS."""
-    return (
-        (b"content-type", reply.content_type),
-        (b"content-length", b"%d" % len(reply.body)),
-        *reply.headers,
-    )
+def content_headers(content_type: bytes, size: int) -> Headers:
+    """Those that every reply has; `size` is its body's, in bytes."""
+    return ((b"content-type", content_type), (b"content-length", b"%d" % size))
 
 
 def cors_headers(scope: Scope) -> Headers:

@@ -15,7 +15,7 @@ from trackway import logs, metrics
 from trackway.edge import replies
 from trackway.edge.decode import body_too_large, bounded_query, decode_request
 from trackway.edge.events import RecordsEndpoint
-from trackway.edge.http import InFlight, Scope, cors_headers, header, reply_headers
+from trackway.edge.http import InFlight, Scope, content_headers, cors_headers, header
 from trackway.edge.replies import NO_FLAGS, Flags, Reply, read_flags
 from trackway.errors import RequestError
 from trackway.geo.place import Place
@@ -173,10 +173,10 @@ class SinglesEndpoint:
 
 
 def _send(request: _Request, reply: Reply) -> None:
-    lines, of_page = _lines_of(reply), cors_headers(request.scope)
-    request.respond(reply.status, lines + header_lines(of_page) if of_page else lines, reply.body)
+    lines, more = _lines_of(reply.content_type, len(reply.body)), (*reply.headers, *cors_headers(request.scope))
+    request.respond(reply.status, lines + header_lines(more) if more else lines, reply.body)
 
 
 @lru_cache(REPLIES_REMEMBERED)
-def _lines_of(reply: Reply) -> bytes:
-    return header_lines(reply_headers(reply))
+def _lines_of(content_type: bytes, size: int) -> bytes:
+    return header_lines(content_headers(content_type, size))

@@ -8,7 +8,7 @@ three quarters of the time that `ingest.usual` takes, by whose rules it goes. A 
 escaped or surrounded by white space mean the same to the decoder of a type as to the one that makes a dict.
 """
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -59,13 +59,10 @@ class SinglesReader:
         self._unknown: dict[str, None] = {}
         self._unread = 0
 
-    def learn(self, text: bytes) -> None:
+    def learn(self, record: EventRecord) -> None:
         """Learn from an event that could not be read. Only once in a while: a new type takes half a millisecond."""
-        try:
-            members = _decode(text).properties
-        except UNREADABLE:
-            return
-        if members is UNSET or not _is_usual(members, _NEVER_ALIKE):
+        members = record.properties
+        if members is UNSET or not _is_usual(members, _NEVER_ALIKE) or not _are_few(members):
             return
         self._unread += 1
         if len(self._unknown) <= ALIKE_NAMES_MAX:
@@ -98,7 +95,7 @@ def _is_usual(members: Members, needs_look: Set[str]) -> bool:
     return members.keys() >= _REQUIRED.keys() and members.keys().isdisjoint(needs_look)
 
 
-def _are_few(names: dict[str, None]) -> bool:
+def _are_few(names: Collection[str]) -> bool:
     return len(names) <= ALIKE_NAMES_MAX and sum(map(len, names)) <= ALIKE_NAMES_CHARACTERS_MAX
 
 

@@ -37,6 +37,7 @@ from trackway.limits import (
     JSON_MEMBERS_PLAIN_MAX,
     PROFILE_UPDATE_BYTES_MAX,
     RECORDS_PER_REQUEST_MAX,
+    SINGLE_BYTES_MAX,
 )
 
 __all__ = [
@@ -195,9 +196,9 @@ def some(records: Records[R]) -> Records[R]:
 
 def single_text(body: bytes) -> bytes | None:
     """The JSON of a body that may be one event, without the white space around; None for one that is none, or is too
-    large. As with `event_texts` it may still be no event."""
+    large to be taken together with others. As with `event_texts` it may still be no event."""
     text = body.strip(WHITESPACE)
-    return text if text.startswith(b"{") and len(text) <= EVENT_BYTES_MAX and _is_utf8(text) else None
+    return text if text.startswith(b"{") and len(text) <= SINGLE_BYTES_MAX and _is_utf8(text) else None
 
 
 def _split_lines(body: bytes, form: Form[R]) -> Records[R]:

@@ -195,8 +195,7 @@ def ingest_singles(groups: Sequence[Singles], reader: SinglesReader) -> tuple[by
         usual, kinds = Usual(arrival), [_ANY_KIND] * len(texts)
         index, out = 0, []
         while (index := take_alike(texts, index, reader.read, usual, arrival, entry_of, kinds)) < len(texts):
-            reader.learn(texts[index])
-            if not _take_alone(texts[index], arrival, entry_of):
+            if not _take_alone(texts[index], reader, arrival, entry_of):
                 out.append(index)
             index += 1
         left_out.append(out)
@@ -204,11 +203,13 @@ def ingest_singles(groups: Sequence[Singles], reader: SinglesReader) -> tuple[by
     return encode_entries(finished) if finished else b"", left_out
 
 
-def _take_alone(text: bytes, arrival: Arrival, entry_of: EntryOfProject) -> bool:
+def _take_alone(text: bytes, reader: SinglesReader, arrival: Arrival, entry_of: EntryOfProject) -> bool:
     try:
-        return take_usual([decode_record(text)], 0, arrival, entry_of, SUSPECT_ALL) == 1
+        record = decode_record(text)
     except UNREADABLE:
         return False
+    reader.learn(record)
+    return take_usual([record], 0, arrival, entry_of, SUSPECT_ALL) == 1
 
 
 def token_of(text: bytes) -> object:
