@@ -5,6 +5,7 @@ import base64
 import json
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -16,6 +17,7 @@ from tests.edge.access import access_to
 from tests.geo.databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
 from tests.ingest.stored_events import entry_events
 
+from trackway.edge import singles
 from trackway.edge.events import RecordsEndpoint
 from trackway.edge.http import InFlight
 from trackway.edge.ratelimit import RateLimits
@@ -75,9 +77,9 @@ class Edge:
             track = RecordsEndpoint(
                 Endpoint.TRACK, self.settings, directory, access_to(directory), commit, rates, self.in_flight, locator
             )
-            singles = SinglesEndpoint(self.settings, commit, self.in_flight, track)
+            short_way = SinglesEndpoint(self.settings, commit, self.in_flight, track)
             for _ in range(ALIKE_LEARNED_FROM):
-                singles._reader.learn(decode_record(json.dumps(event("", 0)).encode()))
+                short_way._reader.learn(decode_record(json.dumps(event("", 0)).encode()))
             for number, (query, headers, body) in enumerate(requests):
 
                 def respond(status: int, lines: bytes, text: bytes, number: int = number) -> None:
@@ -85,7 +87,7 @@ class Edge:
                     answers[number] = (status, _fields(lines), text)
 
                 scope = {"method": "POST", "path": "/track", "query_string": query, "headers": headers}
-                singles.direct({**scope, "client": ("203.0.113.9", 5)}, body, respond)
+                short_way.direct({**scope, "client": ("203.0.113.9", 5)}, body, respond)
                 while not together and number not in answers:
                     await asyncio.sleep(0)
             while len(answers) < len(requests):
@@ -218,6 +220,17 @@ def test_single_events_of_many_requests_are_one_journal_record(edge: Edge) -> No
     rows = b"".join(each for key in kept if key[0] == "event" for each in key if isinstance(each, bytes))
     # The two cities are also the names of their regions.
     assert [rows.count(name) for name in (b"Paris", b"Tokyo", b"Berlin")] == [2, 4, 4]
+
+
+def test_an_event_counts_once_where_requests_cannot_be_taken_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = Edge(tmp_path)
+    edge.settings = replace(edge.settings, rate_limits=True, ingest_records_per_minute=3)
+    monkeypatch.setattr(singles, "ingest_singles", None)
+    requests = [encoded("json", edge.tokens[0], number, int(time.time()) - 5) for number in range(4)]
+    answers = edge.play("limited", requests, together=True)
+    assert [status for status, _, _ in answers] == [200, 200, 200, 429]
 
 
 def test_a_body_over_the_limit_is_a_413(edge: Edge) -> None:

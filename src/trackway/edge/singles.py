@@ -11,6 +11,8 @@ import time
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+import msgspec
+
 from trackway import logs, metrics
 from trackway.edge import replies
 from trackway.edge.decode import body_too_large, bounded_query, decode_request
@@ -32,7 +34,7 @@ _log = logs.get("edge")
 _PATH = Endpoint.TRACK.path
 
 
-class _Request(NamedTuple):
+class _Request(msgspec.Struct):
     """One that waits for its answer. `counted`: its event counts towards the limits of its project already."""
 
     scope: Scope
@@ -140,7 +142,7 @@ class SinglesEndpoint:
             return False
         try:
             if self._endpoint.admission.admit_single(text):
-                request = request._replace(counted=True)
+                request.counted = True
         except RequestError as error:
             refused.append(_Refused(request, flags, error))
             return True
