@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psutil
-from tests.waiting import POLL_S
+from tests.waiting import POLL_S, wait_until
 from tests.wire.exchange import Reply, Request, ask
 
 from trackway.identity import SIMPLIFIED
@@ -87,12 +87,13 @@ class Server:
         return project
 
     def _wait_known(self, project: Project) -> None:
-        deadline = time.monotonic() + VISIBLE_TIMEOUT_S
         target = f"{self.prefix}/api/2.0/export?from_date=2000-01-01&to_date=2000-01-01"
         request = Request("GET", target, (basic(project.secret),))
-        while any(self.ask(request).status == 401 for _ in range(IN_EVERY_PROCESS)):
-            assert time.monotonic() < deadline, "the project is not known"
-            time.sleep(POLL_S)
+        wait_until(
+            lambda: all(self.ask(request).status != 401 for _ in range(IN_EVERY_PROCESS)),
+            VISIBLE_TIMEOUT_S,
+            lambda: "the project is not known",
+        )
 
     def processes(self) -> dict[str, int]:
         """Process ids by role, as the supervisor wrote them last."""

@@ -8,12 +8,12 @@ from typing import Any
 from tests.ingest.stored_events import StoredEvent, read_events
 
 from trackway.geo.place import Place
-from trackway.ingest.alike import UNREADABLE, SinglesReader
+from trackway.ingest.alike import SinglesReader
 from trackway.ingest.events import Arrival
 from trackway.ingest.originals import kept
 from trackway.ingest.outcome import Failure
 from trackway.ingest.properties import SERVERS_OWN
-from trackway.ingest.records import decode_record, single_text
+from trackway.ingest.records import UNREADABLE, decode_record, single_text
 from trackway.ingest.request import Ingested, Singles, ingest_body, ingest_singles
 from trackway.journal.entry import Endpoint, Link, Rejection, decode_entries
 from trackway.limits import ALIKE_LEARNED_FROM

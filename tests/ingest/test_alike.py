@@ -11,11 +11,11 @@ from tests.ingest.stored_events import read_events
 
 from trackway.geo.place import Place
 from trackway.ingest import request
-from trackway.ingest.alike import UNREADABLE, SinglesReader, _readers, reader_for, take_alike
+from trackway.ingest.alike import SinglesReader, _readers, reader_for, take_alike
 from trackway.ingest.entry import ProjectEntry
 from trackway.ingest.events import Arrival
 from trackway.ingest.outcome import TOKEN_MISSING
-from trackway.ingest.records import decode_record, event_texts, single_text, split_json
+from trackway.ingest.records import UNREADABLE, decode_record, event_texts, single_text, split_json
 from trackway.ingest.request import ingest_events
 from trackway.ingest.suspicion import KINDS, SUSPECT_ALL, suspicions_of_each
 from trackway.ingest.usual import Usual

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.running import VISIBLE_TIMEOUT_S, Project, Server, basic
-from tests.waiting import POLL_S
+from tests.waiting import wait_until
 from tests.wire.exchange import Reply, Request
 
 JSON = ("Content-Type", "application/json")
@@ -219,7 +219,8 @@ def test_a_question_sees_what_a_later_reload_does(server: Server, project: Proje
     server.wait_loaded()
     assert show(server, project, "$device:D1")["ids"] == ["$device:D1"]
     send(server, project, device("D1", "U1"))
-    deadline = time.monotonic() + VISIBLE_TIMEOUT_S
-    while show(server, project, "$device:D1")["canonical_id"] != "U1":
-        assert time.monotonic() < deadline, "the link is not seen"
-        time.sleep(POLL_S)
+    wait_until(
+        lambda: show(server, project, "$device:D1")["canonical_id"] == "U1",
+        VISIBLE_TIMEOUT_S,
+        lambda: "the link is not seen",
+    )

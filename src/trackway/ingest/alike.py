@@ -16,20 +16,18 @@ from msgspec import UNSET, UnsetType
 
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import Arrival, EventRecord
-from trackway.ingest.location import EVENT_NAMES, with_ending
+from trackway.ingest.location import with_ending
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.properties import Members, changed_values, on_one_line, still_suspected
+from trackway.ingest.records import UNREADABLE, decode_record
 from trackway.ingest.suspicion import KINDS, SUSPECT_NOTHING, Suspicions
-from trackway.ingest.usual import NEEDS_LOOK, Usual
+from trackway.ingest.usual import NEEDS_LOOK_WITH_PLACE, Usual
 from trackway.limits import ALIKE_LEARNED_FROM, ALIKE_NAMES_CHARACTERS_MAX, ALIKE_NAMES_MAX, ALIKE_TYPES_MAX
 
 Texts = Sequence[msgspec.Raw | bytes]
 """The JSON of each record of a request."""
 
 Read = Callable[[msgspec.Raw | bytes], Any]
-
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What a decoder raises that does not get on with a record."""
 
 _ONE_IN = 16
 _REQUIRED: dict[str, Any] = {"time": int | float, "distinct_id": str, "$insert_id": str}
@@ -42,9 +40,7 @@ _ATTRIBUTES = {
     "$user_id": "user_id",
     "token": "token",
 }
-_NEVER_ALIKE = NEEDS_LOOK.union(EVENT_NAMES)
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(EventRecord).decode
 _readers: dict[frozenset[str], Read] = {}
 """By the names of the properties, in whichever order they came first: it differs from batch to batch."""
 
@@ -62,7 +58,7 @@ class SinglesReader:
     def learn(self, record: EventRecord) -> None:
         """Learn from an event that could not be read. Only once in a while: a new type takes half a millisecond."""
         members = record.properties
-        if members is UNSET or not _is_usual(members, _NEVER_ALIKE) or not _are_few(members):
+        if members is UNSET or not _is_usual(members, NEEDS_LOOK_WITH_PLACE) or not _are_few(members):
             return
         self._unread += 1
         if len(self._unknown) <= ALIKE_NAMES_MAX:
@@ -82,7 +78,7 @@ def reader_for(texts: Texts, usual: Usual) -> Read | None:
     fitting = 0
     for text in sample:
         try:
-            members = _decode(text).properties
+            members = decode_record(text).properties
         except UNREADABLE:
             return None
         if members is not UNSET and _is_usual(members, usual.needs_look):

@@ -41,6 +41,7 @@ from trackway.limits import (
 )
 
 __all__ = [
+    "UNREADABLE",
     "MalformedBody",
     "Records",
     "decode_record",
@@ -100,6 +101,8 @@ UPDATE = Form(
     update_fault,
 )
 decode_record, decode_update = EVENT.decode, UPDATE.decode
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises that does not get on with a record."""
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec import UNSET
 
 from trackway.ingest import originals
-from trackway.ingest.alike import UNREADABLE, SinglesReader, Texts, reader_for, take_alike
+from trackway.ingest.alike import SinglesReader, Texts, reader_for, take_alike
 from trackway.ingest.entry import EntryOfProject, ProjectEntry
 from trackway.ingest.events import Accepted, Arrival, EventRecord, Project, accept_event
 from trackway.ingest.members import look
@@ -22,6 +21,7 @@ from trackway.ingest.outcome import Failure, Ignored, Rejected
 from trackway.ingest.profiles import AcceptedUpdate, accept_update
 from trackway.ingest.properties import Members
 from trackway.ingest.records import (
+    UNREADABLE,
     Records,
     decode_record,
     decode_update,
@@ -242,7 +242,7 @@ def _event_claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
     project_id = arrival.project.project_id if arrival.project else NO_PROJECT
     try:
         members = decode_record(original).properties
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return project_id, ""
     if members is UNSET:
         return project_id, ""
@@ -255,7 +255,7 @@ def _event_claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
 def _update_claims(original: bytes, arrival: Arrival) -> tuple[int, str]:
     try:
         return _named_project(look(decode_update(original), "$token"), arrival), ""
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return NO_PROJECT, ""
 
 

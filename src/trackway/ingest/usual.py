@@ -36,8 +36,9 @@ from trackway.limits import (
 _UUID_OF_NOBODY = max(REFUSED_IDS, key=len)
 _SHORT_MAX = max(len(each) for each in REFUSED_IDS - {_UUID_OF_NOBODY})
 
-NEEDS_LOOK = SERVERS_OWN | {"$ignore", "$latitude"}
-"""With one of these, properties are more than text to pass on; where the request has a place, with its names too."""
+_NEEDS_LOOK = SERVERS_OWN | {"$ignore", "$latitude"}
+NEEDS_LOOK_WITH_PLACE = _NEEDS_LOOK.union(EVENT_NAMES)
+"""With one of these, properties are more than text to pass on: where the request has a place, with its names too."""
 TAKEN = ("time", "distinct_id", "$insert_id", "token")
 """The properties that are stored in columns only, or not at all."""
 _value_of = msgspec.json.Decoder().decode
@@ -59,7 +60,7 @@ class Usual:
         self._oldest_ms = self._now_ms - TRACK_AGE_MS_MAX if arrival.endpoint is Endpoint.TRACK else TIME_MS_MIN
         self._named: dict[str, bytes] = {}
         self.ending = event_ending(arrival.place) if arrival.place else b""
-        self.needs_look = NEEDS_LOOK.union(EVENT_NAMES) if self.ending else NEEDS_LOOK
+        self.needs_look = NEEDS_LOOK_WITH_PLACE if self.ending else _NEEDS_LOOK
 
     def project(self, token: Any) -> Project | None:
         """The project of a token, when its events are accepted here."""
