@@ -6,8 +6,8 @@ user belongs to that user, whatever became of its device.
 
 The links of a project are held in memory while its rows pass by: 16 bytes of an id's two hashes, and the canonical id.
 Joining on the ids themselves takes three times as long. Two ids with both hashes equal, 128 bits, are taken for one, as
-two events with equal keys are in deduplication. What a line of an export says of a link is written once a link, not
-once an event.
+two events with equal keys are in deduplication. Whoever could make such ids gains nothing: he may send events under
+any id as it is. What a line of an export says of a link is written once a link, not once an event.
 """
 
 import json
@@ -18,11 +18,13 @@ from trackway.journal.entry import LinkKind
 from trackway.store.client import Store
 
 SETTINGS = (
-    " SETTINGS join_algorithm = 'parallel_hash', query_plan_convert_outer_join_to_inner_join = 0,"
-    " query_plan_convert_any_join_to_semi_or_anti_join = 0"
+    " SETTINGS query_plan_convert_outer_join_to_inner_join = 0, query_plan_convert_any_join_to_semi_or_anti_join = 0,"
+    " join_algorithm = 'hash'"
 )
 """The end of a statement with `person`. The embedded engine dies of an ANY join that it rewrites for a condition on its
-right side."""
+right side. Whole events keep their columns as they are in this join; in one of several tables they are copied."""
+COUNT_SETTINGS = SETTINGS.replace("'hash'", "'parallel_hash'")
+"""The same for rows of ids alone that are counted: a table for each core takes less memory than one that grows."""
 CONFLICT = "device is linked to another user"
 """`$identity_failure_reason` of an event whose device keeps the user it had before."""
 _EVENTS = "('$identify', '$create_alias', '$merge')"
@@ -31,7 +33,7 @@ _PROJECT = "project_id = {project:UInt32}"
 _LINKS = f"""
 SELECT id AS joined, canonical_id AS given FROM identity_links
 WHERE {_PROJECT} ORDER BY id, rank DESC LIMIT 1 BY id"""  # noqa: S608  parameters only
-_SHOWN = "if(given IN ('', joined), '', concat(toJSONString(given), ',\"$distinct_id_before_identity\":'))"
+_SHOWN = "if(given = '' OR given = joined, '', concat(toJSONString(given), ',\"$distinct_id_before_identity\":'))"
 _SHOWN_LINKS = f"SELECT *, {_SHOWN} AS before_own FROM ({_LINKS})"  # noqa: S608
 _PEOPLE = f"""
 SELECT id, canonical_id FROM identity_links
@@ -125,11 +127,11 @@ SELECT canonical_id AS id FROM (
 def _joined(rows: str, condition: str, key: str, right: str, found: str) -> str:
     """The rows, each with what the right side gives for its key; where there is a condition, a row that is not to be
     joined has the hashes 0."""
-    hash, check = f"cityHash64({key})", f"sipHash64({key})"
+    hash, check = f"cityHash64({key})", f"xxHash64({key})"
     if condition:
         hash, check = f"if({condition}, {hash}, 0)", f"if({condition}, {check}, 0)"
     hashes = f"{hash} AS key_hash, {check} AS key_check"
     return f"""
 SELECT * EXCEPT (key_hash, key_check, given), {found} FROM (SELECT *, {hashes} FROM ({rows})) AS entry LEFT ANY JOIN (
-    SELECT cityHash64(joined) AS joined_hash, sipHash64(joined) AS joined_check, * EXCEPT (joined) FROM ({right})
+    SELECT cityHash64(joined) AS joined_hash, xxHash64(joined) AS joined_check, * EXCEPT (joined) FROM ({right})
 ) AS link ON entry.key_hash = link.joined_hash AND entry.key_check = link.joined_check"""  # noqa: S608

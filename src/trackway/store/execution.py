@@ -39,13 +39,18 @@ STREAM_BLOCK_ROWS = 16_384  # a quarter of the default: as fast, and events of a
 KILL_AGAIN_S = 0.2
 
 # Reading in the query's own thread: handing every small read to a pool costs a key look-up half of its time or more.
-_READING = {"local_filesystem_read_method": "pread"}
+# And writing in it: a result goes through the memory once more, and through two more threads, if they format it.
+_READING = {"local_filesystem_read_method": "pread", "output_format_parallel_formatting": "0"}
 
 _BOUNDED = _READING | {
     "max_memory_usage": str(QUERY_MEMORY_BYTES_MAX),
     "max_bytes_before_external_group_by": str(QUERY_MEMORY_BYTES_MAX // 2),
     "max_bytes_before_external_sort": str(QUERY_MEMORY_BYTES_MAX // 2),
 }
+# The loader asks often and for little: a second thread would take a core from who writes.
+_FOR_US = _BOUNDED | {"max_threads": "1"}
+# All cores. The engine would have a free GiB for each thread, of a server that may have 1100 MiB: it took one thread.
+_FOR_READERS = _BOUNDED | {"max_threads_min_free_memory_per_thread": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +68,14 @@ class Execution:
     def __init__(self, open_handle: Callable[[], Handle], spool: Path) -> None:
         self._spool = spool
         self._inserts = Lane(open_handle, "insert", 1, 16, {"max_partitions_per_insert_block": "0"})
-        whole = _BOUNDED | {"max_result_bytes": str(WHOLE_RESULT_BYTES_MAX), "result_overflow_mode": "throw"}
-        self._queries = Lane(open_handle, "query", 3, 64, whole)
+        whole = {"max_result_bytes": str(WHOLE_RESULT_BYTES_MAX), "result_overflow_mode": "throw"}
+        self._queries = Lane(open_handle, "query", 3, 64, _FOR_US | whole)
         # Pages ask what may take seconds, and people open many at once: the loader must not wait behind them.
-        self._reader_queries = Lane(open_handle, "reader query", 3, 64, whole)
-        streamed = _BOUNDED | {"max_block_size": str(STREAM_BLOCK_ROWS)}
-        self._streams = Lane(open_handle, "stream", 3, 8, streamed)
+        self._reader_queries = Lane(open_handle, "reader query", 3, 64, _FOR_READERS | whole)
+        streamed = {"max_block_size": str(STREAM_BLOCK_ROWS)}
+        self._streams = Lane(open_handle, "stream", 3, 8, _FOR_US | streamed)
         # A stream is as slow as its reader: behind clients', our own might wait for as long as these do not read.
-        self._reader_streams = Lane(open_handle, "reader stream", 3, 8, streamed)
+        self._reader_streams = Lane(open_handle, "reader stream", 3, 8, _FOR_READERS | streamed)
         self._control = Lane(open_handle, "control", 1, 64, _READING)
 
     def close(self) -> None:
