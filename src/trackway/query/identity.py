@@ -12,17 +12,20 @@ any id as it is. What a line of an export says of a link is written once a link,
 
 import json
 from collections.abc import Collection
+from contextlib import closing
 from typing import NamedTuple
 
 from trackway.journal.entry import LinkKind
 from trackway.store.client import Store
+from trackway.store.request import READERS
 
 SETTINGS = (
     " SETTINGS query_plan_convert_outer_join_to_inner_join = 0, query_plan_convert_any_join_to_semi_or_anti_join = 0,"
-    " join_algorithm = 'hash'"
+    " query_plan_execute_functions_after_sorting = 0, join_algorithm = 'hash'"
 )
 """The end of a statement with `person`. The embedded engine dies of an ANY join that it rewrites for a condition on its
-right side. Whole events keep their columns as they are in this join; in one of several tables they are copied."""
+right side. What is made of links is made before they are in order, by all cores. Whole events keep their columns as
+they are in this join; in one of several tables they are copied."""
 COUNT_SETTINGS = SETTINGS.replace("'hash'", "'parallel_hash'")
 """The same for rows of ids alone that are counted: a table for each core takes less memory than one that grows."""
 CONFLICT = "device is linked to another user"
@@ -30,18 +33,21 @@ CONFLICT = "device is linked to another user"
 _EVENTS = "('$identify', '$create_alias', '$merge')"
 
 _PROJECT = "project_id = {project:UInt32}"
-_LINKS = f"""
-SELECT id AS joined, canonical_id AS given FROM identity_links
-WHERE {_PROJECT} ORDER BY id, rank DESC LIMIT 1 BY id"""  # noqa: S608  parameters only
+_HASHES = "cityHash64(joined) AS joined_hash, xxHash64(joined) AS joined_check"
 _SHOWN = "if(given = '' OR given = joined, '', concat(toJSONString(given), ',\"$distinct_id_before_identity\":'))"
-_SHOWN_LINKS = f"SELECT *, {_SHOWN} AS before_own FROM ({_LINKS})"  # noqa: S608
+_LINKS = f"""
+SELECT given, before_own, joined_hash, joined_check FROM (
+    SELECT id AS joined, rank, canonical_id AS given, {_SHOWN} AS before_own, {_HASHES} FROM identity_links
+    WHERE {_PROJECT}
+) ORDER BY joined, rank DESC LIMIT 1 BY joined"""  # noqa: S608  parameters only
 _PEOPLE = f"""
 SELECT id, canonical_id FROM identity_links
 WHERE {_PROJECT} AND id IN (SELECT arrayJoin(JSONExtract({{ids:String}}, 'Array(String)')))
 ORDER BY id, rank DESC LIMIT 1 BY id"""  # noqa: S608
 _REFUSALS = f"""
-SELECT insert_id AS joined, reason AS given FROM identity_refusals
-WHERE {_PROJECT} ORDER BY insert_id, sequence LIMIT 1 BY insert_id"""  # noqa: S608
+SELECT given, joined_hash, joined_check FROM (
+    SELECT insert_id AS joined, sequence, reason AS given, {_HASHES} FROM identity_refusals WHERE {_PROJECT}
+) ORDER BY joined, sequence LIMIT 1 BY joined"""  # noqa: S608
 # FINAL leaves each claim once, so all but the first of a device are of other users.
 _CONFLICTS = f"""
 SELECT substring(id, 9), canonical_id FROM (
@@ -74,14 +80,18 @@ class Known(NamedTuple):
 
 def known(store: Store, project_id: int) -> Known:
     """What there is of a project. Raises StoreError."""
-    [found] = store.query(_KNOWN, {"project": project_id})
-    return Known(*map(bool, found))
+    return _known(store, project_id, _KNOWN)
 
 
 def known_links(store: Store, project_id: int) -> Known:
     """The same for who asks for persons alone: cheaper, since no claims are compared. Raises StoreError."""
-    [found] = store.query(_KNOWN_LINKS, {"project": project_id})
-    return Known(*map(bool, found))
+    return _known(store, project_id, _KNOWN_LINKS)
+
+
+def _known(store: Store, project_id: int, sql: str) -> Known:
+    # By the connections of those who wait for the answer: all claims are compared on all cores, and no loader waits.
+    with closing(store.stream(sql, {"project": project_id}, "JSONCompactEachRow", {"quota_key": READERS})) as pieces:
+        return Known(*map(bool, json.loads(b"".join(pieces))))
 
 
 def with_person(rows: str, what: Known, *, naming: bool = True) -> str:
@@ -95,7 +105,7 @@ def with_person(rows: str, what: Known, *, naming: bool = True) -> str:
     if not what.links:
         return f"SELECT *, distinct_id AS person FROM ({rows})"  # noqa: S608  texts of ours
     person = "if(given = '', distinct_id, given) AS person"
-    return _joined(rows, "user_id = ''" if naming else "", "distinct_id", _SHOWN_LINKS, person)
+    return _joined(rows, "user_id = ''" if naming else "", "distinct_id", _LINKS, person)
 
 
 def with_failures(rows: str, what: Known) -> str:
@@ -125,13 +135,12 @@ SELECT canonical_id AS id FROM (
 
 
 def _joined(rows: str, condition: str, key: str, right: str, found: str) -> str:
-    """The rows, each with what the right side gives for its key; where there is a condition, a row that is not to be
-    joined has the hashes 0."""
+    """The rows, each with what the right side gives for the two hashes of its key; where there is a condition, a row
+    that is not to be joined has the hashes 0."""
     hash, check = f"cityHash64({key})", f"xxHash64({key})"
     if condition:
         hash, check = f"if({condition}, {hash}, 0)", f"if({condition}, {check}, 0)"
     hashes = f"{hash} AS key_hash, {check} AS key_check"
     return f"""
-SELECT * EXCEPT (key_hash, key_check, given), {found} FROM (SELECT *, {hashes} FROM ({rows})) AS entry LEFT ANY JOIN (
-    SELECT cityHash64(joined) AS joined_hash, xxHash64(joined) AS joined_check, * EXCEPT (joined) FROM ({right})
-) AS link ON entry.key_hash = link.joined_hash AND entry.key_check = link.joined_check"""  # noqa: S608
+SELECT * EXCEPT (key_hash, key_check, given), {found} FROM (SELECT *, {hashes} FROM ({rows})) AS entry
+LEFT ANY JOIN ({right}) AS link ON entry.key_hash = link.joined_hash AND entry.key_check = link.joined_check"""  # noqa: S608
