@@ -1,16 +1,21 @@
-"""Questions of pages: whole values, and never in the way of the loader's."""
+"""Questions of pages: whole values, never in the way of the loader's, and no export in theirs."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from tests.store.running import running_store
 
 from trackway.query.reading import rows
 from trackway.store.client import Store, StoreError
+from trackway.store.request import READERS
 
 AT_ONCE = 8
+EXPORTS = 3
+"""As many as the store has connections for."""
+LONG = "SELECT number FROM numbers(100000000)"
+"""More than fits into what lies between the store and who reads."""
 SLOW = "SELECT sum(sleepEachRow(0.5)) FROM numbers(4)"
 
 
@@ -41,3 +46,11 @@ def test_questions_of_pages_keep_no_short_question_waiting(store: Store) -> None
             assert store.query("SELECT 1") == [(1,)]
         assert not all(each.done() for each in slow)
         assert [each.result() for each in slow] == [[(0,)]] * AT_ONCE
+
+
+def test_exports_that_nobody_reads_on_keep_no_page_waiting(store: Store) -> None:
+    with ExitStack() as exports:
+        for _ in range(EXPORTS):
+            pieces = exports.enter_context(closing(store.stream(LONG, {}, "TSV", {"quota_key": READERS})))
+            assert next(pieces)
+        assert rows(store.for_readers(5), "SELECT 1", {}) == [(1,)]

@@ -1,7 +1,7 @@
 """Questions that people ask by opening a page: whole results, small, but perhaps looked for in many rows.
 
-They go by the connections of clients' streams, and are given up after WEB_QUERY_S_MAX. So whatever people open, the
-short questions of the loader and of health checks find a connection of their own.
+They go by connections of their own, and are given up after WEB_QUERY_S_MAX. So whatever people open, the short
+of the loader and of health checks find a connection free; and so do pages, however slowly exports are read.
 """
 
 from contextlib import closing
@@ -15,6 +15,7 @@ from trackway.store.request import READERS
 
 _SETTINGS: Final = {
     "quota_key": READERS,
+    "wait_end_of_query": "1",  # not by the connections of streams, each of which is as slow as its reader
     "max_execution_time": str(WEB_QUERY_S_MAX),
     "output_format_json_quote_64bit_integers": "0",
 }
