@@ -90,8 +90,8 @@ def known_links(store: Store, project_id: int) -> Known:
 
 def _known(store: Store, project_id: int, sql: str) -> Known:
     # By the connections of those who wait for the answer: all claims are compared on all cores, and no loader waits.
-    with closing(store.stream(sql, {"project": project_id}, "JSONCompactEachRow", {"quota_key": READERS})) as pieces:
-        return Known(*map(bool, json.loads(b"".join(pieces))))
+    with closing(store.stream(sql, {"project": project_id}, "TSV", {"quota_key": READERS})) as pieces:
+        return Known(*(found != b"0" for found in b"".join(pieces).split()))
 
 
 def with_person(rows: str, what: Known, *, naming: bool = True) -> str:
