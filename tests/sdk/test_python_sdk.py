@@ -164,6 +164,15 @@ def test_alias_and_merge_ask_for_links_in_an_original_project(
     assert {line.get("$distinct_id_before_identity") for line in lines} == {None, "alias 😀", "user-2"}
 
 
+def test_alias_as_an_event_of_its_own_goes_where_the_consumer_says(server: Server, original: Project) -> None:
+    client = Mixpanel(original.token, Consumer(**urls(server)))
+    client.track("user-1", "$create_alias", {"alias": "nick"})
+    client.track("nick", "seen")
+    lines = [line["properties"] for line in server.export_when(original, 2)]
+    assert {line["distinct_id"] for line in lines} == {"user-1"}
+    assert {line.get("$distinct_id_before_identity") for line in lines} == {None, "nick"}
+
+
 def test_merge_of_one_id_is_reported(server: Server, original: Project) -> None:
     client = Mixpanel(original.token, Consumer(**urls(server)))
     with pytest.raises(MixpanelException):
