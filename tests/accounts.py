@@ -11,7 +11,6 @@ from tests.wire.encodings import JSON
 from tests.wire.exchange import Reply, Request
 
 from trackway.projects.accounts import ServiceAccounts
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.roles import Role
 
 ORGANIZATION = "/api/app/organizations/1/service-accounts"
@@ -32,7 +31,7 @@ class Credentials(NamedTuple):
 
 
 def accounts_of(server: Server) -> ServiceAccounts:
-    return ServiceAccounts(ProjectsDatabase(server.data_dir / "projects.db"))
+    return ServiceAccounts(server.projects)
 
 
 def new_account(server: Server, roles: Mapping[int, Role], expires_at_ms: int | None = None) -> Credentials:

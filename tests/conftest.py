@@ -9,12 +9,22 @@ from tests.running import Project, Server, running_server
 from tests.sdk.browser import Chromium, running_chromium
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--projects",
+        choices=("file", "postgresql"),
+        default="file",
+        help="where the server that most tests share keeps its projects",
+    )
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with rate limits off, shared by the whole run."""
-    with running_server(
-        tmp_path_factory.mktemp("server") / "data", "--workers", "2", "--redirect-hosts", "example.com"
-    ) as running:
+    arguments = ["--workers", "2", "--redirect-hosts", "example.com"]
+    if request.config.getoption("projects") == "postgresql":
+        arguments += ["--projects-url", request.getfixturevalue("cluster").new_database()]
+    with running_server(tmp_path_factory.mktemp("server") / "data", *arguments) as running:
         yield running
 
 

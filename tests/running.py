@@ -78,10 +78,18 @@ class Server:
     def ask(self, request: Request) -> Reply:
         return ask(self.port, request, tls=self.tls)
 
+    @property
+    def projects(self) -> ProjectsDatabase:
+        """Where its projects and accounts are."""
+        return _database(self._projects_at)
+
+    @property
+    def _projects_at(self) -> Path | str:
+        return self.projects_at[1] if self.projects_at else self.data_dir / "projects.db"
+
     def create_project(self, name: str = "", *, region: str = "us", identity_mode: str = SIMPLIFIED) -> Project:
         """A new project that every edge process knows."""
-        at = self.projects_at[1] if self.projects_at else self.data_dir / "projects.db"
-        project = create_project(at, name, region, identity_mode)
+        project = create_project(self._projects_at, name, region, identity_mode)
         if self.projects_at:  # those that ask a machine for projects are some time behind
             self._wait_known(project)
         return project

@@ -10,7 +10,6 @@ from tests.web.conftest import OpenWindow
 from tests.web.visiting import Visit, signed_in
 
 from trackway.limits import PROJECTS_UNSEARCHED_MAX, WEB_ROWS_MAX
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.tables import memberships, service_accounts
 
 
@@ -24,7 +23,7 @@ def test_admin_makes_a_project_and_is_there(
     window.choose("Identity mode", "original")
     window.press("Create")
     window.until(lambda: "/projects/" in window.path)
-    made = ProjectsDatabase(server.data_dir / "projects.db").named(name)
+    made = server.projects.named(name)
     assert (made.identity_mode, made.region) == ("original", "us")
     assert window.text(".project-name") == name
     assert window.path.startswith(f"/app/projects/{made.project_id}/")
@@ -49,7 +48,7 @@ def test_accounts_see_their_projects_and_make_none(server: Server, project: Proj
 
 
 def test_many_projects_are_searched_by_their_name(server: Server, windows: OpenWindow) -> None:
-    database, mark = ProjectsDatabase(server.data_dir / "projects.db"), uuid.uuid4().hex
+    database, mark = server.projects, uuid.uuid4().hex
     made = [database.create(f"{mark} Shop <b>{number}</b> ÜBER", "us") for number in range(PROJECTS_UNSEARCHED_MAX + 1)]
     few = new_account(server, {each.project_id: "owner" for each in made[1:]})
     assert "Name contains" not in signed_in(server, few.username, few.secret).get("/app/").body.decode()
@@ -77,9 +76,8 @@ def test_project_of_another_region_says_where_its_data_is(server: Server, admin:
 
 
 def test_a_page_shows_the_first_of_very_many(server: Server, admin: Visit) -> None:
-    database = ProjectsDatabase(server.data_dir / "projects.db")
-    project = database.create(f"crowd {uuid.uuid4().hex}", "us")
-    with database.changing() as connection:
+    project = server.create_project(f"crowd {uuid.uuid4().hex}")
+    with server.projects.changing() as connection:
         rows = [
             {"username": f"{project.name}.{n}.mp-service-account", "secret_hash": "x", "created_at_ms": 0}
             for n in range(WEB_ROWS_MAX + 7)

@@ -12,8 +12,6 @@ from tests.web.window import PHONE, Window, open_window
 from tests.wire.encodings import JSON
 from tests.wire.exchange import Request
 
-from trackway.projects.database import ProjectsDatabase
-
 FORMS = [
     ("/keys/show", {"kind": "secret"}),
     ("/keys/replace", {"kind": "secret", "overlap": "1h"}),
@@ -31,7 +29,7 @@ def path_of(project: Project, below: str = "") -> str:
 
 def stored(server: Server, project: Project) -> tuple[str, str, dict[str, int]]:
     """Token, secret and own settings as they are in the database."""
-    found = ProjectsDatabase(server.data_dir / "projects.db").named(str(project.project_id))
+    found = server.projects.named(str(project.project_id))
     return found.token, found.secret, dict(found.settings)
 
 

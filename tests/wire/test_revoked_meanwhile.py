@@ -21,7 +21,6 @@ from tests.wire.encodings import FORM, JSON
 from tests.wire.exchange import Request
 from tests.wire.sending import record
 
-from trackway.projects.database import ProjectsDatabase
 from trackway.store.lookup_tables import LookupTables
 
 LARGE = b" " * (64 * 1024)
@@ -128,8 +127,7 @@ def test_what_a_former_member_was_sending_is_refused_at_its_end(slow: Slow) -> N
 
 def test_what_came_with_a_secret_that_has_ended_is_refused_at_its_end(slow: Slow) -> None:
     def rotate() -> None:
-        projects = ProjectsDatabase(slow.server.server.data_dir / "projects.db")
-        projects.rotate(slow.project.name, "secret", 0)
+        slow.server.server.projects.rotate(slow.project.name, "secret", 0)
         until_refused(slow, basic(slow.project.secret))
 
     answers = slow.answers(basic(slow.project.secret), rotate)
