@@ -9,11 +9,14 @@ unexport PYTHONDONTWRITEBYTECODE
 # Test processes beside each other; PYTEST_ARGS=-n0 for one, as a debugger needs.
 TEST_PROCESSES ?= 2
 
+# A file of tests stays in one process. TESTS selects other folders or files than those of the verb.
+PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench soak lock clean chromium postgresql
+.PHONY: help install run test-quick test test-system check bench soak lock clean chromium postgresql jdk
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -40,8 +43,26 @@ chromium:
 postgresql:
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
-test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## every test, on the real parts
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+jdk:
+	@command -v javac >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jdk-headless; }
+
+# Query clients and import tools, whose dependencies are not those of the other tests.
+.clients/.installed: tests/support/clients/requirements.lock
+	$(PYTHON) -m venv .clients
+	.clients/bin/pip install --quiet --no-compile --require-hashes -r $<
+	@touch $@
+
+tests/support/clients/node_modules/.package-lock.json: tests/support/clients/package.json tests/support/clients/package-lock.json node_modules/.package-lock.json
+	npm --prefix tests/support/clients ci --silent --no-audit --no-fund
+
+test-quick: $(VENV)/.dev  ## unit tests: no engine, no server, less than a minute
+	$(PYTEST) $(or $(TESTS),tests/unit) $(PYTEST_ARGS)
+
+test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit tests, and those with the engine or one server
+	$(PYTEST) $(or $(TESTS),tests/unit tests/store tests/wire) $(PYTEST_ARGS)
+
+test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql jdk  ## kills, fuzzing, real SDKs and clients
+	$(PYTEST) $(or $(TESTS),tests/system) $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .
@@ -53,12 +74,13 @@ bench: $(VENV)/.dev  ## figures as ratios in one run; see docs/benchmarks.md
 	$(BIN)/python -m bench
 
 soak: $(VENV)/.dev  ## the crash test, hundreds of kills
-	$(BIN)/python -m pytest -m soak tests/crash --timeout=7200 -s
+	$(BIN)/python -m pytest -m soak tests/system/crash --timeout=7200 -s
 
-lock: $(VENV)/.dev  ## renew both lock files
+lock: $(VENV)/.dev  ## renew the lock files
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o tests/support/clients/requirements.lock tests/support/clients/requirements.in
 
 clean:  ## what the verbs above made, but never data
-	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) node_modules .clients tests/support/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from bench.bodies import make_bodies
 from bench.identity import measure_resolving
 from bench.machine import describe_machine
 from bench.plan import WORK_DIR, Kind, Plan, quick
+from bench.questions.measure import measure_questions
 from bench.report import DOCUMENT, print_table, results, write_document
 from bench.rounds import measure_round
 from bench.singles import provide_wrk
@@ -82,10 +84,12 @@ def run(plan: Plan) -> dict[str, Any]:
         for number in range(1, plan.rounds + 1):
             tell(f"round {number} of {plan.rounds}")
             measured.append(measure_round(plan, bodies, work, tell, resolving[number - 1]))
+        rate = statistics.median(each.imports.queryable_rate for each in measured) / 2
+        asked = measure_questions(plan, work, tell, bodies, rate)
         tell("done")
     finally:
         shutil.rmtree(work)
-    return results(plan, machine, bodies, measured, f"{datetime.now(UTC):%Y-%m-%d}")
+    return results(plan, machine, bodies, measured, asked, f"{datetime.now(UTC):%Y-%m-%d}")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import uvloop
 
-from trackway import http_server
-from trackway.http_accept import ConnectionCounts
-from trackway.limits import GC_ALLOCATIONS, LISTEN_BACKLOG
+from trackway.domain.limits import GC_ALLOCATIONS, LISTEN_BACKLOG
+from trackway.http import server
+from trackway.http.accept import ConnectionCounts
 
 _GRACE_S: Final = 1
 _PR_SET_PDEATHSIG: Final = 1
@@ -86,7 +86,7 @@ def _serve(sock: socket.socket, counts: ConnectionCounts, index: int) -> None:
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(http_server.serve(answer_one, sock, _GRACE_S, counts, index))
+        runner.run(server.serve(answer_one, sock, _GRACE_S, counts, index))
 
 
 if __name__ == "__main__":

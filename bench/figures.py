@@ -8,9 +8,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from bench.questions.measure import Asked
 from bench.rounds import Round
 
 _MB: Final = 1e6
+NEWEST_ROOM_S: Final = 0.3
+"""What a question may take longer while events are newer than the last compaction, where twice the time is less."""
 
 
 class Figure(NamedTuple):
@@ -30,6 +33,7 @@ FIGURES: Final = (
     Figure("import_acknowledged_ratio", "`/import` acknowledged ÷ `orjson.loads`", "×"),
     Figure("import_queryable_ratio", "`/import` queryable ÷ `orjson.loads`", "×", at_least=0.5),
     Figure("import_reply_p99_ms", "`/import`, time to reply, p99", "ms"),
+    Figure("import_verified_percent", "`/import`, of which the loader verifies", "%", at_most=1),
     Figure("track_rate", "`/track`, one event a request", "events/s"),
     Figure("bare_rate", "bare server answering `1`", "requests/s"),
     Figure("track_ratio", "`/track` ÷ bare server", "×", at_least=0.6),
@@ -43,10 +47,19 @@ FIGURES: Final = (
     Figure("export_store_growth_mb", "store grows during an export by", "MB"),
     Figure("resolved_export_ratio", "export, ids resolved ÷ not, 10 M events, 1 M links", "×", at_most=1.2),
     Figure("resolved_count_ratio", "count by user, the same", "×", at_most=1.2),
+    Figure("questions_ratio", "questions, trackway ÷ DuckDB, geometric mean", "×", at_most=1),
+    Figure("question_ratio", "the slowest of them ÷ DuckDB", "×", at_most=5),
+    Figure("plain_ratio", "the slowest of them ÷ its plain statement", "×", at_most=0.1),
+    Figure("newest_ratio", "the slowest, 5 % newer than facts ÷ 2 × before or + 0.3 s", "×", at_most=1),
+    Figure("questions_growth_mb", "store grows during a question by", "MB", at_most=630),
+    Figure("beside_track_ratio", "`/track` p99 at half load, beside five reports ÷ without", "×", at_most=1.5),
+    Figure("shown_p99_s", "200 to a report at half load, p99", "s", at_most=2.0),
+    Figure("beside_shown_p99_s", "the same, beside five reports", "s"),
     Figure("hot_profile_rate", "`/engage`, all of one profile, in the store", "updates/s"),
     Figure("hot_profile_ratio", "the same ÷ `orjson.loads` of the bodies", "×"),
     Figure("wide_profiles_rate", "`/engage`, each of another profile, in the store", "updates/s"),
     Figure("wide_profiles_ratio", "the same ÷ `orjson.loads` of the bodies", "×"),
+    Figure("fat_profile_writes_ratio", "bytes written ÷ sent, small updates of a fat profile", "×"),
     Figure("profiles_loader_mb", "loader's memory meanwhile", "MB"),
     Figure("memory_idle_mb", "memory, idle after start", "MB", at_most=450),
     Figure("memory_load_mb", "memory, highest under load", "MB", at_most=1500),
@@ -55,7 +68,7 @@ FIGURES: Final = (
 )
 
 
-def values_of(measured: Round) -> dict[str, float]:
+def values_of(measured: Round, asked: Asked) -> dict[str, float]:
     """One value for each figure."""
     imports, singles, visibility, profiles = (
         measured.imports,
@@ -72,6 +85,7 @@ def values_of(measured: Round) -> dict[str, float]:
         "import_acknowledged_ratio": imports.acknowledged_rate / imports.parse_rate,
         "import_queryable_ratio": imports.queryable_rate / imports.parse_rate,
         "import_reply_p99_ms": imports.reply_p99_s * 1e3,
+        "import_verified_percent": imports.verified_share * 100,
         "track_rate": singles.track_rate,
         "bare_rate": singles.bare_rate,
         "track_ratio": singles.track_rate / singles.bare_rate,
@@ -85,10 +99,12 @@ def values_of(measured: Round) -> dict[str, float]:
         "export_store_growth_mb": export.store_growth_bytes / _MB,
         "resolved_export_ratio": measured.resolving.export_ratio,
         "resolved_count_ratio": measured.resolving.count_ratio,
+        **_values_of_questions(asked),
         "hot_profile_rate": profiles.hot.stored_rate,
         "hot_profile_ratio": profiles.hot.stored_rate / profiles.hot.parse_rate,
         "wide_profiles_rate": profiles.wide.stored_rate,
         "wide_profiles_ratio": profiles.wide.stored_rate / profiles.wide.parse_rate,
+        "fat_profile_writes_ratio": measured.writes.ratio,
         "profiles_loader_mb": max(profiles.hot.loader_bytes, profiles.wide.loader_bytes) / _MB,
         "memory_idle_mb": measured.memory_idle_bytes / _MB,
         "memory_load_mb": max(each.memory_bytes for each in loads) / _MB,
@@ -97,6 +113,22 @@ def values_of(measured: Round) -> dict[str, float]:
     }
     assert list(values) == [figure.name for figure in FIGURES], "each figure has its value"
     return values
+
+
+def _values_of_questions(asked: Asked) -> dict[str, float]:
+    settled, newest = asked.settled.times, asked.newest.times
+    ratios = [each.asked_s / each.prepared_s for each in settled.values()]
+    allowed_s = {name: max(2 * each.asked_s, each.asked_s + NEWEST_ROOM_S) for name, each in settled.items()}
+    return {
+        "questions_ratio": statistics.geometric_mean(ratios),
+        "question_ratio": max(ratios),
+        "plain_ratio": max(each.asked_s / asked.plain[name].asked_s for name, each in settled.items()),
+        "newest_ratio": max(each.asked_s / allowed_s[name] for name, each in newest.items()),
+        "questions_growth_mb": max(asked.settled.growth_bytes, asked.newest.growth_bytes) / _MB,
+        "beside_track_ratio": asked.beside.beside.reply_p99_s / asked.beside.alone.reply_p99_s,
+        "shown_p99_s": asked.beside.alone.shown_p99_s,
+        "beside_shown_p99_s": asked.beside.beside.shown_p99_s,
+    }
 
 
 def summarize(rounds: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:

@@ -7,36 +7,28 @@ how they are read is measured. Most devices have a user, whom four in ten of the
 by their device alone, so that more than half of all events belong to somebody else than they were stored for.
 """
 
-import multiprocessing
-import socket
+import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, closing
 from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.plan import Plan
-from bench.server import wait_until
-from trackway.errors import StorageError
-from trackway.query.events import ExportQuery, export_lines, export_sql
-from trackway.query.identity import Known
-from trackway.query.users import count_by_user, count_by_user_sql
+from bench.stores import running_store, wait_merged
+from trackway.query.export import ExportQuery, export_lines, export_sql
+from trackway.query.reports.users import count_by_user, count_by_user_sql
+from trackway.query.sql.person import Known
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
-from trackway.store.request import READERS
-from trackway.store.server import address, run
+from trackway.store.reader import Reader
+from trackway.store.workload import EXPORT
 
 _PROJECT: Final = 7
 _DAYS: Final = (date(2026, 1, 1), date(2026, 1, 31))
 _QUERY: Final = ExportQuery(_PROJECT, *_DAYS, None, None, time_in_ms=False, deduplicated=True)
-_PASSWORD: Final = "bench"
-"""Of a store on the loopback address that is gone with its data."""
-_START_S_MAX: Final = 60.0
-_MERGED_S_MAX: Final = 120.0
-_POLL_S: Final = 0.1
 _NO_LINKS: Final = Known(links=False)
-_Ask = Callable[[], Iterable[bytes]]
+_Ask = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 _DEVICE: Final = "lower(concat(hex(sipHash64(toUInt64(person))), hex(cityHash64(toUInt64(person)))))"
 _EVENTS: Final = """
@@ -71,9 +63,10 @@ class Resolving(NamedTuple):
 
 def measure_resolving(plan: Plan, work: Path) -> list[Resolving]:
     """One of each round. Raises RuntimeError when an event is missing from an answer."""
-    with _running(work / "identity") as store:
+    with running_store(work / "identity") as store:
         _fill(store, plan)
-        return [_measure(store, plan) for _ in range(plan.rounds)]
+        with closing(Reader(store.url, EXPORT)) as reader:
+            return [_measure(reader, plan) for _ in range(plan.rounds)]
 
 
 def _fill(store: Store, plan: Plan) -> None:
@@ -81,13 +74,13 @@ def _fill(store: Store, plan: Plan) -> None:
     sizes = {"events": plan.resolved_events, "links": plan.links, "devices": plan.links * 5 // 4, "project": _PROJECT}
     for sql in (_EVENTS, _LINKS):
         store.command(sql, sizes)
-    wait_until(lambda: not store.query("SELECT 1 FROM system.merges"), _MERGED_S_MAX, "merges to end", _POLL_S)
+    wait_merged(store)
 
 
-def _measure(store: Store, plan: Plan) -> Resolving:
+def _measure(reader: Reader, plan: Plan) -> Resolving:
     return Resolving(
-        _quotient(lambda: export_lines(store, _QUERY), lambda: _plain_export(store), plan.resolved_events),
-        _quotient(lambda: count_by_user(store, _PROJECT, *_DAYS), lambda: _plain_count(store)),
+        _quotient(lambda: export_lines(reader, _QUERY), lambda: _plain_export(reader), plan.resolved_events),
+        _quotient(lambda: count_by_user(reader, _PROJECT, *_DAYS), lambda: _plain_count(reader)),
     )
 
 
@@ -98,45 +91,24 @@ def _quotient(resolved: _Ask, plain: _Ask, lines: int | None = None) -> float:
     return (first_s + _seconds(resolved, lines)) / plain_s
 
 
-def _plain_export(store: Store) -> Iterable[bytes]:
-    return store.stream(*export_sql(_QUERY, _NO_LINKS), "TSVRaw", {"quota_key": READERS})
+def _plain_export(reader: Reader) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    return reader.stream(_PROJECT, *export_sql(_QUERY, _NO_LINKS))
 
 
-def _plain_count(store: Store) -> Iterable[bytes]:
+def _plain_count(reader: Reader) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
     sql, parameters = count_by_user_sql(_PROJECT, *_DAYS, _NO_LINKS)
-    return store.stream(sql, parameters, "JSONCompactEachRow", {"quota_key": READERS})
+    return reader.stream(_PROJECT, sql, parameters, "JSONCompactEachRow")
 
 
 def _seconds(ask: _Ask, lines: int | None) -> float:
     """From asking to the last byte. Raises RuntimeError when there are other than so many lines."""
+
+    async def count() -> int:
+        async with ask() as pieces:
+            return sum([piece.count(b"\n") async for piece in pieces])
+
     began_s = time.monotonic()
-    found = sum(piece.count(b"\n") for piece in ask())
+    found = asyncio.run(count())
     if lines not in (None, found):
         raise RuntimeError(f"{found:,} of {lines:,} events were exported")
     return time.monotonic() - began_s
-
-
-@contextmanager
-def _running(directory: Path) -> Iterator[Store]:
-    """A client of a store process that lives as long as the context."""
-    with socket.create_server(("127.0.0.1", 0)) as sock, closing(Store(address(sock, _PASSWORD))) as store:
-        process = multiprocessing.get_context("spawn").Process(target=run, args=(sock, directory, _PASSWORD))
-        process.start()
-        try:
-            _wait(store)
-            migrate(store)
-            yield store
-        finally:
-            process.terminate()
-            process.join()
-
-
-def _wait(store: Store) -> None:
-    deadline_s = time.monotonic() + _START_S_MAX
-    while True:
-        try:
-            return store.ping()
-        except StorageError:
-            if time.monotonic() > deadline_s:
-                raise
-            time.sleep(_POLL_S)

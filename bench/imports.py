@@ -25,6 +25,8 @@ class Import(NamedTuple):
     parse_rate: float
     """`orjson.loads` of the same bodies: the mean of one pass before and one after."""
     reply_p99_s: float
+    verified_share: float
+    """Of the time until all was queryable, what the loader spent on verifying what it had inserted."""
     memory_bytes: int
     counted: Count
     export: Export
@@ -33,10 +35,12 @@ class Import(NamedTuple):
 def measure_import(server: Server, keys: Keys, bodies: Bodies, plan: Plan) -> Import:
     """Send all bodies once, as fast as the replies come, then export what was stored."""
     before = parse_rate(bodies)
+    verified_before_s = server.verified_s()
     order = Order(server.port, keys.authorization, str(bodies.path), bodies.batches, plan.connections, 0.0)
     with Watch(server.pids) as watch, Sending(order) as sending:
         sent = sending.result()
         loaded_s = server.wait_loaded()
+        verified_s = server.verified_s() - verified_before_s
     after = parse_rate(bodies)
     export = export_all(server, keys)
     return Import(
@@ -44,6 +48,7 @@ def measure_import(server: Server, keys: Keys, bodies: Bodies, plan: Plan) -> Im
         bodies.events / (loaded_s - sent.began_s),
         statistics.mean((before, after)),
         percentile(sent.reply_times_s, 99),
+        verified_s / (loaded_s - sent.began_s),
         watch.highest_total,
         Count("/import", bodies.events, sent.acknowledged, export.events).check(),
         export,

@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ def describe_machine(work: Path, disk_s: float) -> dict[str, Any]:
     """work: a directory on the disk of the data directories; disk_s: seconds for each of the two disk figures."""
     return {
         "trackway": __version__,
+        "duckdb": version("duckdb"),
         "python": platform.python_version(),
         "kernel": f"{platform.system()} {platform.release()}",
         "processor": _processor(),

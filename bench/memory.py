@@ -61,3 +61,26 @@ class Watch:
                 return  # a process died, which `Server.check_alive` reports
             self.highest = {role: max(size, self.highest[role]) for role, size in now.items()}
             self.highest_total = max(self.highest_total, sum(now.values()))
+
+
+class Peak:
+    """How much a process grows while the block runs, however shortly: the kernel itself keeps the highest value.
+
+    It is the resident size, in which a page counts whole. `growth` is in bytes, after the block.
+    """
+
+    def __init__(self, pid: int):
+        self._process = Path(f"/proc/{pid}")
+        self.growth = 0
+
+    def __enter__(self) -> "Peak":
+        (self._process / "clear_refs").write_text("5")  # forgets the highest value so far
+        self._before = self._bytes("VmRSS")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.growth = max(self._bytes("VmHWM") - self._before, 0)
+
+    def _bytes(self, name: str) -> int:
+        lines = (self._process / "status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024

@@ -28,6 +28,11 @@ class Plan:
     resolved_events: int = 10_000_000
     """Events of whom it is asked whose they are."""
     links: int = 1_000_000
+    asked_events: int = 10_000_000
+    """Events about which questions are asked."""
+    asked_links: int = 1_000_000
+    fat_s: float = 20.0
+    """Time in which a fat profile is updated again and again."""
     singles_s: int = 5
     singles_connections: int = 64
     visible_s: float = 10.0
@@ -51,6 +56,9 @@ def quick(kind: Kind, work_dir: Path) -> Plan:
         wide_batches=5,
         resolved_events=100_000,
         links=10_000,
+        asked_events=50_000,
+        asked_links=5_000,
+        fat_s=1.0,
         singles_s=1,
         singles_connections=16,
         visible_s=2.0,

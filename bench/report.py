@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,9 @@ from rich.table import Table
 from bench.bodies import Bodies
 from bench.figures import FIGURES, number_text, summarize, values_of
 from bench.plan import Plan
+from bench.questions import table as questions
+from bench.questions.measure import Asked
+from bench.questions.questions import QUESTIONS
 from bench.rounds import Round
 
 DOCUMENT: Final = Path("docs/benchmarks.md")
@@ -20,7 +23,12 @@ _HEADS: Final = ("", "Median", "Lowest - highest", "Unit", "Goal", "")
 
 
 def results(
-    plan: Plan, machine: Mapping[str, Any], bodies: Bodies, rounds: Sequence[Round], taken: str
+    plan: Plan,
+    machine: Mapping[str, Any],
+    bodies: Bodies,
+    rounds: Sequence[Round],
+    asked: Sequence[Asked],
+    taken: str,
 ) -> dict[str, Any]:
     """Everything that is known of a run."""
     return {
@@ -33,32 +41,55 @@ def results(
             "bytes_per_event": bodies.plain_bytes / bodies.events,
             "gzip_bytes_per_event": bodies.gzip_bytes / bodies.events,
         },
-        "counts": [[count._asdict() for count in each.counts] for each in rounds],
-        "figures": summarize([values_of(each) for each in rounds]),
+        "counts": [
+            [count._asdict() for count in (*each.counts, *beside.counts)]
+            for each, beside in zip(rounds, asked, strict=True)
+        ],
+        "figures": summarize([values_of(*each) for each in zip(rounds, asked, strict=True)]),
+        "questions": {question.name: questions.times_of(question, asked) for question in QUESTIONS},
     }
 
 
 def print_table(console: Console, found: Mapping[str, Any]) -> None:
-    """The table and what it was taken on."""
-    table = Table(title=f"trackway {found['machine']['trackway']}, {_rounds(found)}")
-    for index, head in enumerate(_HEADS):
-        table.add_column(head, justify="right" if index in (1, 2) else "left", no_wrap=True)
-    for row in _rows(found):
-        table.add_row(*(cell.replace("`", "") for cell in row))
-    console.print(table)
+    """Both tables and what they were taken on."""
+    title = f"trackway {found['machine']['trackway']}, {_rounds(found)}"
+    console.print(_table(title, _HEADS, _rows(found)))
+    console.print(_table("questions, medians", questions.HEADS, questions.rows(found)))
     for line in _circumstances(found):
         console.print(line.replace("`", ""), highlight=False)
 
 
 def write_document(found: Mapping[str, Any], path: Path = DOCUMENT) -> None:
     """Renew the marked section of the page. Raises ValueError when the page has lost its marks."""
-    lines = ["| " + " | ".join(_HEADS) + " |", "|---|--:|--:|---|---|---|"]
-    lines += ["| " + " | ".join(row) + " |" for row in _rows(found)]
+    lines = [*_markdown(_HEADS, _rows(found)), "", *_markdown(questions.HEADS, questions.rows(found))]
     lines += ["", *(f"- {line}" for line in _circumstances(found))]
     text, renewed = _SECTION.subn(lambda marks: marks[1] + "\n".join(lines) + "\n" + marks[2], path.read_text("utf-8"))
     if not renewed:
         raise ValueError(f"{path} has no section between '<!-- results: begin -->' and '<!-- results: end -->'")
     path.write_text(text, "utf-8")
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title)
+    for head, justify in zip(heads, _justified(rows), strict=True):
+        table.add_column(head, justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*(cell.replace("`", "") for cell in row))
+    return table
+
+
+def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    marks = {"left": "---", "right": "--:"}
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'|'.join(marks[each] for each in _justified(rows))}|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _justified(rows: Sequence[Sequence[str]]) -> list[Literal["left", "right"]]:
+    """Columns that begin with a digit are numbers."""
+    return ["right" if cell[:1].isdigit() else "left" for cell in rows[0]]
 
 
 def _rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -87,4 +118,6 @@ def _circumstances(found: Mapping[str, Any]) -> list[str]:
         f"{machine['prepared_writes_with_fdatasync_per_s']:,} into prepared space with fdatasync.",
         f"Load average before the run: {machine['load_average_before']}. The load generators ran on the same cores.",
         "Every event acknowledged was found once in the export, in every round.",
+        f"The questions are about {found['plan']['asked_events']:,} events of {found['plan']['asked_links']:,} linked "
+        f"devices, beside DuckDB {machine['duckdb']}; both gave equal answers.",
     ]

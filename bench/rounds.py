@@ -20,6 +20,7 @@ from bench.profiles import Profiles, measure_profiles
 from bench.server import Server, running
 from bench.singles import Singles, measure_singles
 from bench.visibility import Visibility, measure_visibility
+from bench.writes import Writes, measure_writes
 
 Tell = Callable[[str], None]
 """Says what is being measured now."""
@@ -35,6 +36,7 @@ class Round(NamedTuple):
     singles: Singles
     visibility: Visibility
     profiles: Profiles
+    writes: Writes
     resolving: Resolving
 
     @property
@@ -64,8 +66,13 @@ def measure_round(plan: Plan, bodies: Bodies, work: Path, tell: Tell, resolving:
 
 def _under_load(
     server: Server, plan: Plan, bodies: Bodies, work: Path, tell: Tell
-) -> tuple[Import, Singles, Visibility, Profiles]:
-    projects = server.create_projects("import", "singles", "half load", "probes", "hot profile", "profiles")
+) -> tuple[Import, Singles, Visibility, Profiles, Writes]:
+    projects = server.create_projects(
+        "import", "singles", "half load", "probes", "hot profile", "profiles", "fat profile"
+    )
+    # First: merges of what the other measurements store would count as written for this profile.
+    tell("/engage, a fat profile")
+    writes = measure_writes(server, projects[6], plan)
     tell(f"/import and export of {bodies.events:,} events")
     imports = measure_import(server, projects[0], bodies, plan)
     tell("/track one by one")
@@ -74,4 +81,5 @@ def _under_load(
     half = imports.queryable_rate / 2
     visibility = measure_visibility(server, projects[2], projects[3], bodies, plan, half)
     tell("/engage, one profile and many")
-    return imports, singles, visibility, measure_profiles(server, projects[4], projects[5], plan, work)
+    profiles = measure_profiles(server, projects[4], projects[5], plan, work)
+    return imports, singles, visibility, profiles, writes

@@ -21,11 +21,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+import psutil
+
 START_S_MAX: Final = 60.0
 LOADED_S_MAX: Final = 300.0
 STOP_S_MAX: Final = 60.0
 POLL_S: Final = 0.005
 LAG_POLL_S: Final = 0.02
+IDLE_S_MAX: Final = 1200.0
+IDLE_SEEN_S: Final = 3.0
+IDLE_SHARE: Final = 0.2
+"""Of one core: heartbeats and looks at the journal take less."""
 _TRACKWAY: Final = str(Path(sys.executable).with_name("trackway"))
 _WHOLE_RANGE: Final = {"from_date": "1971-01-01", "to_date": "2100-01-01"}
 _JSON: Final = {"Content-Type": "application/json"}
@@ -81,14 +87,33 @@ class Server:
 
     def track(self, event: Mapping[str, Any]) -> None:
         """Send one event. Raises RuntimeError unless it is acknowledged."""
-        reply = ask(self.port, "POST", "/track", _JSON, json.dumps(event).encode())
+        self.post("/track", json.dumps(event).encode())
+
+    def post(self, target: str, body: bytes) -> None:
+        """Send records as JSON, to an endpoint that answers `1`. Raises RuntimeError unless they are acknowledged."""
+        reply = ask(self.port, "POST", target, _JSON, body)
         if reply != (200, b"1"):
-            raise RuntimeError(f"/track answered {reply}")
+            raise RuntimeError(f"{target} answered {reply}")
 
     def wait_loaded(self) -> float:
         """Wait until the loader has loaded all that is in the journal; the time, of the monotonic clock."""
         wait_until(lambda: self._lag_bytes() == 0, LOADED_S_MAX, "the loader to load everything", LAG_POLL_S)
         return time.monotonic()
+
+    def wait_idle(self) -> None:
+        """Wait until the server does nothing by itself any more: no merges, and nothing else in the background."""
+        wait_until(self._idle, IDLE_S_MAX, "the server to be idle", poll_s=0)
+
+    def _idle(self) -> bool:
+        """Whether all processes together take little processor time for some seconds, which this waits, and the facts
+        are complete."""
+        before_s = self._processor_s()
+        time.sleep(IDLE_SEEN_S)
+        is_quiet = self._processor_s() - before_s < IDLE_SHARE * IDLE_SEEN_S
+        return is_quiet and not self._counted("trackway_facts_behind_events")
+
+    def _processor_s(self) -> float:
+        return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in self.pids.values())
 
     def _lag_bytes(self) -> int | None:
         _, body = ask(self.port, "GET", "/readyz")
@@ -97,15 +122,21 @@ class Server:
 
     def accepted(self, endpoint: str) -> int:
         """Records of an endpoint that were acknowledged since the start, as the server itself counts."""
-        _, body = ask(self.port, "GET", "/metrics")
-        line = f'trackway_records_total{{endpoint="{endpoint}",outcome="accepted",reason=""}} '
-        return sum(int(float(each.removeprefix(line))) for each in body.decode().splitlines() if each.startswith(line))
+        return int(self._counted(f'trackway_records_total{{endpoint="{endpoint}",outcome="accepted",reason=""}}'))
 
     def stored(self) -> int:
         """Records that the loader has put into the store since the start, as the server itself counts."""
+        return int(self._counted('trackway_loaded_records_total{outcome="stored"}'))
+
+    def verified_s(self) -> float:
+        """Seconds that the loader has spent on verifying what it has inserted, since the start."""
+        return self._counted('trackway_verification_seconds_total{thread="loader"}')
+
+    def _counted(self, series: str) -> float:
+        """A counter of the server, 0 where it has not counted yet."""
         _, body = ask(self.port, "GET", "/metrics")
-        line = 'trackway_loaded_records_total{outcome="stored"} '
-        return sum(int(float(each.removeprefix(line))) for each in body.decode().splitlines() if each.startswith(line))
+        lines = body.decode().splitlines()
+        return sum(float(each.removeprefix(series)) for each in lines if each.startswith(f"{series} "))
 
     def check_alive(self) -> None:
         """Raises RuntimeError when any process died and was started again: such a run says nothing."""
@@ -156,10 +187,10 @@ def _listening(data_dir: Path, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _first_project(data_dir: Path) -> Keys:
-    """The keys that a first start prints."""
-    text = (data_dir / "serve.log").read_text()
+    """The keys that a first start writes."""
+    text = (data_dir / "first-start.txt").read_text()
     token, secret = (re.search(rf"{name}\s+([0-9a-f]{{32}})", text) for name in ("token", "secret"))
-    assert token and secret, f"the server prints no keys: {text[-1000:]}"
+    assert token and secret, f"the server writes no keys: {text[-1000:]}"
     return Keys(token[1], secret[1])
 
 

@@ -1,8 +1,8 @@
 """The command `trackway`: serving, a look at the settings, and the groups of `commands`.
 
-Arguments arrive; what was asked for leaves on standard output, for people or (`--json`) for programs, and what is
-wrong in one line on standard error with exit code 2. The options are generated from the settings' table. The server
-and the database are imported by the commands that need them, so that `--help` stays quick.
+Results go to standard output, for people or (`--json`) for programs. An error is one line on standard error, with an
+exit code: 2 for wrong arguments or settings, 1 for a valid command that cannot be done now. The options are generated
+from the settings' table. Commands import the server and the database when they need them, so `--help` stays quick.
 """
 
 import json
@@ -15,43 +15,49 @@ from typing import Any, Final, NoReturn
 import click
 
 from trackway import __version__
-from trackway.commands.accounts import account
+from trackway.commands.account import account
 from trackway.commands.admin import admin
 from trackway.commands.identity import identity
-from trackway.commands.lookup_tables import lookup_table
+from trackway.commands.limits_reference import limits_document
+from trackway.commands.lookup_table import lookup_table
 from trackway.commands.options import JSON, load_flags, print_table, settings_options
-from trackway.commands.projects import project
-from trackway.commands.reference import commands_document, settings_document
-from trackway.errors import ConfigError, StorageError
-from trackway.settings import ROWS, Row, Settings, shown
+from trackway.commands.project import project
+from trackway.commands.reference import commands_document, parameters_document, settings_document
+from trackway.commands.store import store
+from trackway.domain.errors import InvalidInput, StateError, StorageError
+from trackway.settings.table import ROWS, Row, Settings, shown
 
-EXIT_REFUSED: Final = 2
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
 
 
 def main() -> NoReturn:
-    """The entry point: runs the command and leaves with its exit code."""
+    """The entry point: runs the command and exits with its code."""
+    os.umask(0o077)  # any command may be the first to write data, which is its owner's alone
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command; its exit code. Errors an operator can mend are one line on standard error, and 2."""
+    """Runs one command; its exit code. Errors that an operator can correct are one line on standard error."""
     try:
         code = cli.main(list(arguments), prog_name="trackway", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        return EXIT_REFUSED
+        return EXIT_USAGE
     except click.ClickException as error:
-        return _refuse(_one_line(error))
-    except (ConfigError, StorageError) as error:
-        return _refuse(str(error))
+        return _refuse(_one_line(error), error.exit_code)
+    except (StateError, StorageError) as error:
+        return _refuse(str(error), EXIT_FAILED)
+    except InvalidInput as error:
+        return _refuse(str(error), EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, code: int) -> int:
     click.echo("trackway: " + " ".join(message.split()), err=True)
-    return EXIT_REFUSED
+    return code
 
 
 def _one_line(error: click.ClickException) -> str:
@@ -64,10 +70,12 @@ def _one_line(error: click.ClickException) -> str:
 @click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="trackway", message="%(prog)s %(version)s")
 def cli() -> None:
-    """A self-hosted event server that speaks Mixpanel's HTTP ingestion API.
+    """A self-hosted event server that speaks Mixpanel's HTTP API.
 
     Every option can also be given as an environment variable (TRACKWAY_DATA_DIR for --data-dir) or in a TOML file
-    (data_dir). An option wins over the environment, that over the file.
+    (data_dir). An option overrides the environment, and the environment overrides the file.
+
+    Exit codes: 0 done; 1 not possible now; 2 a wrong argument, option or setting.
     """
 
 
@@ -86,9 +94,9 @@ def serve(**flags: Any) -> int:
 @settings_options()
 @JSON
 def config(as_json: bool, **flags: Any) -> None:
-    """Print every setting, its value, and where the value came from.
+    """Print every setting with its value and the value's source.
 
-    Takes the options of `serve`, to show what the server would run with. Passwords are masked.
+    It takes the options of `serve`, and shows what the server would use. Passwords are masked.
     """
     settings = load_flags(flags)
     if as_json:
@@ -106,15 +114,21 @@ def _plain(settings: Settings, row: Row) -> object:
     return list(value) if row.kind == "list" else value
 
 
-for group in (account, admin, identity, lookup_table, project):
+for group in (account, admin, identity, lookup_table, project, store):
     cli.add_command(group)
 
 
 @cli.command(hidden=True)
-@click.argument("page", type=click.Choice(["cli", "settings"]))
+@click.argument("page", type=click.Choice(["cli", "settings", "parameters", "limits"]))
 def reference(page: str) -> None:
-    """Print docs/cli.md or docs/settings.md."""
-    click.echo(commands_document(cli) if page == "cli" else settings_document(), nl=False)
+    """Print docs/cli.md, docs/settings.md, docs/parameters.md or docs/limits.md."""
+    pages = {
+        "cli": lambda: commands_document(cli),
+        "settings": settings_document,
+        "parameters": parameters_document,
+        "limits": limits_document,
+    }
+    click.echo(pages[page](), nl=False)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.store.running import RunningStore, running_store
 
+from tests.support.store.process import RunningStore, running_store
 from trackway.store.client import Store
 
 

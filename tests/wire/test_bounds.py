@@ -4,10 +4,10 @@ import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.running import Project, Server, basic
-from tests.wire.encodings import GZIP, JSON, NDJSON
-from tests.wire.exchange import Reply, Request
-from tests.wire.sending import import_all, import_strict, record, track
+from tests.support.http.encodings import GZIP, JSON, NDJSON
+from tests.support.http.events import import_all, import_strict, record, track
+from tests.support.http.exchange import Reply, Request
+from tests.support.server import Project, Server, basic
 
 EVENT_BYTES_MAX = 2 * 1024 * 1024
 BODY_BYTES_MAX = 32 * 1024 * 1024

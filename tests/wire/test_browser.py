@@ -4,11 +4,12 @@ import json
 import uuid
 
 import pytest
-from tests.running import Project, Server, basic
-from tests.wire.encodings import JSON, base64_form
-from tests.wire.exchange import Reply, Request
-from tests.wire.recordings import side_requests
-from tests.wire.sending import record
+
+from tests.support.http.encodings import JSON, base64_form
+from tests.support.http.events import record
+from tests.support.http.exchange import Reply, Request
+from tests.support.recordings.requests import side_requests
+from tests.support.server import Project, Server, basic
 
 ORIGIN = ("Origin", "https://shop.example:8443")
 PREFLIGHT = (
@@ -29,6 +30,8 @@ def assert_echoes_origin(reply: Reply) -> None:
     [
         ("GET", "/flags?context=%7B%7D&token=abc", b'{"code":200,"flags":{}}'),
         ("GET", "/flags/", b'{"code":200,"flags":{}}'),
+        ("GET", "/flags/definitions?token=abc&mp_lib=python", b'{"flags":[]}'),
+        ("GET", "/flags/definitions/", b'{"flags":[]}'),
         ("GET", "/settings?token=abc", b'{"sdk_config":{"config":{}}}'),
         ("GET", "/settings/", b'{"sdk_config":{"config":{}}}'),
         ("POST", "/record", b'{"code":200,"status":"OK"}'),
@@ -50,6 +53,34 @@ def test_preflight_allows_what_the_browser_sdk_sends(server: Server, path: str) 
     assert_echoes_origin(reply)
     assert reply.header("access-control-allow-headers") == "authorization, content-type, traceparent"
     assert reply.header("access-control-allow-methods") == "GET, POST, OPTIONS"
+
+
+TRACING = ["sentry-trace,baggage", "traceparent, tracestate", "X-Datadog-Trace-Id,request-id,content-type", "a" * 64]
+
+
+@pytest.mark.parametrize("asked", TRACING)
+@pytest.mark.parametrize("path", ["/track", "/import/", "/engage", "/groups", "/flags", "/settings", "/record"])
+def test_preflight_allows_what_tracing_tools_add(server: Server, path: str, asked: str) -> None:
+    reply = server.ask(Request("OPTIONS", path, (ORIGIN, ("Access-Control-Request-Headers", asked))))
+    assert reply.status == 204
+    allowed = (reply.header("access-control-allow-headers") or "").split(", ")
+    assert {name.strip().lower() for name in asked.split(",")} | {"authorization", "content-type"} <= set(allowed)
+    assert len(allowed) == len(set(allowed))
+    assert reply.header("vary") == "Access-Control-Request-Headers, Origin"
+
+
+def test_preflight_echoes_names_of_headers_alone_and_not_too_many(server: Server) -> None:
+    asked = 'ok, a b, "c", d:e, f\tg, \xe9, ,,' + "h" * 65 + "," + ",".join(f"x-{number}" for number in range(100))
+    headers = (ORIGIN, ("Access-Control-Request-Headers", asked))
+    reply = server.ask(Request("OPTIONS", "/track", headers))
+    names = ["authorization", "content-type", "traceparent", "ok", *(f"x-{number}" for number in range(55))]
+    assert (reply.header("access-control-allow-headers") or "").split(", ") == names
+
+
+@pytest.mark.parametrize("path", ["/api/2.0/export", "/api/2.0/engage", "/lookup-tables/a", "/nothing"])
+def test_preflight_allows_no_more_where_data_is_read(server: Server, path: str) -> None:
+    reply = server.ask(Request("OPTIONS", path, (ORIGIN, ("Access-Control-Request-Headers", "x-more"))))
+    assert "x-more" not in (reply.header("access-control-allow-headers") or "")
 
 
 def test_every_kind_of_reply_echoes_the_exact_origin(server: Server, project: Project) -> None:

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.running import Project, Server, basic, running_server
-from tests.wire.encodings import JSON
-from tests.wire.exchange import Request
-from tests.wire.sending import record, track
+
+from tests.support.http.encodings import JSON
+from tests.support.http.events import record, track
+from tests.support.http.exchange import Request
+from tests.support.server import Project, Server, basic, running_server
 
 PREFIX = "/collect/mp"
 LIMITED = (
-    b'{"code":429,"error":"Project exceeded rate limits. Please retry the request with exponential backoff.",'
-    b'"status":"Too Many Requests"}'
+    b'{"code":429,"error":"Project exceeded rate limits. Please retry the request with exponential backoff. '
+    b"The limit is import_requests_per_hour: 'trackway project set NAME import_requests_per_hour=NUMBER' changes "
+    b'it, 0 lifts it.","status":"Too Many Requests"}'
 )
 
 
@@ -71,6 +73,8 @@ def test_restart_keeps_events_projects_and_deduplication(tmp_path: Path) -> None
         body = json.dumps(record(prefixed, insert_id="a", sent="before")).encode()
         assert server.ask(Request("POST", f"{PREFIX}/track/", (JSON,), body)).body == b"1"
         assert server.ask(Request("POST", "/track", (JSON,), body)).status == 404
+        for path in (f"/{PREFIX}/track", f"{PREFIX}//track//", "//collect//mp///track/?verbose=0"):
+            assert server.ask(Request("POST", path, (JSON,), body)).body == b"1"
     with running_server(tmp_path / "data") as server:
         track(server, record(prefixed, insert_id="a", sent="after"))
         track(server, record(prefixed, insert_id="b", sent="after"))

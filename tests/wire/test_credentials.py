@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.accounts import ORGANIZATION, Credentials, accounts_of, ask_json, everywhere, new_account
-from tests.conftest import MakeProjects
-from tests.lookup.asking import CSV, creating
-from tests.running import Project, Server, basic
-from tests.wire.encodings import FORM, JSON
-from tests.wire.exchange import Reply, Request
-from tests.wire.sending import record
 
+from tests.conftest import MakeProjects
+from tests.support.http.encodings import FORM, JSON
+from tests.support.http.events import record
+from tests.support.http.exchange import Reply, Request
+from tests.support.lookup.requests import CSV, creating
+from tests.support.server import Project, Server, basic
+from tests.support.service_accounts import ORGANIZATION, Credentials, accounts_of, ask_json, everywhere, new_account
 from trackway.projects.roles import ROLES
 
 Header = tuple[str, str]
@@ -71,6 +71,8 @@ ENDPOINTS: dict[str, Callable[[World, str], Request]] = {
         "PUT", f"/lookup-tables/{world.table}?{named}", (CSV,), b"id,a\n1,2\n"
     ),
     "delete table": lambda world, named: Request("DELETE", f"/lookup-tables/{NO_TABLE}?{named}"),
+    "facts": lambda world, named: Request("GET", f"/api/app/facts?{named}"),
+    "rebuild": lambda world, named: Request("POST", f"/api/app/facts/rebuild?{named}", (JSON,), b"{}"),
     "limits": lambda world, named: Request("GET", f"/api/app/rate-limits?{named}"),
     "accounts": lambda world, named: Request("GET", ORGANIZATION),
 }
@@ -124,6 +126,7 @@ ACTS = {
     "unlink ids": ["unlink"],
     "read lookup tables": ["tables"],
     "replace lookup tables": ["create table", "replace table", "delete table"],
+    "check and rebuild facts": ["facts", "rebuild"],
     "see rate limits": ["limits"],
 }
 """What the endpoints of a project do, in the words of a refusal."""

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.running import Project, Server, running_server
-from tests.store.running import running_store
-from tests.wire.sending import import_all, record, track
 
-from trackway.store.client import Store
+from tests.support.dedup_window import forget_recent_events
+from tests.support.http.events import import_all, record, track
+from tests.support.server import Project, Server, running_server
 
 Projects = Callable[[int], Sequence[Project]]
 
@@ -112,16 +111,12 @@ def test_insert_id_of_a_rejected_event_can_be_sent_again(server: Server, project
 
 
 def test_identical_event_beyond_the_window_replaces_the_earlier_one(tmp_path: Path) -> None:
-    # A day cannot be waited for: the store's table of recent keys is emptied, as its passing would.
     with running_server(tmp_path / "data") as server:
         project = server.create_project()
         event = record(project, insert_id="a", time=1_600_000_000)
         import_all(server, project, [with_property(event, "sent", "first")])
         server.wait_loaded()
-    with running_store(tmp_path / "data" / "store") as stopped:
-        store = Store(stopped.url)
-        store.command("TRUNCATE TABLE event_keys")
-        store.close()
+    forget_recent_events(tmp_path / "data")
     with running_server(tmp_path / "data") as server:
         import_all(server, project, [with_property(event, "sent", "second")])
         import_all(server, project, [with_property({**event, "event": "paid"}, "time", 1_600_000_001)])

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.geo.databases import BERLIN, COUNTRY_ONLY, GEOLITE2, PARIS, TOKYO, UNKNOWN, city, write_database
-from tests.running import Project, Server, basic, running_server
-from tests.wire.encodings import FORM, JSON, raw_form
-from tests.wire.exchange import Request
-from tests.wire.sending import record
 
-from trackway.limits import CITY_DATABASE_LOOK_S
+from tests.support.geo.city_databases import BERLIN, COUNTRY_ONLY, GEOLITE2, PARIS, TOKYO, UNKNOWN, city, write_database
+from tests.support.http.encodings import FORM, JSON, raw_form
+from tests.support.http.events import record
+from tests.support.http.exchange import Request
+from tests.support.server import Project, Server, basic, running_server
+from trackway.edge.limits import CITY_DATABASE_LOOK_S
 
 TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 PROXY = "127.0.0.1"
@@ -61,6 +61,9 @@ SENT: list[tuple[str, str, str | None, dict[str, Any], dict[str, str]]] = [
     ("track-country-only", "/track", COUNTRY_ONLY, {}, {"mp_country_code": "DE"}),
     ("track-forged-hop", "/track", f"{BERLIN}, {PARIS}", {}, FRANCE),
     ("track-through-two", "/track", f"{PARIS}, {PROXY}", {}, FRANCE),
+    ("track-with-a-port", "/track", f"{PARIS}:50123, {PROXY}:4242", {}, FRANCE),
+    ("track-in-brackets", "/track", f"[{TOKYO}]:443", {}, JAPAN),
+    ("track-hidden", "/track", f"{PARIS}, unknown, {PROXY}", {}, {}),
     ("track-own-ip", "/track", PARIS, {"ip": BERLIN}, GERMANY),
     ("track-own-ip-and-0", "/track?ip=0", PARIS, {"ip": BERLIN}, GERMANY),
     ("track-own-ip-zero", "/track?ip=1", PARIS, {"ip": "0"}, {}),
@@ -98,6 +101,22 @@ def test_a_batch_has_each_event_in_its_own_place(located: Server) -> None:
     assert located.ask(Request("POST", "/track", headers, json.dumps(records).encode())).body == b"1"
     found = places(located.export_when(project, len(records)))
     assert found == {f"{number}-of-many-events": place for number, place in enumerate(expected * 30)}
+
+
+def test_nobody_is_made_of_an_address_that_is_not_understood(located: Server) -> None:
+    """With ip=1 an event without ids is of a person made from the client's address, however that is written."""
+    project = located.create_project()
+    sent = [PARIS, f"{PARIS}:50123", f'"{PARIS}:1", {PROXY}', TOKYO, f"[{TOKYO}]:443", "unknown", "", f"{PARIS},_x"]
+    answers = []
+    for number, forwarded in enumerate(sent):
+        body = json.dumps(record(project, insert_id=f"id-{number}", distinct_id=None)).encode()
+        headers = (JSON, ("X-Forwarded-For", forwarded))
+        answers.append(located.ask(Request("POST", "/track?ip=1&verbose=1", headers, body)).body)
+    assert [b'"status":1' in answer for answer in answers] == [True] * 5 + [False] * 3
+    assert answers[5:] == [b'{"error":"distinct_id, missing or empty","status":0}'] * 3
+    lines = located.export_when(project, 5)
+    people = {line["properties"]["$insert_id"]: line["properties"]["distinct_id"] for line in lines}
+    assert people["id-0"] == people["id-1"] == people["id-2"] != people["id-3"] == people["id-4"]
 
 
 def test_ip_0_in_a_form_keeps_the_address_of_a_server_away(located: Server) -> None:
@@ -195,10 +214,10 @@ def test_a_new_database_is_taken_over_while_the_server_runs(tmp_path: Path) -> N
 
         send_from("Lutetia")
         path.write_bytes(b"\0" * 5000)  # written over in place, and no database
-        assert wait_until_logged(server, "cannot be taken over") == 2
+        assert wait_until_logged(server, "city database cannot be loaded") == 2
         send_from("Lutetia")
         path.write_bytes(write_database(tmp_path / "new.mmdb", city("Paris")).read_bytes())
-        assert wait_until_logged(server, "city database taken over") == 2
+        assert wait_until_logged(server, "city database reloaded") == 2
         send_from("Paris")
         found = places(server.export_when(server.project, len(expected)))
         assert [found[f"event-{number}"]["$city"] for number in range(len(expected))] == expected

@@ -5,11 +5,12 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.running import Project, Server
-from tests.sdk.profiles import profiles_of
-from tests.wire.encodings import JSON
-from tests.wire.exchange import Request
-from tests.wire.sending import import_all, linking, record, track
+
+from tests.support.http.encodings import JSON
+from tests.support.http.events import import_all, linking, record, track
+from tests.support.http.exchange import Request
+from tests.support.sdk.profile_operations import profiles_of
+from tests.support.server import Project, Server
 
 ANON = "0b9f4c4e-6b0e-4c5e-9b0e-3f6d1f2a7c11"
 Shown = list[tuple[str, str | None]]

@@ -7,33 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tests.running import VISIBLE_TIMEOUT_S, Project, Server, basic
-from tests.waiting import wait_until
-from tests.wire.exchange import Reply, Request
 
-JSON = ("Content-Type", "application/json")
+from tests.support.http.exchange import Reply, Request
+from tests.support.identities import JSON, device, people, send
+from tests.support.server import VISIBLE_TIMEOUT_S, Project, Server, basic
+from tests.support.waiting import wait_until
+
 PATH = "/api/app/identity"
-
-
-def send(server: Server, project: Project, *events: dict[str, Any], endpoint: str = "/import?strict=1") -> None:
-    """Import events, each a dict of ids and perhaps `event`."""
-    common = {"time": time.time() - 60, "token": project.token}
-    records = [
-        {
-            "event": each.get("event", "Seen"),
-            "properties": {name: value for name, value in each.items() if name != "event"}
-            | common
-            | {"$insert_id": uuid.uuid4().hex},
-        }
-        for each in events
-    ]
-    request = Request("POST", endpoint, (basic(project.secret), JSON), json.dumps(records).encode())
-    reply = server.ask(request)
-    assert reply.status == 200, reply
-
-
-def device(name: str, user: str = "") -> dict[str, Any]:
-    return {"$device_id": name} | ({"$user_id": user} if user else {})
 
 
 def get(server: Server, project: Project, path: str = "", user: str | None = None, **parameters: str) -> Reply:
@@ -58,10 +38,6 @@ def preview(server: Server, project: Project, *ids: str) -> dict[str, Any]:
 def unlink(server: Server, project: Project, body: bytes, user: str | None = None) -> Reply:
     authorization = basic(project.secret if user is None else user)
     return server.ask(Request("POST", f"{PATH}/unlink", (authorization, JSON), body))
-
-
-def people(server: Server, project: Project, count: int) -> list[str]:
-    return sorted(line["properties"]["distinct_id"] for line in server.export_when(project, count))
 
 
 def steps(found: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
@@ -89,7 +65,7 @@ def test_an_unknown_id_is_a_person_alone(server: Server, project: Project) -> No
     assert found["history"] == []
 
 
-@pytest.mark.parametrize("name", ["x" * 255, 'it\'s "a" \\', "a\nb\tc\0", "{id:String}", "$device:"])
+@pytest.mark.parametrize("name", ["x" * 255, 'it\'s "a" \\', "a\nb\tc\0", "{id:String}", "a$device:"])
 def test_an_id_of_any_characters_is_shown_and_unlinked(server: Server, project: Project, name: str) -> None:
     user = name.removeprefix("$device:") or "user"
     send(server, project, device(name), device(name, user))

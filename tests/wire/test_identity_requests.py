@@ -6,13 +6,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.links import Asked, asked_of, links_of
-from tests.running import Project, Server, basic
-from tests.wire.encodings import FORM, JSON, TEXT, Encoding, base64_form, raw_form
-from tests.wire.exchange import Reply, Request
-from tests.wire.sending import import_all, import_strict, linking
 
-from trackway.journal.entry import LinkKind
+from tests.support.http.encodings import FORM, JSON, TEXT, Encoding, base64_form, raw_form
+from tests.support.http.events import import_all, import_strict, linking
+from tests.support.http.exchange import Reply, Request
+from tests.support.journal_links import Asked, asked_of, links_of
+from tests.support.server import Project, Server, basic
+from trackway.domain.link import LinkKind
 
 DEVICE, IDENTIFY, ALIAS, MERGE = LinkKind.DEVICE, LinkKind.IDENTIFY, LinkKind.ALIAS, LinkKind.MERGE
 ANON = "0b9f4c4e-6b0e-4c5e-9b0e-3f6d1f2a7c11"

@@ -4,12 +4,11 @@ import json
 import threading
 import time
 
-from tests.lookup.asking import OK, creating, replacing
-from tests.running import Project, Server
-from tests.wire.exchange import Reply
-from tests.wire.sending import record, track
-
-from trackway.limits import LOOKUP_TABLE_BYTES_MAX
+from tests.support.http.events import record, track
+from tests.support.http.exchange import Reply
+from tests.support.lookup.requests import OK, creating, replacing
+from tests.support.server import Project, Server
+from trackway.domain.limits import LOOKUP_TABLE_BYTES_MAX
 
 ROW_BYTES = 20_000
 GROWTH_BYTES_MAX = 64 << 20

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from tests.running import Project, Server
-from tests.wire.case import Case
-from tests.wire.cases_large import CASES
-from tests.wire.playing import Table
+
+from tests.support.server import Project, Server
+from tests.support.wire_tables.large import CASES
+from tests.support.wire_tables.playing import Table
+from tests.support.wire_tables.row import Case
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.running import Project, Server, basic, running_server
-from tests.waiting import wait_until
-from tests.wire.encodings import JSON
-from tests.wire.exchange import Reply, Request
-from tests.wire.sending import record, track
+
+from tests.support.http.encodings import JSON
+from tests.support.http.events import record, track
+from tests.support.http.exchange import Reply, Request
+from tests.support.server import Project, Server, basic, running_server
+from tests.support.waiting import wait_until
 
 WORKERS = 8
 IMPORTS, RECORDS = 20, 100
-LIMITED = (
-    b'{"code":429,"error":"Project exceeded rate limits. Please retry the request with exponential backoff.",'
-    b'"status":"Too Many Requests"}'
-)
+
+
+def limited_by(setting: str) -> bytes:
+    """The body of a 429: the documented sentence first."""
+    how = f"The limit is {setting}: 'trackway project set NAME {setting}=NUMBER' changes it, 0 lifts it."
+    sentence = "Project exceeded rate limits. Please retry the request with exponential backoff."
+    return f'{{"code":429,"error":"{sentence} {how}","status":"Too Many Requests"}}'.encode()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ def test_requests_of_many_clients_at_once_are_let_through_up_to_the_limit(limite
     through = [reply for reply in replies if reply.status == 200]
     assert IMPORTS <= len(through) <= IMPORTS + WORKERS - 1
     refused = [reply for reply in replies if reply.status != 200]
-    assert {(reply.status, reply.body) for reply in refused} == {(429, LIMITED)}
+    assert {(reply.status, reply.body) for reply in refused} == {(429, limited_by("import_requests_per_hour"))}
     assert all(0 < int(reply.header("retry-after") or 0) <= 3840 for reply in refused)
     use = uses(limited, project)["import_requests_per_hour"]
     assert (use["max"], use["used"], use["window_s"]) == (IMPORTS, len(through), 3600)
@@ -86,10 +90,11 @@ def test_records_over_the_limit_are_a_429_on_every_endpoint(limited: Server, pat
     track(limited, events)
     updates = [{"$token": project.token, "$distinct_id": "u", "$set": {"a": 1}}]
     body = json.dumps(updates if path == "/engage" else events[:1]).encode()
+    limits = limited_by("ingest_records_per_minute")
     plain = limited.ask(Request("POST", path, (JSON, basic(project.secret)), body))
-    assert (plain.status, plain.body) == (429, LIMITED if path == "/import" else b"0")
+    assert (plain.status, plain.body) == (429, limits if path == "/import" else b"0")
     verbose = limited.ask(Request("POST", f"{path}?verbose=1", (JSON, basic(project.secret)), body))
-    assert (verbose.status, verbose.body) == (429, LIMITED)
+    assert (verbose.status, verbose.body) == (429, limits)
     assert 0 < int(verbose.header("retry-after") or 0) <= 64
     other = limited.create_project()
     track(limited, [record(other, insert_id="a")])
@@ -122,13 +127,22 @@ def test_a_refused_import_is_answered_before_its_body_is_sent(limited: Server) -
 def test_limits_are_shown_by_the_command_line(limited: Server) -> None:
     project = limited.create_project()
     assert import_one(limited, project, "a").status == 200
-    settings = {"TRACKWAY_IMPORT_REQUESTS_PER_HOUR": str(IMPORTS)}
-    shown = trackway("project", "limits", str(project.project_id), "--json", data_dir=limited.data_dir, **settings)
+    shown = trackway("project", "limits", str(project.project_id), "--json", data_dir=limited.data_dir)
     (imports,) = (each for each in json.loads(shown) if each["limit"] == "import_requests_per_hour")
     assert (imports["max"], imports["used"], imports["retry_after_s"]) == (IMPORTS, 1, 0)
     assert 0 < imports["reset_s"] <= 3840
-    table = trackway("project", "limits", str(project.project_id), data_dir=limited.data_dir, **settings)
-    assert re.search(rf"import_requests_per_hour +{IMPORTS} +1 +3600 +0 +[0-9]+", table)
+    table = trackway("project", "limits", str(project.project_id), data_dir=limited.data_dir)
+    assert re.search(rf"import_requests_per_hour +{IMPORTS} +1 +3600 s +0 s +[0-9]+ s", table)
+
+
+def test_the_command_line_shows_the_running_servers_limits_whatever_it_was_started_with(
+    server: Server, project: Project
+) -> None:
+    """That server runs with `--no-rate-limits`, of which a command knows nothing."""
+    shown = trackway("project", "limits", project.name, "--json", data_dir=server.data_dir, at=server.projects_at)
+    assert [each["max"] for each in json.loads(shown)] == [None] * 7
+    table = trackway("project", "limits", project.name, data_dir=server.data_dir, at=server.projects_at)
+    assert len(re.findall("no limit", table)) == 7
 
 
 def test_limits_are_shown_to_the_project_alone(limited: Server) -> None:
@@ -150,7 +164,7 @@ def test_refusals_are_counted_by_project_and_limit(limited: Server) -> None:
     assert found and float(found[1]) == 3
 
 
-def trackway(*arguments: str, data_dir: Path, **environment: str) -> str:
-    command = [str(Path(sys.executable).with_name("trackway")), *arguments, "--data-dir", str(data_dir)]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, timeout=60, check=True)
+def trackway(*arguments: str, data_dir: Path, at: tuple[str, ...] = ()) -> str:
+    command = [str(Path(sys.executable).with_name("trackway")), *arguments, "--data-dir", str(data_dir), *at]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
     return done.stdout.decode()

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import MakeProjects
-from tests.lookup.asking import CSV, GZIP, OK, PATH, creating, deleting, failed, listing, refused, replacing
-from tests.profiles import ProfileServer
-from tests.running import Project, Server, basic, running_server
-from tests.wire.exchange import Reply, Request
 
-from trackway.limits import LOOKUP_TABLE_BYTES_MAX
-from trackway.query.lookup_tables import lookup_rows
-from trackway.store.lookup_tables import LookupTables
+from tests.conftest import MakeProjects
+from tests.support.http.exchange import Reply, Request
+from tests.support.lookup.requests import CSV, GZIP, OK, PATH, creating, deleting, failed, listing, refused, replacing
+from tests.support.profile_server import ProfileServer
+from tests.support.server import Project, Server, basic, running_server
+from tests.support.store.questions import Tables
+from trackway.domain.limits import LOOKUP_TABLE_BYTES_MAX
 
 SONGS = (
     b"id,artist,genre,is_platinum,name,num_listens,release_date,is_top_40,countries\n"
@@ -56,9 +55,9 @@ def create(server: Server, project: Project, name: str = "Songs") -> str:
 
 def stored(server: ProfileServer, project: Project, table_id: str) -> list[tuple[str, dict[str, Any]]]:
     """What a query would read of a table."""
-    table = LookupTables(server.store).find(project.project_id, uuid.UUID(table_id))
+    table = Tables(server.store).find(project.project_id, uuid.UUID(table_id))
     assert table is not None
-    rows = list(lookup_rows(server.store, project.project_id, table))
+    rows = Tables(server.store).rows(project.project_id, table)
     assert len(rows) == table.row_count
     return rows
 
@@ -134,7 +133,7 @@ def test_a_table_over_100_mb_is_a_413_packed_or_not(server: Server, project: Pro
     assert_reply(server.ask(replacing(project, table_id, table)), 413, too_large)
 
 
-@pytest.mark.parametrize("table_id", [NOBODYS, "x", "a/b", "%00", "{id}", f"urn:uuid:{NOBODYS}"])
+@pytest.mark.parametrize("table_id", [NOBODYS, "x", "%00", "{id}", f"urn:uuid:{NOBODYS}"])
 @pytest.mark.parametrize("make", [deleting, lambda project, table_id: replacing(project, table_id, SONGS)])
 def test_an_unknown_table_is_a_404(server: Server, project: Project, table_id: str, make: Any) -> None:
     named = table_id.replace("%00", "\x00")[:40]
@@ -155,9 +154,9 @@ def test_no_project_sees_or_changes_anothers_tables(
     for request in (replacing(other, table_id, b"id\n1\n"), deleting(other, table_id)):
         assert server.ask(request).status == 404
     assert stored(profile_server, mine, table_id) == ROWS
-    table = LookupTables(profile_server.store).find(mine.project_id, uuid.UUID(table_id))
+    table = Tables(profile_server.store).find(mine.project_id, uuid.UUID(table_id))
     assert table is not None
-    assert list(lookup_rows(profile_server.store, other.project_id, table)) == []
+    assert (Tables(profile_server.store).rows(other.project_id, table)) == []
 
 
 def requests(project: Project, table_id: str, extra: str, headers: Sequence[tuple[str, str]]) -> list[Request]:

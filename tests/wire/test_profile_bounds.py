@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.profiles import ProfileServer
-from tests.running import Project
-from tests.wire.encodings import JSON
-from tests.wire.exchange import Reply, Request
+
+from tests.support.http.encodings import JSON
+from tests.support.http.exchange import Reply, Request
+from tests.support.profile_server import ProfileServer
+from tests.support.server import Project
 
 UPDATE_BYTES_MAX = 1024 * 1024
 

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tests.running import Project, Server, basic, running_server
-from tests.store.running import RunningStore, running_store
-from tests.wire.encodings import FORM, JSON
-from tests.wire.exchange import Reply, Request
+
+from tests.support.http.encodings import FORM, JSON
+from tests.support.http.exchange import Reply, Request
+from tests.support.server import Project, Server, basic, running_server
+from tests.support.store.process import RunningStore, running_store
 
 PATH = "/api/2.0/engage"
 GZIP = ("Accept-Encoding", "gzip")
@@ -165,8 +166,13 @@ def test_a_large_page_is_packed_where_asked_for_and_a_small_one_never(server: Se
         {"where": 'event["$name"] == "a"'},
         {"where": "(" * 5000},
         {"where": 'user["a"]', "data_group_id": "company"},
-        {"distinct_ids": "user-1"},
-        {"output_properties": "$email"},
+        {"distinct_ids": '["user-1"'},
+        {"output_properties": "[7]"},
+        {"sort_key": 'properties["n'},
+        {"sort_order": "up"},
+        {"limit": "0"},
+        {"page_size": "1001"},
+        {"selector": "true"},
         {"page": "1"},
         {"page": "x"},
         {"session_id": "1234567890-EXAMPL"},

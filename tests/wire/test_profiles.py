@@ -2,12 +2,13 @@
 is exact."""
 
 import pytest
+
 from tests.conftest import MakeProjects
-from tests.profiles import ProfileServer
-from tests.wire.case import Case
-from tests.wire.cases_profile_replies import CASES as REPLIES
-from tests.wire.cases_profiles import CASES as PROFILES
-from tests.wire.playing import ProfileTable
+from tests.support.profile_server import ProfileServer
+from tests.support.wire_tables.playing import ProfileTable
+from tests.support.wire_tables.profile_replies import CASES as REPLIES
+from tests.support.wire_tables.profiles import CASES as PROFILES
+from tests.support.wire_tables.row import Case
 
 CASES = PROFILES + REPLIES
 

@@ -2,20 +2,23 @@
 
 import json
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from tests.accounts import new_account
-from tests.profiles import ProfileServer
-from tests.running import Project, Server, basic, running_server
-from tests.wire.encodings import FORM, JSON
-from tests.wire.exchange import Request
-from tests.wire.sending import record
 
-from trackway.journal.entry import Endpoint
+from tests.support.http.encodings import FORM, JSON
+from tests.support.http.events import record
+from tests.support.http.exchange import Request
+from tests.support.profile_server import ProfileServer
+from tests.support.server import Project, Server, basic, running_server
+from tests.support.service_accounts import new_account
+from trackway.domain.endpoint import Endpoint
 
 HOSTS = {"eu": "api-eu", "in": "api-in"}
 
@@ -44,6 +47,8 @@ ASKING = [
     "GET /api/app/identity?distinct_id=a",
     "GET /api/app/identity/preview?ids=%5B%22a%22,%22b%22%5D",
     "POST /api/app/identity/unlink",
+    "GET /api/app/facts",
+    "POST /api/app/facts/rebuild",
     "GET /api/app/rate-limits",
     "GET /lookup-tables",
     "POST /lookup-tables?name=a",
@@ -123,7 +128,12 @@ def test_nothing_is_taken_under_a_name_of_another_region(
 
 
 @pytest.mark.parametrize(
-    "host", ["api.example.com", "data.example.com:80", "127.0.0.1", "eu", "inn.example.com", "api-eux.example.com", ""]
+    "host",
+    [
+        *("api.example.com", "data.example.com:80", "127.0.0.1", "inn.example.com", "api-eux.example.com", ""),
+        *("check-in.example.com", "log-in.example.com", "opt-in.example.org", "www-eu.example.com"),
+        *("eu", "in", "eu:8080"),
+    ],
 )
 def test_every_other_name_serves_the_region_of_the_server(server: Server, project: Project, host: str) -> None:
     assert server.ask(under(host, "/track", json.dumps(record(project, insert_id="a")).encode())).body == b"1"
@@ -176,6 +186,15 @@ def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
         (place / "eu" / "projects.db").symlink_to(os.path.relpath(us.data_dir / "projects.db", place / "eu"))
         eu = stack.enter_context(running_server(place / "eu", "--workers", "1", "--region", "eu"))
         yield {"us": us, "eu": eu}
+
+
+@pytest.mark.parametrize("region", ["us", "eu"])
+def test_a_project_made_beside_a_server_is_of_its_region(regions: dict[str, Server], region: str) -> None:
+    """The region is a flag of the server, which the command does not get."""
+    command = [str(Path(sys.executable).with_name("trackway")), "project", "create", f"made in {region}", "--json"]
+    data = ("--data-dir", str(regions[region].data_dir))
+    done = subprocess.run([*command, *data], capture_output=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["region"] == region
 
 
 @pytest.mark.parametrize("region", ["us", "eu"])

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.lookup.asking import creating, listing, replacing
-from tests.running import Project, Server, basic, running_server
-from tests.wire.encodings import JSON
-from tests.wire.exchange import Request
-from tests.wire.sending import import_strict, record
+
+from tests.support.http.encodings import JSON
+from tests.support.http.events import import_strict, record
+from tests.support.http.exchange import Request
+from tests.support.lookup.requests import creating, listing, replacing
+from tests.support.server import Project, Server, basic, running_server
 
 TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 TAKEN_OVER_TIMEOUT_S = 30.0
@@ -76,7 +77,7 @@ def test_both_tokens_reach_the_project_during_the_overlap_and_one_afterwards(
     assert track(rotating_server, owned, "before") == b"1"
     rotated, old_keys = rotate(rotating_server, owned, "--token")
     assert [(each["kind"], each["key"]) for each in old_keys] == [("token", owned.token)]
-    # A second change, which is seen by its effect: whoever has taken it over has taken over the first as well.
+    # A second change, which is seen by its effect: a process that has the second has the first as well.
     secret_too, _ = rotate(rotating_server, rotated, "--secret", "--overlap", "1h")
     wait_answered(rotating_server, secret_too, 200)
     assert status(rotating_server, owned) == 200

@@ -14,11 +14,12 @@ from http.client import HTTPException
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from tests.accounts import ORGANIZATION, Credentials, new_account
-from tests.running import Server, running_server
-from tests.store.running import PASSWORD, RunningStore, running_store
-from tests.wire.encodings import FORM, GZIP, JSON
-from tests.wire.exchange import Request
+
+from tests.support.http.encodings import FORM, GZIP, JSON
+from tests.support.http.exchange import Request
+from tests.support.server import Server, running_server
+from tests.support.service_accounts import ORGANIZATION, Credentials, new_account
+from tests.support.store.process import PASSWORD, RunningStore, running_store
 
 ENDPOINTS = ["/track", "/import", "/engage", "/groups", "/api/2.0/engage", "/api/app/rate-limits", "/nothing/here"]
 ENDPOINTS += ["/lookup-tables", "/api/app/identity", "/api/app/identity/unlink", ORGANIZATION]

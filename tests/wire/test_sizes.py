@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from tests.running import Project, Server, basic
-from tests.wire.sending import record, track
+
+from tests.support.http.events import record, track
+from tests.support.server import Project, Server, basic
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 BUFFERED_BYTES_MAX = 24 * 1024 * 1024

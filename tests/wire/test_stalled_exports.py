@@ -6,16 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from tests.profiles import ProfileServer
-from tests.running import VISIBLE_TIMEOUT_S, Project, basic
-from tests.wire.encodings import JSON
-from tests.wire.exchange import Request
-from tests.wire.sending import import_all, record
+from tests.support.http.encodings import JSON
+from tests.support.http.events import import_all, record
+from tests.support.http.exchange import Request
+from tests.support.profile_server import ProfileServer
+from tests.support.running_exports import running_exports
+from tests.support.server import VISIBLE_TIMEOUT_S, Project, basic
 
 STREAMS = 3  # the store's connections for them
-_RUNNING = (
-    "SELECT count() FROM system.processes WHERE query LIKE '%mp_processing_time_ms%' AND query NOT LIKE {own:String}"
-)
 
 
 @contextmanager
@@ -32,11 +30,6 @@ def unread_exports(server: ProfileServer, project: Project, count: int) -> Itera
             connection.sendall(head)
             assert connection.recv(12) == b"HTTP/1.1 200"
         yield
-
-
-def running_exports(server: ProfileServer) -> int:
-    ((count,),) = server.store.query(_RUNNING, {"own": "%system.processes%"})
-    return int(count)
 
 
 def test_three_exports_that_nobody_reads_do_not_stop_the_loader(

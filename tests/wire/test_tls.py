@@ -14,17 +14,18 @@ import psutil
 import pytest
 import requests
 from mixpanel import Consumer, Mixpanel
-from tests.running import Server, running_server
-from tests.sdk.node import call_node_sdk
-from tests.sdk.tls import Certificate
-from tests.tls import Authority, authority
-from tests.wire.encodings import GZIP, JSON
-from tests.wire.exchange import Request
-from tests.wire.sending import record, track
 
-from trackway.errors import ConfigError
-from trackway.settings import Settings
-from trackway.tls import ServerCertificate, certificate_of
+from tests.support.certificates import Authority, authority
+from tests.support.http.encodings import GZIP, JSON
+from tests.support.http.events import record, track
+from tests.support.http.exchange import Request
+from tests.support.http.old_client import check_exports
+from tests.support.sdk.https_front import Certificate
+from tests.support.sdk.node import call_node_sdk
+from tests.support.server import Server, running_server
+from trackway.domain.errors import ConfigError
+from trackway.http.tls import ServerCertificate, certificate_of
+from trackway.settings.table import Settings
 
 SEEN_WITHIN_S = 10
 
@@ -133,8 +134,8 @@ def test_a_renewed_certificate_is_taken_over_without_a_restart(secure: Server, t
     assert len(seen) == 1
     assert secure.processes() == edges
     log = (secure.data_dir / "serve.log").read_text()
-    assert "certificate cannot be taken over, serving with the one before" in log
-    assert "certificate taken over" in log
+    assert "certificate cannot be loaded, keeping the previous one" in log
+    assert "certificate reloaded" in log
 
 
 def test_those_who_do_not_speak_tls_are_cut_off_and_fill_no_log(secure: Server) -> None:
@@ -173,7 +174,7 @@ def _held(pid: int, port: int) -> list[object]:
         ("server-key.pem", "server-key.pem", "tls_cert {certificate} holds no certificate in PEM"),
         ("server.pem", "server.pem", "tls_key {key} holds no private key in PEM"),
         ("server.pem", "other-key.pem", "tls_key {key} is not the key of tls_cert {certificate}"),
-        ("server.pem", "locked.pem", "tls_key {key} is encrypted: nobody is there to give its password"),
+        ("server.pem", "locked.pem", "tls_key {key} is encrypted, and there is no password for it"),
         ("broken.pem", "server-key.pem", "tls_cert {certificate} with tls_key {key} cannot be used: "),
     ],
 )
@@ -201,3 +202,7 @@ def test_one_file_may_hold_both(tmp_path: Path, trusted: Authority) -> None:
     both = tmp_path / "both.pem"
     both.write_text((tmp_path / "server.pem").read_text() + (tmp_path / "key.pem").read_text())
     assert ServerCertificate(both, both).context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_an_old_client_gets_exports_by_tls_as_well(secure: Server) -> None:
+    check_exports(secure)

@@ -1,15 +1,21 @@
 """What the commands share: the flags of settings, from their table; the projects database; tables for people."""
 
+import getpass
+import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from trackway.settings import ROWS, ROWS_BY_NAME, Row, Settings
-from trackway.settings_sources import CONFIG_DEFAULT, load
+from trackway.domain.errors import ConfigError
+from trackway.projects.audit import Author
+from trackway.settings.sources import CONFIG_DEFAULT, load
+from trackway.settings.table import ROWS, ROWS_BY_NAME, Row, Settings, shown
 
 if TYPE_CHECKING:
     from trackway.projects.database import ProjectsDatabase
+    from trackway.projects.project import Project
 
 Flags = dict[str, Any]
 
@@ -30,7 +36,7 @@ def settings_options(*names: str) -> Callable[[Any], Any]:
     """`--config` and the flags of these settings, all of them when none is named."""
     rows = [ROWS_BY_NAME[name] for name in names] or list(ROWS)
     config = click.option(
-        "--config", metavar="FILE", help=f"TOML file of settings. [default: {CONFIG_DEFAULT} if there is one]"
+        "--config", metavar="FILE", help=f"TOML file of settings. [default: {CONFIG_DEFAULT} if it exists]"
     )
 
     def decorate(command: Any) -> Any:
@@ -48,16 +54,56 @@ def load_flags(flags: Flags) -> Settings:
 
 
 def open_database(settings: Settings) -> "ProjectsDatabase":
-    """The projects database, its tables up to date."""
+    """The projects database, to change it. Raises ConfigError as `bring_up_to_date` does."""
     from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415  # half a second of imports
+
+    bring_up_to_date(settings)
+    return ProjectsDatabase(settings.projects_at, command_line_author())
+
+
+def command_line_author() -> Author:
+    """The account that runs the command, as the audit names it."""
+    try:
+        return Author(f"{getpass.getuser()} on the command line")
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return Author(f"account {os.getuid()} on the command line")
+
+
+def all_projects(settings: Settings) -> "list[Project]":
+    """Every project, by id. Raises ConfigError as `bring_up_to_date` does."""
+    from trackway.projects.drivers import open_reader  # noqa: PLC0415  # only commands on projects need it
+
+    bring_up_to_date(settings)
+    with closing(open_reader(settings.projects_at, patient=True)) as reader:
+        return reader.all_projects()
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Migrates the projects database to this version. Raises ConfigError where there is none.
+
+    Only `serve` creates a data directory or a database. A command with a wrong name would create one that no server
+    uses, and seem to succeed.
+    """
+    from trackway.projects.drivers import open_reader  # noqa: PLC0415
     from trackway.projects.migrate import migrate_if_needed  # noqa: PLC0415
 
-    migrate_if_needed(settings.projects_at)
-    return ProjectsDatabase(settings.projects_at)
+    at = settings.projects_at
+    with closing(open_reader(at, patient=True)) as reader:
+        if not reader.has_tables():
+            raise ConfigError(f"no trackway data in {_nowhere(settings)}")
+    migrate_if_needed(at)
+
+
+def _nowhere(settings: Settings) -> str:
+    if settings.projects_url:
+        return f"{shown(settings.projects_url)}: start the server with it first, or correct --projects-url"
+    if (settings.data_dir / "journal").is_dir():
+        return f"{settings.projects_at}: name the database that the server has its projects in with --projects-url"
+    return f"{settings.data_dir}: start the server on it first, or name the server's directory with --data-dir"
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns, as wide as they need: a narrow terminal breaks the line, and no key is ever cut."""
+    """Aligned columns, as wide as needed: a narrow terminal wraps the line, and no key is ever cut."""
     from rich import box  # noqa: PLC0415  # 60 ms that JSON need not pay
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -72,5 +118,5 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def printable(text: str) -> str:
-    """What came from clients, without what a terminal takes for commands."""
+    """A text of a client without control characters, which a terminal would obey."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -1,28 +1,31 @@
-"""One table of routes. A path goes in, the handler's reply comes out; what no handler knows is answered here."""
+"""One table of routes. A path arrives, the reply of its handler leaves. A path without a handler is answered here."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from trackway.edge.http import KEYED, PREFLIGHT, Receive, Scope, Send, send_reply
-from trackway.edge.replies import JSON, Reply, error_reply
-from trackway.errors import RequestError
-from trackway.http_protocol import Direct
+from trackway.domain.errors import RequestError
+from trackway.edge.access.cors import preflight
+from trackway.edge.wire.asgi import KEYED, SAME_ORIGIN, Handler, Receive, Scope, Send, send_reply
+from trackway.edge.wire.replies import JSON, Reply, error_reply
+from trackway.http.protocol import Direct
 
-Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+_SLASHES = re.compile("/{2,}")
 
 
 class Route(NamedTuple):
-    """A handler and the methods it takes, in the order `Allow` names them; `direct` is its short way for POST; `keyed`:
-    only credentials open it, and it is not for SDKs."""
+    """A handler and its methods, in the order of `Allow`. `direct` is its short way for POST. `keyed`: it needs
+    credentials, and is not for SDKs. `same_origin`: no page of another origin may read it."""
 
     handler: Handler
     methods: tuple[str, ...]
     direct: Direct | None = None
     keyed: bool = False
+    same_origin: bool = False
 
 
 class Routes(NamedTuple):
-    """`at`: those of single paths; `below`: handlers of everything below a path, which look at path and method
+    """`at`: routes of single paths. `below`: handlers of everything below a path, which check path and method
     themselves."""
 
     at: Mapping[str, Route]
@@ -30,7 +33,11 @@ class Routes(NamedTuple):
 
 
 class Edge:
-    """The ASGI application of an edge process: every path with and without a trailing slash, below `path_prefix`."""
+    """The ASGI application of an edge process: every path with and without a trailing slash, below `path_prefix`.
+
+    Empty segments of a path are removed first: SDKs append `/track` to a base that ends in a slash. So no handler gets
+    a path that begins like `//host`, which in a redirect would name another server.
+    """
 
     def __init__(self, routes: Routes, path_prefix: str):
         self._routes = {path_prefix + path: route for path, route in routes.at.items()}
@@ -43,16 +50,20 @@ class Edge:
         return {path.encode(): route.direct for path, route in self._routes.items() if route.direct}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "//" in scope["path"]:
+            scope["path"] = _SLASHES.sub("/", scope["path"])
         route = self._routes.get(scope["path"])
         method = scope["method"]
         if route is None or route.keyed:
             scope[KEYED] = True
+        elif route.same_origin:
+            scope[SAME_ORIGIN] = True
         if route is None:
             await self._unlisted(scope, receive, send)
         elif method in route.methods:
             await route.handler(scope, receive, send)
         elif method == "OPTIONS":
-            await send_reply(scope, send, PREFLIGHT)
+            await send_reply(scope, send, preflight(scope))
         else:
             allow = ", ".join((*route.methods, "OPTIONS"))
             refusal = RequestError(405, f"method {method[:20]} is not allowed here", allow=allow)
@@ -68,7 +79,7 @@ class Edge:
 
 
 def fixed(body: bytes, content_type: bytes = JSON) -> Handler:
-    """A handler that always says the same: what SDKs ask on the side (protocol §8)."""
+    """A handler with a fixed reply, for what SDKs request on the side (protocol §8)."""
     reply = Reply(200, content_type, body)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +90,8 @@ def fixed(body: bytes, content_type: bytes = JSON) -> Handler:
 
 SIDE_ROUTES = {
     "/flags": Route(fixed(b'{"code":200,"flags":{}}'), ("GET", "HEAD", "POST")),
+    "/flags/definitions": Route(fixed(b'{"flags":[]}'), ("GET", "HEAD")),
     "/settings": Route(fixed(b'{"sdk_config":{"config":{}}}'), ("GET", "HEAD")),
     "/record": Route(fixed(b'{"code":200,"status":"OK"}'), ("POST",)),
 }
-"""Asked by SDKs on the side: no flags, no remote settings, and session recordings are thrown away."""
+"""Requested by SDKs on the side: no flags, no remote settings, and session recordings are dropped."""

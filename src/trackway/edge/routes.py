@@ -1,80 +1,150 @@
-"""The one table of routes, and what their handlers share."""
+"""The one table of routes, and the parts that their handlers share."""
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from trackway.edge import accounts, export, identity, lookup_tables, profile_query, rate_query
-from trackway.edge.app import SIDE_ROUTES, Handler, Route, Routes
-from trackway.edge.changes import Changes
-from trackway.edge.credentials import Access
-from trackway.edge.events import RecordsEndpoint
-from trackway.edge.health import Health
-from trackway.edge.http import InFlight
-from trackway.edge.ratelimit import RateLimits
-from trackway.edge.singles import SinglesEndpoint
-from trackway.edge.verification import Verifier
+from trackway.domain.endpoint import Endpoint
+from trackway.edge.access.audit_writer import Audit
+from trackway.edge.access.change_queue import Changes
+from trackway.edge.access.credentials import Access
+from trackway.edge.access.project_refresh import FreshProjects
+from trackway.edge.access.secret_verification import Verifier
+from trackway.edge.api import (
+    facts,
+    identities,
+    lookup_tables,
+    profiles,
+    rate_limit_status,
+    raw_export,
+    service_accounts,
+)
+from trackway.edge.api.endpoint_shell import Shell
+from trackway.edge.api.health import Health
+from trackway.edge.api.paths_with_ids import PathsWithIds
+from trackway.edge.api.reports.report import PREFIXES
+from trackway.edge.api.reports.table import REPORTS
+from trackway.edge.api.saved.memberships import membership_paths
+from trackway.edge.api.saved.requests import SavedRequests
+from trackway.edge.api.saved.table import paths_with_ids, query_paths
+from trackway.edge.app import SIDE_ROUTES, Route, Routes
+from trackway.edge.ingestion.offload import HeavyWork
+from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
+from trackway.edge.ingestion.single_events import SinglesEndpoint
+from trackway.edge.quotas.in_flight import InFlight
+from trackway.edge.quotas.rate_limits import RateLimits
+from trackway.edge.wire.asgi import Handler
 from trackway.geo.locator import Locator
-from trackway.journal.commit import GroupCommit
-from trackway.journal.entry import Endpoint
-from trackway.journal.head import Head
-from trackway.projects.directory import ProjectDirectory
-from trackway.settings import Settings
-from trackway.store.client import Store
+from trackway.http.connections import Connections
+from trackway.journal.log import Appender, Progress
+from trackway.projects.project_lookup import ProjectDirectory
+from trackway.runtime.disk_room import DiskRoom
+from trackway.settings.table import Settings
+from trackway.store.reader import Readers
 
 
-class Parts(NamedTuple):
-    """What an edge process has one of."""
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The parts that an edge process has one of.
+
+    `verifier` is that of sign-in forms; HTTP Basic has its own in `access`. `stopping` is set when the process gets
+    SIGTERM: replies without an end of their own end then.
+    """
 
     settings: Settings
     directory: ProjectDirectory
     access: Access
     rates: RateLimits
-    journal: GroupCommit
-    store: Store
+    journal: Appender
+    readers: Readers
     in_flight: InFlight
     locator: Locator
     health: Health
-    accounts: accounts.AccountsEndpoint
     verifier: Verifier
     changes: Changes
-    head: Head
+    progress: Progress
     stopping: asyncio.Event
-    """Set when the process is told to stop: replies that have no end of their own end."""
+    room: DiskRoom
+    connections: Connections
+    audit: Audit
+    fresh_projects: FreshProjects
 
 
-MakePages = Callable[[Parts], Handler]
-"""Makes what answers for the web pages, which know the edge, and not the other way round."""
+def health_routes(health: Health, *, with_details: bool) -> dict[str, Route]:
+    """The routes of health checks. Details are left out where they have a port of their own."""
+    methods = ("GET", "HEAD")
+    routes = {"/healthz": Route(health.healthz, methods, same_origin=True)}
+    if with_details:
+        routes["/readyz"] = Route(health.readyz, methods, same_origin=True)
+        routes["/metrics"] = Route(health.metrics, methods, same_origin=True)
+    return routes
+
+
+MakePages = Callable[[Parts, RecordsEndpoint], Handler]
+"""Makes the handler of the web pages, from the parts and the endpoint of `/track`. The pages import the edge; the edge
+does not import them."""
 PAGES_PATH = "/app"
 
 
 def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
-    settings, directory, access, rates, journal, store, in_flight, locator, health, service_accounts, *_ = parts
-    records = {
-        endpoint: RecordsEndpoint(endpoint, settings, directory, access, journal, rates, in_flight, locator)
-        for endpoint in Endpoint
-    }
-    singles = SinglesEndpoint(settings, journal, in_flight, records[Endpoint.TRACK])
-    profiles = profile_query.ProfileQueryEndpoint(access, rates, store, in_flight)
-    persons = identity.IdentityEndpoints(access, rates, store, journal, in_flight)
-    tables = lookup_tables.LookupTablesEndpoint(access, settings, store, in_flight)
-    pages = make_pages(parts)
+    records = _records(parts)
+    track = records[Endpoint.TRACK]
+    singles = SinglesEndpoint(parts.settings, parts.journal, parts.in_flight, track)
+    shell = Shell(parts.access, parts.rates, parts.in_flight, parts.readers, parts.changes)
+    tables = lookup_tables.LookupTablesEndpoint(shell, parts.settings, parts.readers.lookup_tables, parts.room)
+    saved = SavedRequests(shell, parts.changes)
+    accounts = service_accounts.AccountsEndpoint(shell, parts.changes)
+    in_app = PathsWithIds(
+        parts.settings.path_prefix,
+        service_accounts.PATH,
+        accounts.table() | membership_paths(shell) | paths_with_ids(saved),
+    )
+    pages = make_pages(parts, track)
+    query_profiles = shell.query(profiles.PROFILES)
+    rates = shell.command(rate_limit_status.rate_limit_status(parts.rates))
+    unlink = shell.command(identities.unlink(shell, parts.journal))
     at = {
         "": Route(pages, ("GET", "HEAD")),
         PAGES_PATH: Route(pages, ("GET", "HEAD")),
         # By GET, too: the Node SDK sends single records so, even to /import.
         **{endpoint.path: Route(handler, ("GET", "POST")) for endpoint, handler in records.items()},
-        Endpoint.TRACK.path: Route(records[Endpoint.TRACK], ("GET", "POST"), singles.direct),
-        export.PATH: Route(export.ExportEndpoint(access, rates, store), ("GET",), keyed=True),
-        **{path: Route(profiles, ("GET", "POST"), keyed=True) for path in profile_query.PATHS},
-        identity.PATH: Route(persons.show, ("GET",), keyed=True),
-        identity.PREVIEW_PATH: Route(persons.preview, ("GET",), keyed=True),
-        identity.UNLINK_PATH: Route(persons.unlink, ("POST",), keyed=True),
-        rate_query.PATH: Route(rate_query.RateQueryEndpoint(access, rates), ("GET",), keyed=True),
+        Endpoint.TRACK.path: Route(track, ("GET", "POST"), singles.direct),
+        raw_export.PATH: Route(shell.query(raw_export.RAW_EXPORT), ("GET",), keyed=True),
+        **{path: Route(query_profiles, ("GET", "POST"), keyed=True) for path in profiles.PATHS},
+        **{
+            prefix + report.path: Route(shell.query(report.query), ("GET", "POST"), keyed=True)
+            for report in REPORTS
+            for prefix in PREFIXES
+        },
+        **{path: Route(handler, ("GET", "POST"), keyed=True) for path, handler in query_paths(saved).items()},
+        identities.PATH: Route(shell.query(identities.SHOW), ("GET",), keyed=True),
+        identities.PREVIEW_PATH: Route(shell.query(identities.PREVIEW), ("GET",), keyed=True),
+        identities.UNLINK_PATH: Route(unlink, ("POST",), keyed=True),
+        facts.PATH: Route(shell.query(facts.SHOW), ("GET",), keyed=True),
+        facts.REBUILD_PATH: Route(shell.command(facts.rebuild(parts.readers)), ("POST",), keyed=True),
+        facts.STEPS_PATH: Route(shell.query(facts.STEPS), ("GET",), keyed=True),
+        facts.COMPARE_PATH: Route(shell.query(facts.COMPARE), ("GET",), keyed=True),
+        rate_limit_status.PATH: Route(rates, ("GET",), keyed=True),
         lookup_tables.PATH: Route(tables, ("GET", "POST"), keyed=True),
-        "/healthz": Route(health.healthz, ("GET", "HEAD")),
-        "/readyz": Route(health.readyz, ("GET", "HEAD")),
-        "/metrics": Route(health.metrics, ("GET", "HEAD")),
+        **health_routes(parts.health, with_details=not parts.settings.ops_port),
         **SIDE_ROUTES,
     }
-    return Routes(at, {lookup_tables.PATH: tables, accounts.PATH: service_accounts, PAGES_PATH: pages})
+    return Routes(at, {lookup_tables.PATH: tables, service_accounts.PATH: in_app, PAGES_PATH: pages})
+
+
+def _records(parts: Parts) -> dict[Endpoint, RecordsEndpoint]:
+    heavy = HeavyWork()
+    return {
+        endpoint: RecordsEndpoint(
+            endpoint,
+            parts.settings,
+            parts.directory,
+            parts.access,
+            parts.journal,
+            parts.rates,
+            parts.in_flight,
+            parts.locator,
+            heavy,
+        )
+        for endpoint in Endpoint
+    }

@@ -1,101 +1,121 @@
-"""One edge process: makes the parts, wires them into the routes, and serves a socket it was handed.
+"""One edge process: makes the parts, binds them to the routes, and serves a socket that it gets.
 
-The socket belongs to the supervisor, so that connections wait in it while a worker is started again. SIGTERM lets
-requests in flight finish, then the journal's last sync, then the process ends.
+The socket belongs to the supervisor, so that connections wait in it while a worker restarts. After SIGTERM the requests
+in flight finish, then the journal syncs for the last time, then the process ends.
 """
 
 import asyncio
 import gc
 import socket
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 import uvloop
 
-from trackway import http_server, logs, metrics
-from trackway.edge.accounts import AccountsEndpoint
-from trackway.edge.app import Edge
-from trackway.edge.changes import Changes
-from trackway.edge.credentials import Access
-from trackway.edge.health import Health
-from trackway.edge.http import InFlight
-from trackway.edge.ratelimit import RateLimits
-from trackway.edge.routes import MakePages, Parts, routes_of
-from trackway.edge.verification import Verifier
+from trackway.domain.limits import GC_ALLOCATIONS, PROJECTS_AWAY_S_MAX, PROJECTS_AWAY_S_MIN
+from trackway.edge.access.audit_writer import Audit
+from trackway.edge.access.change_queue import Changes
+from trackway.edge.access.client_address import networks
+from trackway.edge.access.credentials import Access
+from trackway.edge.access.peers import Peers
+from trackway.edge.access.project_refresh import FreshProjects
+from trackway.edge.access.secret_verification import Verifier
+from trackway.edge.api.health import Health
+from trackway.edge.app import Edge, Routes
+from trackway.edge.limits import CERTIFICATE_LOOK_S, CITY_DATABASE_LOOK_S, PROJECTS_REFRESH_S, THREADS
+from trackway.edge.quotas.in_flight import InFlight
+from trackway.edge.quotas.rate_limits import RateLimits
+from trackway.edge.routes import MakePages, Parts, health_routes, routes_of
 from trackway.geo.locator import Locator
-from trackway.http_accept import ConnectionCounts
-from trackway.journal.commit import GroupCommit
-from trackway.journal.head import Head
-from trackway.journal.writer import Writer
-from trackway.limits import (
-    CERTIFICATE_LOOK_S,
-    CITY_DATABASE_LOOK_S,
-    GC_ALLOCATIONS,
-    HEALTH_STORE_S_MAX,
-    PROJECTS_AWAY_S_MAX,
-    PROJECTS_AWAY_S_MIN,
-    PROJECTS_REFRESH_S,
-    THREADS,
-)
-from trackway.projects.directory import ProjectDirectory
-from trackway.settings import Settings
-from trackway.store.client import Store
-from trackway.tls import ServerCertificate
+from trackway.http import server
+from trackway.http.accept import ConnectionCounts
+from trackway.http.connections import Connections
+from trackway.http.tls import ServerCertificate
+from trackway.journal.log import Journal
+from trackway.projects.project_lookup import ProjectDirectory
+from trackway.runtime.background import pause, start_task, start_thread
+from trackway.runtime.disk_room import DiskRoom
+from trackway.runtime.heartbeat import Heartbeat, beat_for_ever
+from trackway.settings.table import Settings
+from trackway.store.reader import Readers, open_readers
+from trackway.telemetry import logs, metrics
 
 _log = logs.get("edge")
 
 
 class Handed(NamedTuple):
-    """What an edge process is handed by the supervisor; `journal` is a directory."""
+    """What an edge process is handed by the supervisor."""
 
     sock: socket.socket
     counts: ConnectionCounts
     settings: Settings
-    journal: Path
+    journal: Journal
     store_url: str
+    room: DiskRoom
     locator: Locator
     certificate: ServerCertificate | None
     make_pages: MakePages
+    ops: server.Listening | None = None
+    """Where details of the server's health are asked for, if not where all else is."""
 
 
-def run(handed: Handed, index: int) -> None:
-    """Serve as worker `index` until SIGTERM. Blocks."""
+def run(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
+    """Serve as worker `index` until SIGTERM, with a heartbeat. Blocks."""
     # A batch makes tens of thousands of objects that all go at once: looking for cycles among them is wasted.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(handed, index))
+        runner.run(_serve(handed, index, heartbeat))
 
 
-async def _serve(handed: Handed, index: int) -> None:
-    # Exports wait in threads for the store; they must not keep a health check or the projects waiting.
+async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     settings, locator, certificate = handed.settings, handed.locator, handed.certificate
     directory = _projects(settings)
     async with AsyncExitStack() as closing:
-        verifier, store, writer = Verifier(directory), Store(handed.store_url), Writer(handed.journal)
-        access, in_flight = Access(directory, verifier, settings.region), InFlight(settings.in_flight_bytes_max)
+        closing.callback(start_task(beat_for_ever(heartbeat.beat), "heartbeat").cancel)  # the last to end
+        basic, forms = Verifier(directory), Verifier(directory)  # so that neither keeps the other waiting
+        readers = open_readers(handed.store_url)
+        trusted = networks(settings.trusted_proxies)
         changes = Changes(directory, settings.projects_at)
-        accounts = AccountsEndpoint(access, changes, in_flight, settings.path_prefix)
-        for part in (changes, verifier, store, writer):
+        audit = Audit(changes, settings.projects_at, settings.audit_retention_days)
+        access, peers = Access(directory, basic, settings.region, trusted, audit), Peers(trusted)
+        connections = Connections(peers.of)
+        closing.callback(start_task(audit.write_for_ever(), "audit").cancel)
+        for part in (changes, basic, forms, readers):
             closing.callback(part.close)
-        commit = GroupCommit(writer, metrics.journal_synced)
-        closing.push_async_callback(commit.close)
-        head = Head(handed.journal)
-        health = Health(commit, head, Store(handed.store_url, answer_timeout_s=HEALTH_STORE_S_MAX))
-        rates = RateLimits(settings.rates_dir, index, settings)
-        serving = (settings, directory, access, rates, commit, store, in_flight, locator, health, accounts)
-        parts = Parts(*serving, verifier, changes, head, stopping := asyncio.Event())
+        closing.callback(audit.write_refused)
+        appender = handed.journal.appender(metrics.journal_synced, handed.room.refusal, handed.room.has_room)
+        closing.push_async_callback(appender.close)
+        progress = handed.journal.progress()
+        health = Health(appender, progress, readers.health)
+        parts = Parts(
+            settings=settings,
+            directory=directory,
+            access=access,
+            rates=RateLimits(settings.rates_dir, index, settings),
+            journal=appender,
+            readers=readers,
+            in_flight=InFlight(settings.in_flight_bytes_max, settings.body_bytes_max, peers),
+            locator=locator,
+            health=health,
+            verifier=forms,
+            changes=changes,
+            progress=progress,
+            stopping=(stopping := asyncio.Event()),
+            room=handed.room,
+            connections=connections,
+            audit=audit,
+            fresh_projects=FreshProjects(directory),
+        )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:
             _refresh(closing, certificate.refresh, CERTIFICATE_LOOK_S)
         app = Edge(routes_of(parts, handed.make_pages), settings.path_prefix)
-        await http_server.serve(
+        await server.serve(
             app,
             handed.sock,
             settings.shutdown_grace_s,
@@ -103,40 +123,52 @@ async def _serve(handed: Handed, index: int) -> None:
             index,
             direct=app.direct,
             certificate=certificate,
-            on_stop=stopping.set,
+            on_stop=partial(_stop, stopping, readers),
+            ops=handed.ops,
+            ops_app=Edge(Routes(health_routes(health, with_details=True), {}), ""),
+            connections=connections,
         )
 
 
+def _stop(stopping: asyncio.Event, readers: Readers) -> None:
+    """The server stops: replies without an end of their own end, and nothing waits for a store that hangs."""
+    stopping.set()
+    start_task(readers.give_up_unless_it_answers(), "store at the end")
+
+
 def _refresh(closing: AsyncExitStack, refresh: Callable[[], object], interval_s: float) -> None:
-    closing.callback(asyncio.create_task(_again_and_again(refresh, interval_s)).cancel)
+    closing.callback(start_task(_again_and_again(refresh, interval_s), "refresh").cancel)
 
 
 async def _again_and_again(refresh: Callable[[], object], interval_s: float) -> None:
-    """Take over changes that were made beside the running server: of city database and certificate."""
+    """Reload the city database or the certificate when their files have changed."""
     while True:
         await asyncio.sleep(interval_s)
-        await asyncio.to_thread(refresh)
+        try:
+            await asyncio.to_thread(refresh)
+        except Exception:  # the loaded version stays in force, and the next look may be better
+            _log.exception("taking changes over fails")
 
 
 def _projects(settings: Settings) -> ProjectDirectory:
-    """The projects, known and kept up to date. Blocks while the database is away: who knows of no project would
-    reject what a client sends, while connections can wait or find another edge process."""
+    """The projects, read once and kept up to date. Blocks while the database is away: a process without projects would
+    reject every record, while connections can wait or find another edge process."""
     directory = ProjectDirectory(settings.projects_at, _tell_projects)
     wait_s = PROJECTS_AWAY_S_MIN
     while not directory.refresh():
-        time.sleep(wait_s)
+        pause(wait_s)
         wait_s = min(2 * wait_s, PROJECTS_AWAY_S_MAX)
     # Nobody waits for this thread at the end: a database that does not answer must not hold up a shutdown.
-    threading.Thread(target=_refresh_for_ever, args=(directory,), name="projects", daemon=True).start()
+    start_thread(partial(_refresh_for_ever, directory), "projects")
     return directory
 
 
 def _refresh_for_ever(directory: ProjectDirectory) -> None:
     while True:
-        time.sleep(PROJECTS_REFRESH_S)
+        pause(PROJECTS_REFRESH_S)
         try:
             directory.refresh()
-        except Exception:  # or changes would never be seen again, with nobody told
+        except Exception:  # the known projects stay in force, and the next look may be better
             _log.exception("refreshing the projects fails")
 
 

@@ -1,5 +1,5 @@
-"""Where an address or a pair of coordinates is: a city database in, places out (protocol §4).
+"""The place of an address or of coordinates, from a city database (protocol §4).
 
-Nothing here keeps or logs an address. The record rules (`ingest.location`) decide whose address counts and what a place
-becomes in an event or a profile; they know `place` only.
+Nothing here keeps or logs an address. The record rules (`ingest.rules.location`) decide which address counts and which
+properties a place becomes; they import `place` only.
 """

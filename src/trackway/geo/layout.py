@@ -2,14 +2,14 @@
 
 Two layouts are in use. Nested, as in MaxMind's GeoLite2-City and GeoIP2-City and in DB-IP's own files: names by
 language, the country as an object. Flat, as in files made from CSV (IPinfo, the ip-location-db project): one string a
-field. Each field is looked for in both, so that a mixed file works too; a field of the wrong type is one not known.
+field. Each field is read from both, so a mixed file works too. A field of the wrong type counts as unknown.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from trackway.domain.limits import STRING_CHARACTERS_MAX
 from trackway.geo.place import Place
-from trackway.limits import STRING_CHARACTERS_MAX
 
 _LANGUAGE = "en"
 
@@ -17,7 +17,7 @@ _LANGUAGE = "en"
 def place_in(record: object, *, districts: bool = False) -> Place | None:
     """The place of a record, or None when it names none.
 
-    `districts`: city names come with a part of the city in parentheses, `Berlin (Mitte)`, which is left out.
+    `districts`: city names end with a part of the city in parentheses, `Berlin (Mitte)`, which is removed.
     """
     if not isinstance(record, dict):
         return None
@@ -41,7 +41,7 @@ def _country_code(record: dict[str, Any]) -> str:
 
 
 def _name(value: object) -> str:
-    """A name given by language, or as it is."""
+    """A name by language, or a plain one."""
     return _first(_text(_member(_member(value, "names"), _LANGUAGE)), _text(value))
 
 
@@ -58,5 +58,5 @@ def _member(value: object, name: str) -> object:
 
 
 def _element(value: object) -> object:
-    """The largest of the parts of a country that a place lies in; they come in order."""
+    """The largest subdivision of the country; they come in order of size."""
     return value[0] if isinstance(value, Sequence) and value else None

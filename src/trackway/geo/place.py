@@ -1,11 +1,11 @@
-"""A place, as the record rules know it. Pure: it names no file and no library."""
+"""A place, as the record rules use it. Pure: no file and no library."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """A city and what it lies in; the empty string is what is not known.
+    """A city with its region, country and time zone; unknown ones are empty strings.
 
     `city` and `region` are English names, `country_code` is ISO 3166 alpha-2, `timezone` a name of the IANA database.
     """
@@ -22,4 +22,4 @@ PlaceOfCoordinates = Callable[[float, float], Place | None]
 
 
 def nowhere(*_where: object) -> None:
-    """Stands for both where nothing is to be located."""
+    """In place of both where nothing is located."""

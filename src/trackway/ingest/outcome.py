@@ -1,20 +1,22 @@
 """The outcomes a record can have at the edge. Each record gets exactly one.
 
-accepted: durable in the journal; the loader turns it into *stored* or *duplicate*. ignored: the client asked for it to
-be dropped. rejected: it breaks a rule; kept with the reason and its bytes, so that it can be mended and sent again.
+- accepted: durable in the journal. The loader makes it *stored* or *duplicate*.
+- ignored: the client asked to drop it.
+- rejected: it breaks a rule. It is kept with the reason and its bytes, so it can be corrected and sent again.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 import msgspec
 
-from trackway.limits import NESTING_DEPTH_MAX
+from trackway.ingest.limits import NESTING_DEPTH_MAX
 
 
+@final
 class Rejected(NamedTuple):
-    """Why a record was refused: the field as the client wrote it (`properties.time`) and a sentence that names it.
+    """The field as the client wrote it (`properties.time`), and a sentence that names it.
 
-    `keep`: its bytes are kept, so that it can be mended; not so where they must not be in this region at all.
+    `keep`: whether the record's bytes are kept, for a correction. They are not where they must not be in this region.
     """
 
     field: str
@@ -39,7 +41,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def invalid(field: str, why: str) -> Rejected:
-    """A rejection in the words of the real service: `'properties.time' is invalid: must not be missing`."""
+    """A rejection as the real service words it: `'properties.time' is invalid: must not be missing`."""
     return Rejected(field, f"'{field}' is invalid: {why}")
 
 

@@ -1,10 +1,9 @@
-"""A rejected record sent again: its bytes, perhaps mended by a person, go through the same rules once more.
+"""A rejected record sent again: its bytes, perhaps corrected by a person, pass the same rules once more.
 
-In comes the JSON text and where the record came from; what leaves is the outcome of a request. An event becomes an
-import, so it may be older than five days, and its project is the one it is sent again in, whatever token it has. It
-keeps its own `$insert_id`, or gets one that is always the same for this record, and it keeps the time it came in where
-it says no other: sent again any number of times it is one event. A profile update does not touch the time its profile
-was last seen, which others have told since.
+The JSON text and the origin of the record come in, the outcome of a request comes out. An event becomes an import, so
+it may be older than five days, and its project is the one that replays it, whatever its token. It keeps its own
+`$insert_id`, or gets one that is always the same for this record. It keeps its time of arrival if it has no other. So
+an event replayed any number of times is one event. A profile update does not change when its profile was last seen.
 """
 
 from hashlib import blake2b
@@ -13,14 +12,14 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from trackway.ingest import values
-from trackway.ingest.events import Arrival, EventRecord
-from trackway.ingest.members import look
+from trackway.domain.endpoint import Endpoint
+from trackway.ingest.arrival import Arrival
+from trackway.ingest.collector import Ingested
 from trackway.ingest.outcome import Rejected
-from trackway.ingest.properties import Members
-from trackway.ingest.records import MalformedBody, some, split_json, split_updates
-from trackway.ingest.request import Ingested, ingest_events, ingest_updates
-from trackway.journal.entry import Endpoint
+from trackway.ingest.raw_fields import EventRecord, Members, look
+from trackway.ingest.request import ingest_events, ingest_updates
+from trackway.ingest.rules import fields
+from trackway.ingest.split import MalformedBody, require_records, split_json, split_updates
 
 _EVENT = "event"
 _value_of = msgspec.json.Decoder().decode
@@ -28,16 +27,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Origin(NamedTuple):
-    """Which rejected record it was: `identity` names it among all, `received_us` is when it came in, in microseconds
-    since the epoch."""
+    """The rejected record: `identity` names it among all, `received_us` is its arrival in microseconds since the
+    epoch."""
 
     identity: str
     received_us: int
 
 
 class Change(NamedTuple):
-    """A change to every record: the property, or the member of a profile update, gets this value, JSON text; None
-    takes it out. `event` is the name of an event."""
+    """A change to every record. The property, or the member of a profile update, gets this value as JSON text; None
+    removes it. `event` is the name of an event."""
 
     name: str
     value: bytes | None
@@ -59,8 +58,7 @@ def replay(text: bytes, origin: Origin, arrival: Arrival, change: Change | None 
 
 
 def read_change(field: str, value: str, *, remove: bool) -> Change:
-    """A change as a person writes it: a field as reasons name it, a value in JSON. Raises ValueError, which says what
-    is wrong."""
+    """A change as a person writes it: a field as reasons name it, a value in JSON. Raises ValueError with the fault."""
     name = field.strip().removeprefix("properties.")
     if not name:
         raise ValueError("field must be named, as in properties.time")
@@ -79,7 +77,7 @@ def insert_id_of(origin: Origin, index: int) -> str:
 
 
 def _replay_events(text: bytes, origin: Origin, arrival: Arrival, change: Change | None) -> Ingested:
-    source = some(split_json(text))
+    source = require_records(split_json(text))
     for index, record in enumerate(source.records):
         if isinstance(record, Rejected):
             continue
@@ -107,9 +105,9 @@ def _change(members: Members, change: Change) -> None:
 
 
 def _settle(members: Members, origin: Origin, index: int) -> None:
-    """What would otherwise be made up anew each time: the `$insert_id`, and the time."""
+    """Set the `$insert_id` and the time that the rules would otherwise make up anew each time."""
     given = look(members, "$insert_id")
-    if isinstance(values.insert_id(given), Rejected) and values.insert_id_in_place_of(given) is None:
+    if isinstance(fields.well_formed_insert_id(given), Rejected) and fields.replacement_insert_id(given) is None:
         members["$insert_id"] = msgspec.Raw(_encode(insert_id_of(origin, index)))
     if look(members, "time") is None:
         members["time"] = msgspec.Raw(b"%d" % (origin.received_us // 1000))
@@ -118,7 +116,7 @@ def _settle(members: Members, origin: Origin, index: int) -> None:
 def _replay_updates(text: bytes, origin: Origin, arrival: Arrival, change: Change | None) -> Ingested:
     project = arrival.project
     own = msgspec.structs.replace(arrival, find_project=lambda _token: project)
-    source = some(split_updates(text, lines=False))
+    source = require_records(split_updates(text, lines=False))
     for record in source.records:
         if isinstance(record, Rejected):
             continue

@@ -1,5 +1,5 @@
-"""The durable log of accepted requests: several processes append, one reads, and a 200 waits for its sync.
+"""The durable log of accepted requests: processes append, the loader reads on, and a 200 waits for the sync.
 
-`recovery.recover` comes first, once, before any other process; then `commit.GroupCommit` over `writer.Writer` in each
-edge process, `reader.Reader` and `removal.remove_loaded` in the loader. `docs/journal-format.md` is the document.
+`log` has the interface, `open` the door, `segments` the implementation in files. `docs/journal-format.md` describes the
+files.
 """

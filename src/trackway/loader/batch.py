@@ -1,26 +1,26 @@
-"""A run of journal records as one batch for the store: which events are new, the rows of its tables, the counts.
+"""Consecutive journal records as one batch for the store: its new events, rows and counts.
 
-Pure but for one question, `known`, which the store answers. The same journal records give the same decisions however
-they are cut into batches and however often they are loaded: an event is a duplicate if, and only if, the last *stored*
-event with its key, at an earlier place in the journal, arrived less than 24 hours before it.
+Pure, except for the query `known` to the store. The decisions do not depend on the cut into batches, nor on how often
+the records are loaded. An event is a duplicate if, and only if, the last *stored* event with its key, at an earlier
+position in the journal, arrived less than 24 hours before it.
 """
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from trackway.journal.columns import string
-from trackway.journal.entry import KEY_BYTES, Entry, decode_entries
-from trackway.journal.format import Record
-from trackway.limits import DEDUPLICATION_WINDOW_MS
+from trackway.domain.entry import KEY_BYTES, Entry, decode_entries
+from trackway.domain.native import string
+from trackway.domain.position import sub_positions
+from trackway.journal.log import Record
+from trackway.loader.duplicates import Known, duplicates
 from trackway.loader.event_block import without
-from trackway.loader.window import Keys, Mask, Window
+from trackway.loader.placed import Placed
+from trackway.loader.seen_keys import Keys, Mask, Window
 
-WINDOW_US = DEDUPLICATION_WINDOW_MS * 1000
 MINUTE_US = 60_000_000
 NOT_STORABLE = "the store cannot hold it"
 
@@ -29,12 +29,9 @@ KEY_ROW = np.dtype([("key", f"V{KEY_BYTES}"), ("received", "<i8"), ("position", 
 
 Outcome = Literal["stored", "duplicate", "ignored", "rejected"]
 
-Known = Callable[[Sequence[bytes], int], dict[bytes, int]]
-"""(keys, before position) → arrival in microseconds of the last stored event with each key that has one."""
-
 
 class Count(NamedTuple):
-    """What the records of a batch are counted by."""
+    """The labels by which the records of a batch are counted."""
 
     project_id: int
     minute_us: int
@@ -43,20 +40,13 @@ class Count(NamedTuple):
     reason: str
 
 
-class Placed(NamedTuple):
-    """An entry and the position of its journal record."""
-
-    position: int
-    entry: Entry
-
-
 class Batch(NamedTuple):
-    """What is inserted for journal records `from_position` up to, not including, `to_position`; `events` are entries'
-    that are not duplicates."""
+    """The rows for journal records from `from_position` up to, not including, `to_position`. `events` are entries
+    without duplicates, each at the position of its record."""
 
     from_position: int
     to_position: int
-    events: list[Entry]
+    events: list[Placed]
     key_rows: bytes
     new_keys: Keys
     newest_us: int
@@ -64,20 +54,30 @@ class Batch(NamedTuple):
     counts: Counter[Count]
     placed: list[Placed]
 
+    def without_rows(self) -> "Batch":
+        """The batch after its rows are in the store: only its counts are left."""
+        no_keys = self.new_keys[:0].copy()  # a slice would keep all of them in memory
+        return self._replace(events=[], key_rows=b"", new_keys=no_keys, rejected=b"", placed=[])
+
 
 def read_entries(records: Sequence[Record]) -> list[Placed]:
     """The entries of journal records. Raises ValueError for a payload that this version does not know."""
-    return [Placed(record.position, entry) for record in records for entry in decode_entries(record.payload)]
+    return [
+        Placed(record.position, entry, room)
+        for record in records
+        for room in (sub_positions(record.position, len(record.payload)),)
+        for entry in decode_entries(record.payload)
+    ]
 
 
 def make_batch(placed: list[Placed], from_position: int, to_position: int, window: Window, known: Known) -> Batch:
-    """Decide each event and lay out the rows. The window is asked, not changed."""
+    """Decide each event and lay out the rows. The window stays unchanged."""
     sizes = [each.entry.events.number for each in placed]
     keys = np.frombuffer(b"".join(each.entry.events.keys for each in placed), dtype=np.uint64).reshape(-1, 2)
     received = np.repeat(np.array([each.entry.received_us for each in placed], dtype=np.int64), sizes)
     positions = np.repeat(np.array([each.position for each in placed], dtype=np.uint64), sizes)
     keyed: Mask = (keys != 0).any(axis=1)
-    duplicate = _duplicates(keys, keyed, received, from_position, window, known)
+    duplicate = duplicates(keys, keyed, received, from_position, window, known)
 
     new = keyed & ~duplicate
     key_rows = np.empty(int(new.sum()), dtype=KEY_ROW)
@@ -85,13 +85,14 @@ def make_batch(placed: list[Placed], from_position: int, to_position: int, windo
     key_rows["received"] = received[new]
     key_rows["position"] = positions[new]
 
-    events: list[Entry] = []
+    events: list[Placed] = []
     counts: Counter[Count] = Counter()
     some, at = bool(duplicate.any()), 0
-    for (_, entry), size in zip(placed, sizes, strict=True):
+    for each, size in zip(placed, sizes, strict=True):
+        entry = each.entry
         doubled = int(np.count_nonzero(duplicate[at : at + size])) if some else 0
         if size > doubled:
-            events.append(without(entry, duplicate[at : at + size]) if doubled else entry)
+            events.append(each._replace(entry=without(entry, duplicate[at : at + size])) if doubled else each)
         _count(counts, entry, size - doubled + len(entry.updates), doubled)
         at += size
     return Batch(
@@ -107,38 +108,6 @@ def make_batch(placed: list[Placed], from_position: int, to_position: int, windo
     )
 
 
-def _duplicates(
-    keys: Keys, keyed: Mask, received: NDArray[np.int64], from_position: int, window: Window, known: Known
-) -> Mask:
-    """Which events repeat one already stored or earlier in the batch."""
-    duplicate = np.zeros(len(keys), dtype=np.bool_)
-    suspects = np.flatnonzero(keyed & (window.suspects(keys) | _repeated(keys)))
-    if not len(suspects):
-        return duplicate
-    suspected = [keys[index].tobytes() for index in suspects]
-    last_us = known(list(set(suspected)), from_position)
-    for index, key in zip(suspects.tolist(), suspected, strict=True):
-        arrival_us = int(received[index])
-        if key in last_us and arrival_us - last_us[key] < WINDOW_US:
-            duplicate[index] = True
-        else:
-            last_us[key] = arrival_us
-    return duplicate
-
-
-def _repeated(keys: Keys) -> Mask:
-    """True where the first half of a key stands in the batch more than once: a cheap necessary test."""
-    order = np.argsort(keys[:, 0])
-    ordered = keys[order, 0]
-    same = np.zeros(len(keys), dtype=np.bool_)
-    equal = ordered[1:] == ordered[:-1]
-    same[1:] |= equal
-    same[:-1] |= equal
-    repeated = np.zeros(len(keys), dtype=np.bool_)
-    repeated[order] = same
-    return repeated
-
-
 def _count(counts: Counter[Count], entry: Entry, stored: int, doubled: int) -> None:
     minute_us = entry.received_us - entry.received_us % MINUTE_US
     if stored:
@@ -149,6 +118,8 @@ def _count(counts: Counter[Count], entry: Entry, stored: int, doubled: int) -> N
         counts[Count(entry.project_id, minute_us, entry.endpoint, "ignored", "")] += entry.ignored
     for rejection in entry.rejections:
         counts[Count(entry.project_id, minute_us, entry.endpoint, "rejected", rejection.reason)] += 1
+    for reason, number in entry.counted:
+        counts[Count(entry.project_id, minute_us, entry.endpoint, "rejected", reason)] += number
 
 
 _REJECTED_HEAD = struct.Struct("<IqQIB")
@@ -156,7 +127,7 @@ _REJECTED_HEAD = struct.Struct("<IqQIB")
 
 def _rejected_rows(placed: Placed) -> bytes:
     """Rows of rejected_records in RowBinary."""
-    position, entry = placed
+    position, entry, _ = placed
     return b"".join(
         _REJECTED_HEAD.pack(entry.project_id, entry.received_us, position, rejection.index, entry.endpoint)
         + string(rejection.reason.encode())

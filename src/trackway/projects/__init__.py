@@ -1,1 +1,1 @@
-"""Projects: who may send, and to where. The database is written by the command line and read by every edge process."""
+"""Projects, their keys and service accounts. The command line writes the database, and every edge process reads it."""

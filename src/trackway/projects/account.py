@@ -1,7 +1,7 @@
-"""One service account: what its rows in the database say, as a value.
+"""One service account: the content of its rows in the database, as a value.
 
-A user name that stands for a program, the hash of its secret, and its role in each project it is a member of. The hash
-is kept out of `repr`, so that it reaches no log or traceback by accident.
+It has the user name of a program, the hash of its secret, and its role in each of its projects. `repr` leaves the hash
+out, so that it reaches no log or traceback by accident.
 """
 
 import re
@@ -12,22 +12,20 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final
 
-from trackway.errors import ConfigError, StorageError
+from trackway.domain.errors import InvalidInput, StorageError
+from trackway.projects.limits import ACCOUNT_NAME_CHARACTERS_MAX
 from trackway.projects.roles import Role, check_role
 
-NAME_CHARACTERS_MAX: Final = 64
-USERNAME_CHARACTERS_MAX: Final = 128
-HASH_CHARACTERS_MAX: Final = 128
 _SUFFIX: Final = "mp-service-account"
-"""Ends every user name, as it does Mixpanel's, so that neither people nor tools take one for something else."""
+"""Suffix of every user name, as at Mixpanel, so that people and tools recognize one."""
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _EXPIRES_MS_MAX: Final = 253_402_300_799_000
-"""The end of the year 9999: the last moment that an RFC 3339 time can say."""
+"""The end of the year 9999: the last moment that an RFC 3339 time can express."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A service account. `roles`: by project id. `creator`: the account that made it, None for the command line."""
+    """A service account. `roles` are by project id. `creator` is an account's id, None for the command line."""
 
     account_id: int
     username: str
@@ -42,12 +40,14 @@ class Account:
 
 
 def check_name(name: str) -> str:
-    """What a user name keeps of a descriptive name, or ConfigError."""
-    if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
-        raise ConfigError(f"service account name must be 1 to {NAME_CHARACTERS_MAX} characters, not {len(name)}")
+    """The part of a descriptive name that a user name keeps. Raises InvalidInput."""
+    if not 1 <= len(name) <= ACCOUNT_NAME_CHARACTERS_MAX:
+        raise InvalidInput(
+            f"service account name must be 1 to {ACCOUNT_NAME_CHARACTERS_MAX} characters, not {len(name)}"
+        )
     words = _OTHER.sub("-", name).strip("-")
     if not words:
-        raise ConfigError(f"service account name must have a letter or digit of ascii: {name!r}")
+        raise InvalidInput(f"service account name must have a letter or digit of ascii: {name!r}")
     return words
 
 
@@ -60,21 +60,22 @@ def new_username(words: str, taken: Container[str]) -> str:
 
 
 def check_expiry(expires_at_ms: int | None, now_ms: float) -> int | None:
-    """The time of expiry, or ConfigError when it has passed."""
+    """The time of expiry. Raises InvalidInput when it has passed."""
     if expires_at_ms is not None and not now_ms < expires_at_ms <= _EXPIRES_MS_MAX:
-        raise ConfigError("expires must lie in the future, before the year 10000")
+        raise InvalidInput("expires must lie in the future, before the year 10000")
     return expires_at_ms
 
 
 def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
-    """Accounts of rows (account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role),
-    one for each membership or one with nulls, ordered by account.
+    """Accounts from rows (account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role).
+
+    The rows are in the order of accounts. Each membership has one. An account without any has one with nulls.
 
     Raises StorageError for a row that this version cannot have written.
     """
     try:
         return [_account(list(group)) for _, group in groupby(rows, key=lambda row: row[0])]
-    except (ConfigError, ValueError, TypeError) as error:
+    except (InvalidInput, ValueError, TypeError) as error:
         raise StorageError(f"projects database holds a service account that cannot be read: {error}") from error
 
 

@@ -1,57 +1,84 @@
-"""The projects database as it is written: SQLAlchemy Core over SQLite or PostgreSQL, migrated by Alembic.
+"""Writes to the projects database: SQLAlchemy Core over SQLite or PostgreSQL, migrated by Alembic.
 
-A name and a region arrive; a project with fresh keys leaves, committed and synced to disk. Used by the command line,
-and by the server for migrating; reading while serving goes through `directory` instead. One transaction is one change,
-and takes a lock with its first statement (SQLite: on the file; PostgreSQL: on the row of the revision), so that changes
-have one order and the revision never goes back.
+A name and a region arrive. A project with new keys leaves, committed and synced to disk. The command line uses this
+module, and the server uses it for migrations and changes. A serving process reads through `directory`. One transaction
+is one change. Its first statement takes a lock (SQLite: on the file; PostgreSQL: on the row of the revision), so that
+changes have one order and the revision never decreases.
 """
 
+import copy
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
-from trackway.errors import ConfigError, StorageError
-from trackway.identity import SIMPLIFIED
+from trackway.domain.errors import StateError, StorageError
+from trackway.domain.identity_mode import SIMPLIFIED
+from trackway.domain.time_zone import MONDAY, UTC_NAME, check_time_zone, check_week_start
+from trackway.projects import audit_table
 from trackway.projects.account import Account, accounts_of
-from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name, check_region, check_settings
-from trackway.projects.reader import project_of, with_old_keys
-from trackway.projects.rotation import new_key, replace_key
-from trackway.projects.sqlite import BUSY_TIMEOUT_S
+from trackway.projects.audit import SERVER, Author, Entry, Note
+from trackway.projects.audit_channel import tell
+from trackway.projects.authorization import NotGranted, check_manages_project
+from trackway.projects.key_rotation import new_key, replace_key
+from trackway.projects.limits import POSTGRESQL_STATEMENT_MS_MAX, SQLITE_BUSY_S_MAX
+from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name, check_region
+from trackway.projects.project_changes import NO_LIMITS, changes_of
+from trackway.projects.read_statements import project_of, with_old_keys
 from trackway.projects.tables import memberships, old_keys, projects, revisions, service_accounts
-from trackway.settings import masked
+from trackway.settings.table import masked
 
 _WAL_ATTEMPTS: Final = 200
 _WAL_PAUSE_S: Final = 0.05
 _MIGRATION_LOCK: Final = 0x747261636B776179
-"""The advisory lock that migrations of PostgreSQL take: "trackway" as a number."""
+"""The advisory lock of migrations in PostgreSQL: "trackway" as a number."""
+
+
+class Change:
+    """A transaction that changes projects, keys or accounts. It collects notes for the audit."""
+
+    def __init__(self, connection: Connection):
+        self.connection = connection
+        self.notes: list[Note] | None = None
+
+    def note(self, *notes: Note) -> None:
+        """Add notes for the audit. A change that never calls this is refused: call it without notes for no effect."""
+        self.notes = [*(self.notes or ()), *notes]
 
 
 class ProjectsDatabase:
     """The database at a path (SQLite) or URL (PostgreSQL). Raises StorageError when it cannot be read or written.
 
-    No connection outlives a call, so an instance may be carried over a fork and used from any thread.
+    No connection outlives a call, so an instance may cross a fork and be used from any thread. `author` makes the
+    changes, in the words of the audit.
     """
 
-    def __init__(self, at: Path | str):
+    def __init__(self, at: Path | str, author: Author = SERVER):
         self._at = at
+        self._author = author
         self._engine = _sqlite_engine(at) if isinstance(at, Path) else _postgres_engine(at)
         self._writing = self._engine.execution_options(trackway_writes=True)
 
-    def migrate(self) -> None:
-        """Brings the tables to this version, making the file (readable by its owner alone) when there is none.
+    def by(self, author: Author) -> Self:
+        """The same database, for changes of another author."""
+        theirs = copy.copy(self)
+        theirs._author = author
+        return theirs
 
-        Safe in several processes at once: the first takes the write lock, the others wait and find nothing to do. A
-        process killed midway leaves the tables as they were.
+    def migrate(self) -> None:
+        """Migrate the tables to this version. A missing file is made, readable by its owner alone.
+
+        Several processes may migrate at once: the first takes the write lock, and the others wait and find nothing to
+        do. After a kill midway the tables are unchanged.
         """
         if isinstance(self._at, Path):
             _make_private(self._at.absolute())
@@ -72,11 +99,18 @@ class ProjectsDatabase:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            raise ConfigError(f"projects database {self._shown} is of another version: {_lower(error)}") from error
+            raise StateError(f"projects database {self._shown} is of another version: {_lower(error)}") from error
 
-    def create(self, name: str, region: str, identity_mode: str = SIMPLIFIED) -> Project:
-        """A new project with random keys, durable at return. ConfigError for a bad or taken name, or a bad region or
-        identity mode."""
+    def create(
+        self,
+        name: str,
+        region: str,
+        identity_mode: str = SIMPLIFIED,
+        time_zone: str = UTC_NAME,
+        week_start: str = MONDAY,
+    ) -> Project:
+        """A new project with random keys, durable at return. Raises InvalidInput for a bad or taken name, or a bad
+        region, identity mode, time zone or week start."""
         row = {
             "name": check_name(name),
             "token": new_key(),
@@ -85,40 +119,66 @@ class ProjectsDatabase:
             "created_at_ms": time.time_ns() // 1_000_000,
             "settings": {},
             "identity_mode": check_identity_mode(identity_mode),
+            "time_zone": check_time_zone(time_zone),
+            "week_start": check_week_start(week_start),
         }
         try:
-            with self._change() as connection:
-                key = connection.execute(insert(projects).values(row)).inserted_primary_key
+            with self.changing() as change:
+                key = change.connection.execute(insert(projects).values(row)).inserted_primary_key
+                assert key is not None, "an insert of one row tells its key"
+                change.note(Note("project created", key[0], name))
         except IntegrityError as error:
-            raise ConfigError(f"project name {name!r} is taken") from error
-        assert key is not None, "an insert of one row tells its key"
+            raise StateError(f"project name {name!r} is taken") from error
         return project_of((key[0], *row.values()))
 
-    def change_settings(self, project_id: int, changes: Mapping[str, int | None]) -> Project:
-        """Sets the project's own settings, None going back to the server's. ConfigError for a bad one or no project."""
-        with self._change() as connection:
-            old = _one(connection, project_id)
-            merged = {**old.settings, **changes}
-            new = check_settings({name: value for name, value in merged.items() if value is not None})
-            connection.execute(update(projects).where(projects.c.project_id == project_id).values(settings=new))
-            return _one(connection, project_id)
+    def change_settings(
+        self,
+        project_id: int,
+        limits: Mapping[str, int | None] = NO_LIMITS,
+        *,
+        time_zone: str | None = None,
+        week_start: str | None = None,
+        by: int | None = None,
+    ) -> Project:
+        """Change the project's own limits (None: that of the server), time zone and week start, in one transaction.
+
+        `by` is the id of the acting service account, None for the command line and the admin. Raises InvalidInput for a
+        bad value or an unknown project, and the errors of `managed`.
+        """
+        with self.changing() as change:
+            old = _managed(change.connection, project_id, by)
+            columns, notes = changes_of(old, limits, time_zone, week_start)
+            if columns:
+                change.connection.execute(update(projects).where(projects.c.project_id == project_id).values(**columns))
+            change.note(*notes)
+            return _one(change.connection, project_id)
+
+    def managed(self, project_id: int, by: int) -> Project:
+        """The project, for a service account that manages it. Raises UnknownAccount where it is no member, NotGranted
+        where its role is too low."""
+        with self.reading() as connection:
+            return _managed(connection, project_id, by)
 
     def change_identity_mode(self, project_id: int, identity_mode: str) -> Project:
-        """Changes how the project links ids. It must have no data. ConfigError for a bad mode or no project."""
+        """Change the identity mode of a project without data. Raises InvalidInput for a bad mode or unknown project."""
         mode = check_identity_mode(identity_mode)
-        with self._change() as connection:
-            connection.execute(update(projects).where(projects.c.project_id == project_id).values(identity_mode=mode))
-            return _one(connection, project_id)
+        with self.changing() as change:
+            changed = update(projects).where(projects.c.project_id == project_id).values(identity_mode=mode)
+            change.connection.execute(changed)
+            change.note(Note("identity mode changed", project_id, mode))
+            return _one(change.connection, project_id)
 
     def rotate(self, name: str, kind: KeyKind, overlap_s: int) -> Project:
-        """Gives the project a new random token or secret, durable at return. Those before it are valid for `overlap_s`
-        more at most; 0 ends all of them at once. ConfigError for no such project, or too many old keys."""
-        with self._change() as connection:
-            replace_key(connection, _named(connection, name), kind, overlap_s, time.time_ns() // 1_000_000)
-            return _named(connection, name)
+        """Give the project a new random token or secret, durable at return. Older keys stay valid for at most
+        `overlap_s`. 0 ends them at once. Raises InvalidInput for an unknown project, or too many old keys."""
+        with self.changing() as change:
+            project = _named(change.connection, name)
+            replace_key(change.connection, project, kind, overlap_s, time.time_ns() // 1_000_000)
+            change.note(Note("key replaced", project.project_id, f"{kind}, the old one ends after {overlap_s} s"))
+            return _named(change.connection, name)
 
     def named(self, name: str) -> Project:
-        """The project of that name, else the one of that id, or ConfigError."""
+        """The project of that name, else the one of that id. Raises InvalidInput."""
         with self._transaction(self._engine) as connection:
             return _named(connection, name)
 
@@ -139,15 +199,50 @@ class ProjectsDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state."""
+        """A transaction that reads one consistent state."""
         with self._transaction(self._engine) as connection:
             yield connection
 
     @contextmanager
-    def changing(self) -> Iterator[Connection]:
-        """A transaction that raises the revision and changes what belongs to projects; one at a time."""
-        with self._change() as connection:
-            yield connection
+    def changing(self) -> Iterator[Change]:
+        """A transaction that changes projects, keys or accounts, one at a time. It raises the revision first, so that
+        changes have one order. The change and its audit entries are committed together."""
+        with self.saving() as change:
+            change.connection.execute(update(revisions).values(revision=revisions.c.revision + 1))
+            yield change
+
+    @contextmanager
+    def saving(self) -> Iterator[Change]:
+        """A transaction that changes what edge processes do not keep in memory, with its audit entries."""
+        with self._transaction(self._writing) as connection:
+            change = Change(connection)
+            yield change
+            assert change.notes is not None, "every change says what it did"
+            audit_table.write(connection, self._author, change.notes)
+        for note in change.notes:
+            tell(self._author, note)
+
+    def note(self, *notes: Note) -> None:
+        """Write to the audit actions outside this database, and views of secrets."""
+        with self._transaction(self._writing) as connection:
+            audit_table.write(connection, self._author, notes)
+
+    def count_refused(self, refused: audit_table.Refused) -> None:
+        """Write to the audit how often sign-ins and credentials were refused."""
+        with self._transaction(self._writing) as connection:
+            audit_table.count(connection, refused)
+
+    def forget_audit(self, before_ms: int) -> None:
+        """Delete the entries that last happened before that moment."""
+        with self._transaction(self._writing) as connection:
+            audit_table.forget(connection, before_ms)
+
+    def audit(
+        self, rows_max: int, before_id: int | None = None, project_id: int | None = None, members: Collection[str] = ()
+    ) -> list[Entry]:
+        """The newest entries, or those before one. For a project: its own, and the sessions of these members."""
+        with self.reading() as connection:
+            return audit_table.read(connection, rows_max, before_id, project_id, members)
 
     @property
     def _shown(self) -> str:
@@ -160,7 +255,7 @@ class ProjectsDatabase:
                 yield connection
         except IntegrityError:
             raise
-        except (DBAPIError, sqlite3.Error) as error:  # the driver's own: from setting a new connection up
+        except (DBAPIError, sqlite3.Error) as error:  # the driver's own, from a new connection
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise self._failure(reason) from error
 
@@ -174,18 +269,12 @@ class ProjectsDatabase:
         assert isinstance(reason, Error), "the driver's own"
         return failure(self._at, reason)
 
-    @contextmanager
-    def _change(self) -> Iterator[Connection]:
-        """A transaction that changes projects. The revision is raised first, which puts changes in one order."""
-        with self._transaction(self._writing) as connection:
-            connection.execute(update(revisions).values(revision=revisions.c.revision + 1))
-            yield connection
-
     def _switch_to_write_ahead(self, path: Path) -> None:
-        """Write-ahead mode stays in the file. SQLite refuses to switch, unasked, while others hold it: try again."""
+        """The file keeps write-ahead mode. While others have it open, SQLite refuses to switch without a wait: try
+        again."""
         for _ in range(_WAL_ATTEMPTS):
             try:
-                with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
+                with closing(sqlite3.connect(path, timeout=SQLITE_BUSY_S_MAX)) as connection:
                     if connection.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",):
                         return
             except sqlite3.Error as error:
@@ -196,21 +285,35 @@ class ProjectsDatabase:
 
 
 def _lower(error: Exception) -> str:
-    """A library's message in our form: it begins in lower case."""
+    """A library's message in the form of our errors: it begins in lower case."""
     return str(error)[:1].lower() + str(error)[1:]
 
 
 def read_accounts(connection: Connection) -> list[Account]:
-    """Every service account, by id, as this transaction sees them."""
+    """Every service account, by id, in this transaction."""
     columns = [*service_accounts.c, memberships.c.project_id, memberships.c.role]
     joined = service_accounts.outerjoin(memberships)
     return accounts_of(connection.execute(select(*columns).select_from(joined).order_by(service_accounts.c.account_id)))
 
 
+def acting_account(connection: Connection, by: int) -> Account:
+    """The acting service account, in this transaction. Raises NotGranted when it is revoked or expired."""
+    acting = next((account for account in read_accounts(connection) if account.account_id == by), None)
+    if acting is None or acting.expired(time.time() * 1000):
+        raise NotGranted("the service account that asks was revoked")
+    return acting
+
+
+def _managed(connection: Connection, project_id: int, by: int | None) -> Project:
+    if by is not None:
+        check_manages_project(acting_account(connection, by), project_id)
+    return _one(connection, project_id)
+
+
 def _one(connection: Connection, project_id: int) -> Project:
     for project in _found(connection, select(projects).where(projects.c.project_id == project_id)):
         return project
-    raise ConfigError(f"no project has the id {project_id}")
+    raise StateError(f"no project has the id {project_id}")
 
 
 def _named(connection: Connection, name: str) -> Project:
@@ -220,11 +323,11 @@ def _named(connection: Connection, name: str) -> Project:
     found = _found(connection, select(projects).where(chosen))
     for project in sorted(found, key=lambda each: each.name != name):
         return project
-    raise ConfigError(f"no project is named {name!r}")
+    raise StateError(f"no project is named {name!r}")
 
 
 def _found(connection: Connection, chosen: Select[Any]) -> list[Project]:
-    """The projects that a selection of their rows finds, with their old keys."""
+    """The projects that a selection finds, with their old keys."""
     found = [project_of(row) for row in connection.execute(chosen)]
     mine = old_keys.c.project_id.in_([project.project_id for project in found])
     columns = (old_keys.c.project_id, old_keys.c.kind, old_keys.c.key, old_keys.c.until_ms)
@@ -233,7 +336,7 @@ def _found(connection: Connection, chosen: Select[Any]) -> list[Project]:
 
 def _sqlite_engine(path: Path) -> Engine:
     url = URL.create("sqlite", database=str(path.absolute()))
-    arguments = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+    arguments = {"timeout": SQLITE_BUSY_S_MAX, "isolation_level": None}
     engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -241,19 +344,19 @@ def _sqlite_engine(path: Path) -> Engine:
 
 
 def _postgres_engine(url: str) -> Engine:
-    """Connections are made as the readers make theirs, so that a URL means one thing."""
+    """An engine that connects as the readers do, so that a URL has one meaning."""
     from trackway.projects import postgresql  # noqa: PLC0415  # 0.2 s that SQLite does without
 
     engine = create_engine(
         "postgresql+psycopg://", poolclass=NullPool, creator=lambda: postgresql.connect(url), use_native_hstore=False
     )
-    timeout = f"SET LOCAL statement_timeout = {postgresql.STATEMENT_TIMEOUT_MS}"
+    timeout = f"SET LOCAL statement_timeout = {POSTGRESQL_STATEMENT_MS_MAX}"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(timeout))
     return engine
 
 
 def _make_private(path: Path) -> None:
-    """The file holds secrets. SQLite gives its log files the mode of the file itself, but leaves its name to us."""
+    """Make the file, readable by its owner alone: it holds secrets. SQLite gives its log files the same mode."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -273,11 +376,11 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA synchronous = FULL")  # in write-ahead mode: a sync with every commit
+    connection.execute("PRAGMA synchronous = FULL")  # in write-ahead mode this syncs every commit
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """The driver's own BEGIN would leave DDL outside, and take the write lock too late to wait for it."""
+    """The driver's own BEGIN would exclude DDL, and take the write lock too late to wait for it."""
     writes = connection.get_execution_options().get("trackway_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

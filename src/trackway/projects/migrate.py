@@ -1,18 +1,19 @@
-"""Bringing the projects database up to date at start, at the price of importing Alembic only when there is work.
+"""Migration of the projects database at start. Alembic is imported only when a migration is due.
 
-A path (SQLite) or URL (PostgreSQL) arrives; at return the tables of this version are there.
+A path (SQLite) or URL (PostgreSQL) arrives. At return the database has the tables of this version.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from trackway.limits import PROJECTS_AWAY_S_MAX, PROJECTS_AWAY_S_MIN
-from trackway.projects.reader import DatabaseAway, open_reader
+from trackway.domain.limits import PROJECTS_AWAY_S_MAX, PROJECTS_AWAY_S_MIN
+from trackway.projects.drivers import open_reader
+from trackway.projects.read_statements import DatabaseAway
 
 
 def migrate_if_needed(at: Path | str) -> bool:
-    """True when something had to be done. Raises StorageError, or ConfigError for a database of a newer version."""
+    """True when it migrated. Raises StorageError, or ConfigError for a database of a newer version."""
     reader = open_reader(at, patient=True)
     try:
         if reader.migrated():
@@ -26,8 +27,8 @@ def migrate_if_needed(at: Path | str) -> bool:
 
 
 def migrate_when_there(at: Path | str, on_wait: Callable[[str, float], None]) -> None:
-    """As `migrate_if_needed`, waiting for a database that is away, however long: a machine that starts its services
-    together starts them in any order. on_wait: told each time why, and for how many seconds."""
+    """As `migrate_if_needed`, but it waits for a database that is away, without a bound: a machine that starts its
+    services together starts them in any order. on_wait: called each time with the reason and the seconds to wait."""
     wait_s = PROJECTS_AWAY_S_MIN
     while True:
         try:

@@ -1,7 +1,7 @@
-"""One project: what its rows in the database say, as a value.
+"""One project: the content of its rows in the database, as a value.
 
-It arrives from a row and leaves as a frozen object that every request of the project shares. Token and secret are kept
-out of `repr`, so that neither reaches a log or a traceback by accident.
+A row arrives. A frozen object leaves, and all requests of the project share it. `repr` leaves token and secret out, so
+that neither reaches a log or a traceback by accident.
 """
 
 from collections.abc import Mapping
@@ -9,23 +9,27 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-from trackway.errors import ConfigError
-from trackway.identity import IDENTITY_MODES, SIMPLIFIED, IdentityMode
-from trackway.residency import REGIONS, Region
-from trackway.settings import ROWS_BY_NAME, did_you_mean
+from trackway.domain.choice import chosen
+from trackway.domain.errors import InvalidInput
+from trackway.domain.identity_mode import IDENTITY_MODES, SIMPLIFIED, IdentityMode
+from trackway.domain.region import REGIONS, Region
+from trackway.domain.time_zone import MONDAY, UTC_NAME, WeekStart
+from trackway.projects.limits import PROJECT_NAME_CHARACTERS_MAX
+from trackway.settings.table import ROWS_BY_NAME, did_you_mean
 
-NAME_CHARACTERS_MAX: Final = 255
 KEY_HEX_DIGITS: Final = 32
 """Length of a token and of a secret: 128 random bits in hexadecimal."""
 PROJECT_SETTINGS: Final = (
     "import_requests_per_hour",
     "export_requests_per_hour",
     "export_concurrent_max",
+    "report_requests_per_hour",
+    "report_concurrent_max",
     "ingest_records_per_minute",
     "ingest_bytes_per_minute",
     "lookup_replacements_per_day",
 )
-"""The server's settings that a project may have its own value of."""
+"""The server's settings that a project may override."""
 
 
 KeyKind = Literal["token", "secret"]
@@ -34,7 +38,7 @@ KEY_KINDS: Final[tuple[KeyKind, ...]] = ("token", "secret")
 
 @dataclass(frozen=True, slots=True)
 class OldKey:
-    """A key that was replaced, and is valid until its end (Unix time)."""
+    """A replaced key, valid until its end (Unix time)."""
 
     kind: KeyKind
     key: str = field(repr=False)
@@ -43,10 +47,10 @@ class OldKey:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project. `settings` holds only what differs from the server's settings; `created_at_ms` is Unix time.
+    """A project. `settings` holds only overrides of the server's settings. `created_at_ms` is Unix time.
 
-    `old_keys` are in the order of their end, some of which may have come. `identity_mode` is how ids are linked
-    (protocol §6).
+    `old_keys` are in the order of their end, which may have passed. `identity_mode` is how ids are linked (protocol
+    §6). `time_zone` is a name of the IANA database: pages show times and days in it.
     """
 
     project_id: int
@@ -58,44 +62,40 @@ class Project:
     settings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     identity_mode: IdentityMode = SIMPLIFIED
     old_keys: tuple[OldKey, ...] = ()
+    time_zone: str = UTC_NAME
+    week_start: WeekStart = MONDAY
 
     def setting(self, name: str, default: int) -> int:
-        """The project's own value of one of PROJECT_SETTINGS, else the server's, which is given as `default`."""
+        """The project's own value of one of PROJECT_SETTINGS, else `default`, which is the server's."""
         return self.settings.get(name, default)
 
 
 def check_name(name: str) -> str:
-    """The name, or ConfigError: 1 to 255 printable characters, no blank at either end."""
-    if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
-        raise ConfigError(f"project name must be 1 to {NAME_CHARACTERS_MAX} characters, not {len(name)}")
+    """The name: 1 to 255 printable characters, no blank at either end. Raises InvalidInput."""
+    if not 1 <= len(name) <= PROJECT_NAME_CHARACTERS_MAX:
+        raise InvalidInput(f"project name must be 1 to {PROJECT_NAME_CHARACTERS_MAX} characters, not {len(name)}")
     if not name.isprintable() or name != name.strip():
-        raise ConfigError(f"project name must be printable and not begin or end with a blank: {name!r}")
+        raise InvalidInput(f"project name must be printable and not begin or end with a blank: {name!r}")
     return name
 
 
 def check_region(region: str) -> Region:
-    """The region, or ConfigError."""
-    for known in REGIONS:
-        if region == known:
-            return known
-    raise ConfigError(f"region must be one of {', '.join(REGIONS)}, not {region!r}")
+    """The region. Raises InvalidInput."""
+    return chosen(region, REGIONS, "region")
 
 
 def check_identity_mode(mode: str) -> IdentityMode:
-    """The mode, or ConfigError."""
-    for known in IDENTITY_MODES:
-        if mode == known:
-            return known
-    raise ConfigError(f"identity mode must be one of {', '.join(IDENTITY_MODES)}, not {mode!r}")
+    """The mode. Raises InvalidInput."""
+    return chosen(mode, IDENTITY_MODES, "identity mode")
 
 
 def check_settings(settings: Mapping[str, int]) -> dict[str, int]:
-    """The project's own settings, or ConfigError for an unknown name or a value outside the setting's bounds."""
+    """The project's own settings. Raises InvalidInput for an unknown name or a value outside the setting's bounds."""
     for name, value in settings.items():
         if name not in PROJECT_SETTINGS:
             near = did_you_mean(name, list(PROJECT_SETTINGS))
-            raise ConfigError(f"a project has no setting {name!r}{near or '; it has ' + ', '.join(PROJECT_SETTINGS)}")
+            raise InvalidInput(f"a project has no setting {name!r}{near or '; it has ' + ', '.join(PROJECT_SETTINGS)}")
         row = ROWS_BY_NAME[name]
         if row.lowest is None or row.highest is None or not row.lowest <= value <= row.highest:
-            raise ConfigError(f"{name} must be {row.values}, not {value}")
+            raise InvalidInput(f"{name} must be {row.values}, not {value}")
     return dict(settings)

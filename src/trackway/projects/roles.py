@@ -1,16 +1,16 @@
-"""Roles of service accounts, and what each may do: the one table of it.
+"""The table of roles of service accounts and of their rights.
 
-The names are Mixpanel's, in order of power. Raw personal data (events as they came, profiles) is not for consumers,
-who see reports; data goes in and is replaced by owners and admins alone. A project's own keys have rights, too: the
-secret opens the data both ways, but hands on no access; the token stands in every app that sends, so it takes nothing
-out.
+The names are Mixpanel's, in order of power. Consumers see reports, but no raw personal data (events as they came,
+profiles). Only owners and admins import and replace data. A project's own keys have rights, too. The secret imports and
+exports data, but grants no access to others. The token is in every app that sends, so it exports nothing. Only owners
+see the audit, since it holds addresses of people.
 """
 
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final, Literal, get_args
 
-from trackway.errors import ConfigError
+from trackway.domain.choice import chosen
 
 Role = Literal["owner", "admin", "analyst", "consumer"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -19,40 +19,45 @@ LEAST: Final[Role] = "consumer"
 
 
 class Right(Enum):
-    """What credentials may be asked for; the value ends the sentence `role analyst may not …`."""
+    """A right of credentials. The value ends the sentence `role analyst may not …`."""
 
     IMPORT = "import events"
     EXPORT = "export events"
     PROFILES = "query profiles"
     REPORTS = "run reports"
+    SAVE = "save reports, cohorts and annotations"
     READ_TABLES = "read lookup tables"
     REPLACE_TABLES = "replace lookup tables"
     UNLINK = "unlink ids"
+    REBUILD = "check and rebuild facts"
     LIMITS = "see rate limits"
-    MANAGE = "see and replace keys, and change limits"
+    MANAGE = "see and replace keys, and change limits and settings"
+    AUDIT = "see the audit"
 
 
 _READING: Final = frozenset({Right.REPORTS, Right.READ_TABLES, Right.LIMITS})
-_RAW: Final = _READING | {Right.EXPORT, Right.PROFILES}
+_RAW: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.SAVE}
 _ALL: Final = frozenset(Right)
 
-RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {"owner": _ALL, "admin": _ALL, "analyst": _RAW, "consumer": _READING}
+RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
+    "owner": _ALL,
+    "admin": _ALL - {Right.AUDIT},
+    "analyst": _RAW,
+    "consumer": _READING,
+}
 GRANTS: Final[Mapping[Role, frozenset[Role]]] = {
     "owner": frozenset(ROLES),
     "admin": frozenset({"analyst", "consumer"}),
     "analyst": frozenset(),
     "consumer": frozenset(),
 }
-"""The roles that an account of each role may give and take away in its project. An admin makes no equals, so that
-access outlives its giver only where an owner wants it."""
+"""The roles that an account of each role may grant and revoke in its project. An admin cannot grant its own role, so
+that only an owner's grant can outlive the grantor's access."""
 
-SECRET_RIGHTS: Final = _ALL - {Right.MANAGE}
+SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.AUDIT}
 TOKEN_RIGHTS: Final = frozenset({Right.IMPORT})
 
 
 def check_role(role: str) -> Role:
-    """The role, or ConfigError."""
-    for known in ROLES:
-        if role == known:
-            return known
-    raise ConfigError(f"role must be one of {', '.join(ROLES)}, not {role[:40]!r}")
+    """The role. Raises InvalidInput."""
+    return chosen(role, ROLES, "role")

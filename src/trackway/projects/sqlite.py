@@ -1,6 +1,6 @@
-"""The projects database as an edge process reads it: SQLite through the standard library, and nothing else.
+"""The reader of the projects database in SQLite, through the standard library alone.
 
-A path arrives; rows leave. The connection is opened anew in a forked child, and when the file was replaced.
+A path arrives. Rows leave. The reader opens a new connection in a forked child, and after the file was replaced.
 """
 
 import os
@@ -8,12 +8,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from trackway.errors import StorageError
-from trackway.projects.reader import Reader
-
-BUSY_TIMEOUT_S: Final = 10.0
-READ_BUSY_TIMEOUT_S: Final = 0.25
-"""A reader waits on a writer only while the write-ahead log is being made anew, and may hold up an event loop."""
+from trackway.domain.errors import StorageError
+from trackway.projects.limits import SQLITE_READ_BUSY_S_MAX
+from trackway.projects.read_statements import Reader
 
 
 class SqliteReader(Reader):
@@ -21,13 +18,13 @@ class SqliteReader(Reader):
 
     quick: ClassVar[bool] = True
 
-    def __init__(self, path: Path, busy_timeout_s: float = READ_BUSY_TIMEOUT_S):
+    def __init__(self, path: Path, busy_timeout_s: float = SQLITE_READ_BUSY_S_MAX):
         self._path = path
         self._busy_timeout_s = busy_timeout_s
         self._connection: sqlite3.Connection | None = None
         self._opened_as: tuple[int, int, int] | None = None
 
-    def _has_tables(self) -> bool:
+    def has_tables(self) -> bool:
         if not self._path.exists():
             return False
         return bool(self._rows("SELECT name FROM sqlite_master WHERE name = 'alembic_version'"))
@@ -46,12 +43,12 @@ class SqliteReader(Reader):
         return rows
 
     def _open(self) -> sqlite3.Connection:
-        """The connection, if it is this process's own and to the file that is there now; else a new one."""
+        """The connection, if this process opened it and the file is still the same. Else a new one."""
         status = self._path.stat()
         wanted = (os.getpid(), status.st_dev, status.st_ino)
         if self._connection is None or self._opened_as != wanted:
             self._forget()
-            # Read-write, as a reader may have to make the shared-memory file of the log; query_only keeps it a reader.
+            # Read-write, since a reader may have to make the shared-memory file of the log. query_only forbids writes.
             self._connection = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode=rw",
                 uri=True,
@@ -64,7 +61,7 @@ class SqliteReader(Reader):
         return self._connection
 
     def _forget(self) -> None:
-        """Lets the connection go. One inherited over a fork is not closed here: it belongs to the parent."""
+        """Drop the connection. One inherited over a fork is not closed: it belongs to the parent."""
         if self._opened_as is not None and self._opened_as[0] == os.getpid():
             self.close()
         elif self._connection is not None:
@@ -73,4 +70,4 @@ class SqliteReader(Reader):
 
 
 _inherited: Final[list[sqlite3.Connection]] = []
-"""Connections of a parent process: kept, as letting go would close them, and SQLite forbids that in a child."""
+"""Connections of a parent process. The list keeps them open, since SQLite forbids that a child closes them."""

@@ -1,16 +1,40 @@
-"""The tables of the projects database, as SQLAlchemy Core sees them after every migration.
+"""The tables of the projects database after all migrations, in SQLAlchemy Core.
 
-The migrations below `migrations/` spell their own columns out, so that an old migration never changes its meaning; a
-test compares what they build with what stands here.
+Each migration below `migrations/` names its own columns, so that an old migration never changes its meaning. A test
+compares the tables that they build with these.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
-from trackway.identity import SIMPLIFIED
-from trackway.projects.account import HASH_CHARACTERS_MAX, USERNAME_CHARACTERS_MAX
-from trackway.projects.project import KEY_HEX_DIGITS, NAME_CHARACTERS_MAX
+from trackway.domain.identity_mode import SIMPLIFIED
+from trackway.domain.limits import TIME_ZONE_CHARACTERS_MAX
+from trackway.domain.time_zone import MONDAY, UTC_NAME
+from trackway.projects.limits import (
+    ANNOTATION_CHARACTERS_MAX,
+    AUDIT_SUBJECT_CHARACTERS_MAX,
+    HASH_CHARACTERS_MAX,
+    PROJECT_NAME_CHARACTERS_MAX,
+    SAVED_DESCRIPTION_CHARACTERS_MAX,
+    SAVED_NAME_CHARACTERS_MAX,
+    USERNAME_CHARACTERS_MAX,
+)
+from trackway.projects.project import KEY_HEX_DIGITS
 
 metadata: Final = MetaData(
     naming_convention={
@@ -24,18 +48,20 @@ projects: Final = Table(
     "projects",
     metadata,
     Column("project_id", Integer, primary_key=True, autoincrement=True),
-    Column("name", String(NAME_CHARACTERS_MAX), nullable=False, unique=True),
+    Column("name", String(PROJECT_NAME_CHARACTERS_MAX), nullable=False, unique=True),
     Column("token", String(KEY_HEX_DIGITS), nullable=False, unique=True),
     Column("secret", String(KEY_HEX_DIGITS), nullable=False, unique=True),
     Column("region", String(8), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("settings", JSON, nullable=False),
     Column("identity_mode", String(16), nullable=False, server_default=SIMPLIFIED),
+    Column("time_zone", String(TIME_ZONE_CHARACTERS_MAX), nullable=False, server_default=UTC_NAME),
+    Column("week_start", String(8), nullable=False, server_default=MONDAY),
     CheckConstraint("name <> ''", name="name_not_empty"),
-    sqlite_autoincrement=True,  # an id is never given twice, not even after the newest project was deleted
+    sqlite_autoincrement=True,  # no id is used twice, even after the newest project is deleted
 )
 
-# Keys that were replaced, each valid until its end. A key is one project's, also among those that were replaced.
+# Replaced keys, each valid until its end. A key belongs to one project, also after it was replaced.
 old_keys: Final = Table(
     "old_keys",
     metadata,
@@ -46,8 +72,8 @@ old_keys: Final = Table(
     CheckConstraint("kind IN ('token', 'secret')", name="kind_known"),
 )
 
-# One row. Every change of the tables above adds one to it within its own transaction, so that a reader notices any
-# change with one look at one number.
+# One row. Every change of the tables above increments it in the same transaction, so that a reader notices a change
+# with one number.
 revisions: Final = Table(
     "revisions",
     metadata,
@@ -64,11 +90,11 @@ service_accounts: Final = Table(
     Column("secret_hash", String(HASH_CHARACTERS_MAX), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=True),
-    Column("creator", Integer, nullable=True),  # no foreign key: who made an account stays known when gone
-    sqlite_autoincrement=True,  # an id is never given twice: `creator` means one account for ever
+    Column("creator", Integer, nullable=True),  # no foreign key: the id stays after the creator is deleted
+    sqlite_autoincrement=True,  # no id is used twice: `creator` means one account for ever
 )
 
-# One row or none. The password of whoever runs the server, for its web pages.
+# One row or none. The operator's password for the web pages.
 admin_passwords: Final = Table(
     "admin_passwords",
     metadata,
@@ -77,11 +103,94 @@ admin_passwords: Final = Table(
     CheckConstraint("only_id = 1", name="one_row"),
 )
 
-# The role of an account in a project. A row less is access less, so both ways of going take the row along.
+# The role of an account in a project. A row grants access, so deleting the account or the project deletes the row.
 memberships: Final = Table(
     "memberships",
     metadata,
     Column("account_id", Integer, ForeignKey("service_accounts.account_id", ondelete="CASCADE"), primary_key=True),
     Column("project_id", Integer, ForeignKey("projects.project_id", ondelete="CASCADE"), primary_key=True),
     Column("role", String(16), nullable=False),
+)
+
+
+def _of_project() -> Column[Any]:
+    return Column("project_id", Integer, ForeignKey("projects.project_id", ondelete="CASCADE"), nullable=False)
+
+
+def _made() -> list[Column[Any]]:
+    """When a saved thing was made and changed, and who made it: an account, or a key of the project without an id."""
+    return [
+        Column("created_at_ms", BigInteger, nullable=False),
+        Column("modified_at_ms", BigInteger, nullable=False),
+        Column("creator_id", Integer, nullable=True),  # no foreign key: the id stays after the creator is deleted
+        Column("creator_name", String(USERNAME_CHARACTERS_MAX), nullable=False),
+    ]
+
+
+# What people save in a project. No edge process keeps these in memory, so their changes do not increment the revision.
+bookmarks: Final = Table(
+    "bookmarks",
+    metadata,
+    Column("bookmark_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("name", String(SAVED_NAME_CHARACTERS_MAX), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("description", String(SAVED_DESCRIPTION_CHARACTERS_MAX), nullable=False),
+    Column("params", Text, nullable=False),
+    *_made(),
+    Index("ix_bookmarks_project_id", "project_id"),
+    sqlite_autoincrement=True,  # no id is used twice: clients keep ids of reports
+)
+cohorts: Final = Table(
+    "cohorts",
+    metadata,
+    Column("cohort_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("name", String(SAVED_NAME_CHARACTERS_MAX), nullable=False),
+    Column("description", String(SAVED_DESCRIPTION_CHARACTERS_MAX), nullable=False),
+    Column("is_visible", Boolean, nullable=False),
+    Column("definition", Text, nullable=False),
+    *_made(),
+    Index("ix_cohorts_project_id", "project_id"),
+    sqlite_autoincrement=True,
+)
+annotations: Final = Table(
+    "annotations",
+    metadata,
+    Column("annotation_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("date", String(19), nullable=False),  # 2026-11-29 12:00:00, in the project's time zone
+    Column("description", String(ANNOTATION_CHARACTERS_MAX), nullable=False),
+    Column("tags", JSON, nullable=False),  # ids; a tag is never deleted
+    *_made(),
+    Index("ix_annotations_project_id", "project_id"),
+    sqlite_autoincrement=True,
+)
+annotation_tags: Final = Table(
+    "annotation_tags",
+    metadata,
+    Column("tag_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("name", String(SAVED_NAME_CHARACTERS_MAX), nullable=False),
+    *_made(),
+    UniqueConstraint("project_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+# Who did what, and from which address. It has no foreign keys, since an entry outlives its project. Refusals of one
+# name and address are one row, with the time of the first and of the last.
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("entry_id", Integer, primary_key=True, autoincrement=True),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("name", String(AUDIT_SUBJECT_CHARACTERS_MAX), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("project_id", Integer, nullable=True),
+    Column("subject", String(AUDIT_SUBJECT_CHARACTERS_MAX), nullable=False),
+    Index("ix_audit_address", "address", "action"),
+    sqlite_autoincrement=True,  # the newest id is always the greatest, also after all rows are deleted
 )

@@ -1,49 +1,42 @@
-"""A project's event names with their volume a day, and what the properties of its events are like.
+"""A project's event names with their volume a day, and the shape of its events' properties.
 
-Names are counted exactly, over all days asked for. Properties are looked at in a sample, the newest events, since all
-their text would have to be read: what a page says of them is said of so many events (`query.property_times` tells, of
-all time, when they were there). Each value stays the text it came as, so that an example shows what a client sent.
+Names are counted exactly, over all days asked for. Properties come from a sample, the newest events, because the query
+would otherwise read all text of all events. A page says how many events the sample had (`query.property_times` finds,
+of all time, when a property was there). Each value stays the text it came as, so that an example shows what a client
+sent.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 import msgspec
 
-from trackway.limits import (
+from trackway.domain.limits import EVENT_NAMES_SHOWN_MAX
+from trackway.query.event_feed import sample
+from trackway.query.limits import (
     EVENT_NAMES_S_MAX,
-    EVENT_NAMES_SHOWN_MAX,
     EXAMPLE_CHARACTERS_MAX,
     EXAMPLES_SHOWN,
     PROPERTIES_SHOWN_MAX,
     SAMPLE_EVENTS_MAX,
     SHOWN_PROPERTIES_BYTES_MAX,
 )
-from trackway.query.arrivals import sample_where
-from trackway.query.event_filter import EventFilter
-from trackway.query.events import within
-from trackway.store.client import Store
+from trackway.query.sql.days import UTC_DAYS, Days, Unit
+from trackway.query.sql.event_filter import EventFilter
+from trackway.query.sql.events import project_events
+from trackway.query.sql.tables import rows_from
+from trackway.store.reader import Reader
 
-_TIME = f" SETTINGS max_execution_time = {EVENT_NAMES_S_MAX}"
-_BY_DAY = """
-SELECT event, sum(events) AS total, groupArray((day, events)) FROM (
-    SELECT event, toDate(time) AS day, count() AS events FROM events FINAL WHERE {where} GROUP BY event, day
-) GROUP BY event ORDER BY total DESC, event LIMIT {rows:UInt32}"""
-_SEEN = """
-SELECT event, toUnixTimestamp64Milli(min(time)), toUnixTimestamp64Milli(max(time)) FROM events
-WHERE project_id = {project:UInt32} AND has({names:Array(String)}, event) GROUP BY event"""
-_SAMPLE = """
-SELECT properties, toUnixTimestamp64Milli(time) FROM events {where}
-ORDER BY loaded DESC LIMIT {rows:UInt32}"""
+_TIMES = "event, toUnixTimestamp64Milli(min(time)), toUnixTimestamp64Milli(max(time))"
 _TYPES = {'"': "string", "{": "object", "[": "list", "t": "boolean", "f": "boolean", "n": "null"}
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class NameVolume(NamedTuple):
-    """An event's name, how many events of it each day had, and when it was first and last seen, of all time, in
-    milliseconds since the epoch."""
+    """An event's name, its number of events by day, and when it was first and last seen, of all time, in milliseconds
+    since the epoch."""
 
     name: str
     total: int
@@ -53,7 +46,7 @@ class NameVolume(NamedTuple):
 
 
 class PropertyShape(NamedTuple):
-    """What a property is like in a sample: in how many events it is, of which types, with which values for example.
+    """The shape of a property in a sample: the number of events that have it, its types and example values.
     Examples are cut. `first_ms`, `last_ms`: the times of the first and the last event of the sample that has it."""
 
     name: str
@@ -65,49 +58,68 @@ class PropertyShape(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """`properties` of `events` events, the newest that match and are of usual size: those that most of these have,
-    PROPERTIES_SHOWN_MAX at most."""
+    """The most frequent `properties` of `events` events, the newest ones of usual size; PROPERTIES_SHOWN_MAX at
+    most."""
 
     events: int
     properties: list[PropertyShape]
 
 
-def volumes(
-    store: Store, project_id: int, from_date: date, to_date: date, *, search: str = "", names: Sequence[str] = ()
+async def volumes(
+    reader: Reader,
+    project_id: int,
+    from_date: date,
+    to_date: date,
+    *,
+    days: Days = UTC_DAYS,
+    search: str = "",
+    names: Sequence[str] = (),
 ) -> list[NameVolume]:
-    """Names by falling volume within these days, in UTC, both included: those given, those that contain `search` in
-    either case, else all; EVENT_NAMES_SHOWN_MAX at most. Raises StoreError."""
-    parameters: dict[str, Any] = {"rows": EVENT_NAMES_SHOWN_MAX}
-    where = within(project_id, from_date, to_date, parameters)
+    """Names by falling volume within these days, both included: those given, those that contain `search` in either
+    case, else all; EVENT_NAMES_SHOWN_MAX at most. Raises StoreError."""
+    events = project_events(project_id).within(days, from_date, to_date)
     if names:
-        where, parameters["names"] = f"{where} AND has({{names:Array(String)}}, event)", list(names)
+        events = events.named(names)
     if search:
-        where += " AND positionCaseInsensitiveUTF8(toString(event), {search:String}) > 0"
-        parameters["search"] = search
-    rows = store.query(_BY_DAY.replace("{where}", where) + _TIME, parameters)
-    found = [str(row[0]) for row in rows]
-    seen = {
-        name: (first_ms, last_ms)
-        for name, first_ms, last_ms in store.query(_SEEN + _TIME, {"project": project_id, "names": found})
-    }
-    return [NameVolume(name, total, dict(map(_day, days)), *seen[name]) for name, total, days in rows]
+        containing = "positionCaseInsensitiveUTF8(toString(event), {search:String}) > 0"
+        events = events.having(key=[containing], search=search)
+    parameters = {**events.parameters, "rows": EVENT_NAMES_SHOWN_MAX}
+    day = days.bucket_sql(Unit.DAY, from_date, to_date, parameters)
+    by_day = f"{events.select(f'event, {day} AS day, count() AS events', deduplicated=True)} GROUP BY event, day"
+    sql = f"SELECT event, sum(events) AS total, groupArray((day, events)) {rows_from(by_day)}"
+    sql += " GROUP BY event ORDER BY total DESC, event LIMIT {rows:UInt32}"
+    rows = await reader.rows(project_id, sql, parameters, time_s=EVENT_NAMES_S_MAX)
+    seen = await _seen(reader, project_id, [str(row[0]) for row in rows])
+    return [NameVolume(name, total, dict(map(_day, by_day)), *seen[name]) for name, total, by_day in rows]
 
 
-def _day(pair: tuple[date | datetime, int]) -> tuple[date, int]:
+async def _seen(reader: Reader, project_id: int, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """When events of each name were first and last seen."""
+    events = project_events(project_id).named(names)
+    sql = f"{events.select(_TIMES, deduplicated=False)} GROUP BY event"
+    rows = await reader.rows(project_id, sql, events.parameters, time_s=EVENT_NAMES_S_MAX)
+    return {name: (first_ms, last_ms) for name, first_ms, last_ms in rows}
+
+
+def _day(pair: tuple[str, int]) -> tuple[date, int]:
     day, events = pair
-    return (day.date() if isinstance(day, datetime) else day), events
+    return date.fromisoformat(day), events
 
 
-def shapes(store: Store, project_id: int, event: str = "") -> Sample:
+async def shapes(reader: Reader, project_id: int, event: str = "") -> Sample:
     """The properties of the newest events, of one name if given, by falling number of events. Raises StoreError."""
-    parameters: dict[str, Any] = {"bytes_max": SHOWN_PROPERTIES_BYTES_MAX, "rows": SAMPLE_EVENTS_MAX}
-    where = sample_where(store, project_id, EventFilter(event=event), SAMPLE_EVENTS_MAX, parameters)
-    where += " WHERE length(properties) <= {bytes_max:UInt64}"
-    return shapes_of(store.query(_SAMPLE.replace("{where}", where) + _TIME, parameters))
+    newest = (await sample(reader, project_id, EventFilter(event=event), SAMPLE_EVENTS_MAX)).events
+    events = newest.having(
+        properties=["length(properties) <= {bytes_max:UInt64}"], bytes_max=SHOWN_PROPERTIES_BYTES_MAX
+    )
+    columns = events.select("properties, toUnixTimestamp64Milli(time)", deduplicated=False)
+    sql, parameters = f"{columns} ORDER BY loaded DESC LIMIT {{rows:UInt32}}", {**events.parameters}
+    parameters["rows"] = SAMPLE_EVENTS_MAX
+    return shapes_of(await reader.rows(project_id, sql, parameters, time_s=EVENT_NAMES_S_MAX))
 
 
-def shapes_of(events: Iterable[tuple[str, int]]) -> Sample:
-    """What the properties of events are like, each given as JSON text and its time in milliseconds."""
+def shapes_of(events: Iterable[tuple[Any, ...]]) -> Sample:
+    """The shape of the properties of events, each given as JSON text and its time in milliseconds."""
     found: dict[str, _Seen] = {}
     number = 0
     for properties, time_ms in events:
@@ -119,7 +131,7 @@ def shapes_of(events: Iterable[tuple[str, int]]) -> Sample:
 
 
 class _Seen:
-    """What has been seen of one property."""
+    """What a sample shows of one property."""
 
     def __init__(self) -> None:
         self.types: Counter[str] = Counter()

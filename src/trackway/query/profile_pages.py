@@ -1,40 +1,54 @@
 """A profile query answered page by page, over a result that stays as it was (openapi/query engage-query).
 
-A result of one page is read from the profiles and answered at once. A longer one is kept: the store writes it into
-`profile_pages` by itself, row by row in the order of the ids, and every page, the first one too, is a range of its
-rows. So profiles may change, come and go in between, and any edge process can answer any page, also after the store
-was started again. What a later page needs to know stands in its `session_id`.
+A result of one page is read from the profiles and answered at once. A longer result is kept: the store itself writes it
+into `profile_pages`, row by row in order, and every page, the first one too, is a range of these rows. So profiles may
+change, come and go between pages, and any edge process can answer any page, also after a restart of the store. A
+`session_id` holds everything that a later page needs.
 """
 
 import re
 import secrets
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from trackway.limits import PROFILE_PAGE_BYTES_HELD_MAX, PROFILE_SESSION_S, PROFILES_PER_PAGE
-from trackway.query.profiles import SETTINGS, SMALL_BLOCK_PROFILES, ProfileQuery, check_where, in_blocks, profiles_sql
-from trackway.store.client import Store
-from trackway.store.request import READERS
+from trackway.domain.limits import PROFILE_SESSION_S, PROFILES_PER_PAGE
+from trackway.query.facts_state import facts_of
+from trackway.query.identity_lookup import known_links
+from trackway.query.limits import PROFILE_PAGE_BYTES_HELD_MAX
+from trackway.query.profile_query import (
+    SETTINGS,
+    SMALL_BLOCK_PROFILES,
+    ProfileQuery,
+    check_where,
+    in_blocks,
+    placed_sql,
+)
+from trackway.query.sql.cohort import Condition, members
+from trackway.query.sql.tables import rows_in
+from trackway.store.reader import Reader
 
 _SEPARATOR = b"\x1e"
-"""Before each profile that is read at once: a character that no JSON text holds, whatever blanks a client put in it."""
-_AT_ONCE = f"SELECT concat(char(30), line) FROM (%s LIMIT {PROFILES_PER_PAGE + 1})"  # noqa: S608
+"""It stands before each profile of a result of one page: a character that no JSON text contains."""
+_AT_ONCE = "SELECT concat(char(30), toString(place), ' ', line) FROM (%s)"
 _KEEP = """
 INSERT INTO profile_pages (project_id, session, made, row, line)
-SELECT {project:UInt32}, {session:String}, toDateTime({made:UInt32}, 'UTC'), rowNumberInAllBlocks(), line
+SELECT {project:UInt32}, {session:String}, toDateTime({made:UInt32}, 'UTC'), place, line
 FROM (%s)"""
-_INSERT = ", max_insert_threads = 1, min_insert_block_size_rows = 65536, min_insert_block_size_bytes = 16777216"
-_KEPT = "FROM profile_pages WHERE project_id = {project:UInt32} AND session = {session:String}"
-_PAGE = (
-    f"""
-SELECT if(row = {{first:UInt64}}, line, concat(',', line)) {_KEPT}
-AND row >= {{first:UInt64}} AND row < {{first:UInt64}} + {{count:UInt64}} ORDER BY row"""
-    + SETTINGS % SMALL_BLOCK_PROFILES
-)
+_INSERT = ", max_insert_threads = 1, min_insert_block_size_rows = %d, min_insert_block_size_bytes = %d"
+_BLOCK = (65536, 16 * 1024 * 1024)
+_SORTED_BLOCK = (262144, 64 * 1024 * 1024)
+"""Rows and bytes of a part. Every part of a sorted result may have rows of every page, so fewer parts are better."""
+_OF_SESSION = "session = {session:String}"
+_OF_PAGE = "row >= {first:UInt64} AND row < {first:UInt64} + {count:UInt64}"
+_PAGE = f"""
+SELECT concat(',', line) {rows_in("profile_pages", _OF_SESSION, _OF_PAGE)}
+ORDER BY row{SETTINGS % SMALL_BLOCK_PROFILES}"""
+_TOTAL = f"SELECT if(count() = 0, 0, max(row) + 1) {rows_in('profile_pages', _OF_SESSION)}"
+"""A profile that is deleted while the store sorts leaves its row empty."""
 
-_SESSION_ID = re.compile(r"([0-9]{1,10})-([0-9]{1,10})-([0-9a-f]{32})")
+_SESSION_ID = re.compile(r"([0-9]{1,10})-([0-9]{1,10})-([0-9a-f]{32})(?:-([0-9]{1,3}))?")
 _HEAD = b'{"page":%d,"page_size":%d,"session_id":"%b","status":"ok","total":%d,"results":['
 _TAIL = b"]}"
 
@@ -44,84 +58,116 @@ class UnknownSession(Exception):
 
 
 class Session(NamedTuple):
-    """A query's result: when it was made (seconds since the epoch), how many profiles it has, what its rows go by."""
+    """A query's result: when it was made (seconds since the epoch), how many profiles it has in all and on a page, and
+    the key of its rows."""
 
     made_s: int
     total: int
     key: str
+    page_size: int = PROFILES_PER_PAGE
 
     @property
     def text(self) -> str:
         """The `session_id`."""
-        return f"{self.made_s}-{self.total}-{self.key}"
+        page_size = "" if self.page_size == PROFILES_PER_PAGE else f"-{self.page_size}"
+        return f"{self.made_s}-{self.total}-{self.key}{page_size}"
 
     @property
     def is_kept(self) -> bool:
-        """Whether its rows must be in the store; those of a single page need not be."""
-        return self.total > PROFILES_PER_PAGE
+        """Whether its rows must be in the store. A result of one page has none there."""
+        return self.total > self.page_size
 
 
 def read_session(text: str, fingerprint: str) -> Session:
-    """The session of a `session_id`. Raises UnknownSession when there can be none any more."""
+    """The session that a `session_id` spells. Raises UnknownSession if it cannot exist or is too old."""
     match = _SESSION_ID.fullmatch(text)
     if not match or not match[3].startswith(fingerprint):
         raise UnknownSession
-    session = Session(int(match[1]), int(match[2]), match[3])
-    if not 0 <= time.time() - session.made_s <= PROFILE_SESSION_S:
+    session = Session(int(match[1]), int(match[2]), match[3], int(match[4] or PROFILES_PER_PAGE))
+    if not 1 <= session.page_size <= PROFILES_PER_PAGE or not 0 <= time.time() - session.made_s <= PROFILE_SESSION_S:
         raise UnknownSession
     return session
 
 
-def first_page(store: Store, query: ProfileQuery, fingerprint: str) -> Generator[bytes]:
+@asynccontextmanager
+async def first_page(
+    questions: Reader, streams: Reader, query: ProfileQuery, fingerprint: str
+) -> AsyncIterator[AsyncIterator[bytes]]:
     """The reply with page 0, in pieces; `fingerprint`, 16 hexadecimal digits, is the same for the same query.
 
-    All errors come with the first piece. Raises ExpressionError for a `where` that cannot be asked or is at fault in
-    some profile.
+    Raises ExpressionError for a `where` that cannot be asked or is at fault in some profile.
     """
-    check_where(store, query)
-    profiles = _at_once(store, query)
-    if profiles is None:
-        yield from later_page(store, query.project_id, _keep(store, query, fingerprint), 0)
+    await check_where(questions, query)
+    lines = await _at_once(questions, query)
+    if lines is None:
+        session = await _keep(questions, query, fingerprint)
+        async with later_page(streams, query.project_id, session, 0) as pieces:
+            yield pieces
     else:
-        session = _new_session(fingerprint, profiles.count(_SEPARATOR))
-        yield _head(session, 0) + profiles[1:].replace(_SEPARATOR, b",") + _TAIL
+        session = _new_session(query, fingerprint, len(lines))
+        yield _framed(_head(session, 0) + b",".join(lines))
 
 
-def later_page(store: Store, project_id: int, session: Session, page: int) -> Generator[bytes]:
-    """The reply with a page of a session, in pieces; behind the last page it is empty.
+async def in_cohort(questions: Reader, query: ProfileQuery, cohort: Condition) -> ProfileQuery:
+    """The same query for members of a cohort. Raises StoreError, and ExpressionError for conditions whose SQL is too
+    large."""
+    known = await known_links(questions, query.project_id)
+    if query.lists_all:  # facts do not have the ids of persons
+        return query._replace(cohort=members(query.project_id, cohort, known))
+    known = known._replace(facts=await facts_of(questions, query.project_id))
+    return query._replace(cohort=members(query.project_id, cohort, known, "who"))
 
-    Raises UnknownSession, with the first piece.
-    """
-    first = page * PROFILES_PER_PAGE
+
+@asynccontextmanager
+async def later_page(
+    streams: Reader, project_id: int, session: Session, page: int
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The reply with a page of a session, in pieces; behind the last page it is empty. Raises UnknownSession."""
+    first = page * session.page_size
     if first >= session.total:
-        yield _head(session, page) + _TAIL
+        yield _framed(_head(session, page))
         return
-    parameters = _of(project_id, session) | {"first": first, "count": PROFILES_PER_PAGE}
-    with closing(store.stream(_PAGE, parameters, "TSVRaw", {"quota_key": READERS})) as rows:
-        piece = next(rows, b"")
+    parameters = _of(session) | {"first": first, "count": session.page_size}
+    async with streams.stream(project_id, _PAGE, parameters) as rows:
+        piece = await anext(rows, b"")
         if not piece:
             raise UnknownSession
-        yield _head(session, page) + piece
-        yield from rows
+        yield _framed(_head(session, page) + piece[1:], rows)
+
+
+async def _framed(begin: bytes, rest: AsyncIterator[bytes] | None = None) -> AsyncIterator[bytes]:
+    if rest is None:
+        yield begin + _TAIL
+        return
+    yield begin
+    async for piece in rest:
+        yield piece
     yield _TAIL
 
 
 def _head(session: Session, page: int) -> bytes:
-    return _HEAD % (page, PROFILES_PER_PAGE, session.text.encode(), session.total)
+    return _HEAD % (page, session.page_size, session.text.encode(), session.total)
 
 
-def _at_once(store: Store, query: ProfileQuery) -> bytes | None:
-    """All profiles, each behind a separator; None when they are more than a page, or too large to be held here."""
-    sql, parameters = profiles_sql(query)
-    profiles = in_blocks(lambda settings: _held(store.stream(_AT_ONCE % sql + settings, parameters, "TSVRaw")))
-    return profiles if profiles is not None and profiles.count(_SEPARATOR) <= PROFILES_PER_PAGE else None
+async def _at_once(reader: Reader, query: ProfileQuery) -> list[bytes] | None:
+    """The lines of all profiles; None if they are more than a page, or too large to hold in memory."""
+    rows_max = query.page_size + 1 if query.limit is None else min(query.limit, query.page_size + 1)
+    sql, parameters = placed_sql(query, rows_max)
+    end = query.settings
+    found = await in_blocks(
+        lambda settings: _held(reader, query.project_id, _AT_ONCE % sql + settings + end, parameters)
+    )
+    if found is None or found.count(_SEPARATOR) > query.page_size:
+        return None
+    placed = (line.partition(b" ") for line in found.split(_SEPARATOR)[1:])
+    return [line for _, line in sorted((int(place), line) for place, _, line in placed)]
 
 
-def _held(stream: Generator[bytes]) -> bytes | None:
+async def _held(reader: Reader, project_id: int, sql: str, parameters: dict[str, Any]) -> bytes | None:
     held: list[bytes] = []
     size = 0
-    with closing(stream) as pieces:
-        for piece in pieces:
+    async with reader.stream(project_id, sql, parameters) as pieces:
+        async for piece in pieces:
             size += len(piece)
             if size > PROFILE_PAGE_BYTES_HELD_MAX:
                 return None
@@ -129,24 +175,25 @@ def _held(stream: Generator[bytes]) -> bytes | None:
     return b"".join(held)
 
 
-def _keep(store: Store, query: ProfileQuery, fingerprint: str) -> Session:
+async def _keep(reader: Reader, query: ProfileQuery, fingerprint: str) -> Session:
     """The session, once all its rows are in the store."""
-    sql, parameters = profiles_sql(query)
+    sql, parameters = placed_sql(query, query.limit)
+    block = _INSERT % (_BLOCK if query.order is None else _SORTED_BLOCK)
 
-    def insert(settings: str) -> Session:
-        session = _new_session(fingerprint)
-        made = _of(query.project_id, session) | {"made": session.made_s}
-        store.command(_KEEP % sql + settings + _INSERT, parameters | made)
+    async def insert(settings: str) -> Session:
+        session = _new_session(query, fingerprint)
+        made = _of(session) | {"made": session.made_s}
+        await reader.write(query.project_id, _KEEP % sql + settings + query.settings + block, parameters | made)
         return session
 
-    session = in_blocks(insert)  # one that broke off has left rows behind, but nobody knows its key
-    [(total,)] = store.query(f"SELECT count() {_KEPT}", _of(query.project_id, session))
+    session = await in_blocks(insert)  # a failed insert may leave rows behind; its key was given to nobody
+    [(total,)] = await reader.rows(query.project_id, _TOTAL, _of(session))
     return session._replace(total=int(total))
 
 
-def _new_session(fingerprint: str, total: int = 0) -> Session:
-    return Session(int(time.time()), total, fingerprint + secrets.token_hex(8))
+def _new_session(query: ProfileQuery, fingerprint: str, total: int = 0) -> Session:
+    return Session(int(time.time()), total, fingerprint + secrets.token_hex(8), query.page_size)
 
 
-def _of(project_id: int, session: Session) -> dict[str, Any]:
-    return {"project": project_id, "session": session.key}
+def _of(session: Session) -> dict[str, Any]:
+    return {"session": session.key}

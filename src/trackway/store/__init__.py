@@ -1,4 +1,4 @@
-"""The store: ClickHouse, either a server elsewhere or the engine inside a process of our own.
+"""The client of the store: ClickHouse, either an external server or the embedded engine (`embedded`).
 
-`server` is that process, `client.Store` is what everybody else uses, `migrate` makes the tables.
+`reader` is the front door for event loops, `client.Store` blocks and is for threads, `migrate` makes the tables.
 """

@@ -1,10 +1,12 @@
-"""The way to the store: a thin layer over clickhouse-connect that is the same for both kinds of store.
+"""The blocking client of the store: a thin layer over clickhouse-connect, the same for both kinds of store.
 
-Rows go in as bytes of a ClickHouse format, results come out as tuples, numpy columns or a stream of bytes. Nothing is
-tried again here: an insert that may or may not have happened is the caller's to judge. The driver is imported with the
-first request (0.3 s, 30 MB), so that a process that never asks never pays.
+It is for threads. Event loops use `reader`, the only part of the client that `query`, `edge` and `web` import. Rows go
+in as bytes of a ClickHouse format; results come out as tuples, numpy columns or a stream of bytes. Nothing is retried
+here: the caller decides about an insert whose result is unknown. The driver is imported at the first request (0.3 s, 30
+MB), so a process without requests does not pay for it.
 """
 
+import asyncio
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,8 +15,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from trackway.errors import ConfigError, StorageError
-from trackway.store.request import READERS
+from trackway.domain.errors import ConfigError
+from trackway.store.errors import DATA_REFUSED_CODES, DataRefused, StoreError
+from trackway.store.limits import FAILURE_BYTES_MAX, INSERT_PIECE_BYTES, STREAM_PIECE_BYTES
+from trackway.store.workload import LOADER, Workload
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -23,49 +27,36 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, Any]
 
-STREAM_PIECE_BYTES = 1 << 20
-INSERT_BLOCK_BYTES = 256 * 1024
-FAILURE_BYTES_MAX = 64 << 10
 
-# ClickHouse's codes for "these rows cannot be parsed or stored", as opposed to trouble that passes.
-_REFUSED = "6 25 26 27 32 33 34 38 41 43 53 69 70 72 117 128 131 190 321 349 376 407 441 467 469 675 676"
-DATA_REFUSED_CODES = frozenset(map(int, _REFUSED.split()))
-
-MEMORY_LIMIT_EXCEEDED = 241
-"""ClickHouse's code when a query needs more memory than it may have."""
-TIME_EXCEEDED_CODES = frozenset((159, 160))
-"""The same for time."""
-
+# Indexes are looked at before all reading. Otherwise the engine remembers for one condition what the index of another
+# left out, and later queries miss rows (findings/rows-lost-to-the-condition-cache.sh).
+_ALWAYS = {"use_skip_indexes_on_data_read": "0"}
 _CODE = re.compile(r"Code: (\d+)\.")
-
-
-class StoreError(StorageError):
-    """The store failed or was not reached. `code` is ClickHouse's error code, None when there was no answer."""
-
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class DataRefused(StoreError):
-    """An insert's rows themselves cannot be stored: trying the same rows again will fail again."""
 
 
 class Store:
     """A ClickHouse at `http[s]://user:password@host:port/database`. Safe to share between threads.
 
-    Timeouts are in seconds: `connect_timeout_s` to reach it, `answer_timeout_s` between two pieces of an answer, which
-    for an insert is the time it takes. Every method raises StorageError.
+    Every query names the `workload` and no project, unless its settings say more. Timeouts are in seconds:
+    `connect_timeout_s` to reach the store, `answer_timeout_s` between two pieces of an answer, for an insert its whole
+    time. Every method blocks and raises StorageError.
     """
 
     def __init__(
-        self, url: str, *, connect_timeout_s: int = 5, answer_timeout_s: int = 300, for_readers: bool = False
+        self,
+        url: str,
+        *,
+        workload: Workload = LOADER,
+        connect_timeout_s: int = 5,
+        answer_timeout_s: int | None = None,
     ) -> None:
-        self._url = url
+        self.url = url
         self._parts = _parsed(url)
+        self._workload = workload
+        # An external server accepts the key too, and ignores it.
+        self._named = {"quota_key": workload.quota_key(0), **_ALWAYS}
         self._connect_timeout_s = connect_timeout_s
-        self._answer_timeout_s = answer_timeout_s
-        self._query_settings = {"quota_key": READERS} if for_readers else {}
+        self._answer_timeout_s = answer_timeout_s or workload.answer_s_max
         self._client: Client | None = None
         self._pool: PoolManager | None = None
         self._lock = Lock()
@@ -73,18 +64,8 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({_without_password(self._parts.geturl())})"
 
-    def for_readers(self, answer_timeout_s: int) -> "Store":
-        """The same store for those who read pages and wait no longer than that for one. However much they ask at once,
-        the queries of the loader and of health checks find a connection free."""
-        return Store(
-            self._url,
-            connect_timeout_s=self._connect_timeout_s,
-            answer_timeout_s=answer_timeout_s,
-            for_readers=True,
-        )
-
     def ping(self) -> None:
-        """Return when the store answers queries with our credentials."""
+        """Return when the store answers queries with these credentials."""
         self.query("SELECT 1")
 
     def insert_rows(
@@ -100,9 +81,9 @@ class Store:
         Raises DataRefused when the rows themselves are at fault. After any other StorageError the insert may have
         happened or not.
         """
-        # Bytes are handed on as an iterable as well: the driver sends those it can rewind a second time.
+        # Bytes are passed as an iterable too: the driver would send bytes that it can rewind a second time.
         blocks = in_blocks((rows,) if isinstance(rows, bytes) else rows)
-        wanted = {"max_partitions_per_insert_block": "0", **(settings or {})}
+        wanted = {**self._named, "max_partitions_per_insert_block": "0", **(settings or {})}
         with self._errors(refusable=True):
             summary = self._driver().raw_insert(table, list(columns), blocks, settings=wanted, fmt=format)
             return int(summary.written_rows)
@@ -110,16 +91,16 @@ class Store:
     def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size. `{name:Type}` in the text is bound to `parameters`."""
         with self._errors():
-            found = self._driver().query(sql, parameters=dict(parameters or {}), settings=self._query_settings)
+            found = self._driver().query(sql, parameters=dict(parameters or {}), settings=self._named)
             return [tuple(row) for row in found.result_rows]
 
     def query_columns(self, sql: str, parameters: Parameters | None = None) -> "Iterator[list[NDArray[Any]]]":
-        """A result of any size, block by block, each a list of numpy arrays, one for each column.
+        """A result of any size, block by block; a block is a list of numpy arrays, one for each column.
 
-        For columns whose values have one width: FixedString(n) comes as dtype `V<n>`, integers and floats as
-        themselves, dates and times as the integers they are stored as. Other types raise StorageError.
+        For columns of a fixed width: FixedString(n) becomes dtype `V<n>`, integers and floats stay, dates and times
+        become the integers that store them. Other types raise StorageError.
         """
-        from trackway.store.columns import read_columns  # noqa: PLC0415  numpy is paid for by those who use it
+        from trackway.store.native_arrays import read_columns  # noqa: PLC0415  numpy is paid for by those who use it
 
         return read_columns(self.stream(sql, parameters, "Native"))
 
@@ -130,20 +111,22 @@ class Store:
         format: str = "JSONEachRow",
         settings: Mapping[str, str] | None = None,
     ) -> Generator[bytes]:
-        """The bytes of a result of any size in `format`, as they come. Closing the iterator stops the query.
+        """The bytes of a result of any size in `format`, as they arrive. Closing the iterator stops the query.
 
-        With `quota_key` READERS among the settings it takes none of the connections of streams that are not passed on.
-        When the query fails on the way, StorageError is raised before the piece that holds the error's text.
+        If the query fails midway, StorageError is raised before the piece that contains the error's text.
         """
         with self._errors():
             response: Any = self._driver().raw_stream(
-                sql, parameters=dict(parameters or {}), settings=dict(settings or {}), fmt=format
+                sql,
+                parameters=dict(parameters or {}),
+                settings=self._named | dict(settings or {}),
+                fmt=format,
             )
         tag = response.headers.get("X-ClickHouse-Exception-Tag")
         held = b""
         try:
             with self._errors():
-                for piece in response.stream(STREAM_PIECE_BYTES):
+                for piece in _read_in_a_thread(response.stream(STREAM_PIECE_BYTES)):
                     if held:
                         yield held
                     held = piece
@@ -156,10 +139,16 @@ class Store:
         if held:
             yield held
 
-    def command(self, sql: str, parameters: Parameters | None = None) -> None:
-        """Carry out a statement that gives nothing back, such as DDL."""
+    def command(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run a statement without a result, such as DDL."""
+        wanted = self._named | dict(settings or {})
         with self._errors():
-            self._driver().command(sql, parameters=dict(parameters or {}))
+            self._driver().command(sql, parameters=dict(parameters or {}), settings=wanted)
 
     def close(self) -> None:
         if self._client is not None:
@@ -170,6 +159,7 @@ class Store:
             self._pool = None
 
     def _driver(self) -> "Client":
+        _must_be_a_thread()
         with self._lock:
             if self._client is None:
                 self._client = self._connect()
@@ -179,17 +169,19 @@ class Store:
         import clickhouse_connect  # noqa: PLC0415  lazily, see the module's docstring
         from clickhouse_connect.driver.httputil import get_pool_manager  # noqa: PLC0415
 
+        from trackway.store.diagnosis import database_of, port_of  # noqa: PLC0415
+
         parts = self._parts
-        # The driver obeys HTTP_PROXY; our own store on this machine must never be sought behind a proxy.
+        # The driver obeys HTTP_PROXY; the embedded store must never be reached through a proxy.
         near = _is_loopback(parts.hostname or "")
         self._pool = get_pool_manager() if near else None
         return clickhouse_connect.get_client(
             interface=parts.scheme,
             host=parts.hostname,
-            port=parts.port or (8443 if parts.scheme == "https" else 8123),
+            port=port_of(parts),
             username=unquote(parts.username or "default"),
             password=unquote(parts.password or ""),
-            database=unquote(parts.path.strip("/")) or "default",
+            database=database_of(parts),
             compress=False,
             query_retries=0,
             connect_timeout=self._connect_timeout_s,
@@ -206,16 +198,32 @@ class Store:
 
         try:
             yield
-        except Error as error:
+        except (Error, HTTPError, OSError) as error:
+            from trackway.store.diagnosis import diagnosis  # noqa: PLC0415  # as the driver
+
             code = getattr(error, "code", None)
             kind = DataRefused if refusable and code in DATA_REFUSED_CODES else StoreError
-            raise kind(f"store: {error}", code) from error
-        except (HTTPError, OSError) as error:
-            raise StoreError(f"store: connection failed: {error}") from error
+            raise kind(diagnosis(error, self._parts, self._answer_timeout_s), code) from error
+
+
+def _must_be_a_thread() -> None:
+    """Fail where an event loop runs: the call would block it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise AssertionError("the store's client blocks, and this thread runs an event loop: ask by a Reader")
+
+
+def _read_in_a_thread(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces; reading them fails in an event loop."""
+    while piece := next(pieces, b""):
+        yield piece
+        _must_be_a_thread()
 
 
 def _parsed(url: str) -> SplitResult:
-    with suppress(ValueError):  # a port that is no number
+    with suppress(ValueError):  # a malformed port
         parts = urlsplit(url)
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
             return parts
@@ -231,7 +239,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _failure_in(piece: bytes, tag: str | None) -> StoreError | None:
-    """The error ClickHouse wrote at the end of a stream it had to break off, if it did."""
+    """The error that ClickHouse wrote at the end of a broken stream, if any."""
     marker = b"__exception__\r\n" + (tag or "").encode() + b"\r\n"
     if tag is None or marker not in piece[-FAILURE_BYTES_MAX:]:
         return None
@@ -241,13 +249,13 @@ def _failure_in(piece: bytes, tag: str | None) -> StoreError | None:
 
 
 def in_blocks(rows: Iterable[bytes]) -> Generator[bytes, None, None]:
-    """The same bytes in pieces worth a system call each: a batch of single events is thousands of small ones."""
+    """The same bytes in larger pieces, to save system calls: a batch of single events is thousands of small ones."""
     gathered: list[bytes] = []
     size = 0
     for piece in rows:
         gathered.append(piece)
         size += len(piece)
-        if size >= INSERT_BLOCK_BYTES:
+        if size >= INSERT_PIECE_BYTES:
             yield b"".join(gathered)
             gathered, size = [], 0
     if gathered:

@@ -1,21 +1,31 @@
 """The tables of the store, made and changed by numbered SQL files.
 
-In comes a store of any age, out goes one with every migration of this version applied. A migration counts as applied
-once its row in `schema_migrations` is there; being killed before that means that it runs again, so every statement in
-it can be repeated (IF NOT EXISTS). ClickHouse has no transactions around DDL.
+A store of any age gets every migration of this version. A migration counts as applied when its row in
+`schema_migrations` exists. A process killed before that runs the migration again, so every statement is idempotent
+(IF NOT EXISTS). ClickHouse has no transactions around DDL.
 """
 
 import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from trackway.errors import StorageError
+from trackway.domain.errors import StorageError
 from trackway.store.client import Store
 
 REJECTED_DAYS_DEFAULT = 30
+OLDEST_SERVER = (26, 5)
+"""The version of the embedded engine. Older servers were not tested."""
 
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 _STATEMENT_END = re.compile(r";\s*$", re.MULTILINE)
+
+_WHERE_KNOWN = {
+    # Statistics of every column cost a tenth of an insert, and no query uses them.
+    "auto_statistics_types": "''",
+    # An insert of events writes one file of data, and the first merge a file for each column. So an insert syncs fewer
+    # files, and checking its part costs a sixth: of a file for each column the check unpacks every block.
+    "min_level_for_wide_part": "1",
+}
 
 _HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations
@@ -30,9 +40,21 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 """
 
 
+class UnusableStore(StorageError):
+    """This version cannot use the store. Waiting does not help."""
+
+
+class NewerStore(UnusableStore):
+    """The store has tables of a newer version, which this version cannot fill."""
+
+
+class OldServer(UnusableStore):
+    """The ClickHouse server is too old for the statements of this version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One numbered file. `statements` are run in order, each can be run again."""
+    """One numbered file. `statements` run in order; each is idempotent."""
 
     number: int
     name: str
@@ -54,16 +76,16 @@ def migrations() -> list[Migration]:
 
 
 def migrate(store: Store, rejected_days: int = REJECTED_DAYS_DEFAULT) -> list[str]:
-    """Bring the store's tables to this version; rejected records are kept `rejected_days`. Returns what was applied.
+    """Migrate the store to this version; rejected records are kept for `rejected_days`. Returns the applied names.
 
-    Raises StorageError, also when the tables are newer than this version.
+    Raises StorageError; UnusableStore when the tables are newer than this version, or the server is too old.
     """
     assert rejected_days >= 1, "rejected records are kept for at least a day"
+    _require_server(store)
     known = migrations()
     store.command(_HISTORY)
     applied = {number for (number,) in store.query("SELECT DISTINCT number FROM schema_migrations")}
-    if newer := applied - {migration.number for migration in known}:
-        raise StorageError(f"the store was made by a newer version: it has migration {max(newer)}")
+    _refuse_newer(applied)
     missing = [migration for migration in known if migration.number not in applied]
     for migration in missing:
         for statement in migration.statements:
@@ -73,12 +95,33 @@ def migrate(store: Store, rejected_days: int = REJECTED_DAYS_DEFAULT) -> list[st
             {"number": migration.number, "name": migration.name},
         )
     _keep_rejected(store, rejected_days)
-    _leave_out_statistics(store)
+    _set_what_is_known(store)
     return [migration.name for migration in missing]
 
 
+def _refuse_newer(applied: set[int]) -> None:
+    if newer := applied - {migration.number for migration in migrations()}:
+        number = max(newer)
+        raise NewerStore(f"the store has migration {number} of a newer version of trackway: start that version")
+
+
+def require_usable(store: Store) -> None:
+    """Raises UnusableStore as `migrate`, StorageError when the store does not answer."""
+    _require_server(store)
+    there = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'schema_migrations'"
+    if store.query(there) != [(0,)]:
+        _refuse_newer({number for (number,) in store.query("SELECT DISTINCT number FROM schema_migrations")})
+
+
+def _require_server(store: Store) -> None:
+    ((version,),) = store.query("SELECT version()")
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_SERVER:
+        least = ".".join(map(str, OLDEST_SERVER))
+        raise OldServer(f"the store is ClickHouse {version}: upgrade it to {least} or newer")
+
+
 def _keep_rejected(store: Store, days: int) -> None:
-    """Rejected records, and what became of them, by the setting."""
+    """Set the retention of rejected records and their replays."""
     sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
     for table in ("rejected_records", "replays"):
         ((query,),) = store.query(sql, {"table": table})
@@ -86,17 +129,14 @@ def _keep_rejected(store: Store, days: int) -> None:
             store.command(f"ALTER TABLE {table} MODIFY TTL toDateTime(received) + toIntervalDay({days})")
 
 
-def _leave_out_statistics(store: Store) -> None:
-    """Stores that gather statistics of every column by themselves need not here: no query would be planned by them.
-
-    They cost a tenth of an insert. A setting that older stores refuse, hence no migration.
-    """
-    asked = "SELECT count() FROM system.merge_tree_settings WHERE name = 'auto_statistics_types'"
-    if store.query(asked) == [(0,)]:
-        return
-    gathering = (
+def _set_what_is_known(store: Store) -> None:
+    """Set the settings of all tables that older stores refuse, which a migration could not."""
+    known = "SELECT count() FROM system.merge_tree_settings WHERE name = {setting:String}"
+    lacking = (
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-        " AND create_table_query NOT LIKE '%auto_statistics_types%'"
+        " AND position(create_table_query, {setting:String}) = 0"
     )
-    for (table,) in store.query(gathering):
-        store.command(f"ALTER TABLE `{table}` MODIFY SETTING auto_statistics_types = ''")
+    for setting, value in _WHERE_KNOWN.items():
+        if store.query(known, {"setting": setting}) != [(0,)]:
+            for (table,) in store.query(lacking, {"setting": setting}):
+                store.command(f"ALTER TABLE `{table}` MODIFY SETTING {setting} = {value}")

@@ -1,4 +1,4 @@
-"""`trackway serve`: prepare the data directory, start the process tree, stay with it.
+"""`trackway serve`: prepare the data directory, then start and supervise the process tree.
 
 Everything that must happen once and alone happens here before the first fork: the lock on the data directory, the
 journal's recovery, the projects' migration, the sockets.
@@ -16,53 +16,71 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from trackway import logs, metrics
+from trackway.domain.errors import ConfigError, StateError, StorageError
+from trackway.domain.limits import GC_ALLOCATIONS, LISTEN_BACKLOG, STOP_S_MAX
 from trackway.edge import worker
-from trackway.errors import ConfigError, StorageError
+from trackway.embedded import process as store_server
 from trackway.geo.locator import Locator
-from trackway.http_accept import ConnectionCounts
-from trackway.journal.recovery import recover
-from trackway.journal.writer import Writer
-from trackway.limits import GC_ALLOCATIONS, LISTEN_BACKLOG
+from trackway.http.accept import ConnectionCounts
+from trackway.http.connections import raise_file_limit
+from trackway.http.server import Listening
+from trackway.http.tls import ServerCertificate, certificate_of
+from trackway.journal.log import Damage, Journal
+from trackway.journal.open import open_journal
 from trackway.projects.migrate import migrate_when_there
-from trackway.settings import Settings
-from trackway.store import server as store_server
+from trackway.runtime.background import start_thread
+from trackway.runtime.disk_room import DiskRoom, kept_by_engine
+from trackway.runtime.heartbeat import AwakeClock, Heartbeat
+from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
-from trackway.supervisor.tree import Tree, write_status
+from trackway.supervisor.permissions import close_to_others
+from trackway.supervisor.process_tree import Group, Tree, write_status
+from trackway.supervisor.store_version import refuse_unusable
 from trackway.supervisor.welcome import welcome
-from trackway.tls import ServerCertificate, certificate_of
+from trackway.telemetry import logs, metrics
 from trackway.web.mount import Pages
 
 _log = logs.get("supervisor")
 
 
 def serve(settings: Settings) -> int:
-    """Run the server until it is told to stop; the exit code. Raises ConfigError and StorageError before it starts."""
+    """Run the server until SIGTERM or SIGINT; returns the exit code. Raises ConfigError and StorageError before it
+    starts."""
     logs.configure(settings.log_format, settings.log_level, "supervisor")
+    raise_file_limit()
     with _lock(settings.run_dir / "lock"):
+        close_to_others(settings.data_dir)
         locator, certificate = Locator(settings), certificate_of(settings)
-        # Before the socket: while this waits for a database that is away, clients are refused and not kept waiting.
+        # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
+        if settings.store_url:
+            refuse_unusable(settings.store_url)
         sock = _listen(settings.host, settings.port)
+        ops = _ops_listening(settings)
         url = _url(settings, sock)
         metrics.start(settings.metrics_dir)
-        _recover(settings.data_dir / "journal")
+        journal = open_journal(settings)
+        lost = _recover(journal)
         welcome(settings, url)
-        tree = _tree(settings, sock, url, locator, certificate)
+        room = DiskRoom(settings.data_dir, settings.disk_free_bytes_min)
+        _tell_room(room)
+        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost)
         tree.run()
-        _seal(settings.data_dir / "journal")
+        journal.seal()  # from now on anything missing at the journal's end is known to be damage
         (settings.run_dir / "server.json").unlink(missing_ok=True)
     return 0
 
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Refuse to run beside another server. The lock lives until the last child that inherited it is gone."""
+    """Refuse to run beside another server. The lock is held until the last child that inherited it has ended."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigError(f"data_dir {path.parent.parent} cannot be used: there is a file in its place") from error
     except OSError as error:
-        raise ConfigError(f"{path} cannot be used: {error.strerror or error}") from error
+        raise StorageError(f"{path} cannot be used: {error.strerror or error}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(file, 0)
@@ -71,7 +89,7 @@ def _lock(path: Path) -> Iterator[None]:
         holder = os.pread(file, 32, 0).decode(errors="replace").strip()
         os.close(file)
         message = f"another trackway server (pid {holder or 'unknown'}) uses {path.parent.parent}"
-        raise ConfigError(f"{message}: stop it first, or give another --data-dir") from error
+        raise StateError(f"{message}: stop it first, or give another --data-dir") from error
     except OSError as error:
         os.close(file)
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
@@ -90,8 +108,14 @@ def _listen(host: str, port: int) -> socket.socket:
         sock.listen(LISTEN_BACKLOG)
         sock.setblocking(False)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        raise StateError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     return sock
+
+
+def _ops_listening(settings: Settings) -> Listening | None:
+    if not settings.ops_port:
+        return None
+    return Listening(_listen(settings.ops_host, settings.ops_port), ConnectionCounts(settings.worker_count))
 
 
 def _url(settings: Settings, sock: socket.socket) -> str:
@@ -104,53 +128,87 @@ def _tell_projects_away(failure: str, wait_s: float) -> None:
     _log.error("waiting for the projects database before serving", error=failure, again_in_s=wait_s)
 
 
-def _recover(journal: Path) -> None:
-    report = recover(journal)
-    for damage in report.damage:
+def _recover(journal: Journal) -> list[Damage]:
+    """Recover the journal; returns its damage."""
+    found = journal.recover()
+    for damage in found.damage:
         _log.critical("journal is damaged: acknowledged records are lost", **damage._asdict())
-    if report.torn_bytes_cut:
-        _log.warning("cut what nobody was told about from the end of the journal", bytes=report.torn_bytes_cut)
-    _log.info("journal is ready", segments=report.segments, bytes=report.bytes)
+    if found.cut_bytes:
+        _log.warning("cut unacknowledged bytes from the end of the journal", bytes=found.cut_bytes)
+    _log.info("journal is ready", bytes=found.size_bytes)
+    return found.damage
 
 
-def _seal(journal: Path) -> None:
-    """A clean end: from now on anything missing in the last segment is known to be damage."""
-    writer = Writer(journal)
-    writer.seal()
-    writer.close()
+def _tell_room(room: DiskRoom) -> None:
+    """Log at the start if there is too little disk space for any event, and what to do."""
+    disk = room.tightest()
+    facts = {"disk_bytes": disk.total, "free_bytes": disk.free, "disk_free_bytes_min": disk.mark}
+    if disk.total <= disk.mark:
+        hint = "give the data directory a larger disk, or lower --disk-free-bytes-min"
+        _log.error(f"the disk is smaller than the space to keep free, so no data is accepted: {hint}", **facts)
+    elif disk.above_mark < 0:
+        hint = "make room, or lower --disk-free-bytes-min"
+        _log.error(f"the disk has less free space than it must keep, so no data is accepted: {hint}", **facts)
 
 
 def _tree(
-    settings: Settings, sock: socket.socket, url: str, locator: Locator, certificate: ServerCertificate | None
+    settings: Settings,
+    journal: Journal,
+    sock: socket.socket,
+    url: str,
+    locator: Locator,
+    certificate: ServerCertificate | None,
+    room: DiskRoom,
+    ops: Listening | None,
+    lost: list[Damage],
 ) -> Tree:
-    """The children in the order in which they are stopped: edges, loader, store."""
-    journal = settings.data_dir / "journal"
-    store_url = settings.store_url
+    """The children in the order of their stop: edges, loader, store."""
+    store_url, clock = settings.store_url, AwakeClock()
     stores: list[Child] = []
     if not store_url:
         store_sock = _listen("127.0.0.1", 0)
         password = secrets.token_urlsafe(32)
         store_url = store_server.address(store_sock, password)
         directory = settings.data_dir / "store"
-        stores = [Child("store", lambda: store_server.run(store_sock, directory, password), settings)]
+        keep_free_bytes = kept_by_engine(room.tightest().mark)
+        serve_store = partial(store_server.run, store_sock, directory, password, keep_free_bytes)
+        stores = [Child("store", serve_store, settings, clock)]
     counts = ConnectionCounts(settings.worker_count)
-    handed = worker.Handed(sock, counts, settings, journal, store_url, locator, certificate, Pages)
+    handed = worker.Handed(sock, counts, settings, journal, store_url, room, locator, certificate, Pages, ops)
     edges = [
-        Child(f"edge-{index}", partial(worker.run, handed, index), settings) for index in range(settings.worker_count)
+        Child(f"edge-{index}", partial(worker.run, handed, index), settings, clock)
+        for index in range(settings.worker_count)
     ]
-    loader = Child("loader", lambda: _load(settings, journal, store_url), settings)
-    status = partial(write_status, settings.run_dir / "server.json", url, sock.getsockname()[1])
-    return Tree([edges, [loader], stores], status, settings.shutdown_grace_s)
+    loader = Child("loader", partial(_load, settings, journal, store_url, room, lost), settings, clock)
+    told = {"url": url, "port": sock.getsockname()[1], "region": settings.region}
+    status = partial(write_status, settings.run_dir / "server.json", told)
+    groups = [
+        Group(edges, settings.shutdown_grace_s + STOP_S_MAX),
+        Group([loader], STOP_S_MAX),
+        Group(stores, STOP_S_MAX),
+    ]
+    return Tree(groups, status, settings.hang_s_max, clock)
 
 
-def _load(settings: Settings, journal: Path, store_url: str) -> None:
-    """The loader process. Its modules are imported here, since no other process needs them."""
-    from trackway.loader.loader import Loader  # noqa: PLC0415
+def _load(
+    settings: Settings, journal: Journal, store_url: str, room: DiskRoom, lost: list[Damage], heartbeat: Heartbeat
+) -> None:
+    """The loader's process. Its modules are imported here, since no other process needs them."""
+    from trackway.compaction.compactor import Compactor  # noqa: PLC0415
+    from trackway.loader.disk_report import watch  # noqa: PLC0415
+    from trackway.loader.loop import Loader  # noqa: PLC0415
     from trackway.store.client import Store  # noqa: PLC0415
+    from trackway.store.workload import COMPACTION, HEALTH  # noqa: PLC0415
 
-    # A batch of profile updates makes a million objects that all go at once, as in an edge process.
+    # A batch of profile updates makes a million objects that are freed together, as in an edge process.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 50)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    Loader(settings, journal, Store(store_url), stop).run()
+    asked = Store(store_url, workload=HEALTH)
+    watch(room, asked, stop, elsewhere=bool(settings.store_url))
+    compactor = Compactor(
+        Store(store_url, workload=COMPACTION), journal.progress(), stop, lambda: room.tightest().above_mark > 0
+    )
+    start_thread(compactor.run, "compactor")
+    Loader(settings, journal, Store(store_url), stop, heartbeat.beat, room.load_bytes_max, lost).run()

@@ -1,27 +1,102 @@
-"""What a first start prints: a project to send to, and a line to paste."""
+"""What a first start makes and says: a project to send to, a line to paste, and the admin password.
 
-from contextlib import closing
+Secrets are shown on a terminal, or else written to a private file whose path is printed: standard output of a service
+ends in a log, which more people read than the data.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
-from trackway.errors import ConfigError
+from trackway.domain.errors import ConfigError, InvalidInput, StorageError
+from trackway.domain.limits import CREDENTIAL_CHARACTERS_MAX
+from trackway.projects import passwords
+from trackway.projects.drivers import open_reader
 from trackway.projects.project import Project
-from trackway.projects.reader import open_reader
-from trackway.settings import Settings
+from trackway.settings.table import Settings
+from trackway.supervisor.limits import ADMIN_PASSWORD_CHARACTERS_MIN, PASSWORD_FILE_BYTES_MAX
+from trackway.telemetry import logs
 
-FIRST_PROJECT = "default"
+FIRST_PROJECT: Final = "default"
+FIRST_START_FILE: Final = "first-start.txt"
+
+_log = logs.get("supervisor")
 
 
 def welcome(settings: Settings, url: str) -> None:
-    """Say where the server is; with no project yet, create one and show its keys, which are its owner's to see."""
-    console = Console(highlight=False, soft_wrap=True)
+    """Say where the server is; with no project or admin password yet, make one and hand its secrets to the operator.
+
+    Raises ConfigError for an `admin_password_file` that cannot be used, StorageError when secrets cannot be kept.
+    """
+    chosen = _chosen_password(settings.admin_password_file)
     with closing(open_reader(settings.projects_at, patient=True)) as reader:
-        known, has_admin = reader.all_projects(), reader.admin_hash() is not None
-    if not known and (first := _first_project(settings)):
-        _show(console, first, url)
-    if not has_admin and (password := _first_password(settings)):
-        console.print(f"Web pages: [bold]{url}/app/[/]   name admin   password {password}")
-    console.print(f"trackway listens on [bold]{url}[/], data in {settings.data_dir}", markup=True)
+        known, admin_hash = reader.all_projects(), reader.admin_hash()
+    if chosen is not None:
+        _keep_password(settings, chosen, admin_hash)
+    makes_password = chosen is None and admin_hash is None
+    if not known or makes_password:
+        with _shown_to_the_operator(settings) as console:
+            if not known and (first := _first_project(settings)):
+                _show(console, first, url)
+            if makes_password and (password := _first_password(settings)):
+                console.print(f"Web pages: [bold]{url}/app/[/]   name admin   password {password}")
+    _console().print(f"trackway listens on [bold]{url}[/], data in {settings.data_dir}", markup=True)
+
+
+@contextmanager
+def _shown_to_the_operator(settings: Settings) -> Iterator[Console]:
+    """Where secrets may be printed. A file is opened before anything is made: what cannot be shown is not made."""
+    if sys.stdout.isatty():
+        yield _console()
+        return
+    path = settings.data_dir / FIRST_START_FILE
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "w") as file:
+            yield Console(highlight=False, soft_wrap=True, file=file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
+    _console().print(f"The keys of the first start are in {path}", markup=False)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _chosen_password(path: Path | None) -> str | None:
+    """The admin password that a file holds, without the line's end."""
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            password = file.read(PASSWORD_FILE_BYTES_MAX).decode().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"admin_password_file {path} cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"admin_password_file {path} is not utf8") from error
+    if not ADMIN_PASSWORD_CHARACTERS_MIN <= len(password) <= CREDENTIAL_CHARACTERS_MAX or not password.isprintable():
+        bounds = f"{ADMIN_PASSWORD_CHARACTERS_MIN} to {CREDENTIAL_CHARACTERS_MAX}"
+        raise ConfigError(f"admin_password_file {path} must hold one line of {bounds} characters")
+    return password
+
+
+def _keep_password(settings: Settings, password: str, admin_hash: str | None) -> None:
+    """Another password than the one before ends the admin's sessions."""
+    if admin_hash is not None and passwords.verify(admin_hash, password):
+        return
+    from trackway.projects.admin_password import set_password  # noqa: PLC0415  # with half a second of imports
+    from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
+
+    set_password(ProjectsDatabase(settings.projects_at), password)
+    _log.info("the admin password is the one of admin_password_file", file=str(settings.admin_password_file))
 
 
 def _first_project(settings: Settings) -> Project | None:
@@ -31,13 +106,13 @@ def _first_project(settings: Settings) -> Project | None:
 
     try:
         return ProjectsDatabase(settings.projects_at).create(FIRST_PROJECT, settings.region)
-    except ConfigError:
+    except InvalidInput:
         return None
 
 
 def _first_password(settings: Settings) -> str | None:
     """None as above."""
-    from trackway.projects.admin import first_password  # noqa: PLC0415  # as above
+    from trackway.projects.admin_password import first_password  # noqa: PLC0415  # as above
     from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
 
     return first_password(ProjectsDatabase(settings.projects_at))

@@ -1,2 +1,1 @@
-"""The web pages, below `/app/`: what people see of their projects. Served by the edge processes, imported when
-asked for."""
+"""The web pages below `/app/`. The edge processes serve them, and import this package at the first request for one."""

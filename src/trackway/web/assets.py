@@ -1,7 +1,7 @@
-"""The style sheet and the scripts: a few small files, held in memory, each with the digest of its content.
+"""The style sheet and the scripts: a few small files in memory, each with the digest of its content.
 
-A page names them with that digest, so a browser keeps them for good; a module that another one imports comes without
-it, and is asked for again with its etag.
+A page names them with that digest, so a browser caches them for good. A module that another module imports is named
+without the digest, and a browser validates it with its etag.
 """
 
 from hashlib import blake2b
@@ -35,7 +35,7 @@ _ASSETS: Final = {path.name: _read(path) for path in (Path(__file__).parent / "s
 
 
 def versioned(name: str) -> str:
-    """The path of an asset below PATH with its digest. KeyError when there is none."""
+    """The path of an asset below PATH, with its digest. Raises KeyError when there is none."""
     return f"{PATH}/{name}?v={_ASSETS[name].version}"
 
 

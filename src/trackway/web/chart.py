@@ -1,104 +1,164 @@
-"""Charts: figures come in, an SVG picture leaves that is safe to serve by itself.
+"""Charts: figures arrive, and an SVG picture leaves that is safe to serve by itself.
 
-The library draws; what it adds for its own script is taken out again, so that the picture runs nothing, loads nothing
-and is the same bytes for the same figures. A page holds it in an `<img>`, which applies the picture's own style under
-the page's policy and follows the reader's light or dark scheme. A picture says nothing to a screen reader beyond its
-description: each page shows the same figures in a table beside it.
+The library draws. This module removes the parts for the library's script, so that the picture runs nothing, loads
+nothing and has the same bytes for the same figures. A page holds it in an `<img>`, which applies the picture's own
+style under the page's policy, and follows the reader's light or dark scheme. A screen reader gets only the description
+of the picture, so each page shows the same figures in a table beside it, and the meaning of each color.
 """
 
+import asyncio
 import re
 import sys
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import pygal
 from pygal.style import Style
 
-# The library has its finder of plug-ins, of a kind that Python 3.12 no longer knows, asked for every module that is
-# imported from then on, where it draws a warning. We have no plug-ins.
+from trackway.web.limits import CHART_LABELS_MAX
+
+# The library registers a finder of plug-ins. Python 3.12 no longer supports its kind, and warns at every later import.
+# We have no plug-ins.
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
-LABELS_SHOWN_MAX: Final = 8
-LEGEND_CHARACTERS_MAX: Final = 18
-"""Four names a line; what is longer is cut there, and whole in the table."""
-_LEGEND_COLUMNS = 4
-_LEGEND_LINE = 24
+_PIXELS_A_MARK: Final = 36
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_STANDS_OUT: Final = 20
 _FONT = "system-ui, sans-serif"
-# At least 3:1 against both backgrounds; in this order each differs from its neighbours in lightness also.
-_COLORS = ("#2477b8", "#868d96", "#b07408", "#d03b4f", "#2f8f6b", "#8a63c9", "#a0653a", "#5b7a1f")
-_STYLE = Style(
-    background="transparent",
-    plot_background="transparent",
-    foreground="#1b1f24",
-    foreground_strong="#1b1f24",
-    foreground_subtle="#9aa1ab",
-    guide_stroke_color="#9aa1ab",
-    major_guide_stroke_color="#9aa1ab",
-    font_family=_FONT,
-    label_font_size=15,
-    major_label_font_size=15,
-    legend_font_size=16,
-    title_font_size=18,
-    no_data_font_size=24,
-    opacity="1",
-    transition="0s",
-    colors=_COLORS,
-)
+# At least 3:1 against both backgrounds. In this order each color differs from its neighbours in lightness, too.
+COLORS: Final = ("#2477b8", "#868d96", "#b07408", "#d03b4f", "#2f8f6b", "#8a63c9", "#a0653a", "#5b7a1f")
+_LOOK: Final[dict[str, Any]] = {
+    "background": "transparent",
+    "plot_background": "transparent",
+    "foreground": "#1b1f24",
+    "foreground_strong": "#1b1f24",
+    "foreground_subtle": "#9aa1ab",
+    "guide_stroke_color": "#9aa1ab",
+    "major_guide_stroke_color": "#9aa1ab",
+    "font_family": _FONT,
+    "label_font_size": 15,
+    "major_label_font_size": 15,
+    "title_font_size": 18,
+    "no_data_font_size": 24,
+    "opacity": "1",
+    "transition": "0s",
+}
 _DARK = (
-    "@media (prefers-color-scheme: dark){.title,.legends .legend text,.axis text,.axis text.major,text.no_data"
+    "@media (prefers-color-scheme: dark){.title,.axis text,.axis text.major,text.no_data"
     "{fill:#e6e9ee}.axis .line,.axis .major.line{stroke:#e6e9ee}.axis .guide.line{stroke:#5c6470}}"
 )
 
 
-def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> bytes:
-    """A stacked bar chart as an SVG file in UTF-8, with a `<title>` and a `<desc>` that tells each series' sum.
+class Chart(NamedTuple):
+    """A picture with its title, as the address of an `<img>`, its height in pixels at a width of 800, and its key.
 
-    One bar a label, one color a series in the order given; each series has as many figures as there are labels.
-    Any text is text. Raises ValueError when a series has another number of figures.
+    The address holds the picture itself, so that picture and table show the same figures. `key` has the name of each
+    series with the place of its color in COLORS. A page writes the key below the picture, where it stays readable on a
+    narrow screen.
+    """
+
+    title: str
+    address: str
+    height: int
+    key: list[tuple[int, str]]
+
+
+async def chart(
+    title: str,
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[int]],
+    *,
+    ticks: Collection[int] | None = None,
+    top: int | None = None,
+    height: int = 320,
+    first_color: int = 0,
+) -> Chart:
+    """The chart of `bars`, for a page. A thread draws it: a year of eight names takes half a second, and the event loop
+    answers other requests meanwhile."""
+    draw = partial(bars, title, labels, series, ticks=ticks, top=top, height=height, first_color=first_color)
+    picture = await asyncio.to_thread(draw)
+    key = [((first_color + place) % len(COLORS), name) for place, name in enumerate(series)]
+    return Chart(title, "data:image/svg+xml;base64," + b64encode(picture).decode(), height, key)
+
+
+def bars(
+    title: str,
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[int]],
+    *,
+    ticks: Collection[int] | None = None,
+    top: int | None = None,
+    height: int = 320,
+    first_color: int = 0,
+) -> bytes:
+    """A stacked bar chart as an SVG file in UTF-8, with a `<title>` and a `<desc>` that has each series' sum.
+
+    Each label has one bar. Each series has one color, from `first_color` on, and one figure for each label. ticks: the
+    places of the labels that are written below the axis, by default some at equal distances. top: the figure at which
+    the axis ends. Higher bars are drawn up to there, in their proportions. All texts are escaped. Raises ValueError
+    when a series has another number of figures.
     """
     chart = pygal.StackedBar(
-        style=_STYLE,
+        style=_style(first_color),
         css=("file://style.css", "file://graph.css", f"inline:{_DARK}"),
         js=[],
         no_prefix=True,
         width=800,
-        height=320,
+        height=height,
         margin=8,
-        margin_bottom=8 + _missing_margin(len(series)),
-        legend_at_bottom=True,
-        legend_at_bottom_columns=_LEGEND_COLUMNS,
+        show_legend=False,
         truncate_label=-1,
-        truncate_legend=LEGEND_CHARACTERS_MAX,
-        show_minor_x_labels=False,
-        x_labels_major_every=max(1, -(-len(labels) // LABELS_SHOWN_MAX)),
+        max_scale=height // _PIXELS_A_MARK,
         value_formatter=_whole,
+        range=None if top is None else (0, top),
     )
     chart.title = _xml(title)
-    chart.x_labels = [_xml(label) for label in labels]
+    shown = _some(len(labels)) if ticks is None else ticks
+    chart.x_labels = [_xml(label) if place in shown else "" for place, label in enumerate(labels)]
     for name, figures in series.items():
         if len(figures) != len(labels):
             raise ValueError(f"series {name!r} has {len(figures)} figures for {len(labels)} labels")
-        chart.add(_xml(name), list(figures))
+    for name, drawn_figures in zip(series, _below(top, list(series.values())), strict=True):
+        chart.add(_xml(name), drawn_figures)
     chart.add_xml_filter(lambda root: _quiet(root, _xml(_description(labels, series))))
     drawn: bytes = chart.render()
     return drawn
 
 
-def _missing_margin(series: int) -> int:
-    """The library leaves room for the full lines of a legend only, and for one less than none below four names."""
-    lines = -(-series // _LEGEND_COLUMNS)
-    return (lines - series // _LEGEND_COLUMNS) * _LEGEND_LINE
+def _style(first_color: int) -> Style:
+    return Style(**_LOOK, colors=COLORS[first_color:] + COLORS[:first_color])
 
 
-def data_uri(picture: bytes) -> str:
-    """The picture as the address of an `<img>`: with the page, so that it shows what the page's table says."""
-    return "data:image/svg+xml;base64," + b64encode(picture).decode()
+def _some(labels: int) -> range:
+    """At most CHART_LABELS_MAX places at equal distances."""
+    return range(0, labels, max(1, -(-labels // CHART_LABELS_MAX)))
+
+
+def _below(top: int | None, series: list[Sequence[int]]) -> list[list[float]]:
+    """The figures. Those of a bar that is higher than the axis are scaled down by one factor."""
+    if top is None:
+        return [list(figures) for figures in series]
+    shares = [min(1.0, top / (sum(bar) or 1)) for bar in zip(*series, strict=True)]
+    return [[figure * share for figure, share in zip(figures, shares, strict=True)] for figures in series]
+
+
+def top_of(totals: Sequence[int]) -> int | None:
+    """The end of an axis on which a few outliers (an import) do not flatten all other bars. None without outliers.
+
+    A bar is still visible at a `_STANDS_OUT`th of the highest. A bar that is so many times higher than the median is an
+    outlier, and the axis ends somewhat above the other bars.
+    """
+    bars = sorted(total for total in totals if total)
+    if not bars:
+        return None
+    ordinary = [total for total in bars if total <= _STANDS_OUT * bars[(len(bars) - 1) // 2]]
+    return None if len(ordinary) == len(bars) else max(ordinary[-1] * 3 // 2, ordinary[-1] + 1)
 
 
 def _whole(value: float) -> str:
-    """A figure of the axis: marks between whole numbers have none."""
+    """A figure of the axis. Marks between whole numbers have no figure."""
     return f"{value:,.0f}" if value == int(value) else ""
 
 
@@ -110,7 +170,7 @@ def _description(labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> 
 
 
 def _quiet(root: Any, description: str) -> Any:
-    """The drawing without scripts, what they would read, and comments; described."""
+    """The drawing with a description, and without scripts, their data, and comments."""
     for parent in list(root.iter()):
         for child in list(parent):
             if not isinstance(child.tag, str) or child.tag in ("script", "desc"):
@@ -123,5 +183,5 @@ def _quiet(root: Any, description: str) -> Any:
 
 
 def _xml(text: str) -> str:
-    """The text with what XML has no place for (control characters, lone surrogates) shown as U+FFFD."""
+    """The text with U+FFFD in place of characters that XML forbids (control characters, lone surrogates)."""
     return _NOT_XML.sub("\ufffd", text)

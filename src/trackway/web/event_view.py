@@ -1,7 +1,7 @@
-"""An event as a page shows it: its properties told apart, where it came from, and by which SDK.
+"""An event as a page shows it: its properties by kind, its location, and its SDK.
 
-Values stay the text that the client sent, so that a large number or a list is shown as it is; strings are shown without
-their quotes.
+Values stay the client's text, so that a large number or a list is shown as it is. Strings are shown without their
+quotes.
 """
 
 from collections.abc import Iterable
@@ -9,20 +9,21 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from trackway.query.arrivals import ShownEvent
+from trackway.query.event_feed import ShownEvent
 
 _PLAIN_WORDS: Final = """
 utm_source utm_medium utm_campaign utm_content utm_term utm_id current_page_title current_domain current_url_path
 current_url_protocol current_url_search dclid fbclid gclid ko_click_id li_fat_id msclkid sccid ttclid twclid wbraid
 """
 _PLAIN: Final = frozenset(_PLAIN_WORDS.split())
-"""Properties that SDKs set by themselves, though their names do not begin with `$` or `mp_`."""
+"""Properties that SDKs set themselves, although their names do not begin with `$` or `mp_`."""
+_SAME_TIME_MS: Final = 60_000
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Row(NamedTuple):
-    """A row of a list of events. `id` is the event's cursor, also for links; `raw` is its JSON as an export has it, set
-    out; it and the properties are empty where `is_large`."""
+    """A row of a list of events. `id` is the event's cursor, also for links. `raw` is its export line, indented. It and
+    the properties are empty where `is_large`."""
 
     id: str
     event: str
@@ -39,6 +40,11 @@ class Row(NamedTuple):
     raw: str
     is_large: bool
     properties_bytes: int
+
+    @property
+    def came_later(self) -> bool:
+        """Whether it arrived long after its own time, as imported events do. Clocks and queues differ by less."""
+        return abs(self.received_ms - self.time_ms) > _SAME_TIME_MS
 
 
 def row_of(shown: ShownEvent) -> Row:
@@ -66,7 +72,7 @@ def row_of(shown: ShownEvent) -> Row:
 
 
 def is_default(name: str) -> bool:
-    """Whether it is a property that SDKs or the server set, not the people who send the event."""
+    """Whether an SDK or the server set the property, and not the application."""
     return name.startswith(("$", "mp_")) or name in _PLAIN
 
 

@@ -1,7 +1,7 @@
-"""What a form brings: a bounded body as fields, and the proof that it was one of our own pages that sent it.
+"""Forms: a bounded body as fields, and the proof that one of our own pages sent it.
 
-Two things must hold for any POST: the browser says that a page of this server made it, and it carries the token that
-only pages of this session know. Either alone would do; together, one may have a hole.
+Two conditions hold for every POST. The browser says that a page of this server sent it, and it has the token that only
+pages of this session have. Each alone would be enough. Together they protect even if one has a hole.
 """
 
 import hmac
@@ -11,9 +11,10 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from trackway.edge.http import InFlight, check_length, read_body
-from trackway.errors import RequestError
-from trackway.limits import WEB_FORM_FIELDS_MAX
+from trackway.domain.errors import RequestError
+from trackway.edge.quotas.in_flight import InFlight, read_body
+from trackway.edge.wire.asgi import check_length
+from trackway.web.limits import WEB_FORM_FIELDS_MAX
 
 CSRF_FIELD: Final = "csrf"
 CSRF_HEADER: Final = "x-csrf-token"
@@ -22,23 +23,22 @@ _AGAIN: Final = "open the page again, and send it there"
 
 
 async def read_form(request: Request, bytes_max: int, in_flight: InFlight) -> FormData:
-    """The fields of a body. Raises RequestError 413 when it is too large, 415 or 400 when it is no form."""
+    """The fields of a body. Raises RequestError 413 for a body that is too large, 415 or 400 for other than a form."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise RequestError(415, f"content-type must be {_FORM}")
     check_length(request.scope, bytes_max)
-    body = await read_body(request.receive, bytes_max, in_flight)
+    with in_flight.claim(request.scope, known=False) as claim:
+        body = await read_body(request.receive, bytes_max, claim)
     try:
         pairs: list[tuple[str, str | UploadFile]] = []
         pairs += parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=WEB_FORM_FIELDS_MAX)
         return FormData(pairs)
     except ValueError as error:  # UnicodeDecodeError, and too many fields
         raise RequestError(400, f"form must be utf8, of {WEB_FORM_FIELDS_MAX} fields at most") from error
-    finally:
-        in_flight.give(len(body))
 
 
 def text(form: FormData, name: str) -> str:
-    """A field's text, its lines ended by a newline alone; empty when it is not there."""
+    """A field's text, with newlines alone as line ends. Empty when the field is missing."""
     value = form.get(name, "")
     return value.replace("\r\n", "\n") if isinstance(value, str) else ""
 
@@ -46,7 +46,7 @@ def text(form: FormData, name: str) -> str:
 def check_origin(request: Request) -> None:
     """Raise RequestError 403 unless the browser says that a page of this server sent the request.
 
-    `Sec-Fetch-Site`, where there is one, holds behind any proxy; else the `Origin` must be the host that was asked.
+    `Sec-Fetch-Site`, where it is present, is right behind any proxy. Else the `Origin` must be the requested host.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     own = origin.partition("://")[2].lower() == request.headers.get("host", "").lower() != ""
@@ -55,7 +55,7 @@ def check_origin(request: Request) -> None:
 
 
 def check_csrf(request: Request, form: FormData, csrf: str) -> None:
-    """Raise RequestError 403 unless the form, or the request's header, carries the session's token."""
+    """Raise RequestError 403 unless the form, or the request's header, has the session's token."""
     given = request.headers.get(CSRF_HEADER) or text(form, CSRF_FIELD)
     if not hmac.compare_digest(given.encode(), csrf.encode()):
         raise RequestError(403, f"this form is of another session: {_AGAIN}")

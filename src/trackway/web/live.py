@@ -1,8 +1,8 @@
-"""Events as they come, sent to a page that stays open (server-sent events).
+"""Live events: new events for a page that stays open (server-sent events).
 
-Whether anything was loaded is seen in shared memory, which costs nothing; only then the store is asked. Each message
-says how many events have come, and draws the newest of them. Its id says what was known then, so that a page that was
-cut off goes on from there: `loaded.count`, the last millisecond of loading and how many events of it were counted.
+Shared memory shows at no cost whether new events were loaded. Only then the store is queried. Each message has the
+number of new events, and the HTML of the newest. Its id lets a page that was disconnected resume there: `loaded.count`,
+the last millisecond of loading, and how many events of it were counted.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from typing import NamedTuple
 import orjson
 from starlette.responses import Response
 
-from trackway.edge.http import Receive, Scope, Send
-from trackway.edge.streaming import until_gone
-from trackway.errors import RequestError, StorageError
-from trackway.limits import (
+from trackway.domain.errors import StorageError
+from trackway.edge.wire.asgi import Receive, Scope, Send
+from trackway.edge.wire.streaming import until_gone
+from trackway.query.event_feed import Fresh, ShownEvent
+from trackway.web.limits import (
     LIVE_ASK_S,
     LIVE_EVENTS_MAX,
     LIVE_POLL_S,
@@ -26,16 +27,15 @@ from trackway.limits import (
     LIVE_S_MAX,
     LIVE_SEND_S_MAX,
     LIVE_VIEWERS_MAX,
-    RETRY_AFTER_BUSY_S,
 )
-from trackway.query.arrivals import Fresh, ShownEvent
+from trackway.web.stream_slots import Slot, Slots
 
 _MARK = re.compile(r"([0-9]{1,15})\.([0-9]{1,10})")
 _QUIET = b": nothing new\n\n"
 
 
 class Mark(NamedTuple):
-    """Up to where events are known: a millisecond of loading, and how many that were loaded in it."""
+    """A position in the event feed: a millisecond of loading, and how many events of it are known."""
 
     loaded_ms: int
     events: int = 0
@@ -45,14 +45,14 @@ class Mark(NamedTuple):
 
 
 def read_mark(text: str) -> Mark | None:
-    """The mark of a text, None for one that is none."""
+    """The mark of a text. None for any other text."""
     match = _MARK.fullmatch(text)
     return Mark(*map(int, match.groups())) if match else None
 
 
 class Watched(NamedTuple):
-    """What a viewer looks at. `position` is how far the journal is loaded; `ask` gives what was loaded at a millisecond
-    or later, so many events of it at most; `draw` makes HTML of events; `is_over`: nothing more is to be sent."""
+    """The subject of a live page. `position` returns how far the journal is loaded. `ask` returns events loaded at a
+    millisecond or later, at most as many as given. `draw` returns the HTML of events. `is_over` ends the messages."""
 
     position: Callable[[], int]
     ask: Callable[[int, int], Awaitable[Fresh]]
@@ -61,7 +61,7 @@ class Watched(NamedTuple):
 
 
 async def messages(watched: Watched, mark: Mark) -> AsyncGenerator[bytes]:
-    """What comes after the mark, message by message; a comment after a quiet while."""
+    """The messages about events after the mark. After LIVE_QUIET_S without one, a comment."""
     yield b"retry: 1000\n\n"
     position, said_s = None, time.monotonic()
     while not watched.is_over():
@@ -73,12 +73,12 @@ async def messages(watched: Watched, mark: Mark) -> AsyncGenerator[bytes]:
                 yield _message("trouble", {})
                 await asyncio.sleep(LIVE_ASK_S)
                 continue
-            position = now_at  # as it was before the store was asked: nothing is missed
+            position = now_at  # from before the query, so that no event is missed
             count = _new(found, mark)
             if count:
                 mark = _after(found)
-                drawn = found.events[: count + mark.events]
-                yield _message("events", {"count": count, "html": watched.draw(drawn)}, mark)
+                # Events that the page has are among them: it takes no event twice.
+                yield _message("events", {"count": count, "html": watched.draw(found.events)}, mark)
                 said_s = time.monotonic()
                 await asyncio.sleep(LIVE_ASK_S)
                 continue
@@ -89,7 +89,7 @@ async def messages(watched: Watched, mark: Mark) -> AsyncGenerator[bytes]:
 
 
 def _new(found: Fresh, mark: Mark) -> int:
-    """How many events there are that were not counted before."""
+    """The number of events that were not counted before."""
     return sum(found.counts.values()) - min(mark.events, found.counts.get(mark.loaded_ms, 0))
 
 
@@ -104,26 +104,30 @@ def _message(name: str, value: dict[str, object], mark: Mark | None = None) -> b
 
 
 class LiveResponse(Response):
-    """Sends messages until they end, the client goes away or does not read. Raises RequestError 503 at once when this
-    process has as many viewers as it may have."""
+    """Sends messages until they end, the client disconnects or does not read, or another visitor needs the slot. Raises
+    RequestError 503 at once when there is no slot."""
 
-    viewers = 0
-    """How many there are in this process."""
+    slots = Slots(LIVE_VIEWERS_MAX)
+    """The slots of this process."""
 
-    def __init__(self, watched: Watched, mark: Mark):
+    def __init__(self, watched: Watched, mark: Mark, visitor: str):
         super().__init__(media_type="text/event-stream")
         del self.headers["content-length"]
-        self.headers["x-accel-buffering"] = "no"  # a proxy is not to gather messages
+        self.headers["x-accel-buffering"] = "no"  # a proxy must not buffer messages
         self._watched = watched
         self._mark = mark
+        self._visitor = visitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if LiveResponse.viewers >= LIVE_VIEWERS_MAX:
-            raise RequestError(503, "too many pages are kept up to date", retry_after_s=RETRY_AFTER_BUSY_S)
-        LiveResponse.viewers += 1
+        with LiveResponse.slots.held(self._visitor) as slot:
+            await self._send(slot, receive, send)
+
+    async def _send(self, slot: Slot, receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(until_gone(receive))
         end_s, is_over = time.monotonic() + LIVE_S_MAX, self._watched.is_over
-        watched = self._watched._replace(is_over=lambda: is_over() or gone.done() or time.monotonic() > end_s)
+        watched = self._watched._replace(
+            is_over=lambda: is_over() or slot.is_revoked or gone.done() or time.monotonic() > end_s
+        )
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with aclosing(messages(watched, self._mark)) as pieces:
@@ -132,7 +136,6 @@ class LiveResponse(Response):
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
-            pass  # it does not read: what is not ended is cut off
+            pass  # the client does not read: returning cuts the connection
         finally:
             gone.cancel()
-            LiveResponse.viewers -= 1

@@ -1,32 +1,33 @@
-"""Where the pages hang in an edge process: an ASGI handler that costs nothing until somebody opens a page.
+"""The mount point of the pages in an edge process: an ASGI handler that imports them at the first request.
 
-The modules behind it (starlette, jinja2) are imported by a thread in the first request, so that neither the start nor
-the memory of a server that only takes events knows of them.
+A thread imports their modules (starlette, jinja2), so that a server that only receives events spends neither time nor
+memory on them.
 """
 
 import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from trackway import logs
-from trackway.edge.http import Receive, Scope, Send, send_reply
-from trackway.edge.replies import error_reply
-from trackway.edge.routes import PAGES_PATH, Parts
-from trackway.errors import RequestError, StorageError
-from trackway.limits import RETRY_AFTER_STORAGE_S
+from trackway.domain.errors import RequestError, StorageError
+from trackway.domain.limits import RETRY_AFTER_STORAGE_S
+from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
+from trackway.edge.routes import Parts
+from trackway.edge.wire.asgi import Receive, Scope, Send, send_reply
+from trackway.edge.wire.replies import error_reply
+from trackway.telemetry import logs
 
 if TYPE_CHECKING:
     from trackway.web.site import Site
 
-PATH = PAGES_PATH
 _log = logs.get("web")
 
 
 class Pages:
-    """An ASGI application for `/` and everything below PATH."""
+    """An ASGI application for `/` and everything below PAGES_PATH."""
 
-    def __init__(self, parts: Parts):
+    def __init__(self, parts: Parts, track: RecordsEndpoint):
         self._parts = parts
+        self._track = track
         self._site: Site | None = None
         self._opening: asyncio.Task[Site] | None = None
 
@@ -41,7 +42,7 @@ class Pages:
         await site(scope, receive, send)
 
     async def _opened(self) -> "Site":
-        """Requests that come together wait for one thread; a client that leaves takes nothing from the others."""
+        """The site. Concurrent requests wait for one thread, which goes on when one of their clients disconnects."""
         if self._opening is None:
             self._opening = asyncio.create_task(asyncio.to_thread(self._open))
             self._opening.add_done_callback(self._done)
@@ -53,5 +54,5 @@ class Pages:
             self._site = opening.result()
 
     def _open(self) -> "Site":
-        site: Site = import_module("trackway.web.site").Site(self._parts)
+        site: Site = import_module("trackway.web.site").Site(self._parts, self._track)
         return site

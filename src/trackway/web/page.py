@@ -1,7 +1,7 @@
-"""A page of a project: what its function gets, what it gives, and how it is registered.
+"""A page of a project: the argument and the result of its function, and its route.
 
-The site has looked at everything before a page function is called: who asks, that the project is theirs to see, that
-they have the right, and, for a POST, that the form is our own.
+Before the site calls a page function, it has authenticated the visitor, and has checked that the visitor may see the
+project and has the right. For a POST it has checked that the form is our own.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,56 +12,85 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackway.edge.routes import Parts
-from trackway.limits import WEB_FORM_BYTES_MAX
+from trackway.domain.time_zone import zone_of
+from trackway.edge.routes import PAGES_PATH
+from trackway.projects.audit import Author
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
-from trackway.web import mount
-from trackway.web.address import server_address
-from trackway.web.drawing import draw
+from trackway.query.sql.days import MONDAY, SUNDAY, Days
+from trackway.settings.table import Settings
+from trackway.store.reader import Reader
+from trackway.web.limits import WEB_FORM_BYTES_MAX
+from trackway.web.public_url import server_address
+from trackway.web.templating import draw
 from trackway.web.visitor import Visitor
 
 
 class Page(NamedTuple):
     """One request for a page of a project.
 
-    `parts`: what the edge process has one of. `csrf`: for every form, as a hidden field of that name, or the header
-    `X-CSRF-Token` of a fetch. `form`: the fields of a POST. `title` is the route's; `navigation` are the routes that
-    this visitor may open.
+    `reader` queries the store. `address` is the client's. Every form has `csrf` in a hidden field of that name, or a
+    fetch in its header `X-CSRF-Token`. `visitor_now` returns the visitor at this moment, None after the session has
+    ended. `form` has the fields of a POST. `title` is the route's. `navigation` are the routes that this visitor may
+    open.
+
+    A page function gets other parts as keywords, which `pages_of` binds.
     """
 
     request: Request
     visitor: Visitor
     project: Project
-    parts: Parts
+    settings: Settings
+    reader: Reader
+    address: str
     csrf: str
+    visitor_now: Callable[[], Visitor | None]
     form: FormData = FormData()
     title: str = ""
     navigation: tuple["PageRoute", ...] = ()
 
     def url(self, path: str, **query: str) -> str:
         """A link below this project, prefix included: `page.url("/events", event="Sign up")`."""
-        base = f"{self.parts.settings.path_prefix}{mount.PATH}/projects/{self.project.project_id}{quote(path)}"
+        base = f"{self.settings.path_prefix}{PAGES_PATH}/projects/{self.project.project_id}{quote(path)}"
         return f"{base}?{urlencode(query)}" if query else base
+
+    @property
+    def days(self) -> Days:
+        """The days and weeks of the project, in its time zone."""
+        return Days(zone_of(self.project.time_zone).key, SUNDAY if self.project.week_start == "sunday" else MONDAY)
+
+    def may_open(self, path: str) -> bool:
+        """Whether the visitor may open the page of that path in the navigation. Pages link only to those."""
+        return any(each.path == path for each in self.navigation)
+
+    def is_below(self, path: str) -> bool:
+        """Whether this page is the page of that path in the navigation, or is below it."""
+        base = self.url(path)
+        return self.request.url.path == base or self.request.url.path.startswith(base + "/")
 
     def may(self, right: Right) -> bool:
         """Whether the visitor has the right in this project."""
         return self.visitor.may(self.project.project_id, right)
 
     @property
+    def author(self) -> Author:
+        """The visitor as an author for the audit."""
+        return Author(self.visitor.name, self.address)
+
+    @property
     def server_address(self) -> str:
-        """What an SDK is to be pointed at: scheme, host and path prefix by which this page was asked for."""
-        return server_address(self.request, self.parts.settings)
+        """The address for an SDK: scheme, host and path prefix of this request."""
+        return server_address(self.request, self.settings)
 
 
 PageFunction = Callable[[Page], Awaitable[Response]]
 
 
 class PageRoute(NamedTuple):
-    """`path` below the project, with parameters as starlette writes them (`/users/{distinct_id:path}`).
+    """`path` is below the project, with parameters in starlette's notation (`/users/{distinct_id:path}`).
 
-    `right` is what a visitor needs for any of the methods. `in_navigation`: whether every page links to it, by its
-    title. `form_bytes_max` bounds the body of a POST.
+    A visitor needs `right` for each of the methods. `in_navigation`: whether every page links to it, by its title.
+    `form_bytes_max` bounds the body of a POST.
     """
 
     path: str
@@ -74,7 +103,6 @@ class PageRoute(NamedTuple):
 
 
 def render(page: Page, template: str, /, *, status: int = 200, **values: Any) -> Response:
-    """The page, drawn by a template of `templates/`, which sees `page` and the values; a value that is missing is an
-    error."""
+    """The page from a template of `templates/`, which sees `page` and the values. A missing value is an error."""
     shown = {"visitor": page.visitor, "csrf": page.csrf, "page": page, "title": page.title}
-    return draw(template, page.parts.settings, status, **shown, **values)
+    return draw(template, page.settings, status, page.days, **shown, **values)

@@ -1,9 +1,9 @@
-"""Sessions: a signed cookie that says who signed in, when, and with which secret; nothing is kept on the server.
+"""Sessions: a signed cookie with a name, a time, and a proof of the secret. The server stores only ended sessions.
 
-A request arrives, and a session leaves that holds for this moment: the account is there, not expired, and has the
-secret it signed in with. The key that signs is in a private file of the data directory, so that a session holds in all
-edge processes and over restarts. The cookie's name tells keys apart: servers on ports of one host have cookies in
-common.
+A request arrives, and a session leaves that is valid at this moment: it has not ended by a sign-out, and its account
+exists, is not expired, and still has the same secret. The signing key is in a private file of the data directory, so
+that a session is valid in all edge processes and after a restart. The cookie's name depends on the key, since servers
+on several ports of one host share cookies.
 """
 
 import asyncio
@@ -18,10 +18,12 @@ from typing import Final, NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from trackway.errors import StorageError
-from trackway.limits import SESSION_S_MAX
+from trackway.domain.errors import StorageError
+from trackway.domain.limits import SESSION_S_MAX
+from trackway.edge.access.project_refresh import FreshProjects
 from trackway.projects.account import Account
-from trackway.projects.directory import ProjectDirectory
+from trackway.projects.ended_sessions import FILE, EndedSessions
+from trackway.projects.project_lookup import ProjectDirectory
 from trackway.web.visitor import ADMIN, Visitor
 
 KEY_FILE: Final = "session.key"
@@ -29,57 +31,86 @@ _KEY_BYTES: Final = 32
 
 
 class Session(NamedTuple):
-    """Somebody signed in. `csrf`: what every form of theirs carries."""
+    """A signed-in visitor. `csrf` is the token of all forms in the session."""
 
     visitor: Visitor
     csrf: str
 
 
-class Sessions:
-    """Makes and reads cookies. Raises StorageError when the key can neither be read nor made."""
+class _Signed(NamedTuple):
+    """The content of a cookie that `begin` made, and that is not too old."""
 
-    def __init__(self, data_dir: Path, directory: ProjectDirectory):
+    name: str
+    proof: str
+    nonce: str
+    begun_s: int
+
+
+class Sessions:
+    """Makes, reads and ends cookies. Raises StorageError when the key can neither be read nor made, or when the ended
+    sessions cannot be read."""
+
+    def __init__(self, data_dir: Path, directory: ProjectDirectory, fresh_projects: FreshProjects):
         self._directory = directory
+        self._fresh_projects = fresh_projects
         self._key = _key(data_dir / KEY_FILE)
+        self._ended = EndedSessions(data_dir / FILE)
         self._signer = URLSafeTimedSerializer(self._key, "session", signer_kwargs={"digest_method": sha256})
         self.cookie: Final = f"trackway-{self._digest('cookie')[:8]}"
 
     def begin(self, name: str) -> str:
-        """The value of the cookie for one who has just shown the secret of that name."""
+        """The value of the cookie for a visitor who has just proved to know the secret of that name."""
         proof = self._proof(name)
         assert proof is not None, "who signs in has a secret"
         return self._signer.dumps([name, proof, secrets.token_urlsafe(12)])
 
-    async def find(self, cookie: str) -> Session | None:
-        """The session of a cookie, None when it is none, too old, or no longer of anybody's.
+    def cookie_in(self, header: str) -> str:
+        """The value of the cookie in a `Cookie` header, "" where there is none.
 
-        One that was begun here and is nobody's as far as this process knows is looked at again: with a new secret one
-        may be signed in before all processes have heard of it.
+        It is never quoted, so it is not unquoted: the standard library takes minutes for the escapes of a long value.
+        """
+        pairs = (pair.partition("=") for pair in header.split(";"))
+        return next((value.strip() for name, _, value in pairs if name.strip() == self.cookie), "")
+
+    async def find(self, cookie: str) -> Session | None:
+        """The session of a cookie. None for any other value, and for a session that is too old or no longer valid.
+
+        If a session with a right signature has no account in this process, the process reads the accounts again: a
+        visitor may sign in with a new secret before all processes have reloaded the accounts.
         """
         if self._signed(cookie) is None:
             return None
         session = self.read(cookie)
         if session is None:
-            await asyncio.to_thread(self._directory.refresh)
+            await self._fresh_projects.look()
             session = self.read(cookie)
         return session
 
     def read(self, cookie: str) -> Session | None:
-        """The same, as far as this process knows."""
+        """As `find`, by the accounts in this process's memory."""
         signed = self._signed(cookie)
-        if signed is None:
+        if signed is None or not hmac.compare_digest(signed.proof, self._proof(signed.name) or ""):
             return None
-        name, proof, nonce = signed
-        visitor = self._visitor(name) if hmac.compare_digest(proof, self._proof(name) or "") else None
-        return Session(visitor, self._digest(f"csrf {nonce}")) if visitor else None
+        visitor = self._visitor(signed.name)
+        return Session(visitor, self._digest(f"csrf {signed.nonce}")) if visitor else None
 
-    def _signed(self, cookie: str) -> tuple[str, str, str] | None:
-        """What `begin` put into a cookie, if it was that and not too long ago."""
+    async def end(self, cookie: str) -> None:
+        """End the session of a cookie, in every process and after a restart. Raises StorageError."""
+        signed = self._signed(cookie)
+        if signed is not None:
+            await asyncio.to_thread(self._ended.end, self._id(signed), signed.begun_s, int(time.time()))
+
+    def _signed(self, cookie: str) -> _Signed | None:
+        """The content of a cookie. None for an ended session, too."""
         try:
-            name, proof, nonce = self._signer.loads(cookie, max_age=SESSION_S_MAX)
+            (name, proof, nonce), begun = self._signer.loads(cookie, max_age=SESSION_S_MAX, return_timestamp=True)
         except BadData:
             return None
-        return name, proof, nonce
+        signed = _Signed(name, proof, nonce, int(begun.timestamp()))
+        return None if self._ended.holds(self._id(signed), signed.begun_s) else signed
+
+    def _id(self, signed: _Signed) -> str:
+        return self._digest(f"ended {signed.nonce}")
 
     def _visitor(self, name: str) -> Visitor | None:
         if name == ADMIN:
@@ -92,7 +123,7 @@ class Sessions:
         return account if account is not None and not account.expired(time.time() * 1000) else None
 
     def _proof(self, name: str) -> str | None:
-        """Of the hash that is kept of a secret: a session ends when the secret changes."""
+        """A proof from the stored hash of a secret: a session ends when the secret changes."""
         if name == ADMIN:
             kept = self._directory.admin_hash
         else:
@@ -117,7 +148,7 @@ def _key(path: Path) -> bytes:
 
 
 def _make_key(path: Path) -> None:
-    """By whichever process comes first: a whole file appears under the name, or another's is there."""
+    """Make the key file. The first process wins: the whole file appears at once, or another process's file exists."""
     new = path.with_name(f"{path.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     file = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)

@@ -1,34 +1,40 @@
-"""The site: which function answers which path, who may, and what is said when it goes wrong.
+"""The site: routes, authorization, and error pages.
 
-An ASGI request for `/` or below `/app` arrives; a page leaves, with the headers that keep browsers from doing anything
-a page of ours does not need: no script or style but our files, nothing from elsewhere, no frame around it. A project
-that is not the visitor's to see does not exist for them.
+An ASGI request for `/` or below `/app` arrives. A page leaves, with headers that forbid the browser all that our pages
+do not need: scripts and styles other than our files, content from elsewhere, a frame around the page. A project that
+the visitor may not see does not exist for the visitor.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 
-from trackway import logs, metrics
-from trackway.edge.http import CLIENT_GONE, ClientGone, Receive, Scope, Send
-from trackway.edge.routes import Parts
-from trackway.errors import RequestError, StorageError
-from trackway.limits import RETRY_AFTER_STORAGE_S, WEB_ANSWER_S_MAX, WEB_FORM_BYTES_MAX
+from trackway.domain.errors import RequestError, StorageError
+from trackway.domain.limits import RETRY_AFTER_STORAGE_S
+from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
+from trackway.edge.routes import PAGES_PATH, Parts
+from trackway.edge.wire.asgi import CLIENT_GONE, ClientGone, Receive, Scope, Send
+from trackway.projects.audit import Author
 from trackway.projects.roles import RIGHTS, ROLES, Right
-from trackway.store.client import StoreError
-from trackway.web import assets, mount, projects, sign_in
-from trackway.web.drawing import draw
+from trackway.store.errors import StoreError
+from trackway.telemetry import logs, metrics
+from trackway.web import assets, project_list, sign_in
 from trackway.web.forms import check_csrf, check_origin, read_form
+from trackway.web.limits import WEB_FORM_BYTES_MAX
 from trackway.web.page import Page, PageRoute
-from trackway.web.pages import PAGES
+from trackway.web.pages import audit, pages_of
 from trackway.web.session import Session, Sessions
+from trackway.web.templating import draw
+from trackway.web.visitor import Visitor
 
 _log = logs.get("web")
 
@@ -48,54 +54,74 @@ HEADERS: Final = (
 NO_STORE: Final = (b"cache-control", b"no-store")
 
 _STORE_AWAY: Final = "the store cannot answer this now, or not in time; what arrives is kept"
-"""Its own words name addresses and statements: they are in the log."""
+"""The text for a store error. The error's own text names addresses and statements, so it is only in the log."""
+
+
+class _ProjectId(IntegerConvertor):
+    """A project id in a path. A number with more digits than any id does not match."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("project", _ProjectId())
+_OF_PROJECT: Final = "/projects/{project_id:project}"
 
 
 class NotSignedIn(Exception):
-    """A page was asked for by nobody in particular."""
+    """A request for a page has no valid session."""
 
 
 class Site:
     """An ASGI application. Raises StorageError when the key of sessions can neither be read nor made."""
 
-    def __init__(self, parts: Parts):
-        # A page is given up sooner than an export: a person waits for it.
-        self._parts = parts = parts._replace(store=parts.store.for_readers(WEB_ANSWER_S_MAX))
-        self._above: Final = parts.settings.path_prefix + mount.PATH
-        self._sessions = Sessions(parts.settings.data_dir, parts.directory)
-        self._sign_in = sign_in.SignIn(parts, self._sessions)
+    def __init__(self, parts: Parts, track: RecordsEndpoint):
+        self._parts = parts
+        self._pages = pages_of(parts, track)
+        self._above: Final = parts.settings.path_prefix + PAGES_PATH
+        self._sessions = Sessions(parts.settings.data_dir, parts.directory, parts.fresh_projects)
+        self._sign_in = sign_in.SignIn(
+            self._sessions,
+            settings=parts.settings,
+            directory=parts.directory,
+            access=parts.access,
+            verifier=parts.verifier,
+            audit=parts.audit,
+            fresh_projects=parts.fresh_projects,
+            in_flight=parts.in_flight,
+        )
         self._router = Router(self._routes(), redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = _Sending(send)
-        scope["app"] = self  # then the router raises what it does not find, instead of answering itself
+        scope["app"] = self  # with it the router raises for an unknown path, instead of answering itself
         try:
             await self._router(scope, receive, sending)
         except ClientGone:
             sending.status = CLIENT_GONE
         except Exception as error:
             response = self._answer_to(error, Request(scope))
-            if sending.status:  # too late to say anything: cut the connection
+            if sending.status:  # too late for an error page: cut the connection
                 raise
             await response(scope, receive, sending)
-        metrics.request(mount.PATH, sending.status)
+        metrics.request(PAGES_PATH, sending.status)
 
     def _routes(self) -> list[Route]:
         prefix = self._parts.settings.path_prefix
         own = [
             *(Route(path, self._to_projects) for path in {prefix or "/", f"{prefix}/", self._above}),
             Route(self._above + "/", self._projects, methods=["GET"]),
-            Route(self._above + projects.PATH, self._create_project, methods=["POST"]),
+            Route(self._above + project_list.PATH, self._create_project, methods=["POST"]),
+            Route(self._above + audit.PATH, self._audit, methods=["GET"]),
             Route(self._above + sign_in.PATH, self._sign_in.form, methods=["GET"]),
             Route(self._above + sign_in.PATH, self._sign_in.sign_in, methods=["POST"]),
             Route(self._above + sign_in.OUT_PATH, self._sign_out, methods=["POST"]),
             Route(self._above + assets.PATH + "/{name}", assets.serve_asset),
-            Route(self._above + "/projects/{project_id:int}", self._first_page),
-            Route(self._above + "/projects/{project_id:int}/", self._first_page),
+            Route(self._above + _OF_PROJECT, self._first_page),
+            Route(self._above + _OF_PROJECT + "/", self._first_page),
         ]
         pages = [
-            Route(f"{self._above}/projects/{{project_id:int}}{each.path}", self._endpoint(each), methods=each.methods)
-            for each in PAGES
+            Route(self._above + _OF_PROJECT + each.path, self._endpoint(each), methods=each.methods)
+            for each in self._pages
         ]
         return own + pages
 
@@ -106,8 +132,7 @@ class Site:
         return answer
 
     async def _page(self, request: Request, route: PageRoute) -> Page:
-        """The page that is asked for, once it is sure that this visitor may. Raises NotSignedIn, HTTPException 404 or
-        RequestError."""
+        """The requested page, after all checks of the visitor. Raises NotSignedIn, HTTPException 404, RequestError."""
         session = await self._session(request)
         visitor, project_id = session.visitor, request.path_params["project_id"]
         project = self._parts.directory.by_id(project_id) if visitor.knows(project_id) else None
@@ -118,8 +143,21 @@ class Site:
         form = FormData()
         if request.method == "POST":
             form = await self._form(request, session, route.form_bytes_max)
-        navigation = tuple(each for each in PAGES if each.in_navigation and visitor.may(project_id, each.right))
-        return Page(request, visitor, project, self._parts, session.csrf, form, route.title, navigation)
+        navigation = tuple(each for each in self._pages if each.in_navigation and visitor.may(project_id, each.right))
+        visitor_now = partial(self._visitor_now, request)
+        return Page(
+            request=request,
+            visitor=visitor,
+            project=project,
+            settings=self._parts.settings,
+            reader=self._parts.readers.pages,
+            address=self._parts.access.address(request.scope),
+            csrf=session.csrf,
+            visitor_now=visitor_now,
+            form=form,
+            title=route.title,
+            navigation=navigation,
+        )
 
     async def _form(self, request: Request, session: Session, bytes_max: int) -> FormData:
         check_origin(request)
@@ -128,34 +166,58 @@ class Site:
         return form
 
     async def _session(self, request: Request) -> Session:
-        session = await self._sessions.find(request.cookies.get(self._sessions.cookie, ""))
+        session = await self._sessions.find(self._cookie(request))
         if session is None:
             raise NotSignedIn
         return session
+
+    def _cookie(self, request: Request) -> str:
+        return self._sessions.cookie_in(request.headers.get("cookie", ""))
+
+    def _visitor_now(self, request: Request) -> Visitor | None:
+        session = self._sessions.read(self._cookie(request))
+        return session.visitor if session else None
 
     async def _to_projects(self, request: Request) -> Response:
         return RedirectResponse(self._above + "/", 303)
 
     async def _projects(self, request: Request) -> Response:
         session = await self._session(request)
-        return projects.draw_list(self._parts, session, request.query_params.get("search", "").strip())
+        search = request.query_params.get("search", "").strip()
+        return project_list.draw_list(self._parts.settings, self._parts.directory, session, search)
 
     async def _create_project(self, request: Request) -> Response:
         session = await self._session(request)
         form = await self._form(request, session, WEB_FORM_BYTES_MAX)
-        return await projects.create(self._parts, session, form)
+        author = Author(session.visitor.name, self._parts.access.address(request.scope))
+        parts = self._parts
+        return await project_list.create(
+            session, form, author, settings=parts.settings, directory=parts.directory, changes=parts.changes
+        )
+
+    async def _audit(self, request: Request) -> Response:
+        """The audit of the whole server. It exists only for the admin."""
+        session = await self._session(request)
+        if session.visitor.roles is not None:
+            raise HTTPException(404)
+        parts, address = self._parts, self._above + audit.PATH
+        return await audit.show_all(
+            session, request, address, settings=parts.settings, directory=parts.directory, changes=parts.changes
+        )
 
     async def _first_page(self, request: Request) -> Response:
-        """A project is opened at the first of its pages that the visitor may see."""
+        """A redirect to the first page of a project that the visitor may see."""
         visitor, project_id = (await self._session(request)).visitor, request.path_params["project_id"]
-        for route in PAGES:
+        for route in self._pages:
             if route.in_navigation and visitor.may(project_id, route.right):
                 return RedirectResponse(f"{self._above}/projects/{project_id}{route.path}", 303)
         raise HTTPException(404)
 
     async def _sign_out(self, request: Request) -> Response:
-        await self._form(request, await self._session(request), WEB_FORM_BYTES_MAX)
-        return self._sign_in.signed_out()
+        session = await self._session(request)
+        await self._form(request, session, WEB_FORM_BYTES_MAX)
+        await self._sessions.end(self._cookie(request))
+        return self._sign_in.signed_out(request, session.visitor.name)
 
     def _answer_to(self, error: Exception, request: Request) -> Response:
         """The one place where errors become pages."""
@@ -169,20 +231,23 @@ class Site:
             return self._error_page(request, error.status, error.message, retry)
         if isinstance(error, StorageError):
             _log.warning("a page could not be answered", error=str(error))
-            told = _STORE_AWAY if isinstance(error, StoreError) else str(error)
-            return self._error_page(request, 503, told, {"retry-after": str(RETRY_AFTER_STORAGE_S)})
+            reason = _STORE_AWAY if isinstance(error, StoreError) else str(error)
+            return self._error_page(request, 503, reason, {"retry-after": str(RETRY_AFTER_STORAGE_S)})
         _log.error("a page failed", exc_info=error)
         return self._error_page(request, 500, "", {})
 
     def _to_sign_in(self, request: Request) -> Response:
-        """For a person, the form; for a script of a page whose session has ended, a status that it can tell."""
+        """The form for a person. A script of a page whose session has ended gets a status."""
         if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
             return PlainTextResponse("sign in first", 401)
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{self._above}{sign_in.PATH}?next={quote(target, safe='')}", 303)
 
     def _error_page(self, request: Request, status: int, message: str, headers: dict[str, str]) -> Response:
-        session = self._sessions.read(request.cookies.get(self._sessions.cookie, ""))
+        try:
+            session = self._sessions.read(self._cookie(request))
+        except StorageError:  # the error page may be about this very error
+            session = None
         visitor, csrf = session or (None, "")
         shown = {"visitor": visitor, "csrf": csrf, "page": None, "title": HTTPStatus(status).phrase}
         response = draw("error.html", self._parts.settings, status, **shown, code=status, message=message)
@@ -191,7 +256,7 @@ class Site:
 
 
 class _Sending:
-    """Sends on, with the headers of every page; remembers the status."""
+    """Forwards messages with the headers of every page, and remembers the status."""
 
     def __init__(self, send: Send):
         self._send = send

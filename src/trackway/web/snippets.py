@@ -1,6 +1,9 @@
-"""Ways to send a first event, ready to be pasted: each with a project's token and the address of this server.
+"""Snippets that send a first event, ready to paste: each has a project's token and the address of this server.
 
-What comes in is quoted as the language has it, so that nothing of a host name that a browser sent leaves its place.
+A snippet directs all requests of its client to this server, also those that it does not make: an SDK with only the
+address of events sends profiles and imports to Mixpanel. A test compares the snippets with docs/sdks.md.
+
+Values are quoted by the rules of the language, so that a host name from a browser cannot inject code.
 """
 
 import json
@@ -9,7 +12,7 @@ from typing import NamedTuple
 
 
 class Snippet(NamedTuple):
-    """`name` heads it; `id` names its element; `needs` says what is installed first, or is empty."""
+    """`name` is its heading, `id` its element's, and `needs` the packages to install first, or empty."""
 
     id: str
     name: str
@@ -18,12 +21,12 @@ class Snippet(NamedTuple):
 
 
 def snippets(token: str, address: str) -> list[Snippet]:
-    """One for each client that is asked for most. `address` is scheme, host and prefix, without a slash at its end."""
+    """One snippet for each frequent client. `address` is scheme, host and prefix, without a slash at its end."""
     scheme, _, rest = address.partition("://")
     host, slash, prefix = rest.partition("/")
     body = json.dumps([{"event": "Sign up", "properties": {"token": token, "distinct_id": "user-1", "plan": "free"}}])
-    values = {"token": token, "address": address, "track": f"{address}/track"}
-    values |= {"host": host, "prefix": slash + prefix, "scheme": scheme}
+    values = {"token": token, "address": address, "host": host, "prefix": slash + prefix, "scheme": scheme}
+    values |= {f"{path}_url": f"{address}/{path}" for path in ("track", "engage", "groups", "import")}
     at = {name: json.dumps(value) for name, value in values.items()}
     return [
         Snippet("curl", "cURL", "", _CURL % (shlex.quote(f"{address}/track"), shlex.quote(body))),
@@ -40,8 +43,18 @@ curl %s \\
 _PYTHON = """\
 from mixpanel import Consumer, Mixpanel
 
-mixpanel = Mixpanel(%(token)s, Consumer(events_url=%(track)s))
-mixpanel.track("user-1", "Sign up", {"plan": "free"})"""
+mixpanel = Mixpanel(
+    %(token)s,
+    Consumer(
+        events_url=%(track_url)s,
+        people_url=%(engage_url)s,
+        groups_url=%(groups_url)s,
+        import_url=%(import_url)s,
+    ),
+)
+mixpanel.track("user-1", "Sign up", {"plan": "free"})
+mixpanel.people_set("user-1", {"$name": "Ann", "plan": "free"})
+mixpanel.group_set("company", "Acme", {"seats": 12})"""
 _NODE = """\
 const Mixpanel = require("mixpanel");
 
@@ -50,9 +63,14 @@ const mixpanel = Mixpanel.init(%(token)s, {
   protocol: %(scheme)s,
   path: %(prefix)s,
 });
-mixpanel.track("Sign up", { distinct_id: "user-1", plan: "free" });"""
+mixpanel.track("Sign up", { distinct_id: "user-1", plan: "free" });
+mixpanel.people.set("user-1", { $name: "Ann", plan: "free" });
+mixpanel.groups.set("company", "Acme", { seats: 12 });"""
 _BROWSER = """\
 import mixpanel from "mixpanel-browser";
 
 mixpanel.init(%(token)s, { api_host: %(address)s });
-mixpanel.track("Sign up", { plan: "free" });"""
+mixpanel.identify("user-1");
+mixpanel.track("Sign up", { plan: "free" });
+mixpanel.people.set({ $name: "Ann", plan: "free" });
+mixpanel.get_group("company", "Acme").set({ seats: 12 });"""

@@ -1,7 +1,7 @@
-"""Who looks at a page, and what they may do: a service account as it is now, or the admin.
+"""The visitor of a page and the visitor's rights: a service account at this moment, or the admin.
 
-Nothing of this is remembered between requests: roles are those that the directory of projects knows at that moment, so
-what is taken from an account is gone from its pages with the next look.
+No request remembers them for the next. Roles are those in the directory of projects at that moment, so a revoked role
+is gone with the next request.
 """
 
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from typing import Final, NamedTuple
 from trackway.projects.roles import GRANTS, RIGHTS, Right, Role
 
 ADMIN: Final = "admin"
-"""The name that the admin password signs in. No service account can have it: their names end in a suffix."""
+"""The name for the admin password. No service account can have it, since their names end in a suffix."""
 
 
 class Visitor(NamedTuple):
-    """`roles` by project id; None is the admin, who may do everything. `account_id`: None for the admin, too."""
+    """`roles` are by project id, None for the admin, who has every right. `account_id` is None for the admin, too."""
 
     name: str
     roles: Mapping[int, Role] | None
     account_id: int | None = None
 
     def knows(self, project_id: int) -> bool:
-        """Whether the project exists for them at all."""
+        """Whether the project exists for the visitor."""
         return self.roles is None or project_id in self.roles
 
     def may(self, project_id: int, right: Right) -> bool:
@@ -31,10 +31,10 @@ class Visitor(NamedTuple):
         return role is not None and right in RIGHTS[role]
 
     def role(self, project_id: int) -> str:
-        """Their role in a project that they know, as it is shown."""
+        """The visitor's role in a project that exists for the visitor, as pages show it."""
         return ADMIN if self.roles is None else self.roles[project_id]
 
     def grants(self, project_id: int) -> frozenset[Role]:
-        """The roles that they may give and take in the project."""
+        """The roles that the visitor may grant and revoke in the project."""
         role: Role | None = "owner" if self.roles is None else self.roles.get(project_id)
         return GRANTS[role] if role is not None else frozenset()

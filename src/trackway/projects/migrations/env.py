@@ -1,7 +1,7 @@
-"""Alembic's entry: runs the migrations on the connection, and inside the transaction, that `database.migrate` opened.
+"""Alembic's entry: runs the migrations on the connection, and in the transaction, that `database.migrate` opened.
 
-Alembic opens no transaction of its own within one of ours, so that all migrations are applied or none. Without such a
-connection there is nothing to run on: the database is migrated by the product alone.
+Within our transaction Alembic opens none of its own, so that all migrations are applied or none. Only the product
+migrates the database: without its connection no migration runs.
 """
 
 from alembic import context

@@ -1,17 +1,17 @@
 """Segmentation expressions, the language of `where` (protocol §11): one grammar, and two ways to evaluate it.
 
-`parse` makes a tree of a text. `condition` makes SQL of the tree, for the rows of the store; `evaluate` evaluates it
-for one row at hand. The tests hold the two ways together.
+`parse` turns a text into a tree. `condition` compiles the tree to SQL for the rows of the store. `evaluate` evaluates
+it in Python for one row. Tests compare the two.
 """
 
 from trackway.query.expressions.grammar import parse
 from trackway.query.expressions.interpreter import Row, evaluate, no_boolean
-from trackway.query.expressions.rawjson import JsonColumn, MapColumn, readable
+from trackway.query.expressions.rawjson import JsonColumn, MapColumn, is_raw, of_raw, readable
 from trackway.query.expressions.scope import Column, Scope
 from trackway.query.expressions.sql import condition, fault, of_kind
 from trackway.query.expressions.tokens import ExpressionError
+from trackway.query.expressions.tree import Literal, Property, event_properties, user_properties
 from trackway.query.expressions.tree import Node as Expression
-from trackway.query.expressions.tree import user_properties
 from trackway.query.expressions.values import UNDEFINED, Kind, Moment, Value, from_json
 
 __all__ = [
@@ -21,17 +21,22 @@ __all__ = [
     "ExpressionError",
     "JsonColumn",
     "Kind",
+    "Literal",
     "MapColumn",
     "Moment",
+    "Property",
     "Row",
     "Scope",
     "Value",
     "condition",
     "evaluate",
+    "event_properties",
     "fault",
     "from_json",
+    "is_raw",
     "no_boolean",
     "of_kind",
+    "of_raw",
     "parse",
     "readable",
     "user_properties",

@@ -1,27 +1,48 @@
-"""SQL that makes a value of another, of another kind or rounded; NULL where it cannot: the rules of `values.py` again.
+"""SQL that casts a value to another kind or rounds it, NULL where that fails: the rules of `values.py` as SQL.
 
-SQL comes in and goes out; a value of the client's never does.
+SQL comes in and SQL goes out. A client's value never does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from trackway.query.expressions.values import DATETIME_PATTERN, DATETIME_SECONDS_MAX, Kind
+from trackway.query.expressions.values import (
+    DATETIME_PATTERN,
+    DATETIME_SECONDS_MAX,
+    UNDEFINED,
+    Kind,
+    Moment,
+    moment_of_seconds,
+    parse_moment,
+)
 
 REPEATED_CHARACTERS_MAX = 200
-"""SQL up to this length may stand in a text more than once."""
+"""SQL up to this length may be repeated in a text."""
 
+FALSE = "false"
 _NUMERIC = r"^(?:[+]|(-))?0*([0-9]+)([.][0-9]+)?(?:[eE]([+-]?)([0-9]+))?$"
 _AS_JSON = r"\1\2\3e\40\5"
 
 
 def once(sql: str, name: str, body: Callable[[str], str]) -> str:
-    """`body` of `sql`, in which a long `sql` stands only once, bound to `name`.
+    """`body` of `sql`. A long `sql` comes only once in it, bound to `name`.
 
-    The body must be short: what the engine takes to read a function grows with the square of its length.
+    The body must be short: the time that the engine takes to parse a function grows with the square of its length.
     """
     if len(sql) <= REPEATED_CHARACTERS_MAX:
         return body(sql)
     return f"arrayMap({name} -> {body(name)}, [{sql}])[1]"
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """Whether one of some conditions holds."""
+    found = list(conditions)
+    return found[0] if len(found) == 1 else f"({' OR '.join(found)})" if found else FALSE
+
+
+def first_of(forms: Iterable[str | None]) -> str:
+    """The first of some forms that is not NULL."""
+    found = [form for form in forms if form is not None]
+    return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})" if found else "NULL"
 
 
 def cast(sql: str, kind: Kind, to: Kind) -> str | None:
@@ -51,6 +72,14 @@ def rounded(sql: str) -> str:
     return f"(trunc({sql}) + if(abs({sql} - trunc({sql})) >= 0.5, sign({sql}), 0))"
 
 
+def moment_of_literal(value: bool | float | str) -> str | None:
+    """A literal as a datetime, computed once here instead of in every row; None if it is no datetime."""
+    moment = parse_moment(value) if isinstance(value, str) else UNDEFINED
+    if isinstance(value, float):
+        moment = moment_of_seconds(value)
+    return f"toInt64({moment.ms})" if isinstance(moment, Moment) else None
+
+
 def moment_of_number(sql: str) -> str:
     """Milliseconds since the epoch from seconds."""
     bound = f"{DATETIME_SECONDS_MAX:.0f}"
@@ -58,14 +87,14 @@ def moment_of_number(sql: str) -> str:
 
 
 def moment_of_string(sql: str) -> str:
-    """Milliseconds since the epoch from a text that `DATETIME_PATTERN` fits."""
+    """Milliseconds since the epoch from a text that matches `DATETIME_PATTERN`."""
     groups = f"extractGroups(ifNull({sql}, ''), {_quoted(DATETIME_PATTERN)})"
     return f"arrayMap(_g -> {_moment_of_groups()}, [{groups}])[1]"
 
 
 def _moment_of_groups() -> str:
     hour, minute, second, ahead_hour, ahead_minute = (f"toInt64OrZero(_g[{group}])" for group in (2, 3, 4, 7, 8))
-    day = "toDate32OrNull(_g[1])"  # which rolls the 31st of February over, and stops at the ends of its range
+    day = "toDate32OrNull(_g[1])"  # it turns 31 February into a day of March, and stops at the ends of its range
     fraction = "toInt64OrZero(substring(concat(_g[5], '000'), 1, 3))"
     ahead = f"if(_g[6] = '-', -1, 1) * ({ahead_hour} * 60 + {ahead_minute})"
     minutes = f"(toInt64(toInt32({day})) * 24 + {hour}) * 60 + {minute} - {ahead}"
@@ -73,13 +102,13 @@ def _moment_of_groups() -> str:
 
 
 def _number_of_string(sql: str) -> str:
-    # An exponent is put behind every number, since JSON's parser takes no whole number beyond 64 bits without one.
+    # Every number gets an exponent, because the JSON parser accepts no whole number beyond 64 bits without one.
     as_json = f"replaceRegexpOne({sql}, {_quoted(_NUMERIC)}, {_quoted(_AS_JSON)})"
     return f"if(match({sql}, {_quoted(_NUMERIC)}), JSONExtract({as_json}, 'Nullable(Float64)'), NULL)"
 
 
 def _text_of_number(sql: str) -> str:
-    # Minus zero is zero, and what is infinite or no number has no text.
+    # Minus zero is zero. Infinity and NaN have no text.
     text = f"toString({sql} + 0.)"
     for word in ("nan", "-nan", "inf", "-inf"):
         text = f"nullIf({text}, '{word}')"

@@ -1,10 +1,13 @@
-"""The grammar: from the words of an expression to its tree, or to an error that says where and what was expected.
+"""The grammar: the words of an expression become its tree, or an error that says where and what was expected.
 
-From loosest to tightest: `or`, `and`, `not`, comparisons and `in`, `+ -`, `* / %`, the sign `-`. Operations of one row
-go from left to right. Length, depth and number of parts are bounded, so that any text is read or refused in a moment.
+From loosest to tightest: `or`, `and`, `not`, comparisons and `in`, `+ -`, `* / %`, the sign `-`. Operators of one level
+apply from left to right. Length, depth and number of parts are bounded, so that any text is parsed or refused quickly.
 """
 
-from trackway.limits import EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_NODES_MAX
+from collections.abc import Callable
+from datetime import datetime
+
+from trackway.query.expressions.interpreter import Row, evaluate
 from trackway.query.expressions.tokens import ExpressionError, Form, Token, tokens
 from trackway.query.expressions.tree import (
     TRUTH,
@@ -28,7 +31,8 @@ from trackway.query.expressions.tree import (
     Property,
     Quantifier,
 )
-from trackway.query.expressions.values import UNDEFINED, Kind, parse_moment
+from trackway.query.expressions.values import UNDEFINED, Kind, kind_of, local_time, parse_moment, utc_text
+from trackway.query.limits import EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_NODES_MAX
 
 _CASTS = {"string": Kind.STRING, "number": Kind.NUMBER, "boolean": Kind.BOOLEAN}
 _ROUNDINGS = ("floor", "round", "ceil")
@@ -38,25 +42,34 @@ _TRUTHS = {"true": True, "false": False}
 _SOURCES = ("properties", "user", "event")
 _RESERVED = {*_CASTS, *_ROUNDINGS, *_QUANTIFIERS, *_OPERATORS, *_TRUTHS, *_SOURCES, "defined", "length", "datetime"}
 
+_OF_LITERALS = (Arithmetic, Cast, DateTime, OfNumber)
+
 _OR, _AND, _NOT, _COMPARED, _SUM, _PRODUCT = range(6)
 _LEVELS = {"or": _OR, "and": _AND, "in": _COMPARED}
 _LEVELS |= dict.fromkeys(("==", "!=", ">", ">=", "<", "<="), _COMPARED)
 _LEVELS |= {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "%": _PRODUCT}
 
 
-def parse(text: str) -> Node:
-    """The expression that `text` is. Raises ExpressionError."""
+Clock = Callable[[datetime], int]
+"""The instant at which the clocks of a zone show a time, in milliseconds since the epoch."""
+
+
+def parse(text: str, now_s: float | None = None, clock: Clock | None = None) -> Node:
+    """The tree of a text. `NOW` in it is the number `now_s`, if that is given. In `datetime("…")` a time without a zone
+    is one of `clock`, of UTC without that. Raises ExpressionError."""
     size = len(text.encode(errors="surrogatepass"))
     if size > EXPRESSION_BYTES_MAX:
         raise ExpressionError(f"longer than {EXPRESSION_BYTES_MAX} bytes", 1)
-    return _Parser(list(tokens(text))).whole()
+    return _Parser(list(tokens(text)), now_s, clock).whole()
 
 
 class _Parser:
     """Reads the words from left to right, never back."""
 
-    def __init__(self, words: list[Token]) -> None:
+    def __init__(self, words: list[Token], now_s: float | None, clock: Clock | None) -> None:
         self._words = words
+        self._now_s = now_s
+        self._clock = clock
         self._at = 0
         self._nodes = 0
         self._nesting = 0
@@ -136,13 +149,13 @@ class _Parser:
     def _binary(self, left: Node, level: int) -> Node:
         sign = self._take().text.lower()
         right, position = self._expression(level + 1), left.position
-        if sign == "in":
-            return Membership(position, left, right)
         if sign in ("==", "!="):
             return Equality(position, left, right, sign == "!=")
-        if level == _COMPARED:
-            return Comparison(position, left, right, sign)
-        return Arithmetic(position, left, right, sign)
+        if level != _COMPARED:
+            return Arithmetic(position, left, right, sign)
+        node = Membership(position, left, right) if sign == "in" else Comparison(position, left, right, sign)
+        _check_defined(node)
+        return node
 
     def _junction(self, first: Node) -> Node:
         word, parts = self._keyword, [first]
@@ -173,6 +186,8 @@ class _Parser:
             return self._reference()
         if keyword in _RESERVED and keyword not in _OPERATORS:
             return self._call(keyword)
+        if token.text == "NOW" and self._now_s is not None:
+            return Literal(self._take().position, float(int(self._now_s)))
         if token.form is Form.NAME and keyword not in _RESERVED:
             raise ExpressionError(f"unknown name '{token.text[:40]}' at character {token.position}", token.position)
         raise self._expected("a value")
@@ -237,7 +252,7 @@ class _Parser:
             return OfNumber(position, operand, name)
         if name == "datetime":
             self._check_datetime(operand, place)
-            return DateTime(position, operand)
+            return DateTime(position, self._with_zone(operand))
         return Defined(position, operand) if name == "defined" else Length(position, operand)
 
     def _default(self) -> Node | None:
@@ -252,6 +267,14 @@ class _Parser:
             raise ExpressionError(
                 f"expected a time such as '2026-01-31T00:00:00' at character {place}, found '{text[:40]}'", place
             )
+
+    def _with_zone(self, operand: Node) -> Node:
+        """The operand of `datetime`; a literal without a zone becomes one of the same instant in UTC."""
+        text = operand.value if isinstance(operand, Literal) else None
+        local = local_time(text) if isinstance(text, str) and self._clock is not None else None
+        if local is None or self._clock is None:
+            return operand
+        return Literal(operand.position, utc_text(self._clock(local)))
 
     def _quantifier(self, position: int, word: str) -> Node:
         token = self._next
@@ -271,3 +294,19 @@ class _Parser:
 
 def _named(node: Node) -> str:
     return " or ".join(f"a {kind.name.lower()}" for kind in Kind if node.can(kind))
+
+
+def _check_defined(node: Comparison | Membership) -> None:
+    """Refuse a comparison of two literals that is undefined, because it is undefined in every row."""
+    if not all(map(_is_constant, node.operands)) or evaluate(node, Row({})) is not UNDEFINED:
+        return
+    sides = (kind_of(evaluate(side, Row({}))).name.lower() for side in node.operands)
+    raise ExpressionError(
+        f"expected values that can be compared at character {node.position}, found {' and '.join(sides)}", node.position
+    )
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether a part has literals only, and cheap operations."""
+    literal = isinstance(node, Literal | ListLiteral)
+    return literal or (isinstance(node, _OF_LITERALS) and all(map(_is_constant, node.operands)))

@@ -1,7 +1,7 @@
-"""The meaning of an expression, told in Python: one row goes in, the value comes out.
+"""The meaning of an expression in Python: a row comes in, the value goes out.
 
-The store computes the same from SQL (`sql.py`); this is what it is held against, and what answers for rows that are at
-hand. Evaluation is strict: every part is evaluated in every row, whichever way the other side of an `and` decides.
+The store computes the same from SQL (`sql.py`), and tests compare the two. The grammar uses it for constant parts.
+Evaluation is strict: every part is evaluated in every row, whatever the other side of an `and` is.
 """
 
 import math
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from trackway.query.expressions import values
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import (
+    Affix,
     Arithmetic,
     Cast,
     Comparison,
@@ -57,7 +58,10 @@ _COMPARISON: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class Row(NamedTuple):
-    """What an expression speaks of: JSON values by name (as `from_json` reads them), the event's time and name."""
+    """Everything that an expression refers to: JSON values by name (from `from_json`), the event's time and name.
+
+    A row with a time is an event: its properties `$time` and `time` are that time, whatever the client sent there.
+    """
 
     properties: Mapping[str, Value]
     user: Mapping[str, Value] = {}
@@ -66,8 +70,8 @@ class Row(NamedTuple):
 
 
 def evaluate(expression: Node, row: Row) -> Value:
-    """The value of an expression in a row. Raises ExpressionError for the first operand of `and` or `or` that is of a
-    kind these do not take."""
+    """The value of an expression in a row. Raises ExpressionError for the first operand of `and` or `or` of a kind that
+    these do not accept."""
     evaluation = _Evaluation(row)
     value = evaluation.of(expression)
     if evaluation.faults:
@@ -77,12 +81,12 @@ def evaluate(expression: Node, row: Row) -> Value:
 
 
 def no_boolean(position: int) -> str:
-    """What to say of an operand that is no boolean in some row."""
+    """The error for an operand that is no boolean in some row."""
     return f"expected a boolean at character {position}, found another type in some rows"
 
 
 class _Evaluation:
-    """One row's; `faults` are the places of the operands that are no booleans, which count as false."""
+    """The evaluation of one row. `faults` are the positions of operands that are no booleans; these count as false."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
@@ -103,6 +107,8 @@ class _Evaluation:
 
     @of.register
     def _(self, node: Property) -> Value:
+        if node.may_be_time and isinstance(self._row.time, Moment):
+            return self._row.time if node.name == "$time" else float(self._row.time.ms // 1000)
         return (self._row.user if node.of_user else self._row.properties).get(node.name, UNDEFINED)
 
     @of.register
@@ -166,14 +172,25 @@ class _Evaluation:
 
     @of.register
     def _(self, node: Comparison) -> Value:
-        left, right = self.of(node.left), self.of(node.right)
-        if kind_of(left) is not kind_of(right) or kind_of(left) not in (Kind.NUMBER, Kind.DATETIME):
+        left, right = values.aligned(*self._sides(node))
+        if kind_of(left) is not kind_of(right) or kind_of(left) not in (Kind.NUMBER, Kind.STRING, Kind.DATETIME):
             return UNDEFINED
         return _COMPARISON[node.sign](left, right)
 
     @of.register
     def _(self, node: Equality) -> Value:
-        return values.equal(self.of(node.left), self.of(node.right)) is not node.negated
+        return values.equal(*self._sides(node)) is not node.negated
+
+    def _sides(self, node: Comparison | Equality) -> tuple[Value, Value]:
+        """Both sides; the event's seconds beside a datetime as a datetime."""
+        left, right = self.of(node.left), self.of(node.right)
+        if isinstance(left, Moment):
+            return left, self._as_moment(node.right, right)
+        return (self._as_moment(node.left, left) if isinstance(right, Moment) else left), right
+
+    def _as_moment(self, node: Node, value: Value) -> Value:
+        of_event = isinstance(node, Property) and node.may_be_time and isinstance(self._row.time, Moment)
+        return values.moment_of_seconds(value) if of_event and isinstance(value, float) else value
 
     @of.register
     def _(self, node: Membership) -> Value:
@@ -183,6 +200,13 @@ class _Evaluation:
         if kind_of(right) is not Kind.LIST:
             return UNDEFINED
         return any(values.equal(left, element) for element in _list(right))
+
+    @of.register
+    def _(self, node: Affix) -> Value:
+        left, right = self.of(node.left), self.of(node.right)
+        if not isinstance(left, str) or not isinstance(right, str):
+            return UNDEFINED
+        return left.endswith(right) if node.at_end else left.startswith(right)
 
     @of.register
     def _(self, node: Junction) -> Value:

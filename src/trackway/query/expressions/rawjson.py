@@ -1,14 +1,14 @@
-"""SQL for values that lie in the store as JSON text: a member of an object, an element of a list.
+"""SQL for values that the store holds as JSON text: a member of an object, an element of a list.
 
-A *raw* is an expression of type String: the JSON text of one value as the store writes it, '' where there is none. Its
-first character tells its kind. Names come in as SQL of bound parameters, so that no text of a client stands here.
+A *raw* is an expression of type String: the JSON text of one value as the store writes it, '' if there is none. Its
+first character shows its kind. Names come in as SQL of bound parameters, so that no text of a client is here.
 """
 
 from typing import NamedTuple, Protocol
 
 from trackway.query.expressions.values import Kind
 
-# The words of a JSON text, kept apart so that a number is never looked for within a string.
+# The words of a JSON text. A string is one word, so that digits within it are not taken for a number.
 _WORDS = r"""'"(?:[^"\\\\]|\\\\.)*"|-?[0-9][0-9.eE+-]*|[^"0-9-]+|-'"""
 _FITTING = (
     "multiIf(_w < '-' OR _w >= ':' OR _w = '-', _w, NOT isFinite(toFloat64OrZero(_w)), 'null', "
@@ -17,19 +17,19 @@ _FITTING = (
 
 
 class Raws(Protocol):
-    """Where values lie by name."""
+    """A source of raws by name."""
 
     def raw(self, name: str) -> str:
         """The raw of the value with that name."""
         ...
 
     def elements(self, name: str) -> str:
-        """The raws of its elements, none if it is no list."""
+        """The raws of the elements of the value with that name, none if it is no list."""
         ...
 
 
 class JsonColumn(NamedTuple):
-    """The members of a String column of JSON objects, as `readable` makes it."""
+    """The members of a String column of JSON objects, which `readable` has made."""
 
     column: str
 
@@ -53,21 +53,26 @@ class MapColumn(NamedTuple):
 
 
 def readable(column: str) -> str:
-    """A String column of JSON texts as the engine can read them; a subquery should select it once, under a new name.
+    """A String column of JSON texts in a form that the engine can parse. A subquery should select it once, under a new
+    name.
 
-    The engine's parser takes no whole number beyond 64 bits and no double beyond 1.8e308, and then finds nothing in the
-    whole text. In the few rows where that is so, these numbers are written as doubles (or null).
+    The engine's parser accepts no whole number beyond 64 bits and no double beyond 1.8e308. If a text has one, it finds
+    nothing in the whole text. In these few rows such numbers become doubles (or null). For all other rows the words of
+    the empty text are searched: the engine evaluates both branches of an `if` for every row where its result is used
+    in another `if` (findings/if-within-if.sh), and the words of whole texts take 35 µs a row.
     """
-    return f"if(isValidJSON({column}), {column}, {_mended(column)})"
+    valid = f"({column} = '' OR isValidJSON({column}))"
+    unreadable = f"if({valid}, '', {column})"
+    return f"if({valid}, {column}, {_with_doubles(unreadable)})"
 
 
-def _mended(text: str) -> str:
-    """A JSON text of which every number can be read."""
+def _with_doubles(text: str) -> str:
+    """A JSON text in which the engine can parse every number."""
     return f"arrayStringConcat(arrayMap(_w -> {_FITTING}, extractAll({text}, {_WORDS})))"
 
 
 def of_raw(raw: str, kind: Kind) -> str | None:
-    """The SQL of a raw's value where it is of `kind`, NULL elsewhere; None for kinds that JSON does not have."""
+    """The SQL of a raw's value if it is of `kind`, else NULL; None for kinds that JSON does not have."""
     is_kind = is_raw(raw, kind)
     match kind:
         case Kind.BOOLEAN:
@@ -101,18 +106,18 @@ _OPENING = {Kind.STRING: '"', Kind.LIST: "[", Kind.OBJECT: "{"}
 
 
 def _float(raw: str) -> str:
-    """The double of a number's raw; the engine writes 1e20 as a whole number, and then would not read it."""
+    """The double of a number's raw. The engine writes 1e20 as a whole number, and then cannot parse it."""
     whole = f"length({raw}) > 18 AND NOT match({raw}, '[.eE]')"
     return f"JSONExtractFloat(if({whole}, concat({raw}, 'e0'), {raw}))"
 
 
 def elements(raw: str) -> str:
-    """The raws of the elements of a list; none where it is no list."""
+    """The raws of the elements of a list; none if it is no list."""
     return f"JSONExtractArrayRaw({readable(raw)})"
 
 
 def equal_elements(left: str, right: str) -> str:
-    """Whether the elements of two lists are equal one by one; lists and objects within a list equal nothing."""
+    """Whether the elements of two lists are equal one by one. Lists and objects within a list are equal to nothing."""
     plain = f"_r -> if({is_raw('_r', Kind.NUMBER)}, toString({_float('_r')} + 0.), _r)"
     nested = f"arrayExists(_r -> {is_raw('_r', Kind.LIST)} OR {is_raw('_r', Kind.OBJECT)}, {left})"
     return f"(arrayMap({plain}, {left}) = arrayMap({plain}, {right}) AND NOT {nested})"

@@ -1,4 +1,4 @@
-"""What an expression may refer to in some query, and the SQL of each."""
+"""The properties and values that an expression may refer to in a query, and their SQL."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,17 +8,21 @@ from trackway.query.expressions.values import Kind
 
 
 class Column(NamedTuple):
-    """A property that has a column of its own: its one kind and its SQL, NULL where the row does not have it."""
+    """A property that has a column of its own: its one kind, and its SQL, which is NULL if the row lacks it.
+
+    `time_ms` is the same time in milliseconds (Int64), for a number that also compares with a datetime.
+    """
 
     kind: Kind
     sql: str
+    time_ms: str | None = None
 
 
 class Scope(NamedTuple):
-    """The SQL of what expressions refer to; None is what cannot be referred to here.
+    """The SQL of everything that expressions may refer to; None is not available in the query.
 
-    `properties` and `user` are where raws lie by name, `columns` the properties that do not lie in that JSON; `time_ms`
-    is the event's time in milliseconds (Int64), `name` its name.
+    `properties` and `user` give raw values by name. `columns` are properties with columns of their own. `time_ms` is
+    the event's time in milliseconds (Int64), `name` its name.
     """
 
     properties: Raws

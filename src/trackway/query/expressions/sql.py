@@ -1,9 +1,9 @@
-"""From an expression to ClickHouse SQL with bound parameters, in the same meaning as the interpreter's.
+"""Compiles an expression to ClickHouse SQL with bound parameters. The SQL means the same as the interpreter.
 
-A part of an expression may be of several kinds, SQL has one type. So each part is asked for one kind at a time: its SQL
-*of a kind* is the value in the rows where it is of that kind, and NULL in all others. What a part can never be is left
-out, which makes `properties["a"] == "x"` one comparison of two strings. The same text twice costs the engine nothing:
-it evaluates equal expressions once. A text that would grow by being used twice is bound to a name.
+A part of an expression may be of several kinds, but SQL has one type. So each part has SQL for one kind at a time: its
+SQL *of a kind* is the value in rows where it is of that kind, and NULL in all others. Kinds that a part cannot have are
+left out, so that `properties["a"] == "x"` is one comparison of two strings. The engine evaluates equal expressions
+once, so repeated text costs nothing. Text that would grow by repetition is bound to a name.
 
 SQL types: boolean Bool or UInt8; number Float64; string String; list String, the JSON text; datetime Int64, in
 milliseconds; null and object 1. All of them Nullable.
@@ -14,13 +14,23 @@ from collections.abc import Iterable
 from functools import singledispatchmethod
 from typing import Any, TypeVar
 
-from trackway.limits import EXPRESSION_ELEMENT_SQL_BYTES_MAX, EXPRESSION_SQL_BYTES_MAX
-from trackway.query.expressions.casts import cast, moment_of_number, moment_of_string, once, rounded
+from trackway.query.expressions.casts import (
+    FALSE,
+    any_of,
+    cast,
+    first_of,
+    moment_of_literal,
+    moment_of_number,
+    moment_of_string,
+    once,
+    rounded,
+)
 from trackway.query.expressions.rawjson import Raws, elements, equal_elements, is_raw, of_raw
 from trackway.query.expressions.scope import Column, Scope
 from trackway.query.expressions.tokens import ExpressionError
 from trackway.query.expressions.tree import (
     TRUTH,
+    Affix,
     Arithmetic,
     Cast,
     Comparison,
@@ -43,24 +53,25 @@ from trackway.query.expressions.tree import (
     junction_parts,
 )
 from trackway.query.expressions.values import Kind
+from trackway.query.limits import EXPRESSION_ELEMENT_SQL_BYTES_MAX, EXPRESSION_SQL_BYTES_MAX
 
 _Sql = TypeVar("_Sql", str, str | None)
 _SCALARS = (Kind.BOOLEAN, Kind.NUMBER, Kind.STRING, Kind.DATETIME)
 _THERE = (*_SCALARS, Kind.LIST, Kind.OBJECT)
-_FALSE = "false"
 _PARAMETER = "where_"
 
 
 def condition(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str:
-    """SQL that is true in the rows where the whole expression is true, else false; what it binds goes to `parameters`.
+    """SQL that is true in rows where the whole expression is true, else false. The values that it binds go to
+    `parameters`.
 
-    Raises ExpressionError for a reference that the scope does not have, and when the SQL would grow too large.
+    Raises ExpressionError for a reference that the scope does not have, and for SQL that is too large.
     """
     return _Compiler(scope, parameters).truth(expression)
 
 
 def fault(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str | None:
-    """SQL of the place of the first operand of `and` or `or` that is no boolean in a row, 0 where there is none.
+    """SQL of the position of the first operand of `and` or `or` that is no boolean in a row, or 0.
 
     None if no row can have such an operand. Raises as `condition` does.
     """
@@ -70,7 +81,7 @@ def fault(expression: Node, scope: Scope, parameters: dict[str, Any]) -> str | N
 
 
 def of_kind(expression: Node, kind: Kind, scope: Scope, parameters: dict[str, Any]) -> str:
-    """SQL of the expression's value in the rows where it is of `kind`, NULL in all others (see above for the types)."""
+    """SQL of the expression's value in rows where it is of `kind`, NULL in all others (the module names the types)."""
     return _Compiler(scope, parameters).of(expression, kind) or "NULL"
 
 
@@ -85,7 +96,7 @@ class _Compiler:
     # What is asked of a part
 
     def of(self, node: Node, kind: Kind) -> str | None:
-        """The SQL of a part where it is of a kind, NULL elsewhere; None if that is everywhere."""
+        """The SQL of a part in rows where it is of a kind, NULL in others; None if it is NULL in every row."""
         key = node, kind
         if key not in self._made:
             self._made[key] = _bounded(self._of(node, kind), node) if node.can(kind) else None
@@ -94,31 +105,31 @@ class _Compiler:
     def truth(self, node: Node) -> str:
         """Whether a part is true: never NULL."""
         sql = self.of(node, Kind.BOOLEAN)
-        return _FALSE if sql is None else sql if node.only(Kind.BOOLEAN) else f"ifNull({sql}, false)"
+        return FALSE if sql is None else sql if node.only(Kind.BOOLEAN) else f"ifNull({sql}, false)"
 
     def is_one_of(self, node: Node, kinds: Iterable[Kind]) -> str:
         """Whether a part is of one of some kinds: never NULL."""
-        return _any_of(found for kind in kinds if (found := self.is_of(node, kind)) != _FALSE)
+        return any_of(found for kind in kinds if (found := self.is_of(node, kind)) != FALSE)
 
     def is_of(self, node: Node, kind: Kind) -> str:
         """Whether a part is of a kind: never NULL."""
         if not node.can(kind):
-            return _FALSE
+            return FALSE
         raw = self._raw(node)
         if raw is not None:
             return is_raw(raw, kind)
         if kind is Kind.UNDEFINED:
             return f"(NOT {self.is_one_of(node, (*_THERE, Kind.NULL))})"
         sql = self.of(node, kind)
-        return _FALSE if sql is None else f"isNotNull({sql})"
+        return FALSE if sql is None else f"isNotNull({sql})"
 
     def fault(self, node: Node) -> str:
-        """The first place of all, 0 where all are booleans."""
+        """The first position of all, 0 if all are booleans."""
         sql = ", ".join(f"{sql}, {position}" for position, sql in sorted(self.faults(node)))
         return _bounded(f"multiIf({sql}, 0)", node)
 
     def faults(self, node: Node) -> list[tuple[int, str]]:
-        """Places of operands that may be no booleans, each with the SQL that says whether it is one in a row."""
+        """Positions of operands that may be no booleans, each with SQL that is true in a row where it is none."""
         if isinstance(node, Quantifier):
             inside = [(position, self._exists(node, sql)) for position, sql in self.faults(node.condition)]
             return self.faults(node.list) + inside
@@ -192,9 +203,11 @@ class _Compiler:
 
     @_of.register
     def _(self, node: DateTime, kind: Kind) -> str | None:
+        if isinstance(node.operand, Literal):
+            return moment_of_literal(node.operand.value)
         text, number = self.of(node.operand, Kind.STRING), self.of(node.operand, Kind.NUMBER)
         moments = [self.of(node.operand, Kind.DATETIME), text and moment_of_string(text)]
-        return _first_of([*moments, number and moment_of_number(number)])
+        return first_of([*moments, number and moment_of_number(number)])
 
     @_of.register
     def _(self, node: Cast, kind: Kind) -> str | None:
@@ -204,14 +217,14 @@ class _Compiler:
         if other is None or not node.plain.can(Kind.UNDEFINED):
             return own
         if node.plain.only(kind, Kind.UNDEFINED):
-            return _first_of([own, other])
+            return first_of([own, other])
         return f"if({self.is_of(node.plain, Kind.UNDEFINED)}, {other}, {own or 'NULL'})"
 
     def _cast(self, node: Cast, kind: Kind) -> str | None:
         if kind is Kind.NULL:
             return self.of(node.operand, Kind.NULL)
         forms = ((each, self.of(node.operand, each)) for each in _SCALARS)
-        return _first_of([cast(sql, each, node.to) for each, sql in forms if sql is not None])
+        return first_of([cast(sql, each, node.to) for each, sql in forms if sql is not None])
 
     @_of.register
     def _(self, node: Arithmetic, kind: Kind) -> str | None:
@@ -222,8 +235,9 @@ class _Compiler:
 
     @_of.register
     def _(self, node: Comparison, kind: Kind) -> str | None:
-        pairs = self._pairs(node.left, node.right, (Kind.NUMBER, Kind.DATETIME))
-        return _first_of([f"({left} {node.sign} {right})" for left, right in pairs])
+        pairs = self._pairs(node.left, node.right, (Kind.NUMBER, Kind.STRING))
+        pairs += self._times(node.left, node.right)
+        return first_of([f"({left} {node.sign} {right})" for left, right in pairs])
 
     @_of.register
     def _(self, node: Equality, kind: Kind) -> str | None:
@@ -235,12 +249,17 @@ class _Compiler:
         if isinstance(node.right, ListLiteral):
             return self._is_listed(node.left, node.right)
         pairs = self._pairs(node.left, node.right, (Kind.STRING,))
-        within = _first_of([f"(position({right}, {left}) > 0)" for left, right in pairs])
+        within = first_of([f"(position({right}, {left}) > 0)" for left, right in pairs])
         if not node.right.can(Kind.LIST):
             return within
         equal = self._within(self._equal(node.left, Element(node.position, _LISTED)), node)
         listed = f"arrayExists({_element(_LISTED)} -> {equal}, {self._elements(node.right)})"
         return f"if({self.is_of(node.right, Kind.LIST)}, {listed}, {within})"
+
+    @_of.register
+    def _(self, node: Affix, kind: Kind) -> str | None:
+        left, right = self._surely(node.left, Kind.STRING), self._surely(node.right, Kind.STRING)
+        return f"{'endsWith' if node.at_end else 'startsWith'}({left}, {right})"
 
     @_of.register
     def _(self, node: Junction, kind: Kind) -> str | None:
@@ -256,15 +275,15 @@ class _Compiler:
     # Pieces
 
     def _equal(self, left: Node, right: Node) -> str:
-        pairs = [f"({one} = {other})" for one, other in self._pairs(left, right, _SCALARS)]
-        alike = [f"ifNull({pair}, false)" for pair in pairs]
+        pairs = self._pairs(left, right, (Kind.BOOLEAN, Kind.NUMBER, Kind.STRING)) + self._times(left, right)
+        alike = [f"ifNull({one} = {other}, false)" for one, other in pairs]
         if left.can(Kind.LIST) and right.can(Kind.LIST):
             lists = f"{self.is_of(left, Kind.LIST)} AND {self.is_of(right, Kind.LIST)}"
             alike.append(f"({lists} AND {equal_elements(self._elements(left), self._elements(right))})")
         alike += [f"(isNotNull({one}) AND isNotNull({other}))" for one, other in self._pairs(left, right, (Kind.NULL,))]
         if left.can(Kind.UNDEFINED) and right.can(Kind.UNDEFINED):
             alike.append(f"({self.is_of(left, Kind.UNDEFINED)} AND {self.is_of(right, Kind.UNDEFINED)})")
-        return _any_of(alike)
+        return any_of(alike)
 
     def _is_listed(self, left: Node, right: ListLiteral) -> str:
         listed: list[str] = []
@@ -274,18 +293,42 @@ class _Compiler:
             if values and value is not None:
                 bound = self._bind(json.dumps(values, ensure_ascii=False))
                 listed.append(f"has(JSONExtract({bound}, 'Array({_TYPES[kind]})'), {value})")
-        return _any_of(listed)
+        time_ms = self.of(left, Kind.DATETIME)
+        moments = [moment for text in by_kind[Kind.STRING] if (moment := moment_of_literal(text)) is not None]
+        if moments and time_ms is not None:
+            listed.append(f"has([{', '.join(moments)}], {time_ms})")
+        return any_of(listed)
 
     def _pairs(self, left: Node, right: Node, kinds: Iterable[Kind]) -> list[tuple[str, str]]:
         """Both sides' SQL for each kind that both can be of."""
         pairs = ((self.of(left, kind), self.of(right, kind)) for kind in kinds)
         return [(one, other) for one, other in pairs if one is not None and other is not None]
 
+    def _times(self, left: Node, right: Node) -> list[tuple[str, str]]:
+        """Both sides' SQL in milliseconds, for each way in which both are times: one is a datetime, and the other a
+        datetime or a string that spells one."""
+        pairs = [(self.of(left, Kind.DATETIME), self.of(right, Kind.DATETIME))]
+        pairs += [(self._seconds_ms(left), pairs[0][1]), (pairs[0][0], self._seconds_ms(right))]
+        pairs += [(pairs[0][0], self._spelled_ms(right)), (self._spelled_ms(left), pairs[0][1])]
+        return [(one, other) for one, other in pairs if one is not None and other is not None]
+
+    def _seconds_ms(self, node: Node) -> str | None:
+        """The event's seconds as a datetime."""
+        column = self._column(node) if isinstance(node, Property) else None
+        return column.time_ms if column is not None else None
+
+    def _spelled_ms(self, node: Node) -> str | None:
+        """A string as the datetime that it spells."""
+        if isinstance(node, Literal):
+            return moment_of_literal(node.value) if isinstance(node.value, str) else None
+        text = self.of(node, Kind.STRING)
+        return None if text is None else moment_of_string(text)
+
     def _surely(self, node: Node, kind: Kind) -> str:
         return self.of(node, kind) or f"CAST(NULL, 'Nullable({_TYPES[kind]})')"
 
     def _elements(self, node: Node) -> str:
-        """The raws of a list's elements, none where it is no list."""
+        """The raws of a list's elements, none if it is no list."""
         if isinstance(node, Property) and self._raw(node) is not None:
             return self._raws(node).elements(self._bind(node.name))
         return elements(self._raw(node) or f"ifNull({self._surely(node, Kind.LIST)}, '')")
@@ -294,7 +337,7 @@ class _Compiler:
         return f"arrayExists({_element(node.number)} -> {self._within(sql, node)}, {self._elements(node.list)})"
 
     def _within(self, sql: str, node: Node) -> str:
-        """SQL to be evaluated for each element of a list."""
+        """SQL that the store evaluates for each element of a list."""
         if len(sql) > EXPRESSION_ELEMENT_SQL_BYTES_MAX:
             raise _too_complex(node)
         return sql
@@ -303,7 +346,7 @@ class _Compiler:
         return None if node.of_user else self._scope.columns.get(node.name)
 
     def _raw(self, node: Node) -> str | None:
-        """The raw of a part that is one."""
+        """The raw of a part that has one."""
         if isinstance(node, Element):
             return _element(node.number)
         if not isinstance(node, Property) or self._column(node) is not None:
@@ -339,13 +382,13 @@ class _Compiler:
 
 
 _LISTED = 0
-"""The number of the element at hand in `in`; those of `any` and `all` begin with 1."""
+"""The number of the current element in `in`; those of `any` and `all` begin with 1."""
 _LITERALS = {bool: Kind.BOOLEAN, float: Kind.NUMBER, str: Kind.STRING}
 _TYPES = {Kind.BOOLEAN: "Bool", Kind.NUMBER: "Float64", Kind.STRING: "String", Kind.LIST: "String"}
 
 
 def _bounded(sql: _Sql, node: Node) -> _Sql:
-    """`sql` itself, if the store can be expected to read it."""
+    """`sql` itself, if the store can parse it in time."""
     if sql is not None and len(sql) > EXPRESSION_SQL_BYTES_MAX:
         raise _too_complex(node)
     return sql
@@ -357,17 +400,6 @@ def _too_complex(node: Node) -> ExpressionError:
 
 def _element(number: int) -> str:
     return f"_e{number}"
-
-
-def _any_of(conditions: Iterable[str]) -> str:
-    found = list(conditions)
-    return found[0] if len(found) == 1 else f"({' OR '.join(found)})" if found else _FALSE
-
-
-def _first_of(forms: Iterable[str | None]) -> str:
-    """The first of some forms that is not NULL."""
-    found = [form for form in forms if form is not None]
-    return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})" if found else "NULL"
 
 
 def _unknown(what: str, node: Node) -> ExpressionError:

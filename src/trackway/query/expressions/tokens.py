@@ -1,7 +1,6 @@
-"""From the text of an expression to its words: names, numbers, strings and signs, each with the place where it stands.
+"""The words of an expression's text: names, numbers, strings and signs, each with its position.
 
-Places are counted in characters from 1, as people count; every error names one. Nothing is looked up or judged here
-beyond the form of a single word.
+Positions count characters from 1, and every error names one. This module checks the form of single words only.
 """
 
 import math
@@ -23,7 +22,7 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"} | {sign: sign
 
 
 class ExpressionError(Exception):
-    """The text is no expression, or asks for what there is not. `position` is the character, counted from 1."""
+    """The text is no expression, or refers to something unknown. `position` is the character, counted from 1."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
@@ -32,7 +31,7 @@ class ExpressionError(Exception):
 
 
 class Form(Enum):
-    """What a token is."""
+    """The form of a token."""
 
     NAME = auto()
     NUMBER = auto()
@@ -42,7 +41,7 @@ class Form(Enum):
 
 
 class Token(NamedTuple):
-    """One word. `text` is as written; `value` is a number's or string's own."""
+    """One word. `text` is as written; `value` is the value of a number or string."""
 
     form: Form
     text: str
@@ -51,12 +50,12 @@ class Token(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """How an error names it."""
+        """The token as an error names it."""
         return "end of text" if self.form is Form.END else f"'{self.text[:40]}'"
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of `text`, an END last. Raises ExpressionError where a word begins that there is not."""
+    """The words of `text`, an END last. Raises ExpressionError for text that begins no word."""
     at = 0
     while at < len(text):
         match = _WORD.match(text, at)

@@ -1,7 +1,7 @@
-"""The nodes of a parsed expression. Each knows where it stands and which kinds of value it can have.
+"""The nodes of a parsed expression. Each knows its position and the kinds of value it can have.
 
-The kinds are what can be said before any row is seen: `1 < 2` is a boolean, `properties["a"]` may be anything that JSON
-has. The parser refuses with them what can never be right, the compiler leaves out with them what can never be.
+The kinds are known before any row is read: `1 < 2` is a boolean, `properties["a"]` may be any kind of JSON. With them
+the parser refuses expressions that are wrong in every row, and the compiler leaves out cases that cannot occur.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,24 @@ Kinds = frozenset[Kind]
 
 _JSON = frozenset(Kind) - {Kind.UNDEFINED, Kind.DATETIME}
 TRUTH = frozenset({Kind.BOOLEAN, Kind.UNDEFINED})
-"""The kinds that `and` and `or` take."""
+"""The kinds that `and` and `or` accept."""
+EVENT_TIMES = ("$time", "time")
+"""The event's time among its properties: a datetime, and seconds, which also compare with a datetime. In profiles these
+are names like any other."""
+COMPARABLE = (
+    (Kind.NUMBER, Kind.NUMBER),
+    (Kind.STRING, Kind.STRING),
+    (Kind.DATETIME, Kind.DATETIME),
+    (Kind.DATETIME, Kind.STRING),
+    (Kind.STRING, Kind.DATETIME),
+)
+"""The kinds that `> >= < <=` compare. A string beside a datetime must spell one."""
 _SURE = {
     Kind.STRING: frozenset({Kind.STRING, Kind.NUMBER, Kind.BOOLEAN}),
     Kind.NUMBER: frozenset({Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME}),
     Kind.BOOLEAN: frozenset({Kind.NUMBER, Kind.BOOLEAN}),
 }
-"""The kinds of which every value can be cast to a kind; of the strings, some can be."""
+"""The kinds of which every value can be cast to a kind. Some strings can be cast, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +41,7 @@ class Node:
 
     @property
     def operands(self) -> tuple["Node", ...]:
-        """The parts it is made of, in the order they are written."""
+        """Its parts, in the order of the text."""
         return ()
 
     @cached_property
@@ -40,7 +51,7 @@ class Node:
 
     @cached_property
     def depth(self) -> int:
-        """How many nodes lie below one another."""
+        """The number of levels of nodes."""
         return 1 + max((operand.depth for operand in self.operands), default=0)
 
     def can(self, kind: Kind) -> bool:
@@ -81,9 +92,14 @@ class Property(Node):
     of_user: bool
     name: str
 
+    @property
+    def may_be_time(self) -> bool:
+        """Whether it is the event's time where the row is an event."""
+        return not self.of_user and self.name in EVENT_TIMES
+
     @cached_property
     def kinds(self) -> Kinds:
-        return _JSON | {Kind.UNDEFINED}
+        return _JSON | {Kind.UNDEFINED} | ({Kind.DATETIME} if self.may_be_time else set())
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +118,7 @@ class EventName(Node):
 
 @dataclass(frozen=True, eq=False)
 class Element(Node):
-    """The element at hand in the condition of an `any` or `all`, which has the same `number`."""
+    """The current element in the condition of an `any` or `all`, which has the same `number`."""
 
     number: int
 
@@ -228,9 +244,9 @@ class Comparison(_Binary):
 
     @cached_property
     def kinds(self) -> Kinds:
-        able = (Kind.NUMBER, Kind.DATETIME)
-        made = {Kind.BOOLEAN} if any(map(self.both, able)) else set()
-        return _kinds(*made, undefined=not any(map(self.both_only, able)))
+        able = any(self.left.can(one) and self.right.can(other) for one, other in COMPARABLE)
+        sure = any(map(self.both_only, (Kind.NUMBER, Kind.STRING, Kind.DATETIME)))
+        return _kinds(*{Kind.BOOLEAN} if able else set(), undefined=not sure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,6 +271,19 @@ class Membership(_Binary):
 
 
 @dataclass(frozen=True, eq=False)
+class Affix(_Binary):
+    """Whether a string starts with another, or ends with it where `at_end`. The language has no word for it; filters of
+    reports do."""
+
+    at_end: bool
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        made = {Kind.BOOLEAN} if self.both(Kind.STRING) else set()
+        return _kinds(*made, undefined=not self.both_only(Kind.STRING))
+
+
+@dataclass(frozen=True, eq=False)
 class Junction(Node):
     """`a and b and c`, or the same with `or`."""
 
@@ -272,7 +301,7 @@ class Junction(Node):
 
 @dataclass(frozen=True, eq=False)
 class Quantifier(Node):
-    """`any(X, list, condition)`, or `all(…)`; the condition speaks of X as `Element(number)`."""
+    """`any(X, list, condition)`, or `all(…)`. In the condition X is `Element(number)`."""
 
     word: str
     number: int
@@ -291,9 +320,17 @@ class Quantifier(Node):
 
 def user_properties(expression: Node) -> list[str]:
     """The names of the `user["…"]` in an expression, each once."""
-    if isinstance(expression, Property) and expression.of_user:
-        return [expression.name]
-    return list(dict.fromkeys(name for operand in expression.operands for name in user_properties(operand)))
+    return list(dict.fromkeys(each.name for each in _references(expression) if each.of_user))
+
+
+def event_properties(expression: Node) -> list[str]:
+    """The names of the `properties["…"]` in an expression, each once."""
+    return list(dict.fromkeys(each.name for each in _references(expression) if not each.of_user))
+
+
+def _references(expression: Node) -> list[Property]:
+    own = [expression] if isinstance(expression, Property) else []
+    return [*own, *(each for operand in expression.operands for each in _references(operand))]
 
 
 def junction_parts(expression: Node) -> list[Node]:

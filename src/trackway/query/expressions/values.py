@@ -1,37 +1,40 @@
 """The values of the expression language, and the rules for single ones (protocol §11).
 
-A value is undefined, null, a boolean, a number, a string, a list, an object or a datetime. Numbers are IEEE doubles
-whatever their text was: whole numbers beyond 2^53 lose digits, and what grows too large is infinite. The store computes
-with the same doubles; `sql.py` says each of these rules again in its words, and the tests hold the two together.
+A value is undefined, null, a boolean, a number, a string, a list, an object or a datetime. Numbers are IEEE doubles,
+whatever their text was: whole numbers beyond 2^53 lose digits, and larger results are infinite. The store computes with
+the same doubles. `sql.py` has each of these rules as SQL, and tests compare the two.
 """
 
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from typing import Final, NamedTuple, TypeAlias
 
 DATETIME_SECONDS_MAX = 1e11
-"""A number is taken for a datetime up to so many seconds before or after the epoch (year 5138)."""
+"""A number can be a datetime up to so many seconds before or after the epoch (year 5138)."""
 
 _DAY_MS = 86_400_000
+_EPOCH = datetime(1970, 1, 1)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _YEARS = (1900, 2299)  # of the store's calendar
 _NUMERIC = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _HOUR = r"([01][0-9]|2[0-3])"
 _MINUTE = r"([0-5][0-9])"
+_SECOND = rf"(?::{_MINUTE}(?:[.,]([0-9]{{1,9}}))?)?"
 DATETIME_PATTERN = (
     r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    rf"(?:[T ]{_HOUR}:{_MINUTE}:{_MINUTE}(?:\.([0-9]{{1,9}}))?(?:Z|([+-]){_HOUR}:{_MINUTE})?)?$"
+    rf"(?:[Tt ]{_HOUR}:{_MINUTE}{_SECOND}(?:[Zz]|([+-]){_HOUR}(?::?{_MINUTE})?)?)?$"
 )
-"""A day, or a day and a time: `2026-01-31T00:00:00`, with a fraction and `Z` or `+02:00` if need be; else UTC."""
+"""A day, or a day and a time of ISO 8601: `2026-01-31T00:00:00`, optionally without seconds, with a fraction, and with
+`Z`, `+02:00`, `+0200` or `+02`; without one it is UTC, in a literal of a report the project's zone."""
 _DATETIME = re.compile(DATETIME_PATTERN, re.ASCII)
 
 
 class Kind(Enum):
-    """What a value is."""
+    """The type of a value."""
 
     UNDEFINED = auto()
     NULL = auto()
@@ -44,7 +47,7 @@ class Kind(Enum):
 
 
 class Undefined(Enum):
-    """The one value of what is not there."""
+    """The one value of everything that is absent."""
 
     UNDEFINED = auto()
 
@@ -97,8 +100,21 @@ def _finite(value: Value) -> Value:
     return value
 
 
+def aligned(left: Value, right: Value) -> tuple[Value, Value]:
+    """Both values. A string beside a datetime becomes the datetime that it spells, undefined if it spells none."""
+    if isinstance(left, Moment) and isinstance(right, str):
+        return left, parse_moment(right)
+    if isinstance(left, str) and isinstance(right, Moment):
+        return parse_moment(left), right
+    return left, right
+
+
 def equal(left: Value, right: Value) -> bool:
-    """Same kind and equal value. An object, also one within a list, and a list within a list equal nothing."""
+    """Whether both have the same kind and value. A datetime also equals a string that spells it.
+
+    Objects, also those within a list, and lists within a list are equal to nothing.
+    """
+    left, right = aligned(left, right)
     kind = kind_of(left)
     if kind is not kind_of(right) or kind is Kind.OBJECT:
         return False
@@ -112,7 +128,7 @@ def _equal_element(left: Value, right: Value) -> bool:
 
 
 def remainder(left: float, right: float) -> float:
-    """What is left of `left` after as many whole `right` as fit, with the sign of `left`. `right` is not 0."""
+    """The remainder of a division that rounds towards zero, so with the sign of `left`. `right` is not 0."""
     return left - truncated(left / right) * right
 
 
@@ -154,7 +170,7 @@ def _decimal(digits: str, power: int) -> str:
 
 
 def parse_number(text: str) -> float | Undefined:
-    """The number that a string spells: digits with sign, fraction and exponent if need be, and nothing around."""
+    """The number that a string spells: digits, optionally with sign, fraction and exponent, and nothing else."""
     if not _NUMERIC.fullmatch(text):
         return UNDEFINED
     number = float(text)
@@ -177,6 +193,20 @@ def parse_moment(text: str) -> Moment | Undefined:
     within = timedelta(hours=int(hour), minutes=int(minute), seconds=int(second)) - ahead
     ms = (days.toordinal() - _EPOCH_DAY) * _DAY_MS + within // timedelta(milliseconds=1)
     return Moment(ms + int(fraction[:3].ljust(3, "0")))
+
+
+def local_time(text: str) -> datetime | None:
+    """The time of day that a datetime without a zone spells; None for one with a zone, and for what is no datetime."""
+    match = _DATETIME.fullmatch(text)
+    moment = parse_moment(text)
+    if match is None or moment is UNDEFINED or match[6] or text[-1] in "Zz":
+        return None
+    return _EPOCH + timedelta(milliseconds=moment.ms)
+
+
+def utc_text(time_ms: int) -> str:
+    """The text of a datetime in milliseconds since the epoch, as `parse_moment` reads it."""
+    return f"{(_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec='milliseconds')}Z"
 
 
 def moment_of_seconds(seconds: float) -> Moment | Undefined:

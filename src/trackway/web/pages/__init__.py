@@ -1,49 +1,104 @@
-"""The pages of a project, in the order of the navigation; the first is where a project opens."""
+"""The pages of a project, in the order of the navigation. A project opens with the first one."""
 
-from typing import Final
+from functools import partial
 
+from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
+from trackway.edge.ingestion.replays import ReplayParts
+from trackway.edge.routes import Parts
 from trackway.projects.roles import Right
 from trackway.web.page import PageFunction, PageRoute
 from trackway.web.pages import (
     accounts,
+    audit,
     checklist,
     event_names,
     events,
     health,
     keys,
-    limits,
     people,
     rejected,
     settings,
+    time_zone,
 )
+from trackway.web.pages import project_limits as limits
 
 
-def _setting(path: str, function: PageFunction) -> PageRoute:
-    """A form of the settings page."""
+def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
+    """All pages, each bound to the parts that it needs."""
+    show_health = partial(
+        health.show,
+        health=parts.health,
+        progress=parts.progress,
+        rates=parts.rates,
+        room=parts.room,
+        locator=parts.locator,
+    )
+    show_checklist = partial(
+        checklist.show,
+        directory=parts.directory,
+        health=parts.health,
+        rates=parts.rates,
+        connections=parts.connections,
+    )
+    show_audit = partial(audit.show, directory=parts.directory, changes=parts.changes)
+    return (
+        *_events(parts, track),
+        PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
+        PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
+        PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
+        PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
+        PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
+        PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
+        PageRoute(people.GROUP_PATH, ("GET",), people.group, Right.PROFILES, "Group", in_navigation=False),
+        PageRoute(health.PATH, ("GET",), show_health, Right.REPORTS, "Ingestion health", in_navigation=True),
+        *rejected.routes(_replays(parts), parts.audit),
+        PageRoute(checklist.PATH, ("GET",), show_checklist, Right.REPORTS, "Checklist", in_navigation=True),
+        *_settings(parts),
+        PageRoute(audit.PATH, ("GET",), show_audit, Right.AUDIT, "Audit", in_navigation=True),
+    )
+
+
+def _events(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
+    stream = partial(events.stream, loaded=lambda: parts.progress.loaded, stopping=parts.stopping)
+    send_test = partial(events.send_test, track=track)
+    return (
+        PageRoute("/events", ("GET",), events.show, Right.EXPORT, "Events", True),
+        PageRoute("/events/one", ("GET",), events.one, Right.EXPORT, "Event", False),
+        PageRoute("/events/stream", ("GET",), stream, Right.EXPORT, "Events", False),
+        PageRoute("/events/test", ("POST",), send_test, Right.IMPORT, "Events", False),
+    )
+
+
+def _replays(parts: Parts) -> ReplayParts:
+    return ReplayParts(
+        settings=parts.settings,
+        reader=parts.readers.pages,
+        journal=parts.journal,
+        rates=parts.rates,
+        locator=parts.locator,
+        room=parts.room,
+    )
+
+
+def _settings(parts: Parts) -> tuple[PageRoute, ...]:
+    """The page of settings and its forms."""
+    shown = settings.Shown(parts.directory, parts.fresh_projects, parts.rates)
+    show, show_key = partial(settings.show, shown=shown), partial(keys.show, audit=parts.audit, shown=shown)
+    forms = {
+        "/keys/replace": keys.replace,
+        "/limits": limits.change,
+        "/time-zone": time_zone.change,
+        "/accounts/create": accounts.create,
+        "/accounts/role": accounts.give_role,
+        "/accounts/remove": accounts.remove,
+        "/accounts/revoke": accounts.revoke,
+    }
+    return (
+        PageRoute(settings.PATH, ("GET",), show, Right.LIMITS, "Settings", in_navigation=True),
+        _form("/keys/show", show_key),
+        *(_form(path, partial(form, changes=parts.changes, shown=shown)) for path, form in forms.items()),
+    )
+
+
+def _form(path: str, function: PageFunction) -> PageRoute:
     return PageRoute(settings.PATH + path, ("POST",), function, Right.MANAGE, "Settings", in_navigation=False)
-
-
-PAGES: Final[tuple[PageRoute, ...]] = (
-    PageRoute("/events", ("GET",), events.show, Right.EXPORT, "Events", True),
-    PageRoute("/events/one", ("GET",), events.one, Right.EXPORT, "Event", False),
-    PageRoute("/events/stream", ("GET",), events.stream, Right.EXPORT, "Events", False),
-    PageRoute("/events/test", ("POST",), events.send_test, Right.IMPORT, "Events", False),
-    PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
-    PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
-    PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
-    PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
-    PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
-    PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
-    PageRoute(people.GROUP_PATH, ("GET",), people.group, Right.PROFILES, "Group", in_navigation=False),
-    PageRoute(health.PATH, ("GET",), health.show, Right.REPORTS, "Ingestion health", in_navigation=True),
-    *rejected.ROUTES,
-    PageRoute(checklist.PATH, ("GET",), checklist.show, Right.REPORTS, "Checklist", in_navigation=True),
-    PageRoute(settings.PATH, ("GET",), settings.show, Right.LIMITS, "Settings", in_navigation=True),
-    _setting("/keys/show", keys.show),
-    _setting("/keys/replace", keys.replace),
-    _setting("/limits", limits.change),
-    _setting("/accounts/create", accounts.create),
-    _setting("/accounts/role", accounts.give_role),
-    _setting("/accounts/remove", accounts.remove),
-    _setting("/accounts/revoke", accounts.revoke),
-)

@@ -1,30 +1,37 @@
-"""Ingestion health: what became of the records of the last hour or day, why some were refused, and how the server is.
+"""Ingestion health: the outcomes of the records of the last hour or day, reasons of rejection, and the server's state.
 
-Of every record that was received exactly one of four things became, and the figures add up. They are read from the
-store; while it is away the page still tells how the parts of the server are.
+Every received record has exactly one of four outcomes, and the figures add up. They are from the store. While it is
+away, the page still shows the state of the server's parts.
 """
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
-from trackway import metrics
-from trackway.errors import StorageError
-from trackway.journal import segment
-from trackway.query import outcomes
-from trackway.query.outcomes import OUTCOMES, Bucket
-from trackway.web.advice import advice
-from trackway.web.chart import bars, data_uri
+from trackway.domain.errors import StorageError
+from trackway.edge.api.health import Health
+from trackway.edge.quotas.rate_limits import RateLimits
+from trackway.geo.locator import Locator
+from trackway.journal.log import Progress
+from trackway.query import ingestion_stats
+from trackway.query.damage_log import damaged
+from trackway.query.facts_state import state_of
+from trackway.query.ingestion_stats import OUTCOMES, Bucket
+from trackway.query.sql.days import Days
+from trackway.runtime.disk_room import DiskRoom
+from trackway.telemetry import metrics
+from trackway.web.chart import Chart, chart, top_of
+from trackway.web.limits import CUT_BARS_SHOWN_MAX
 from trackway.web.page import Page, render
+from trackway.web.troubleshooting import advice
 
 PATH: Final = "/health"
 
 
 class _Span(NamedTuple):
-    """What a picture shows: `bars` bars of `step_s` seconds each."""
+    """The time span of a picture: `bars` bars of `step_s` seconds each."""
 
     name: str
     step_s: int
@@ -32,20 +39,23 @@ class _Span(NamedTuple):
     step: str
 
 
+_SMALL_HEIGHT: Final = 190
 _SPANS: Final = (_Span("hour", 60, 60, "a minute"), _Span("day", 900, 96, "each quarter of an hour"))
 
 
-async def show(page: Page) -> Response:
+async def show(
+    page: Page, *, health: Health, progress: Progress, rates: RateLimits, room: DiskRoom, locator: Locator
+) -> Response:
     name = page.request.query_params.get("span", "")
     span = next((each for each in _SPANS if each.name == name), _SPANS[0])
-    readiness = await page.parts.health.readiness()
+    readiness = await health.readiness()
     counted, fault = None, readiness.store_fault
     if not fault:
         try:
-            counted = await asyncio.to_thread(_counted, page, span)
+            counted = await _counted(page, span)
         except StorageError as error:
             fault = str(error)
-    journal_bytes, lag_s = await asyncio.to_thread(_journal, page)
+    journal_bytes, lag_s = await asyncio.to_thread(_journal, progress)
     return render(
         page,
         "health.html",
@@ -56,30 +66,52 @@ async def show(page: Page) -> Response:
         fault=fault,
         lag_s=lag_s,
         journal_bytes=journal_bytes,
-        database=page.parts.locator.database,
-        uses=page.parts.rates.uses(page.project),
+        disk=room.tightest(),
+        is_held=bool(room.refusal()),
+        stored_bytes=room.stored,
+        database=locator.database,
+        uses=rates.uses(page.project),
         now_s=time.time(),
+        cut_shown=CUT_BARS_SHOWN_MAX,
         advice=advice,
     )
 
 
-def _counted(page: Page, span: _Span) -> dict[str, Any]:
-    store, of, now_s = page.parts.store, page.project.project_id, int(time.time())
-    found = outcomes.buckets(store, of, now_s, span.step_s, span.bars)
+async def _counted(page: Page, span: _Span) -> dict[str, Any]:
+    reader, of, now_s = page.reader, page.project.project_id, int(time.time())
+    found = await ingestion_stats.buckets(reader, of, now_s, span.step_s, span.bars)
     return {
+        "damaged": await damaged(reader, of),
+        "facts": await state_of(reader, of),
         "buckets": found,
-        "total": outcomes.total(found),
-        "reasons": outcomes.rejected_for(store, of, found[0].begin_s),
-        "picture": _picture(found, span) if any(each.received for each in found) else "",
+        "total": ingestion_stats.total(found),
+        "reasons": await ingestion_stats.rejected_for(reader, of, found[0].begin_s),
+        **await _pictures(found, span, page.days),
     }
 
 
-def _picture(buckets: list[Bucket], span: _Span) -> str:
-    labels = [datetime.fromtimestamp(each.begin_s, UTC).strftime("%H:%M") for each in buckets]
+async def _pictures(buckets: list[Bucket], span: _Span, days: Days) -> dict[str, Any]:
+    """The pictures of all records and of the rejected ones, and the outliers, which are `cut`."""
+    labels = [f"{days.local(each.begin_s * 1000):%H:%M}" for each in buckets]
     series = {outcome: [getattr(each, outcome) for each in buckets] for outcome in OUTCOMES}
-    return data_uri(bars(f"Records received {span.step} (UTC)", labels, series))
+    top = top_of([each.received for each in buckets])
+    picture = rejected = None
+    if any(each.received for each in buckets):
+        picture = await chart(f"Records received {span.step}", labels, series, top=top)
+    if any(series["rejected"]):
+        rejected = await _rejected(labels, series["rejected"], span)
+    cut = [each for each in buckets if top is not None and each.received > top]
+    return {"picture": picture, "rejected_picture": rejected, "top": top, "cut": cut}
 
 
-def _journal(page: Page) -> tuple[int, float]:
-    """Bytes that the journal takes on the disk, and how far the store is behind it, in seconds."""
-    return segment.bytes_on_disk(page.parts.settings.data_dir / "journal"), metrics.lag_s()
+async def _rejected(labels: list[str], figures: list[int], span: _Span) -> Chart:
+    """The picture of the rejected records, in their color in the picture of all records."""
+    title, color = f"Rejected {span.step}", OUTCOMES.index("rejected")
+    return await chart(
+        title, labels, {"rejected": figures}, top=top_of(figures), height=_SMALL_HEIGHT, first_color=color
+    )
+
+
+def _journal(progress: Progress) -> tuple[int, float]:
+    """The bytes of the journal, and the store's lag behind it in seconds."""
+    return progress.size_bytes(), metrics.lag_s()

@@ -1,57 +1,57 @@
-"""Users and groups: profiles searched by id or property; one of them with its properties, its ids and what it did.
+"""Users and groups: a search of profiles by id or property, and the page of one with properties, ids and events.
 
-A user is a person: all ids that are linked, whatever id it was asked for by. An id without a profile has a page, too,
-since it may have events.
+A user is a person: the page of each linked id shows all of them. An id without a profile has a page, too, since it may
+have events.
 """
 
-import asyncio
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+import time
+from collections.abc import Awaitable
+from datetime import date
 from typing import Any, Final, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from trackway.limits import PEOPLE_PER_PAGE, PERSON_PROFILES_SHOWN_MAX, STRING_CHARACTERS_MAX
-from trackway.query import people
-from trackway.query.people import Activity, Search
-from trackway.query.persons import person_of
-from trackway.store.client import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, StoreError
-from trackway.web.chart import bars, data_uri
+from trackway.domain.limits import PEOPLE_PER_PAGE, PERSON_PROFILES_SHOWN_MAX, STRING_CHARACTERS_MAX
+from trackway.query import profile_search
+from trackway.query.identity_lookup import person_of
+from trackway.query.profile_search import Activity, Search
+from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, StoreError
+from trackway.web.chart import Chart, chart
+from trackway.web.limits import PERSON_CHARTED_NAMES
 from trackway.web.page import Page, render
 
 USERS_PATH: Final = "/users"
 USER_PATH: Final = "/users/one"
 GROUPS_PATH: Final = "/groups"
 GROUP_PATH: Final = "/groups/one"
-_SERIES_MAX: Final = 6
 
 Answer = TypeVar("Answer")
 
 
 async def users(page: Page) -> Response:
     asked = _search(page)
-    found = await asyncio.to_thread(_found, page, asked)
+    found = await _found(page, asked)
     return _list(page, asked, found, USERS_PATH, [])
 
 
 async def groups(page: Page) -> Response:
-    """Groups of the kind that is asked for, else of the first there is."""
-    keys = await asyncio.to_thread(people.group_keys, page.parts.store, page.project.project_id)
+    """Groups of the requested group key, else of the first one."""
+    keys = await profile_search.group_keys(page.reader, page.project.project_id)
     asked = _search(page)
     if not asked.group_key and keys:
         asked = asked._replace(group_key=keys[0][0])
-    found = await asyncio.to_thread(_found, page, asked) if asked.group_key else []
+    found = await _found(page, asked) if asked.group_key else []
     return _list(page, asked, found, GROUPS_PATH, keys)
 
 
 async def user(page: Page) -> Response:
-    shown = await asyncio.to_thread(_user, page, _named(page, "id"))
+    shown = await _user(page, _named(page, "id"))
     return render(page, "user.html", **shown)
 
 
 async def group(page: Page) -> Response:
-    shown = await asyncio.to_thread(_group, page, _named(page, "key"), _named(page, "id"))
+    shown = await _group(page, _named(page, "key"), _named(page, "id"))
     return render(page, "group.html", **shown)
 
 
@@ -60,12 +60,12 @@ def _search(page: Page) -> Search:
     return Search(**given)
 
 
-def _found(page: Page, asked: Search) -> list[people.Found] | None:
-    return _in_time(lambda: people.search(page.parts.store, page.project.project_id, asked))
+async def _found(page: Page, asked: Search) -> list[profile_search.Found] | None:
+    return await _in_time(profile_search.search(page.reader, page.project.project_id, asked))
 
 
 def _list(
-    page: Page, asked: Search, found: list[people.Found] | None, path: str, keys: list[tuple[str, int]]
+    page: Page, asked: Search, found: list[profile_search.Found] | None, path: str, keys: list[tuple[str, int]]
 ) -> Response:
     shown = (found or [])[:PEOPLE_PER_PAGE]
     given = {name: value for name, value in asked._asdict().items() if value and name != "after"}
@@ -84,46 +84,47 @@ def _list(
     )
 
 
-def _user(page: Page, id: str) -> dict[str, Any]:
-    store, of = page.parts.store, page.project.project_id
-    person = person_of(store, of, id)
+async def _user(page: Page, id: str) -> dict[str, Any]:
+    reader, of = page.reader, page.project.project_id
+    person = await person_of(reader, of, id)
     ids = list(dict.fromkeys([*person.ids, id]))
-    activity = _in_time(lambda: people.activity_of_person(store, of, person.ids, _today()))
-    profiles = people.profiles(store, of, "", ids[:PERSON_PROFILES_SHOWN_MAX])
-    return {"id": id, "person": person, "profiles": profiles, **_shown(activity)}
+    activity = await _in_time(profile_search.activity_of_person(reader, of, person.ids, _today(page), page.days))
+    profiles = await profile_search.profiles(reader, of, "", ids[:PERSON_PROFILES_SHOWN_MAX])
+    return {"id": id, "person": person, "profiles": profiles, **await _shown(activity)}
 
 
-def _group(page: Page, key: str, id: str) -> dict[str, Any]:
-    store, of = page.parts.store, page.project.project_id
-    activity = _in_time(lambda: people.activity_of_group(store, of, key, id, _today()))
-    return {"key": key, "id": id, "profiles": people.profiles(store, of, key, [id]), **_shown(activity)}
+async def _group(page: Page, key: str, id: str) -> dict[str, Any]:
+    reader, of = page.reader, page.project.project_id
+    activity = await _in_time(profile_search.activity_of_group(reader, of, key, id, _today(page), page.days))
+    profiles = await profile_search.profiles(reader, of, key, [id])
+    return {"key": key, "id": id, "profiles": profiles, **await _shown(activity)}
 
 
-def _in_time(ask: Callable[[], Answer]) -> Answer | None:
-    """What the store finds; None where looking through everything takes more time or memory than a page may."""
+async def _in_time(answer: Awaitable[Answer]) -> Answer | None:
+    """The store's answer. None where a full scan takes more time or memory than a page may."""
     try:
-        return ask()
+        return await answer
     except StoreError as error:
         if error.code in TIME_EXCEEDED_CODES or error.code == MEMORY_LIMIT_EXCEEDED:
             return None
         raise
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
+def _today(page: Page) -> date:
+    return page.days.day_of(time.time_ns() // 1_000_000)
 
 
-def _shown(activity: Activity | None) -> dict[str, Any]:
-    return {"activity": activity, "picture": _picture(activity) if activity and activity.counts else ""}
+async def _shown(activity: Activity | None) -> dict[str, Any]:
+    return {"activity": activity, "picture": await _picture(activity) if activity and activity.counts else None}
 
 
-def _picture(activity: Activity) -> str:
-    """The most frequent events each in a color, all others in one."""
+async def _picture(activity: Activity) -> Chart:
+    """The most frequent events, each in a color, and all others in one."""
     names = list(activity.counts)
-    series = {name: activity.counts[name] for name in names[:_SERIES_MAX]}
-    if rest := [activity.counts[name] for name in names[_SERIES_MAX:]]:
+    series = {name: activity.counts[name] for name in names[:PERSON_CHARTED_NAMES]}
+    if rest := [activity.counts[name] for name in names[PERSON_CHARTED_NAMES:]]:
         series["all others"] = [sum(figures) for figures in zip(*rest, strict=True)]
-    return data_uri(bars("Events a day (UTC)", [f"{day:%d %b}" for day in activity.days], series))
+    return await chart("Events a day", [f"{day.day} {day:%b}" for day in activity.days], series)
 
 
 def _named(page: Page, name: str) -> str:

@@ -1,34 +1,34 @@
-"""Rejected records: by reason, each with its bytes and what to change, and sent again, mended or as they are."""
+"""Rejected records: by reason, each with its bytes and advice, and replayed, corrected or as they are."""
 
-import asyncio
+from functools import partial
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from trackway.domain.endpoint import Endpoint
+from trackway.edge.access.audit_writer import Audit
+from trackway.edge.ingestion.replays import Replayed, ReplayParts, Replays
 from trackway.ingest.replay import Change, read_change
-from trackway.journal.entry import Endpoint
-from trackway.limits import REJECTED_SHOWN_PER_PAGE, REPLAY_EDITED_BYTES_MAX
+from trackway.projects.audit import Note
 from trackway.projects.roles import Right
-from trackway.query import rejected
-from trackway.query.rejected import Key, RejectedRecord, State, read_key
-from trackway.web.advice import advice
+from trackway.query import rejected_records
+from trackway.query.rejected_records import Key, RejectedRecord, State, read_key
 from trackway.web.forms import text
+from trackway.web.limits import REASON_CHARACTERS_MAX, REJECTED_SHOWN_PER_PAGE, REPLAY_EDITED_BYTES_MAX
 from trackway.web.page import Page, PageRoute, render
-from trackway.web.replays import Replayed, Replays
+from trackway.web.troubleshooting import advice
 
 PATH: Final = "/rejected"
-REASON_CHARACTERS_MAX: Final = 4096
-"""No reason is nearly as long; they name fields, which are at most a few hundred characters."""
 
 
 async def show(page: Page) -> Response:
-    """The reasons; or, where one is named, its records."""
+    """The reasons, or the records of a named reason."""
     asked = page.request.query_params
     if len(asked.get("reason", "")) > REASON_CHARACTERS_MAX:
         raise HTTPException(404)
     if "reason" not in asked:
-        reasons = await asyncio.to_thread(rejected.reasons, page.parts.store, page.project.project_id)
+        reasons = await rejected_records.reasons(page.reader, page.project.project_id)
         return render(page, "rejected.html", reasons=reasons, advice=advice)
     return await _of_reason(
         page, _endpoint(asked.get("endpoint", "")), asked["reason"], read_key(asked.get("before", ""))
@@ -38,9 +38,8 @@ async def show(page: Page) -> Response:
 async def _of_reason(
     page: Page, endpoint: Endpoint, reason: str, before: Key | None, done: Replayed | None = None, fault: str = ""
 ) -> Response:
-    listed = await asyncio.to_thread(
-        rejected.records,
-        page.parts.store,
+    listed = await rejected_records.records(
+        page.reader,
         page.project.project_id,
         endpoint,
         reason,
@@ -67,15 +66,17 @@ async def _of_reason(
     )
 
 
-async def replay_all(page: Page) -> Response:
-    """Send the records of a reason again, as many as one request does."""
+async def replay_all(page: Page, *, parts: ReplayParts, audit: Audit) -> Response:
+    """Replay the records of a reason, up to the bound of one request."""
     endpoint, reason = _endpoint(text(page.form, "endpoint")), text(page.form, "reason")
     try:
         change = _change(page)
     except ValueError as error:
         return await _of_reason(page, endpoint, reason, None, fault=str(error))
     before = read_key(text(page.form, "before"))
-    done = await Replays(page.parts, page.project, page.visitor.name).all_of(endpoint, reason, change, before)
+    done = await Replays(parts, page.project, page.visitor.name).all_of(endpoint, reason, change, before)
+    if done.replayed:
+        _note(page, audit, done.replayed)
     return await _of_reason(page, endpoint, reason, None, done)
 
 
@@ -84,23 +85,24 @@ async def show_record(page: Page) -> Response:
     return _record(page, found, _readable(found.original))
 
 
-async def replay_one(page: Page) -> Response:
-    """Send a record again, as it is or mended."""
+async def replay_one(page: Page, *, parts: ReplayParts, audit: Audit) -> Response:
+    """Replay a record, as it is or corrected."""
     found, edited = await _one(page), text(page.form, "text")
     as_it_is = "text" not in page.form or edited == _readable(found.original)
-    mended = None if as_it_is else edited.encode("utf-8", "replace")
-    done = await Replays(page.parts, page.project, page.visitor.name).one(found.key, mended)
+    corrected = None if as_it_is else edited.encode("utf-8", "replace")
+    done = await Replays(parts, page.project, page.visitor.name).one(found.key, corrected)
     if done.replayed:
+        _note(page, audit, done.replayed)
         return RedirectResponse(page.url(f"{PATH}/{found.key.text}", replayed="1"), 303)
     return _record(page, found, edited, "; ".join(done.refused))
 
 
 async def _one(page: Page) -> RejectedRecord:
-    """The record that the path names. Raises HTTPException 404."""
-    store, key = page.parts.store, read_key(page.request.path_params["key"])
+    """The record of the path. Raises HTTPException 404."""
+    key = read_key(page.request.path_params["key"])
     if key is None:
         raise HTTPException(404)
-    found = await asyncio.to_thread(rejected.record, store, page.project.project_id, key, REPLAY_EDITED_BYTES_MAX)
+    found = await rejected_records.record(page.reader, page.project.project_id, key, REPLAY_EDITED_BYTES_MAX)
     if found is None:
         raise HTTPException(404)
     return found
@@ -123,8 +125,12 @@ def _record(page: Page, found: RejectedRecord, shown: str, fault: str = "") -> R
     )
 
 
+def _note(page: Page, audit: Audit, replayed: int) -> None:
+    audit.note(page.author, Note("records replayed", page.project.project_id, str(replayed)))
+
+
 def _change(page: Page) -> Change | None:
-    """The change that a form asks for, None for none. Raises ValueError, which says what is wrong."""
+    """The change in a form, None for none. Raises ValueError with the fault."""
     what, field = text(page.form, "change"), text(page.form, "field")
     if what not in ("set", "remove"):
         return None
@@ -139,23 +145,21 @@ def _endpoint(name: str) -> Endpoint:
 
 
 def _readable(original: bytes) -> str:
-    """Bytes as text; what is no UTF-8 is shown as such."""
+    """Bytes as text. Bytes that are not UTF-8 become U+FFFD."""
     return original.decode("utf-8", "replace")
 
 
 _FORM_BYTES_MAX: Final = 3 * REPLAY_EDITED_BYTES_MAX + 4096
-"""A form writes a byte as up to three characters."""
-ROUTES: Final = (
-    PageRoute(PATH, ("GET",), show, Right.EXPORT, "Rejected records", in_navigation=True),
-    PageRoute(f"{PATH}/replay", ("POST",), replay_all, Right.IMPORT, "Rejected records", in_navigation=False),
-    PageRoute(f"{PATH}/{{key}}", ("GET",), show_record, Right.EXPORT, "Rejected record", in_navigation=False),
-    PageRoute(
-        f"{PATH}/{{key}}",
-        ("POST",),
-        replay_one,
-        Right.IMPORT,
-        "Rejected record",
-        in_navigation=False,
-        form_bytes_max=_FORM_BYTES_MAX,
-    ),
-)
+"""A form encodes a byte as up to three characters."""
+
+
+def routes(parts: ReplayParts, audit: Audit) -> tuple[PageRoute, ...]:
+    title, one = "Rejected records", f"{PATH}/{{key}}"
+    all_again = partial(replay_all, parts=parts, audit=audit)
+    one_again = partial(replay_one, parts=parts, audit=audit)
+    return (
+        PageRoute(PATH, ("GET",), show, Right.EXPORT, title, in_navigation=True),
+        PageRoute(f"{PATH}/replay", ("POST",), all_again, Right.IMPORT, title, in_navigation=False),
+        PageRoute(one, ("GET",), show_record, Right.EXPORT, "Rejected record", in_navigation=False),
+        PageRoute(one, ("POST",), one_again, Right.IMPORT, "Rejected record", False, form_bytes_max=_FORM_BYTES_MAX),
+    )

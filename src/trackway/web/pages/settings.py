@@ -1,11 +1,10 @@
-"""A project's settings on one page: keys, service accounts, limits, where its data lives, how ids are linked.
+"""A project's settings on one page: keys, service accounts, limits, residency and identity mode.
 
-The page is drawn here, alone or with what came of one of its forms, which are in modules of their own: a form that
-was refused is the page again, with the reason. Keys and accounts are those of the database at that moment: what another
-edge process has just changed is there.
+This module draws the page, alone or with the result of one of its forms. The forms have modules of their own. A refused
+form draws the page again, with the reason. The page reads keys and accounts from the database, so it shows the latest
+change of another edge process.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -13,22 +12,27 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
-from trackway.errors import RequestError
-from trackway.limits import WEB_ROWS_MAX
+from trackway.domain.errors import RequestError
+from trackway.domain.time_zone import WEEK_STARTS, time_zones
+from trackway.edge.access.project_refresh import FreshProjects
+from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.projects.account import Account
 from trackway.projects.project import PROJECT_SETTINGS, OldKey
+from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.roles import ROLES, Right, Role
-from trackway.settings import ROWS_BY_NAME
+from trackway.settings.table import ROWS_BY_NAME
+from trackway.web.limits import WEB_ROWS_MAX
 from trackway.web.page import Page, render
 
 PATH: Final = "/settings"
 OVERLAPS: Final = (("1h", "1 hour"), ("24h", "1 day"), ("7d", "7 days"), ("30d", "30 days"), ("0", "not at all"))
-"""How long a key that is replaced stays valid, as `projects.rotation` reads it."""
+"""How long a replaced key stays valid, in the notation of `projects.key_rotation`."""
 DONE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "token": "The token was replaced. Give the new one to what sends events before the old one ends.",
         "secret": "The secret was replaced. Give the new one to what imports and exports before the old one ends.",
         "limits": "The limits were changed.",
+        "time_zone": "The time zone and the start of weeks were changed.",
         "role": "The role was given.",
         "removed": "The account was taken out of this project.",
         "revoked": "The account was revoked: its secret opens nothing any more.",
@@ -39,16 +43,26 @@ NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "import_requests_per_hour": "Imports an hour",
         "export_requests_per_hour": "Exports and queries an hour",
         "export_concurrent_max": "Exports and queries at once",
+        "report_requests_per_hour": "Reports an hour",
+        "report_concurrent_max": "Reports at once",
         "ingest_records_per_minute": "Records a minute",
         "ingest_bytes_per_minute": "Bytes a minute",
         "lookup_replacements_per_day": "Replacements of lookup tables a day",
     }
 )
-"""Limits as people read them."""
+"""The names of limits on the page."""
+
+
+class Shown(NamedTuple):
+    """The sources of the project's keys, accounts and limits."""
+
+    directory: ProjectDirectory
+    fresh_projects: FreshProjects
+    rates: RateLimits
 
 
 class Member(NamedTuple):
-    """A service account in this project, and what the visitor may do about it."""
+    """A service account in this project, and the visitor's rights to it."""
 
     account: Account
     role: Role
@@ -59,28 +73,29 @@ class Member(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A new account with its secret, which is shown this once."""
+    """A new account with its secret, which is shown only once."""
 
     username: str
     secret: str
 
 
-async def show(page: Page) -> Response:
-    return await draw(page, done=DONE.get(page.request.query_params.get("done", ""), ""))
+async def show(page: Page, *, shown: Shown) -> Response:
+    return await draw(page, shown, done=DONE.get(page.request.query_params.get("done", ""), ""))
 
 
 def done(page: Page, what: str) -> Response:
-    """Back to the page, which says what was done: asked for anew, it does nothing again."""
+    """A redirect to the page, which shows the result. A reload of it does not repeat the action."""
     return RedirectResponse(page.url(PATH, done=what), 303)
 
 
-async def refused(page: Page, error: RequestError) -> Response:
-    """The page again, with the reason."""
-    return await draw(page, status=error.status, problem=error.message)
+async def refused(page: Page, shown: Shown, error: RequestError) -> Response:
+    """The page with the reason of the refusal."""
+    return await draw(page, shown, status=error.status, problem=error.message)
 
 
 async def draw(
     page: Page,
+    shown: Shown,
     *,
     status: int = 200,
     done: str = "",
@@ -88,17 +103,17 @@ async def draw(
     keys: Mapping[str, str] = MappingProxyType({}),
     made: Made | None = None,
 ) -> Response:
-    """keys: those that are to be seen, by kind. made: an account that was just created."""
-    await asyncio.to_thread(page.parts.directory.refresh)
-    page = page._replace(project=page.parts.directory.by_id(page.project.project_id) or page.project)
+    """The page. keys: the keys to show in clear, by kind. made: an account that was just created."""
+    await shown.fresh_projects.look()
+    page = page._replace(project=shown.directory.by_id(page.project.project_id) or page.project)
     said = {"done": done, "problem": problem, "keys": keys, "made": made}
-    return render(page, "settings.html", status=status, **said, **_shown(page))
+    return render(page, "settings.html", status=status, **said, **_values(page, shown))
 
 
-def _shown(page: Page) -> dict[str, Any]:
+def _values(page: Page, shown: Shown) -> dict[str, Any]:
     may_manage = page.may(Right.MANAGE)
     granted = page.visitor.grants(page.project.project_id)
-    accounts = page.parts.directory.members(page.project.project_id)
+    accounts = shown.directory.members(page.project.project_id)
     return {
         "may_manage": may_manage,
         "old_keys": _old_keys(page) if may_manage else [],
@@ -106,10 +121,12 @@ def _shown(page: Page) -> dict[str, Any]:
         "members": _members(page, accounts) if may_manage else [],
         "member_count": len(accounts),
         "grantable": [(role, role) for role in reversed(ROLES) if role in granted],
-        "limits": page.parts.rates.uses(page.project),
+        "limits": shown.rates.uses(page.project),
         "rows": [(ROWS_BY_NAME[name], page.project.settings.get(name)) for name in PROJECT_SETTINGS],
         "names": NAMES,
-        "settings": page.parts.settings,
+        "time_zones": sorted(time_zones()) if may_manage else [],
+        "week_starts": [(day, day.capitalize()) for day in WEEK_STARTS],
+        "settings": page.settings,
     }
 
 

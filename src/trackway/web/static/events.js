@@ -1,4 +1,4 @@
-// Keeps the newest page of events up to date: what the server sends is put at the top, as it draws it.
+// Keeps the newest page of events up to date: it inserts the server's HTML at the top.
 import { showCopyButtons } from "./site.js";
 
 const ROWS_MAX = 200;
@@ -6,10 +6,10 @@ const AGAIN_MS = 2000;
 const list = document.getElementById("events");
 const live = document.getElementById("live");
 
-/** Puts rows at the top but those that are there already; an open row stays as it is. */
+/** Inserts rows at the top, except those that exist already. An open row stays open. */
 function put(html) {
   const template = document.createElement("template");
-  template.innerHTML = html; // drawn by the server, every value escaped
+  template.innerHTML = html; // from the server, every value escaped
   const rows = [...template.content.children].filter((row) => !document.getElementById(row.id));
   for (const row of rows) {
     row.classList.add("new");
@@ -17,6 +17,7 @@ function put(html) {
   }
   list.prepend(...rows);
   document.getElementById("none")?.remove();
+  document.getElementById("heads").hidden = false;
   while (list.children.length > ROWS_MAX && !list.lastElementChild.contains(document.activeElement)) {
     list.lastElementChild.remove();
   }
@@ -26,14 +27,14 @@ function put(html) {
 class Live {
   constructor() {
     this.state = document.getElementById("live-state");
-    this.told = document.getElementById("live-count");
+    this.counter = document.getElementById("live-count");
     this.button = document.getElementById("pause");
     this.url = live.dataset.stream;
     this.last = "";
     this.count = 0;
     this.paused = false;
     this.button.addEventListener("click", () => this.pause());
-    // A browser opens few connections to one server: a page that nobody sees gives its own back.
+    // A browser opens few connections to one server, so a hidden page closes its own.
     document.addEventListener("visibilitychange", () => this.connect());
     addEventListener("pagehide", () => this.close());
     addEventListener("pageshow", () => this.connect());
@@ -70,7 +71,7 @@ class Live {
     this.source = undefined;
   }
 
-  /** A connection that ends is opened again by the browser, one that was refused is not. */
+  /** The browser opens an ended connection again, but not a refused one. */
   failed() {
     this.say("Connecting again");
     if (this.source.readyState === EventSource.CLOSED) {
@@ -84,7 +85,7 @@ class Live {
     this.count += count;
     const drawn = put(html);
     const more = count > drawn ? ` ${count.toLocaleString("en")} came at once, of which the newest ${drawn} are shown.` : "";
-    this.told.textContent = `${this.count.toLocaleString("en")} new.${more}`;
+    this.counter.textContent = `${this.count.toLocaleString("en")} new.${more}`;
     this.say("Live");
   }
 

@@ -1,5 +1,5 @@
-// Puts into a page when its properties were first and last seen, which the server may take seconds to find out: only once
-// somebody looks at them.
+// Inserts the first and last time of each property. The server may take seconds for them, so the script asks only when
+// they become visible.
 const section = document.getElementById("properties");
 const state = document.getElementById("properties-times");
 
@@ -8,10 +8,10 @@ async function showTimes() {
   state.textContent = "Looking for when each was first and last seen…";
   try {
     const response = await fetch(section.dataset.times);
-    const told = new DOMParser().parseFromString(await response.text(), "text/html");
-    section.replaceWith(document.adoptNode(told.getElementById("properties")));
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    section.replaceWith(document.adoptNode(page.getElementById("properties")));
   } catch {
-    state.replaceChildren(link); // refused, signed out, or the server is away: the page behind it says so
+    state.replaceChildren(link); // refused, signed out, or the server is away: the linked page shows the reason
   }
 }
 

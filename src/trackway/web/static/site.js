@@ -1,4 +1,4 @@
-// What every page has: buttons that copy, and forms that ask before they do what cannot be undone.
+// The script of every page: copy buttons, and a question before each action that cannot be undone.
 
 function copied(button) {
   const status = document.createElement("span");
@@ -9,7 +9,7 @@ function copied(button) {
   setTimeout(() => status.remove(), 2000);
 }
 
-/** Copies a text; also where the clipboard is closed to pages, which it is over plain HTTP. */
+/** Copies a text, also over plain HTTP, where the clipboard is closed to pages. */
 export async function copyText(text) {
   if (navigator.clipboard) {
     return navigator.clipboard.writeText(text);
@@ -23,10 +23,17 @@ export async function copyText(text) {
   area.remove();
 }
 
-/** Shows the copy buttons below an element: for rows that came after the page was loaded. */
+/** Shows the copy buttons below an element, also in rows that were inserted after the page was loaded. */
 export function showCopyButtons(within) {
   for (const button of within.querySelectorAll("button[data-copy]")) {
     button.hidden = false;
+  }
+}
+
+/** Scrolls the charts below an element to their newest end, if they are wider than the screen. */
+export function showNewest(within) {
+  for (const chart of within.querySelectorAll(".picture")) {
+    chart.scrollLeft = chart.scrollWidth;
   }
 }
 
@@ -50,5 +57,9 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
   }
 });
+
+// Parts that are wider than the screen begin at their most important end.
+document.querySelector("body > nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+showNewest(document);
 
 showCopyButtons(document);

@@ -1,4 +1,4 @@
-"""The first tables: projects, and the number that every change of them raises."""
+"""The first tables: projects, and their revision, which every change raises."""
 
 import sqlalchemy as sa
 from alembic import op

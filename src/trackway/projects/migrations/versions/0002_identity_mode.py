@@ -1,4 +1,4 @@
-"""How a project links ids; those made before go on as they did."""
+"""The identity mode of a project. Existing projects stay simplified."""
 
 import sqlalchemy as sa
 from alembic import op

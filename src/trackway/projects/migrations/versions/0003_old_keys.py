@@ -1,4 +1,4 @@
-"""Keys that were replaced and are valid for a while longer."""
+"""Old keys: they were replaced, and stay valid for a while."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Service accounts, and their role in each project they are members of."""
+"""Service accounts, and their role in each of their projects."""
 
 import sqlalchemy as sa
 from alembic import op

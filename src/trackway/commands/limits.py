@@ -1,0 +1,9 @@
+"""Limits of `commands`: one constant each, with its unit and its source."""
+
+# The running server
+COMMAND_ANSWER_S_MAX = 600.0
+"""A command waits this long for the reply of the running server."""
+COMMAND_POLL_S = 1.0
+"""How often a command that waits asks for the state of the facts."""
+COMMAND_PIECE_BYTES = 64 * 1024
+"""Bytes of a CSV file that a command sends at once."""

@@ -1,0 +1,281 @@
+"""`trackway project …`: projects, their keys, settings and limits. Works beside a running server."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from trackway.commands.options import JSON, all_projects, load_flags, open_database, print_table, settings_options
+from trackway.commands.running_server import URL, region_of, server_of
+from trackway.domain.errors import InvalidInput
+from trackway.domain.identity_mode import SIMPLIFIED
+from trackway.domain.time_zone import MONDAY, UTC_NAME
+from trackway.projects.audit import Note
+
+if TYPE_CHECKING:
+    from trackway.projects.project import Project
+
+_HEADS: Final = {
+    "project_id": "Id",
+    "name": "Name",
+    "token": "Token",
+    "secret": "Secret",
+    "region": "Region",
+    "identity_mode": "Identity",
+    "time_zone": "Time zone",
+    "week_start": "Week start",
+}
+
+
+_ZONE_HELP: Final = "Time zone of the pages' times and days: an IANA name, such as Europe/Berlin."
+_WEEK_HELP: Final = "First day of a week. [monday, sunday{default}]"
+
+
+def _day_options(time_zone: str | None = None, week_start: str | None = None) -> Callable[[Any], Any]:
+    """`--time-zone` and `--week-start`, with these defaults."""
+    zone_help = f"{_ZONE_HELP} [default: {time_zone}]" if time_zone else _ZONE_HELP
+    week_help = _WEEK_HELP.format(default=f"; default: {week_start}" if week_start else "")
+
+    def decorate(command: Any) -> Any:
+        command = click.option("--week-start", metavar="DAY", default=week_start, help=week_help)(command)
+        return click.option("--time-zone", metavar="ZONE", default=time_zone, help=zone_help)(command)
+
+    return decorate
+
+
+@click.group()
+def project() -> None:
+    """Create, list and change projects.
+
+    Works beside a running server, which applies changes within two seconds. A NAME that no project has is read as an
+    id.
+    """
+
+
+@project.command("create")
+@click.argument("name")
+@click.option("--region", metavar="REGION", help="Residency region. [us, eu, in; default: the server's]")
+@click.option(
+    "--identity-mode",
+    metavar="MODE",
+    default=SIMPLIFIED,
+    help="How ids are linked; fixed from the first record on. [simplified, original; default: simplified]",
+)
+@_day_options(UTC_NAME, MONDAY)
+@settings_options("data_dir", "projects_url")
+@JSON
+def create(
+    name: str,
+    region: str | None,
+    identity_mode: str,
+    time_zone: str,
+    week_start: str,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Create the project NAME and print its keys.
+
+    SDKs send the token with every event. The secret opens imports and exports; keep it private.
+    """
+    settings = load_flags(flags)
+    placed = region or region_of(settings)
+    created = open_database(settings).create(name, placed, identity_mode, time_zone, week_start)
+    _print_project(created, as_json)
+
+
+@project.command("list")
+@settings_options("data_dir", "projects_url")
+@click.option("--secrets", is_flag=True, help="Print the secrets too.")
+@JSON
+def list_all(secrets: bool, as_json: bool, **flags: Any) -> None:
+    """List all projects with their tokens."""
+    settings = load_flags(flags)
+    found = all_projects(settings)
+    projects = [_fields(one) for one in found]
+    if secrets and found:
+        open_database(settings).note(*(Note("key shown", one.project_id, "token and secret") for one in found))
+    for one in () if secrets else projects:
+        del one["secret"]
+    if as_json:
+        click.echo(json.dumps(projects, indent=2))
+    elif projects:
+        heads = [_HEADS[name] for name in projects[0]]
+        print_table(heads, [[str(value) for value in one.values()] for one in projects])
+    else:
+        click.echo("No projects yet. Create one: trackway project create NAME", err=True)
+
+
+@project.command("set")
+@click.argument("name")
+@click.argument("changes", nargs=-1, metavar="[SETTING=NUMBER...]")
+@_day_options()
+@settings_options("data_dir", "projects_url")
+@JSON
+def change(
+    name: str,
+    changes: tuple[str, ...],
+    time_zone: str | None,
+    week_start: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Change the settings of the project NAME.
+
+    SETTING is import_requests_per_hour, export_requests_per_hour, export_concurrent_max, report_requests_per_hour,
+    report_concurrent_max, ingest_records_per_minute, ingest_bytes_per_minute or lookup_replacements_per_day. `SETTING=`
+    restores the server's value.
+    """
+    if not changes and time_zone is None and week_start is None:
+        raise InvalidInput("say what to change: SETTING=NUMBER, --time-zone or --week-start")
+    wanted, database = dict(map(_change, changes)), open_database(load_flags(flags))
+    number = database.named(name).project_id
+    changed = database.change_settings(number, wanted, time_zone=time_zone, week_start=week_start)
+    days = {"time_zone": changed.time_zone, "week_start": changed.week_start}
+    if as_json:
+        fields = {"project_id": changed.project_id, **days, "settings": dict(changed.settings)}
+        click.echo(json.dumps(fields, indent=2))
+    else:
+        values = {**days, **changed.settings}
+        print_table(("Setting", "Value"), [(name, str(value)) for name, value in values.items()])
+
+
+@project.command("show")
+@click.argument("name")
+@settings_options("data_dir", "projects_url")
+@JSON
+def show(name: str, as_json: bool, **flags: Any) -> None:
+    """Print the keys and settings of the project NAME."""
+    database = open_database(load_flags(flags))
+    found = database.named(name)
+    database.note(Note("key shown", found.project_id, "token and secret"))
+    _show_project(found, as_json)
+
+
+@project.command("rotate")
+@click.argument("name")
+@click.option("--token", "kind", flag_value="token", help="Replace the token.")
+@click.option("--secret", "kind", flag_value="secret", help="Replace the secret.")
+@click.option(
+    "--overlap",
+    metavar="TIME",
+    default="24h",
+    show_default=True,
+    help="How long old keys of that kind stay valid, such as 90s, 30m, 24h or 7d; 0 ends them at once.",
+)
+@settings_options("data_dir", "projects_url")
+@JSON
+def rotate(name: str, kind: Any, overlap: str, as_json: bool, **flags: Any) -> None:
+    """Give the project NAME a new token or secret.
+
+    The old key stays valid for the overlap time. Give your clients the new one meanwhile.
+    """
+    from trackway.projects.key_rotation import read_overlap_s  # noqa: PLC0415  # with half a second of imports
+
+    if kind is None:
+        raise InvalidInput("say which key to rotate: --token or --secret")
+    overlap_s = read_overlap_s(overlap)
+    _show_project(open_database(load_flags(flags)).rotate(name, kind, overlap_s), as_json)
+
+
+@project.command("identity")
+@click.argument("name")
+@click.argument("mode")
+@settings_options("data_dir", "projects_url")
+@JSON
+def identity(name: str, mode: str, as_json: bool, **flags: Any) -> None:
+    """Set the identity mode of the project NAME.
+
+    MODE is simplified or original. It can change only while the project has no events and no user profiles; the running
+    server is asked.
+    """
+    from trackway.commands.preconditions import check_empty  # noqa: PLC0415
+    from trackway.projects.project import check_identity_mode  # noqa: PLC0415
+
+    settings = load_flags(flags)
+    database = open_database(settings)
+    found, wanted = database.named(name), check_identity_mode(mode)
+    if found.identity_mode != wanted:
+        check_empty(settings, found)
+        found = database.change_identity_mode(found.project_id, wanted)
+    _print_project(found, as_json)
+
+
+@project.command("limits")
+@click.argument("name")
+@settings_options("data_dir", "projects_url")
+@URL
+@JSON
+def limits(name: str, url: str | None, as_json: bool, **flags: Any) -> None:
+    """Show how much of its rate limits the project NAME has used.
+
+    Asks the running server. Retry is the time until the next request is accepted, Reset the time until everything used
+    now is free again.
+    """
+    uses = server_of(load_flags(flags), name, url).ask("GET", "/api/app/rate-limits")["results"]
+    if as_json:
+        click.echo(json.dumps(uses, indent=2))
+    else:
+        print_table(("Limit", "Max", "Used", "Window", "Retry", "Reset"), [_use(**each) for each in uses])
+
+
+def _use(
+    limit: str, max: int | None, used: int, window_s: int | None, retry_after_s: int, reset_s: int
+) -> tuple[str, ...]:
+    most = "no limit" if max is None else str(max)
+    window = "-" if window_s is None else f"{window_s} s"
+    return limit, most, str(used), window, f"{retry_after_s} s", f"{reset_s} s"
+
+
+def _change(text: str) -> tuple[str, int | None]:
+    name, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[0-9]{0,18}", value):
+        raise InvalidInput(f"a change must be SETTING=NUMBER or SETTING=, not {text!r}")
+    return name, int(value) if value else None
+
+
+def _fields(one: "Project") -> dict[str, object]:
+    """The fields of the JSON form, which programs rely on."""
+    return {
+        "project_id": one.project_id,
+        "name": one.name,
+        "token": one.token,
+        "secret": one.secret,
+        "region": one.region,
+        "identity_mode": one.identity_mode,
+        "time_zone": one.time_zone,
+        "week_start": one.week_start,
+    }
+
+
+def _texts(one: "Project") -> tuple[str, ...]:
+    return tuple(str(value) for value in _fields(one).values())
+
+
+def _print_project(one: "Project", as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_fields(one), indent=2))
+    else:
+        print_table(("Project", str(one.project_id)), list(zip(_fields(one), _texts(one), strict=True))[1:])
+
+
+def _show_project(one: "Project", as_json: bool) -> None:
+    """Everything about a project; old keys that have ended are left out."""
+    now_ms = time.time_ns() // 1_000_000
+    old = [(each.kind, each.key, _utc(each.until_ms)) for each in one.old_keys if each.until_ms > now_ms]
+    if as_json:
+        old_keys = [dict(zip(("kind", "key", "until"), each, strict=True)) for each in old]
+        more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), "old_keys": old_keys}
+        click.echo(json.dumps(_fields(one) | more, indent=2))
+        return
+    rows = [*zip(_fields(one), _texts(one), strict=True), ("created", _utc(one.created_at_ms))]
+    rows += [(name, str(value)) for name, value in one.settings.items()]
+    rows += [(f"old {kind}", f"{key} until {until}") for kind, key, until in old]
+    print_table(("Project", str(one.project_id)), rows[1:])
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,152 @@
+"""Changes of a project's facts. Each makes segments, verifies them, and then makes a version that names them.
+
+The store may die, or this process, at any moment: what was written before its version counts never, and is dropped when
+the project changes again.
+"""
+
+import time
+from collections.abc import Sequence
+
+from trackway.compaction import statements as sql
+from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
+from trackway.compaction.plan import Days
+from trackway.compaction.statements import Slice, partition_id
+from trackway.compaction.versions import Segment, Version, Versions
+from trackway.domain.errors import StorageError
+from trackway.query.sql.facts import REBUILDS, ROWS
+from trackway.store.client import Store
+from trackway.store.parts import fault_of, parts
+
+
+class Changes:
+    """Changes of facts in a store. `cursor`: the loader's, as it was before the change began: all earlier links are in
+    the store. Every method raises StorageError; a change returns the version that counts then."""
+
+    def __init__(self, store: Store, versions: Versions):
+        self._store = store
+        self._versions = versions
+
+    def begin(self, version: Version, end: int) -> Version:
+        """Choose the slots of a project without facts, and the position up to which all is built. While damaged events
+        are loaded again, nothing begins."""
+        damages, pending = self._damages()
+        if pending:
+            return version
+        ((events,),) = self._store.query(sql.EVENTS, {"project": version.project_id})
+        begun = version._replace(position=end, damages=damages, rebuilds=self._rebuilds(version))
+        return self._versions.commit(begun._replace(slots=self._frequent(version), sampled=int(events)))
+
+    def with_slots(self, version: Version) -> Version:
+        """The same version, or after much growth an empty one if other properties have become frequent."""
+        if version.rows < SLOTS_GROWTH * max(version.sampled, SLOTS_EVENTS_MIN):
+            return version
+        if set(self._frequent(version)) <= set(version.slots):
+            return self._versions.commit(version._replace(sampled=version.rows))
+        return self._versions.commit(version.emptied(time.time()))
+
+    def _frequent(self, version: Version) -> tuple[str, ...]:
+        asked = {"project": version.project_id, "sample": SLOTS_SAMPLE_EVENTS}
+        return tuple(str(name) for (name,) in self._store.query(sql.FREQUENT, asked))
+
+    def build(self, version: Version, days: Days | None, cursor: int) -> Version:
+        """Add the events of the next days; None: there are no more, and the facts are complete."""
+        if days is None:
+            return self._versions.commit(version._replace(complete=True))
+        new = []
+        for piece in range(days.pieces):
+            some = sql.of_days(days.first, days.last, version.position, piece, days.pieces)
+            new.append(self._of_events(version, some, version.first_number + piece, cursor))
+        built = self._day_after(days.last)
+        return self._versions.commit(version.with_segments(new, (), time.time())._replace(built=built))
+
+    def advance(self, version: Version, end: int, cursor: int) -> Version:
+        """Add the events up to a position. Facts of older copies of them go."""
+        some = sql.between_positions(version.position, end)
+        new = [self._of_events(version, some, version.first_number, cursor)]
+        live = {"project": version.project_id, "live": [segment.number for segment in version.segments]}
+        asked = live | dict(some.parameters)
+        superseded = {int(n) for (n,) in self._store.query(sql.segments_with_older_copies(some), asked)}
+        old = [segment for segment in version.segments if segment.number in superseded]
+        for place, segment in enumerate(old, 1):
+            new.append(self._of_facts(version, [segment], version.first_number + place, some, cursor))
+        return self._versions.commit(version.with_segments(new, old, time.time())._replace(position=end))
+
+    def rewrite(self, version: Version, old: Sequence[Segment], cursor: int) -> Version:
+        """Make one segment of some, with the persons of now."""
+        new = self._of_facts(version, old, version.first_number, None, cursor)
+        return self._versions.commit(version.with_segments([new], old, time.time()))
+
+    def stale(self, version: Version, segment: Segment) -> int:
+        """How many facts of a segment have another person by newer links. Returns a number, not a version."""
+        asked = {"project": version.project_id, "segment": segment.number, "links": segment.links}
+        return int(self._store.query(sql.STALE, asked)[0][0])
+
+    def newer_links(self, version: Version, segment: Segment) -> int:
+        """How many ids have links that the persons of a segment may lack."""
+        return int(self._store.query(sql.NEWER_LINKS, {"project": version.project_id, "links": segment.links})[0][0])
+
+    def up_to_date(self, version: Version, segment: Segment, cursor: int) -> Version:
+        """Note that no newer link concerns a segment."""
+        current = segment._replace(links=cursor)
+        same = tuple(current if each.number == segment.number else each for each in version.segments)
+        return self._versions.commit(version._replace(segments=same))
+
+    def drop_ended(self, version: Version) -> Version:
+        """Drop what does not count and is read by no query."""
+        now_s = time.time()
+        kept = tuple(each for each in version.retired if now_s - each.since_s < RETIRED_KEPT_S)
+        numbers = [segment.number for segment in version.segments] + [each.number for each in kept]
+        named = {partition_id(version.project_id, number) for number in numbers}
+        asked = {"prefix": f"{version.project_id}-"}
+        for (partition,) in self._store.query(sql.PARTITIONS, asked):
+            if partition not in named:
+                self._store.command(f"ALTER TABLE facts DROP PARTITION ID '{_checked(partition)}'")
+        return version if kept == version.retired else self._versions.commit(version._replace(retired=kept))
+
+    def sound(self, version: Version) -> Version:
+        """The same version, or an empty one where facts are lost, events were damaged, or a rebuild was asked for."""
+        partitions = [partition_id(version.project_id, segment.number) for segment in version.segments]
+        ((rows,),) = self._store.query(ROWS, {"partitions": partitions})
+        if not version.position:
+            return version
+        is_whole = rows == version.rows and self._damages() == (version.damages, 0)
+        if is_whole and self._rebuilds(version) == version.rebuilds:
+            return version
+        return self._versions.commit(version.emptied(time.time()))
+
+    def _damages(self) -> tuple[int, int]:
+        """How often events or links were found damaged, and how many of these are not loaded again yet."""
+        ((found, pending),) = self._store.query(sql.DAMAGES)
+        return int(found), int(pending)
+
+    def _rebuilds(self, version: Version) -> int:
+        return int(self._store.query(REBUILDS, {"project": version.project_id})[0][0])
+
+    def _day_after(self, day: str) -> str:
+        return str(self._store.query("SELECT toString(toDate({day:String}) + 1)", {"day": day})[0][0])
+
+    def _of_events(self, version: Version, some: Slice, number: int, cursor: int) -> Segment:
+        text, bound = sql.facts_of_events(some, version.slots)
+        return self._write(version, text, bound, number, cursor)
+
+    def _of_facts(
+        self, version: Version, old: Sequence[Segment], number: int, but: Slice | None, cursor: int
+    ) -> Segment:
+        text, bound = sql.facts_of_facts(but)
+        given = {"old": [segment.number for segment in old], "links": min(segment.links for segment in old)}
+        return self._write(version, text, bound | given, number, cursor)
+
+    def _write(self, version: Version, text: str, bound: dict[str, object], number: int, links: int) -> Segment:
+        asked = bound | {"project": version.project_id, "segment": number}
+        self._store.command(text, asked)
+        partition = f"{partition_id(version.project_id, number)}_"
+        for part in parts(self._store, ("facts",)).active:
+            if part.name.startswith(partition) and (fault := fault_of(self._store, "facts", part.name)):
+                raise StorageError(f"store: a part of the facts is not whole: {fault}")
+        ((rows,),) = self._store.query(sql.SEGMENT_ROWS, asked)
+        return Segment(number, int(rows), links)
+
+
+def _checked(partition: str) -> str:
+    project, number = partition.split("-")
+    return f"{int(project)}-{int(number)}"

@@ -1,0 +1,144 @@
+"""The compactor's loop: from events to facts, in small steps, while the loader has no lag.
+
+It is a thread of the loader's process. A project's facts are complete up to a position of the journal. Each step takes
+the events from there on, up to the loader's cursor at most. So reports read facts and the few newer events. Facts are
+no truth: where they or the events were damaged, they are built anew. After each step the thread rests, so that it works
+for a share of its time only, and for a small one while the loader is behind.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from trackway.compaction import statements as sql
+from trackway.compaction.changes import Changes
+from trackway.compaction.limits import (
+    BUSY_BYTES,
+    POLL_S,
+    RETRY_S,
+    SHARE_BUSY,
+    SHARE_IDLE,
+    STEP_EVENTS_MIN,
+    STEP_INTERVAL_S,
+    TIDY_INTERVAL_S,
+)
+from trackway.compaction.plan import next_days, next_position, to_merge
+from trackway.compaction.statements import read_cursor
+from trackway.compaction.versions import Versions
+from trackway.domain.errors import StorageError
+from trackway.journal.log import Progress
+from trackway.runtime.background import pause
+from trackway.store.client import Store
+from trackway.telemetry import logs, metrics
+
+_log = logs.get("compactor")
+
+
+class Work(NamedTuple):
+    """A project with about so many events that are not in its facts."""
+
+    project_id: int
+    events: int
+
+
+class Compactor:
+    """Compacts until `stop` is set. `has_room`: whether the disk of the store has room for it."""
+
+    def __init__(self, store: Store, progress: Progress, stop: threading.Event, has_room: Callable[[], bool]):
+        self._store = store
+        self._progress = progress
+        self._stop = stop
+        self._has_room = has_room
+        self._versions = Versions(store)
+        self._changes = Changes(store, self._versions)
+        self._until = progress.synced
+        """Nothing is built before the loader is here: older loaders may have left events that they did not count."""
+        self._stepped_s: dict[int, float] = {}
+        self._tidied_s: dict[int, float] = {}
+
+    def run(self) -> None:
+        """Compact, and try again while the store fails. Raises only programming errors."""
+        while not self._stop.is_set():
+            began_s = time.monotonic()
+            try:
+                worked = self._has_room() and self.turn()
+            except StorageError as error:
+                metrics.store_error("compact")
+                _log.warning("cannot compact, will try again", error=str(error))
+                self._versions = Versions(self._store)
+                self._changes = Changes(self._store, self._versions)
+                self._wait(RETRY_S)
+                continue
+            took_s = time.monotonic() - began_s
+            self._wait(took_s * (1 / self._share - 1) if worked else POLL_S)
+
+    @property
+    def _share(self) -> float:
+        is_behind = self._progress.lag_bytes(self._progress.loaded) > BUSY_BYTES
+        return SHARE_BUSY if is_behind else SHARE_IDLE
+
+    def _wait(self, seconds: float) -> None:
+        """Wait in short pieces, since the loader may be done meanwhile."""
+        until_s = time.monotonic() + seconds
+        while not self._stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+            pause(min(left_s, POLL_S))
+
+    def turn(self) -> bool:
+        """Make the next changes of one project. Returns whether there were any to make. Raises StorageError."""
+        if not self._progress.loaded:  # the loader has not begun, and the tables may not be there
+            return False
+        cursor = read_cursor(self._store)
+        if cursor < self._until:
+            return False
+        waiting = [Work(int(project), int(events)) for project, events in self._store.query(sql.WORK)]
+        metrics.facts_behind(sum(work.events for work in waiting))
+        now_s = time.monotonic()
+        for work in sorted(waiting, key=lambda work: self._stepped_s.get(work.project_id, 0.0)):
+            since_s = now_s - self._stepped_s.get(work.project_id, float("-inf"))
+            if work.events >= STEP_EVENTS_MIN or since_s >= STEP_INTERVAL_S:
+                self._stepped_s[work.project_id] = now_s
+                return self._step(work.project_id, cursor)
+        return any(self._tidy(int(project), cursor) for (project,) in self._store.query(sql.PROJECTS))
+
+    def _step(self, project_id: int, cursor: int) -> bool:
+        """Take in events of a project, and merge segments where there are many."""
+        version = self._changes.with_slots(self._changes.sound(self._versions.newest(project_id)))
+        if not version.complete:  # the next days follow at once
+            self._stepped_s.pop(project_id, None)
+        if not version.position:
+            return self._changes.begin(version, cursor).position > 0
+        if not version.complete:
+            asked = {"project": project_id, "built": version.built, "end": version.position}
+            days = next_days([(str(day), int(rows)) for day, rows in self._store.query(sql.DAYS, asked)])
+            self._changes.build(version, days, cursor)
+            return True
+        asked = {"project": project_id, "begin": version.position, "end": cursor}
+        end = next_position([(int(end), int(events)) for end, events in self._store.query(sql.BATCHES, asked)])
+        version = self._changes.advance(version, end or cursor, cursor)
+        if old := to_merge(version.segments):
+            self._changes.rewrite(version, old, cursor)
+        return True
+
+    def _tidy(self, project_id: int, cursor: int) -> bool:
+        """Merge segments or bring one up to date with newer links, and drop what ended. Returns whether any segment was
+        read."""
+        version = self._versions.newest(project_id)
+        now_s = time.monotonic()
+        if now_s - self._tidied_s.get(project_id, float("-inf")) < TIDY_INTERVAL_S:
+            return False
+        if self._changes.sound(version) != version:
+            return True  # it is built anew from the next turn on
+        version = self._changes.drop_ended(version)
+        if old := to_merge(version.segments):
+            self._changes.rewrite(version, old, cursor)
+            return True
+        for segment in sorted(version.segments, key=lambda segment: segment.links):
+            if self._changes.newer_links(version, segment):
+                if self._changes.stale(version, segment):
+                    self._changes.rewrite(version, [segment], cursor)
+                else:
+                    self._changes.up_to_date(version, segment, cursor)
+                return True
+        self._tidied_s[project_id] = now_s
+        return False

@@ -1,0 +1,36 @@
+"""Limits of `compaction`: one constant each, with its unit and its source."""
+
+# Steps
+STEP_EVENTS_MAX = 250_000
+"""Events of one step, and so the memory and the time that it takes: some 3 s of one core."""
+STEP_EVENTS_MIN = 50_000
+"""New events of a project from which on they are compacted at once."""
+STEP_INTERVAL_S = 15.0
+"""Fewer new events wait for this long, so that small segments are rare."""
+SEGMENT_ROWS_MAX = 2_000_000
+"""Facts of one segment. It is rewritten as a whole."""
+MERGED_AT_ONCE = 6
+"""Segments of about one size that are merged into one."""
+TIDY_INTERVAL_S = 60.0
+"""How often, with no new events to compact, segments are brought up to date with newer links."""
+RETIRED_KEPT_S = 600
+"""A segment that no longer counts is dropped after this time: queries may read it that long."""
+SLOTS_SAMPLE_EVENTS = 50_000
+"""Events of a project whose properties are counted, to give the most frequent ones a slot."""
+SLOTS_GROWTH = 8
+"""Slots are chosen anew when a project has so many times the events as at the last choice. If others are frequent then,
+its facts are built anew, and its reports read the events meanwhile."""
+SLOTS_EVENTS_MIN = 1000
+"""A choice among fewer events counts as one among so many."""
+
+# Pace
+SHARE_IDLE = 0.7
+"""Part of its time that the compactor works while the loader has nothing to load."""
+SHARE_BUSY = 0.05
+"""The same while the loader is behind: a least share, so that the facts never fall behind for ever."""
+POLL_S = 1.0
+"""How often the compactor looks for new events."""
+RETRY_S = 5.0
+"""Wait after a failure of the store."""
+BUSY_BYTES = 4 * 1024 * 1024
+"""Journal bytes that are not loaded yet, from which on the loader counts as behind."""

@@ -1,0 +1,158 @@
+"""Versions of a project's facts: which segments count, and up to where they hold the project's events.
+
+A version is one row, inserted at once, and the row of the highest sequence counts. The next version is made from it, so
+a change counts whole or not at all. A compactor begins with a claim: a version that changes nothing and is far ahead of
+the one before. So a version of a killed compactor that arrives late never counts, and neither does what that one wrote.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from trackway.domain.errors import StorageError
+from trackway.query.sql.tables import rows_in
+from trackway.store.client import Store
+
+NUMBERS = 1024
+"""Numbers of segments of one version: those of version n begin with n × NUMBERS."""
+_CLAIM = 1 << 20
+"""By how many a claim is ahead: more than the versions that one compactor can have under way."""
+_COLUMNS = (
+    "project_id",
+    "sequence",
+    "run",
+    "position",
+    "built",
+    "complete",
+    "damages",
+    "slots",
+    "segments",
+    "retired",
+    "sampled",
+    "rebuilds",
+)
+_CHOSEN = ", ".join("toString(built)" if column == "built" else column for column in _COLUMNS)
+_NEWEST = f"SELECT {_CHOSEN} {rows_in('facts_versions')} ORDER BY sequence DESC LIMIT 1"
+_LAST_NUMBER = f"SELECT max(segment) {rows_in('facts')}"
+_NEVER = "1970-01-01"
+
+
+class Segment(NamedTuple):
+    """Facts that were written together. Their persons are those of all links before the position `links`."""
+
+    number: int
+    rows: int
+    links: int
+
+
+class Retired(NamedTuple):
+    """A segment that no longer counts, and since when, in seconds since the epoch. Queries may still read it."""
+
+    number: int
+    since_s: int
+
+
+class Version(NamedTuple):
+    """What counts of a project's facts. See the migrations for its columns; `built` is an ISO date."""
+
+    project_id: int
+    sequence: int = 0
+    run: str = ""
+    position: int = 0
+    built: str = _NEVER
+    complete: bool = False
+    damages: int = 0
+    slots: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    retired: tuple[Retired, ...] = ()
+    sampled: int = 0
+    rebuilds: int = 0
+
+    @property
+    def first_number(self) -> int:
+        """The first number for segments of the next version."""
+        return (self.sequence + 1) * NUMBERS
+
+    @property
+    def rows(self) -> int:
+        """All facts that count."""
+        return sum(segment.rows for segment in self.segments)
+
+    @property
+    def links(self) -> int:
+        """The position before which all links are in all segments."""
+        return min((segment.links for segment in self.segments), default=self.position)
+
+    def with_segments(self, new: Sequence[Segment], old: Sequence[Segment], now_s: float) -> "Version":
+        """The version with some segments instead of others."""
+        gone = {segment.number for segment in old}
+        kept = tuple(segment for segment in self.segments if segment.number not in gone)
+        retired = tuple(Retired(segment.number, int(now_s)) for segment in old)
+        return self._replace(
+            segments=(*kept, *(segment for segment in new if segment.rows)), retired=self.retired + retired
+        )
+
+    def emptied(self, now_s: float) -> "Version":
+        """The version from which all is built anew."""
+        empty = self.with_segments((), self.segments, now_s)
+        return empty._replace(position=0, built=_NEVER, complete=False, slots=())
+
+
+class Versions:
+    """The versions that one compactor reads and makes. Every method raises StorageError."""
+
+    def __init__(self, store: Store):
+        self._store = store
+        self._run = uuid.uuid4().hex
+
+    def newest(self, project_id: int) -> Version:
+        """The newest version of a project, which this compactor has claimed."""
+        version = self._read(project_id)
+        if version.run == self._run:
+            return version
+        ((last,),) = self._store.query(_LAST_NUMBER, {"project": project_id})  # the versions may be lost, the facts not
+        return self._write(version._replace(sequence=max(version.sequence, last // NUMBERS) + _CLAIM))
+
+    def commit(self, version: Version) -> Version:
+        """Make a changed version the newest one. Returns it. Raises StorageError where another compactor is at work."""
+        return self._write(version._replace(sequence=version.sequence + 1))
+
+    def _write(self, version: Version) -> Version:
+        made = version._replace(run=self._run)
+        segments, retired = ([each._asdict() for each in some] for some in (made.segments, made.retired))
+        row = msgspec.json.encode(
+            [*made[:5], int(made.complete), made.damages, made.slots, segments, retired, *made[10:]]
+        )
+        self._store.insert_rows("facts_versions", _COLUMNS, row, "JSONCompactEachRow")
+        if self._read(made.project_id) != made:
+            raise StorageError("another compactor is at work, or has been lately")
+        return made
+
+    def _read(self, project_id: int) -> Version:
+        for row in self._store.query(_NEWEST, {"project": project_id}):
+            _, sequence, run, position, built, complete, damages, slots, segments, retired, sampled, rebuilds = row
+            return Version(
+                project_id,
+                sequence,
+                run,
+                position,
+                built,
+                bool(complete),
+                damages,
+                tuple(slots),
+                tuple(_segment(each) for each in segments),
+                tuple(_retired(each) for each in retired),
+                int(sampled),
+                int(rebuilds),
+            )
+        return Version(project_id)
+
+
+def _segment(value: object) -> Segment:
+    return Segment(**value) if isinstance(value, dict) else Segment(*value)  # type: ignore[misc]
+
+
+def _retired(value: object) -> Retired:
+    return Retired(**value) if isinstance(value, dict) else Retired(*value)  # type: ignore[misc]

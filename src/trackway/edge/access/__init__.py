@@ -1,0 +1,1 @@
+"""Who asks: credentials, their verification, client addresses, CORS, and changes of projects."""

@@ -1,0 +1,1 @@
+"""The endpoints that ask the store or change a project: export, profiles, identities, lookup tables, accounts."""

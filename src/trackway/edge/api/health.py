@@ -1,0 +1,116 @@
+"""`/healthz`, `/readyz` and `/metrics`, for operators, load balancers and Prometheus.
+
+Anybody may read them, so a fault has a fixed text. The texts of the drivers of disk and store name paths, addresses and
+users. They go to the log, once for each fault.
+"""
+
+import asyncio
+import time
+from typing import Final, NamedTuple
+
+import orjson
+
+from trackway.domain.entry import PROBE
+from trackway.domain.errors import StorageError
+from trackway.edge.limits import HEALTH_PROBE_INTERVAL_S, LOADER_SILENCE_S_MAX
+from trackway.edge.wire.asgi import Receive, Scope, Send, send_reply
+from trackway.edge.wire.replies import JSON, Reply
+from trackway.journal.log import Appender, Progress
+from trackway.runtime.disk_room import NO_ROOM
+from trackway.store.reader import Reader
+from trackway.telemetry import logs, metrics
+
+_JOURNAL_FAULT: Final = "the journal cannot be written"
+_STORE_FAULT: Final = "the store does not answer"
+_log = logs.get("health")
+
+
+class Readiness(NamedTuple):
+    """Whether events that arrive can be queried.
+
+    `lag_bytes`: of the journal, not in the store; None until the loader has begun, and the store has its tables.
+    `store_fault`: what is wrong with the store, or ''. `is_loading`: the loader's last try did not fail.
+    """
+
+    loader_up: bool
+    lag_bytes: int | None
+    store_fault: str
+    is_loading: bool = True
+
+    @property
+    def is_ready(self) -> bool:
+        return self.loader_up and self.is_loading and self.lag_bytes is not None and not self.store_fault
+
+
+class Health:
+    """Answers from the journal, its progress and a ping of the store."""
+
+    def __init__(self, journal: Appender, progress: Progress, store: Reader):
+        self._journal = journal
+        self._progress = progress
+        self._store = store
+        self._asking: asyncio.Task[str] | None = None
+        self._probed_s = float("-inf")
+        self._fault = ""
+        self._store_fault = ""
+
+    async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 while this process can accept and make durable: an empty record is really written and synced."""
+        now_s = time.monotonic()
+        if now_s - self._probed_s > HEALTH_PROBE_INTERVAL_S:
+            self._probed_s = now_s
+            try:
+                await self._journal.append(PROBE)
+                fault = ""
+            except StorageError as error:
+                fault = NO_ROOM if str(error) == NO_ROOM else _JOURNAL_FAULT
+                _log_change(self._fault, fault, error)
+            self._fault = fault
+        body = {"status": "unavailable", "error": self._fault} if self._fault else {"status": "ok"}
+        await send_reply(scope, send, Reply(503 if self._fault else 200, JSON, orjson.dumps(body)))
+
+    async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 while what is sent can also be asked for: loader and store are up, and the last load did not fail."""
+        found = await self.readiness()
+        body = {
+            "status": "ready" if found.is_ready else "not ready",
+            "loader": {"up": found.loader_up, "loading": found.is_loading, "lag_bytes": found.lag_bytes},
+            "store": {"up": not found.store_fault, "error": found.store_fault or None},
+        }
+        await send_reply(scope, send, Reply(200 if found.is_ready else 503, JSON, orjson.dumps(body)))
+
+    async def readiness(self) -> Readiness:
+        """How loader and store are; asks the store, as long as its workload may."""
+        silence_s = time.time() - self._progress.heartbeat_ms / 1000
+        store_fault = await self._ping()
+        lag_bytes = self._progress.lag_bytes(self._progress.loaded) if self._progress.loaded else None
+        return Readiness(silence_s < LOADER_SILENCE_S_MAX, lag_bytes, store_fault, not self._progress.failing)
+
+    async def _ping(self) -> str:
+        """One question for all who ask at the same time: a store that does not answer keeps nobody waiting in a row."""
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._asked())
+        try:
+            return await asyncio.shield(self._asking)
+        finally:
+            if self._asking is not None and self._asking.done():
+                self._asking = None
+
+    async def _asked(self) -> str:
+        try:
+            await self._store.ping()
+            fault = ""
+        except StorageError as error:
+            _log_change(self._store_fault, _STORE_FAULT, error)
+            fault = _STORE_FAULT
+        self._store_fault = fault
+        return fault
+
+    async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body, content_type = await asyncio.to_thread(metrics.render)
+        await send_reply(scope, send, Reply(200, content_type.encode(), body))
+
+
+def _log_change(before: str, fault: str, error: StorageError) -> None:
+    if before != fault:
+        _log.error(fault, error=str(error))

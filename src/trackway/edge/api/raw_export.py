@@ -1,0 +1,42 @@
+"""`GET /api/2.0/export`: read the parameters, then stream the events of the store (protocol §7, openapi/export)."""
+
+from datetime import date
+
+from trackway.domain.errors import RequestError
+from trackway.edge.api.endpoint_shell import Query, Streamed
+from trackway.edge.limits import EXPORT_LIMIT_MAX
+from trackway.edge.wire.parameter_tables import EXPORT
+from trackway.edge.wire.parameters import Parameters, check_format, required_day, strings, switch, where, whole_number
+from trackway.edge.wire.replies import TEXT
+from trackway.projects.project import Project
+from trackway.projects.roles import Right
+from trackway.query.export import ExportQuery, export_lines
+from trackway.store.reader import Readers
+
+PATH = "/api/2.0/export"
+_DATES = (date(1970, 1, 1), date(2199, 12, 31))
+
+
+def read_query(parameters: Parameters, project: Project) -> ExportQuery:
+    """The export that the parameters ask for. Raises RequestError 400, naming the parameter."""
+    check_format(parameters)
+    from_date, to_date = (required_day(parameters, name, *_DATES) for name in ("from_date", "to_date"))
+    if from_date > to_date:
+        raise RequestError(400, "from_date must not be after to_date")
+    return ExportQuery(
+        project.project_id,
+        from_date,
+        to_date,
+        strings(parameters, "event") or None,
+        whole_number(parameters, "limit", 1, EXPORT_LIMIT_MAX),
+        switch(parameters, "time_in_ms", default=False),
+        switch(parameters, "deduplicate", default=True),
+        where(parameters),
+    )
+
+
+def events(readers: Readers, query: ExportQuery) -> Streamed:
+    return Streamed(export_lines(readers.exports, query), TEXT, query.where is not None)
+
+
+RAW_EXPORT = Query(EXPORT, Right.EXPORT, "export", read_query, events)

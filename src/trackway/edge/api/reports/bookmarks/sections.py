@@ -1,0 +1,25 @@
+"""What no bookmark may ask for here, whatever its kind."""
+
+from trackway.edge.api.reports.bookmarks.documents import Bookmark
+from trackway.edge.api.reports.bookmarks.strict_json import not_built
+
+
+def check_sections(bookmark: Bookmark) -> None:
+    """Raise RequestError 400 for a part that would change numbers and is not supported."""
+    sections, display = bookmark.sections, bookmark.displayOptions
+    for path, value in (
+        ("displayOptions.timeComparison", display.timeComparison),
+        ("timeComparison", bookmark.timeComparison),
+        ("sections.cohorts", sections.cohorts),
+        ("sections.group_by", sections.group_by),
+        ("sections.formula", sections.formula),
+        ("sections.globalDataGroupId", sections.globalDataGroupId),
+        ("sections.dataGroupId", sections.dataGroupId),
+        ("displayOptions.queryTimeSampling", display.queryTimeSampling),
+    ):
+        if value:
+            raise not_built(path, value)
+    for number, clause in enumerate(sections.show):
+        for name in ("overrides", "statsig"):
+            if value := getattr(clause, name):
+                raise not_built(f"sections.show.{number}.{name}", value)

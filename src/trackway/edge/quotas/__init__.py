@@ -1,0 +1,1 @@
+"""How much each project and each process may take at once."""

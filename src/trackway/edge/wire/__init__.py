@@ -1,0 +1,1 @@
+"""The bytes of requests and replies: ASGI, encodings, parameters, streams, and each reply's text."""

@@ -1,0 +1,1 @@
+"""The HTTP server: uvicorn on a shared socket, with the bounds that it lacks."""

@@ -1,0 +1,1 @@
+"""The fast path through the rules for events with the same properties, as SDKs send them."""

@@ -1,0 +1,188 @@
+"""The journal as the rest of the server sees it: append, read on, trim, and progress.
+
+These protocols are all that other folders know of a journal; `journal.open` returns an implementation. A payload is
+opaque bytes. A position (`domain.position`) is an opaque integer that grows with the order of the journal: never count
+bytes by subtracting positions, but ask `Progress`. Each implementation passes `tests/support/journal_conformance.py`.
+"""
+
+from asyncio import Future
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+
+class Record(NamedTuple):
+    """One payload and its position. The payload is a view into the buffer of its read."""
+
+    position: int
+    payload: memoryview
+
+
+class Damage(NamedTuple):
+    """A range of acknowledged records that cannot be read, from `position` on. `records` is an estimate."""
+
+    position: int
+    bytes: int
+    records: int
+    reason: str
+
+
+class Recovery(NamedTuple):
+    """The findings of a start: bytes in the journal, unacknowledged bytes that were cut from its end, and damage."""
+
+    size_bytes: int
+    cut_bytes: int
+    damage: list[Damage]
+
+
+class Removed(NamedTuple):
+    """What was removed: pieces (segments, for example) and their bytes."""
+
+    pieces: int
+    bytes: int
+
+
+OnSync = Callable[[float, int, int], None]
+"""Called in the event loop after each sync: its seconds, records, and payload bytes."""
+
+Done = Callable[[int | Exception], None]
+"""Called in the event loop with the position of a durable record, or with the reason why it is not durable."""
+
+Refusal = Callable[[], str]
+"""Why no payload can be accepted now; '' if one can."""
+
+HasRoom = Callable[[int], bool]
+"""Whether the disk has room for so many bytes that the journal could do without."""
+
+
+class Appender(Protocol):
+    """Appends for one process. Create and use it within one running event loop."""
+
+    @property
+    def pending_bytes(self) -> int:
+        """Payload bytes that were submitted and are not durable yet."""
+
+    def append(self, payload: bytes) -> "Future[int]":
+        """A future of the record's position; when it is set, the record is durable.
+
+        Calls of one appender keep their order. StorageError: the payload is not durable, or too many bytes wait
+        already. Cancelling the future does not withdraw the payload.
+        """
+
+    def submit(self, payload: bytes, done: Done) -> None:
+        """Append without a future: `done` is called instead, at once if the payload is refused."""
+
+    def check(self) -> None:
+        """Raise StorageError if no payload would be accepted now. Ask before reading a body that could not be kept."""
+
+    def call_when_free(self, callback: Callable[[], None]) -> None:
+        """Call as soon as no append is in progress: the caller can put what arrives until then into one record."""
+
+    async def close(self) -> None:
+        """Finish all appends, then stop. Later appends are refused."""
+
+
+class Source(Protocol):
+    """Reads on, in order. One thread at a time.
+
+    `damage` grows by each range of acknowledged records that was skipped because it cannot be read.
+    """
+
+    damage: list[Damage]
+
+    @property
+    def position(self) -> int:
+        """Where the next read begins: a complete cursor. Everything before it was returned or is in `damage`."""
+
+    def read(self, bytes_max: int) -> list[Record]:
+        """The next durable records: at least one, together at most `bytes_max` long; none at the end.
+
+        A payload keeps the buffer of its whole read alive: copy it to keep it for long. Raises StorageError when the
+        journal cannot be read now; then nothing is skipped.
+        """
+
+    def close(self) -> None: ...
+
+
+class Trimmer(Protocol):
+    """Removes what the store holds."""
+
+    def remove_loaded(self, loaded: int, age_s_min: float) -> Removed:
+        """Remove records below position `loaded` that are at least so old. May keep more. Raises StorageError."""
+
+
+class Progress(Protocol):
+    """How far the journal is synced, loaded and kept. All processes see the same; reads are cheap and never block.
+
+    `loaded`, `heartbeat_ms` and `failing` are the loader's to set.
+    """
+
+    @property
+    def synced(self) -> int:
+        """The position before which every record is durable."""
+
+    @property
+    def loaded(self) -> int:
+        """The position before which every record is in the store; 0 until the loader has begun."""
+
+    @loaded.setter
+    def loaded(self, position: int) -> None: ...
+
+    @property
+    def heartbeat_ms(self) -> int:
+        """The loader's last heartbeat, in milliseconds since the epoch; 0 before the first."""
+
+    @heartbeat_ms.setter
+    def heartbeat_ms(self, now_ms: int) -> None: ...
+
+    @property
+    def failing(self) -> bool:
+        """Whether the loader's last try failed, or it has not tried yet."""
+
+    @failing.setter
+    def failing(self, failing: bool) -> None: ...
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether every record written so far is in the store."""
+
+    @property
+    def kept_from(self) -> int:
+        """The position before which all records were removed."""
+
+    def kept_since_ms(self) -> int:
+        """No kept record was written before this time, in milliseconds since the epoch; 0 if that is unknown."""
+
+    def bytes_between(self, begin: int, end: int) -> int:
+        """Bytes of the journal from one position to another: may be an estimate, and is 0 where `end` is not later."""
+
+    def lag_bytes(self, position: int) -> int:
+        """The same, from a position to `synced`."""
+
+    def size_bytes(self) -> int:
+        """Bytes that the journal occupies. May block on a disk."""
+
+    def close(self) -> None: ...
+
+
+class Journal(Trimmer, Protocol):
+    """One journal. The supervisor passes it to the processes that it forks; nothing is open in it."""
+
+    def recover(self) -> Recovery:
+        """Make the journal ready for use. Call it once, before all else. Raises StorageError."""
+
+    def appender(
+        self, on_sync: OnSync | None = None, refusal: Refusal = str, has_room: HasRoom | None = None
+    ) -> Appender:
+        """Open the journal for appending, in the process and event loop that use it. Raises StorageError."""
+
+    def source(self, position: int = 0) -> Source:
+        """Read on from a position; 0 is the first record that still exists.
+
+        Raises StorageError when the journal ends before the position: then it belongs to another journal.
+        """
+
+    def progress(self) -> Progress:
+        """Open the progress. Raises StorageError when the journal was never recovered."""
+
+    def seal(self) -> None:
+        """Note a clean stop: a record that is missing later is known to be damage. Raises StorageError."""

@@ -1,0 +1,82 @@
+"""The audit: who did what, when, and from which address. This module has its types, without a database.
+
+Only the audit keeps addresses: those of people who sign in or change something. An entry never holds a secret. It never
+holds an unknown user name either, since people type secrets into the field for names.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+Action = Literal[
+    "signed in",
+    "sign-in refused",
+    "signed out",
+    "credentials refused",
+    "admin password changed",
+    "project created",
+    "key shown",
+    "key replaced",
+    "limits changed",
+    "identity mode changed",
+    "time zone changed",
+    "week start changed",
+    "account created",
+    "account revoked",
+    "role given",
+    "role taken",
+    "id unlinked",
+    "lookup table created",
+    "lookup table replaced",
+    "lookup table deleted",
+    "records replayed",
+    "report saved",
+    "report changed",
+    "report deleted",
+    "cohort saved",
+    "cohort changed",
+    "cohort deleted",
+    "annotation saved",
+    "annotation changed",
+    "annotation deleted",
+    "tag saved",
+]
+REFUSALS: Final[tuple[Action, ...]] = ("sign-in refused", "credentials refused")
+"""Actions that are counted by name and address. They have no entry each."""
+SESSIONS: Final[tuple[Action, ...]] = ("signed in", "sign-in refused", "signed out", "credentials refused")
+"""Actions of an account. They belong to no single project."""
+
+ADMIN: Final = "admin"
+UNKNOWN: Final = ""
+"""The author's name when a client gave an unknown user name."""
+
+
+class Author(NamedTuple):
+    """The name of a person or program, and the address of its client ("" for a command beside the server)."""
+
+    name: str
+    address: str = ""
+
+
+SERVER: Final = Author("the server")
+"""The author of changes that the server makes itself, such as the project of a first start."""
+
+
+class Note(NamedTuple):
+    """An action, its project, and its subject: an account, a limit and its value, a table."""
+
+    action: Action
+    project_id: int | None = None
+    subject: str = ""
+
+
+class Entry(NamedTuple):
+    """A stored note. It happened `times` times, from `time_ms` to `last_ms`: once, except for refusals."""
+
+    entry_id: int
+    time_ms: int
+    last_ms: int
+    times: int
+    name: str
+    address: str
+    action: str
+    project_id: int | None
+    subject: str

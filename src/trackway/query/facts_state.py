@@ -1,0 +1,78 @@
+"""What counts of a project's facts now: for one question, and for people."""
+
+from typing import Any, Final, NamedTuple
+
+from trackway.query.sql.facts import NEWEST, REBUILDS, STATE
+from trackway.query.sql.segments import Facts
+from trackway.query.sql.tables import rows_in
+from trackway.store.reader import Reader
+
+_HELD: Final = f"""
+SELECT if(complete OR rebuilds != ({REBUILDS}), 0, arraySum(s -> s.rows, segments)), toUnixTimestamp(changed)
+{rows_in("facts_versions")} ORDER BY sequence DESC LIMIT 1"""
+"""Of a project whose facts do not count yet: how many are made, and when the last were."""
+_EVENTS: Final = f"SELECT count() {rows_in('events')}"
+_NEWER: Final = f"""
+SELECT sum(records) {rows_in("loads", "outcome = 'stored'", "to_position > {position:UInt64}")}"""
+_REBUILD_ASKED: Final = f"""
+SELECT ({REBUILDS}) > (SELECT max(rebuilds) {rows_in("facts_versions")})"""
+
+
+class FactsState(NamedTuple):
+    """How far a project's facts are: `is_complete` where reports read them.
+
+    `behind`: about how many events, of `events` in all, they do not hold. `changed_s`: when the compactor last changed
+    them, in seconds since the epoch, None where it has not begun.
+    """
+
+    is_complete: bool
+    events: int
+    behind: int
+    changed_s: int | None
+
+    @property
+    def percent(self) -> int:
+        """The part of the events that is held, rounded down."""
+        return 100 * (self.events - self.behind) // self.events if self.events else 100
+
+
+async def facts_of(reader: Reader, project_id: int) -> Facts | None:
+    """The facts of a project; None where they are not complete, or do not hold what the events are. Raises StoreError.
+
+    None is also the answer while facts are built anew, after damage or when a rebuild was asked for. Then a report
+    reads the events.
+    """
+    for position, complete, damages, slots, segments, rows, links, rebuilds in await reader.rows(project_id, NEWEST):
+        if not complete:
+            return None
+        asked: dict[str, Any] = {
+            "begin": position,
+            "links": links if segments else position,
+            "partitions": [f"{project_id}-{number}" for number in segments],
+        }
+        [(late_days, newer, *found)] = await reader.rows(project_id, STATE, asked)
+        if found != [rows, damages, rebuilds]:
+            return None
+        return Facts(position, segments, slots, asked["links"] if newer else None, late_days)
+    return None
+
+
+async def state_of(reader: Reader, project_id: int) -> FactsState:
+    """How far the facts of a project are. Raises StoreError."""
+    facts = await facts_of(reader, project_id)
+    held = await reader.rows(project_id, _HELD)
+    made, changed_s = held[0] if held else (0, None)
+    [(events,)] = await reader.rows(project_id, _EVENTS)
+    if facts is None:
+        return FactsState(not events, events, max(events - made, 0), changed_s)
+    [(newer,)] = await reader.rows(project_id, _NEWER, {"position": facts.position})
+    return FactsState(True, events, min(newer, events), changed_s)
+
+
+async def ask_for_rebuild(reader: Reader, project_id: int) -> None:
+    """Let the compactor build the facts of a project anew. Reports read the events from now on. Where it was asked for
+    already and has not begun, nothing changes. Raises StoreError."""
+    [(is_asked,)] = await reader.rows(project_id, _REBUILD_ASKED)
+    if not is_asked:
+        row = f"[{project_id}]\n".encode()
+        await reader.insert(project_id, "facts_rebuilds", ("project_id",), [row], "JSONCompactEachRow")

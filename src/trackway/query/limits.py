@@ -1,0 +1,88 @@
+"""Limits of `query`: one constant each, with its unit and its source."""
+
+# Identity
+IDENTITY_SHOWN_MAX = 1000
+"""Shown ids of a person, and shown steps of its history. In simplified mode a user may have any number."""
+IDENTITY_COUNT_S_MAX = 30
+"""Seconds for counting the events of a person, in the preview of a merge."""
+
+# Facts
+FACTS_CHECK_EVENTS = 25_000
+"""Events of one step of a check of facts, and so its memory and time: some seconds."""
+FACTS_CHECK_SHOWN_MAX = 100
+"""Shown names and days of one step whose facts differ from the events. All are counted."""
+FACTS_CHECK_TRIES = 3
+"""A difference counts if it is found so often, since facts change while they are compared."""
+
+# Exports
+EXPORT_CHECK_S_MAX = 120
+"""Seconds for checking that all operands of a `where` are booleans; more is a 400. The reply begins after the check, so
+a client that leaves is noticed only then."""
+
+# Expressions and profile queries
+EXPRESSION_BYTES_MAX = 8 * 1024
+"""Bytes of a segmentation expression in UTF-8. Literals go to the store in a URL, where a byte may become eleven."""
+EXPRESSION_DEPTH_MAX = 64
+"""Levels of nested parts of an expression. Parentheses count while they are parsed."""
+EXPRESSION_NODES_MAX = 1000
+"""Parts of an expression. The values of a list do not count."""
+EXPRESSION_SQL_BYTES_MAX = 64 * 1024
+"""Bytes of an expression's SQL. The store takes about a second to parse so much."""
+EXPRESSION_ELEMENT_SQL_BYTES_MAX = 6 * 1024
+"""Bytes of the SQL for each element of a list. The time to parse it grows with the square of its length."""
+PROFILE_PAGE_BYTES_HELD_MAX = 4 * 1024 * 1024
+"""Bytes of a result of one page that is answered at once. The store keeps a larger one, and it is streamed."""
+
+# Pages of events
+EVENTS_SEARCH_S_MAX = 5.0
+"""Seconds for one search for the events of a page. The next search can continue from there."""
+SHOWN_PROPERTIES_BYTES_MAX = 16 * 1024
+"""Bytes of JSON of an event's properties in a list of events. Longer ones are shown on the event's own page."""
+EVENT_NAMES_S_MAX = 20
+"""Seconds for counting the events of each name, or for reading properties."""
+SAMPLE_EVENTS_MAX = 2000
+"""Newest events whose properties are read, which takes some ten milliseconds."""
+PROPERTIES_SHOWN_MAX = 500
+"""Properties on a page."""
+PROPERTY_TIMES_S_MAX = 10.0
+"""Seconds for finding when properties were first seen, and the same for when they were last seen."""
+PROPERTY_NAMES_ASKED_BYTES_MAX = 16 * 1024
+"""Bytes of property names in one query, as JSON; they go to the store in a URL."""
+PROPERTY_NAMES_ASKED_MAX = 255
+"""Property names in one query: the store's `multiSearchAny` refuses more texts."""
+SEARCHED_EVENTS_MIN = 16 * 1024
+SEARCHED_EVENTS_MAX = 1024 * 1024
+"""Events, about, of the first and of the widest window in which properties are searched."""
+SEARCHED_SLICES_MAX = 1000
+"""Slices of a project's time from which windows are made."""
+EXAMPLES_SHOWN = 3
+"""Example values of a property."""
+EXAMPLE_CHARACTERS_MAX = 80
+"""Characters of an example value."""
+
+# Pages of rejected records and people
+REJECTED_REASONS_SHOWN_MAX = 100
+"""Reasons of rejected records that a page shows. They name fields, so a client can cause any number."""
+REJECTED_SHOWN_BYTES_MAX = 4096
+"""Bytes of a rejected record that a list shows; its own page shows more."""
+PERSON_EVENTS_SHOWN_MAX = 100
+"""Events of one person that its page lists."""
+PERSON_DAYS = 30
+"""Days of activity that the page of a person or group shows."""
+GROUP_KEYS_SHOWN_MAX = 100
+"""Kinds of groups that a page offers."""
+PAGE_PROPERTIES_BYTES_MAX = 64 * 1024
+"""Bytes of JSON of one profile or event that a page shows."""
+
+# Reports
+ACTIVITY_BYTES_MAX = 16 * 1024 * 1024
+"""Bytes of JSON of one page of persons' activity. A page ends before the event that would exceed it."""
+FORMULA_BYTES_MAX = 1024
+"""Bytes of a formula over series."""
+FORMULA_DEPTH_MAX = 50
+"""Levels of parentheses of a formula over series."""
+REPORT_BLOCKS_S_MAX = 300.0
+"""Seconds for a report's result that is read block by block while the store makes it."""
+FUNNEL_NUMBERS_MAX = 1_000_000
+"""Steps of all values and buckets of a funnel, some hundred bytes of the edge process each. All values are held until
+the best are known, whatever `limit` is."""

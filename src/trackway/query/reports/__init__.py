@@ -1,0 +1,1 @@
+"""Reports: parameters in, SQL with bound parameters out, rows into an answer."""

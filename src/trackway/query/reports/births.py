@@ -1,0 +1,90 @@
+"""The births of retention, each with the places of the events by which the person came back or could have."""
+
+from typing import Final, NamedTuple
+
+from trackway.query.expressions import Expression
+from trackway.query.reports.return_windows import Windows, time_sql
+from trackway.query.sql.buckets import Buckets
+from trackway.query.sql.person import Known
+from trackway.query.sql.projection import NOBODY, Projection
+from trackway.query.sql.scope import TIME_MS, Rows
+from trackway.query.sql.selector import Selector, named_by
+from trackway.query.sql.tables import rows_from
+
+_COPIED_BYTES: Final = 32 * 1024 * 1024
+"""Memory for one block of rows in which each birth has a copy of the person's places."""
+
+
+class Births(NamedTuple):
+    """Who began, and when.
+
+    `rows`: the parts of the report's range; a person counts in the row of the birth. `read`: the same, continued to the
+    last day of events that may be returns. `born` chooses births, `returning` the events by which persons come back.
+    `once`: only a person's first birth counts, otherwise the first of each row, and then `born` and `returning` are the
+    same. `on`: the breakdown of returning events.
+    """
+
+    project_id: int
+    rows: Buckets
+    read: Buckets
+    born: Selector
+    returning: Selector
+    once: bool
+    on: Expression | None
+
+
+def births(wanted: Births, windows: Windows, known: Known) -> Rows:
+    """A row for each birth that counts: `row`; `birth`, its place; `places` of the person's returning events, with a
+    breakdown pairs of place and value; `own`, how often the birth itself is among them."""
+    return _first_births(wanted, windows, known) if wanted.once else _births_by_row(wanted, windows, known)
+
+
+def _first_births(wanted: Births, windows: Windows, known: Known) -> Rows:
+    """If two births of a person have one time, the one that is no return counts."""
+    events = _events(wanted, windows, known)
+    place = "place" if wanted.on is None else "(place, key)"
+    sql = f"SELECT minIf(place * 2 + returning, born) AS first, groupArrayIf({place}, returning) AS places"
+    sql += f" {events.sql} GROUP BY who HAVING countIf(born) > 0"
+    sql = f"SELECT intDiv(first, 2) AS birth, first % 2 AS own, places {rows_from(sql)}"
+    row = wanted.read.sql(events.parameters, time_sql("birth"))
+    return events._replace(sql=rows_from(f"SELECT {row} AS row, birth, own, places {rows_from(sql)}"))
+
+
+def _births_by_row(wanted: Births, windows: Windows, known: Known) -> Rows:
+    """A unit after a birth is the end of one unit of the clock and the beginning of the next, so the first and the last
+    event of each suffice."""
+    events = _events(wanted, windows, known)
+    key, first, last = ("", "first", "last") if wanted.on is None else (", key", "(first, key)", "(last, key)")
+    sql = f"SELECT who, row{key}, min(place) AS first, max(place) AS last, count() AS number {events.sql}"
+    sql += f" GROUP BY who, row{key}, intDiv(place, {windows.unit_places})"
+    places = f"arrayConcat(groupArray({first}), groupArrayIf({last}, number > 1))"
+    sql = f"SELECT who, row, min(first) AS birth, {places} AS each {rows_from(sql)} GROUP BY who, row"
+    births = "groupArrayIf((row, birth), isNotNull(row))"
+    sql = f"SELECT {births} AS births, groupArrayArray(each) AS places {rows_from(sql)} GROUP BY who"
+    sql = f"SELECT arrayJoin(births) AS one, places {rows_from(sql)}"
+    return events._replace(sql=rows_from(f"SELECT one.1 AS row, one.2 AS birth, 1 AS own, places {rows_from(sql)}"))
+
+
+def _events(wanted: Births, windows: Windows, known: Known) -> Rows:
+    """`who` and `place` of each event, and whether it is `returning`. For first births also whether it is `born`,
+    otherwise its `row`, NULL outside of the range. `key` where there is a breakdown."""
+    from_ms, before_ms = wanted.rows.bounds_ms
+    events = named_by(wanted.project_id, [wanted.born, wanted.returning]).between(from_ms, wanted.read.bounds_ms[1])
+    projection = Projection(events, known)
+    projection.parameters["born_before"] = before_ms
+    projection.add_who()
+    projection.add("place", windows.place_sql(wanted.read, projection.parameters))
+    projection.add_choice("returning", wanted.returning)
+    if wanted.once:
+        projection.add_choice("chosen", wanted.born)
+        projection.add("in_range", f"{TIME_MS} < {{born_before:Int64}}")
+    else:
+        row = wanted.read.sql(projection.parameters)
+        projection.add("row", f"if({TIME_MS} < {{born_before:Int64}}, {row}, NULL)")
+    columns = "who, place, returning, chosen AND in_range AS born" if wanted.once else "who, place, row"
+    if wanted.on is not None:
+        projection.add_keys("keys", wanted.on)
+        columns += ", arrayJoin(keys) AS key"
+    rows = projection.rows()
+    chosen = "(returning OR born)" if wanted.once else "returning"
+    return rows._replace(sql=rows_from(f"SELECT {columns} {rows.sql} WHERE who != {NOBODY} AND {chosen}"))

@@ -1,0 +1,39 @@
+"""Funnels: how many come from the first step to each further one (docs/reports.md).
+
+The store gives the events of each person in their order, and threads follow the persons, block by block. Most funnels
+are plain, and are followed for many persons at once.
+"""
+
+import asyncio
+
+from trackway.query.reports.funnel import FunnelNumbers, FunnelQuestion
+from trackway.query.reports.funnel_events import BITS, choices_of, funnel_events, plain_events
+from trackway.query.reports.funnel_person import Path
+from trackway.query.reports.funnel_totals import FunnelTotals, path_of
+from trackway.query.reports.run import Run
+
+
+async def funnels(run: Run, asked: FunnelQuestion) -> tuple[FunnelNumbers, dict[str, FunnelNumbers]]:
+    """The numbers of all, and those of each value where there is a breakdown. Raises StoreError, and ExpressionError
+    for expressions whose SQL is too large."""
+    known, path = await run.known(), path_of(asked)
+    if is_plain(path, asked):
+        from trackway.query.reports.funnel_arrays import FunnelArrays  # noqa: PLC0415  numpy costs 30 MB
+
+        arrays = FunnelArrays(asked, path)
+        async with run.pieces(plain_events(asked, known), "RowBinary") as pieces:
+            async for piece in pieces:
+                await asyncio.to_thread(arrays.add, piece)
+        return await asyncio.to_thread(arrays.all), {}
+    statement = funnel_events(asked, known)
+    totals = FunnelTotals(asked)
+    async with run.blocks(statement) as blocks:
+        async for rows in blocks:
+            await asyncio.to_thread(totals.add, rows)
+    return await asyncio.to_thread(lambda: (totals.all(), totals.by_value()))
+
+
+def is_plain(path: Path, asked: FunnelQuestion) -> bool:
+    """Whether a funnel has steps of different events, few enough, in their order, and nothing else."""
+    simple = not (path.any_order or path.optimized or any(path.between) or any(path.repeated))
+    return simple and not asked.funnel.held and asked.on is None and len(choices_of(asked)) <= BITS

@@ -1,0 +1,113 @@
+"""Retention: of the persons who began in a row of the report, how many came back after so much time (docs/reports.md).
+
+A person begins with an event, the birth, and comes back with another. An event is never its own return.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from trackway.query.reports.births import Births, births
+from trackway.query.reports.return_windows import Windows
+from trackway.query.reports.run import Run, Statement
+from trackway.query.sql.person import Known
+from trackway.query.sql.scope import Rows
+from trackway.query.sql.tables import rows_from
+
+
+class Retention(NamedTuple):
+    """What to count. `born`: who began, when. `limit`: how many values of its breakdown are given, those with most
+    returns."""
+
+    born: Births
+    windows: Windows
+    limit: int
+
+
+class Row(NamedTuple):
+    """How many persons began, and how many came back by bucket."""
+
+    first: int
+    counts: list[int]
+
+
+RowsByKey = dict[str, Row]
+"""The rows that have persons."""
+
+_BORN: Final = -1
+"""The bucket of births in a statement's result."""
+
+
+async def retention(run: Run, wanted: Retention) -> tuple[RowsByKey, dict[str, RowsByKey]]:
+    """The rows of all, and where there is a breakdown those of each value that have returns. `first` is that of all.
+    Raises StoreError, and ExpressionError for expressions whose SQL is too large."""
+    known = await run.known()
+    plain = wanted._replace(born=wanted.born._replace(on=None))
+    [[cells]] = await run.rows(_all(plain, known))
+    every = _rows(wanted.windows, cells)
+    if wanted.born.on is None:
+        return every, {}
+    values = {}
+    for value, _, cells in await run.rows(_by_value(wanted, known)):
+        rows = _rows(wanted.windows, cells)
+        values[str(value)] = {key: Row(every[key].first, row.counts) for key, row in rows.items()}
+    return every, values
+
+
+def _rows(windows: Windows, cells: Sequence[tuple[str, int, int]]) -> RowsByKey:
+    rows: RowsByKey = {}
+    for key, bucket, persons in cells:
+        row = rows.setdefault(key, Row(0, [0] * len(windows.ends)))
+        if bucket == _BORN:
+            rows[key] = row._replace(first=persons)
+        else:
+            row.counts[bucket] = persons
+    for row in rows.values() if windows.unbounded else ():
+        for bucket in range(len(row.counts) - 1, 0, -1):
+            row.counts[bucket - 1] += row.counts[bucket]
+    return rows
+
+
+def _all(wanted: Retention, known: Known) -> Statement:
+    """One row: the triples of row, bucket and persons."""
+    reached = _reached(wanted, known)
+    counted = f"SELECT row, arrayJoin(arrayConcat([{_BORN}], buckets)) AS bucket, count() AS persons"
+    counted += f" {reached.sql} GROUP BY row, bucket"
+    sql = f"SELECT groupArray((toString(row), bucket, persons)) {rows_from(counted)}{reached.settings}"
+    return Statement(sql, reached.parameters)
+
+
+def _by_value(wanted: Retention, known: Known) -> Statement:
+    """A row for each value: the value, the sum of its persons, and its triples."""
+    reached = _reached(wanted, known)
+    counted = "SELECT row, (arrayJoin(buckets) AS each).1 AS bucket, each.2 AS key, count() AS persons"
+    counted += f" {reached.sql} GROUP BY row, bucket, key"
+    sql = f"SELECT key, sum(persons) AS total, groupArray((toString(row), bucket, persons)) {rows_from(counted)}"
+    sql += f" GROUP BY key ORDER BY total DESC, key LIMIT {{limit:UInt32}}{reached.settings}"
+    return Statement(sql, reached.parameters | {"limit": wanted.limit})
+
+
+def _reached(wanted: Retention, known: Known) -> Rows:
+    """A row for each birth: `row`, and `buckets` in which the person came back; with a breakdown these are pairs of
+    bucket and value. Of unbounded windows only the last bucket is there."""
+    born = births(wanted.born, wanted.windows, known)
+    paired, windows = wanted.born.on is not None, wanted.windows
+    place = "each.1" if paired else "each"
+    sql = f"SELECT row, birth, own, arrayFilter(each -> {place} > birth, places) AS later"
+    sql += f", arrayFilter(each -> {place} = birth, places) AS same {born.sql}"
+    # Another return at the time of the birth, besides the birth itself.
+    again = "arrayFilter(each -> countEqual(same, each) > own, same)"
+    sql = f"SELECT row, birth, arrayConcat(later, {again}) AS returns {rows_from(sql)}"
+    units = windows.units_sql(place)
+    sql = f"SELECT row, arrayMap(each -> {_pair(units, paired)}, returns) AS after {rows_from(sql)}"
+    in_time = f"arrayFilter(each -> {place} < {windows.ends[-1]}, after)"
+    bucket = windows.bucket_sql(place, born.parameters)
+    sql = f"SELECT row, arrayDistinct(arrayMap(each -> {_pair(bucket, paired)}, {in_time})) AS reached {rows_from(sql)}"
+    last = "arrayFilter(each -> NOT arrayExists(other -> other.2 = each.2 AND other.1 > each.1, reached), reached)"
+    if not paired:
+        last = "arrayFilter(each -> each = arrayMax(reached), reached)"
+    sql = f"SELECT row, {last if windows.unbounded else 'reached'} AS buckets {rows_from(sql)}"
+    return born._replace(sql=rows_from(sql))
+
+
+def _pair(sql: str, paired: bool) -> str:
+    return f"({sql}, each.2)" if paired else sql

@@ -1,0 +1,143 @@
+"""The facts of a project and its newer events as one source of rows (`store/migrations/0015_facts.sql`).
+
+A project's facts hold its events before a position of the journal. Events from there on are its *tail*, and are read
+from the table of events. An event can be superseded only by a copy that arrived 24 hours or more after it, since the
+loader drops earlier ones (protocol §4), and no event is later than its arrival. So only a copy whose time is that long
+before its own arrival may have an older one among the facts. The loader knows the keys of two days: a copy that it
+loads a day after its arrival may have one, too. Such events are *late* here; an hour is left for clocks.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from trackway.query.expressions import readable
+from trackway.query.sql.events import Events
+from trackway.query.sql.person import JOIN_SETTINGS
+from trackway.query.sql.scope import Rows
+from trackway.query.sql.segments import Facts
+from trackway.query.sql.tables import rows_from, rows_in
+
+SLOTS: Final = 64
+"""Properties of a project that have columns of their own."""
+LATE: Final = "(time <= received - toIntervalHour(23) OR received <= loaded - toIntervalHour(23))"
+KEY: Final = "cityHash64(event, distinct_id, insert_id)"
+"""What differs between two events of one project and time."""
+OWN: Final = "if(distinct_id = '', 0, cityHash64(distinct_id))"
+"""The person of an event that no link concerns."""
+WHO: Final = "if(user_id = '' AND distinct_id != '', cityHash64(distinct_id), 0)"
+"""The id that links may give to another person; 0 for an event that names its user (protocol §6)."""
+PERSON: Final = "if(own = 0, 0, if(link.person != 0, link.person, own))"
+"""The person of a row with OWN as `own` that is joined with its `link`."""
+_FROM: Final = "FROM facts WHERE"
+TAIL_SETTINGS: Final = "use_skip_indexes_if_final_exact_mode = 0"
+"""FINAL looks at the granules with events of some positions, and no others. Copies that it does not see there were
+superseded, or are late."""
+
+NEWEST: Final = f"""
+SELECT position, complete, damages, slots, arrayMap(s -> s.number, segments), arraySum(s -> s.rows, segments),
+    arrayMin(s -> s.links, segments), rebuilds
+{rows_in("facts_versions")} ORDER BY sequence DESC LIMIT 1"""
+"""What counts of a project's facts: the values of `Found`, in their order."""
+ROWS: Final = """
+SELECT sum(rows) FROM system.parts
+WHERE active AND database = currentDatabase() AND table = 'facts' AND partition_id IN {partitions:Array(String)}"""
+"""The rows of some partitions."""
+DAMAGES: Final = "SELECT count() FROM damage FINAL WHERE place IN ('events', 'identity_links')"
+"""How often events or links were found damaged."""
+REBUILDS: Final = f"SELECT count() {rows_in('facts_rebuilds')}"
+"""How often a rebuild of the facts was asked for."""
+STATE: Final = f"""
+SELECT
+    (SELECT groupUniqArray(toString(toDate(time))) {rows_in("events", "position >= {begin:UInt64}", LATE)}),
+    (SELECT count() {rows_from(f"SELECT 1 {rows_in('identity_links', 'sequence >= {links:UInt64}')} LIMIT 1")}),
+    ({ROWS}),
+    ({DAMAGES}),
+    ({REBUILDS})"""
+"""The days of late events of the tail, whether there are newer links, the rows of the segments, damages, rebuilds."""
+
+
+def slot(number: int) -> str:
+    """The column of a slot."""
+    return f"s{number:02}"
+
+
+def persons_of(ids: str) -> str:
+    """A query's text that gives `who` and `person` of those ids that have a link; `ids` is a query's text."""
+    links = (
+        f"SELECT id, argMax(canonical_id, rank) AS canonical {rows_in('identity_links', f'id IN ({ids})')} GROUP BY id"
+    )
+    person = "any(if(canonical = '', cityHash64(id), cityHash64(canonical))) AS person"
+    return f"SELECT cityHash64(id) AS who, {person} {rows_from(links)} GROUP BY who"
+
+
+def newer_links(since: str) -> str:
+    """A query's text that gives the ids with a link at or after a position of the journal."""
+    return f"SELECT id {rows_in('identity_links', f'sequence >= {since}')}"
+
+
+def fact_rows(events: Events, facts: Facts, properties: Mapping[str, str], *, persons: bool = True) -> Rows:
+    """Events with `event`, `time`, `day`, and for each of these properties, which have slots, `raw_0` …
+
+    `properties` has, by property, SQL of a parameter that binds its name.
+    With `persons` also `person_number`, the hash of the person's canonical id, 0 for nobody. `day` is of UTC. The
+    events must be narrow.
+    """
+    assert events.is_narrow and facts.has(properties)
+    bound = dict(events.parameters) | {"segments": list(facts.segments), "facts_end": facts.position}
+    slots = [slot(list(facts.slots).index(name)) for name in properties]
+    chosen = " AND ".join([*events.narrow_key, "segment IN {segments:Array(UInt64)}"])
+    branches = [_facts(chosen, slots, facts, bound, persons), _tail(events, facts, list(properties.values()), persons)]
+    if facts.late_days:
+        bound["late_days"] = list(facts.late_days)
+        day = "toString(day) IN {late_days:Array(String)}"
+        superseded = f"(time, key) IN ({_tail_keys(events)})"
+        branches[:1] = [
+            _facts(f"{chosen} AND NOT {day}", slots, facts, bound, persons),
+            _facts(f"{chosen} AND {day} AND NOT {superseded}", slots, facts, bound, persons),
+        ]
+    return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
+
+
+def _facts(chosen: str, slots: Sequence[str], facts: Facts, bound: dict[str, Any], persons: bool) -> str:
+    raws = "".join(f", {column} AS raw_{number}" for number, column in enumerate(slots))
+    if not persons:
+        return f"SELECT event, time, day{raws} {_FROM} {chosen}"
+    if facts.links is None:
+        return f"SELECT event, time, day, person AS person_number{raws} {_FROM} {chosen}"
+    bound["links"] = facts.links
+    rows = f"SELECT event, time, day, person AS stored, who AS id{raws} {_FROM} {chosen}"
+    person = "if(link.person != 0, link.person, stored) AS person_number"
+    columns = f"event, time, day, {person}{_numbered(len(slots))}"
+    links = persons_of(newer_links("{links:UInt64}"))
+    return f"SELECT {columns} {rows_from(rows, 'entry')} LEFT ANY JOIN ({links}) AS link ON entry.id = link.who"
+
+
+def _tail(events: Events, facts: Facts, names: Sequence[str], persons: bool) -> str:
+    within = f"position >= {{facts_end:UInt64}} AND ({_shown_late(facts)})"
+    read = "event, time"
+    read += f", {OWN} AS own, {WHO} AS id" if persons else ""
+    read += f", {readable('properties')} AS document" if names else ""
+    rows = events.having(row=[within]).select(read, deduplicated=True)
+    person = f", {PERSON} AS person_number" if persons else ""
+    raws = "".join(f", JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names))
+    text = f"SELECT event, time, toDate(time) AS day{person}{raws} {rows_from(rows, 'entry')}"
+    if not persons:
+        return text
+    ids = events.having(row=["position >= {facts_end:UInt64}", "user_id = ''"]).select(
+        "distinct_id", deduplicated=False
+    )
+    return f"{text} LEFT ANY JOIN ({persons_of(ids)}) AS link ON entry.id = link.who"
+
+
+def _shown_late(facts: Facts) -> str:
+    """Late events of other days came after the question began, and are left out: older copies of them are not."""
+    days = "toString(toDate(time)) IN {late_days:Array(String)}"
+    return f"NOT {LATE} OR {days}" if facts.late_days else f"NOT {LATE}"
+
+
+def _tail_keys(events: Events) -> str:
+    return events.having(row=["position >= {facts_end:UInt64}", LATE]).select(f"time, {KEY} AS key", deduplicated=False)
+
+
+def _numbered(number: int) -> str:
+    return "".join(f", raw_{n}" for n in range(number))

@@ -1,0 +1,178 @@
+"""What a report reads of each event: named columns, one row for each event.
+
+A report adds columns and conditions, then counts over the rows. Each event comes once, with the person it belongs to
+now. This is the only place where reports meet the tables of events, so that all of them count the same events. The rows
+come from the facts of the project and its newer events (`query.sql.facts`) if these have all that is read, else from
+the table of events. Both give the same.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from trackway.query.expressions import Expression, Kind, condition, event_properties, of_kind
+from trackway.query.expressions.rawjson import elements
+from trackway.query.sql.breakdown import breakdown_keys
+from trackway.query.sql.events import DAY, Events
+from trackway.query.sql.facts import fact_rows
+from trackway.query.sql.person import Known
+from trackway.query.sql.scope import EVENT_SCOPE, TIME_COLUMNS, TIME_MS, Needs, Rows, needs_of, rows_of
+from trackway.query.sql.selector import ACTIVITY, Selector
+from trackway.query.sql.tables import rows_from
+
+_RAW: Final = "raw_0"
+_OTHERS: Final = re.compile(r"\b(event|time|day|endpoint|received|loaded|insert_id|distinct_id|person|raws)\b")
+"""Columns of an event that are not raws."""
+NOBODY: Final = "0"
+"""`who` of an event whose distinct_id is empty: it belongs to nobody."""
+_WHO: Final = f"if(person = '', {NOBODY}, cityHash64(person))"
+
+
+class _Raws:
+    """The raws of properties as columns `raw_0` …, one for each property that an expression names."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+        self.bound: dict[str, str] = {}
+        """By property, SQL of the parameter that binds its name, in the order of the columns."""
+
+    def raw(self, name: str) -> str:
+        """As `Raws.raw`. `name` is SQL of one bound parameter, `{name:String}`."""
+        property = self._parameters[name[1:].partition(":")[0]]
+        self.bound.setdefault(property, name)
+        return f"raw_{list(self.bound).index(property)}"
+
+    def elements(self, name: str) -> str:
+        """As `Raws.elements`."""
+        return elements(self.raw(name))
+
+
+class Projection:
+    """Columns of some events. Names of columns are ours; every value that a client sent is bound.
+
+    Methods that compile an expression raise ExpressionError for SQL that is too large.
+    """
+
+    def __init__(self, events: Events, known: Known) -> None:
+        self._events = events
+        self._known = known
+        self._needs = Needs()
+        self._is_narrow = True
+        """Whether facts have the columns of all expressions so far."""
+        self._columns: dict[str, str] = {}
+        self._conditions: list[str] = []
+        self.parameters: dict[str, Any] = dict(events.parameters)
+        """The values that are bound so far; SQL that a caller adds may bind further ones."""
+        self._raws = _Raws(self.parameters)
+        self._scope = EVENT_SCOPE._replace(properties=self._raws)
+
+    def add(self, name: str, sql: str) -> None:
+        """Add a column of SQL over `event` and `time`."""
+        self._columns[name] = sql
+
+    def add_who(self) -> None:
+        """Add `who`, a number (UInt64) for the person, the same for all ids of one person; NOBODY for no person."""
+        self.add("who", "person_number")
+
+    def add_person(self) -> None:
+        """Add `person`, the canonical id (String), '' for no person. Facts do not have it."""
+        self._needs |= Needs(person=True)
+        self._is_narrow = False
+        self.add("person", "person")
+
+    def add_time(self) -> None:
+        """Add `time_ms`, milliseconds since the epoch (Int64)."""
+        self.add("time_ms", TIME_MS)
+
+    def add_condition(self, name: str, expression: Expression) -> None:
+        """Add a column that says whether an expression is true."""
+        self._read(expression)
+        self.add(name, condition(expression, self._scope, self.parameters))
+
+    def add_choice(self, name: str, selector: Selector) -> None:
+        """Add a column that says whether a selector chooses the event."""
+        chosen = ACTIVITY
+        if not selector.is_any:
+            chosen = f"event = {{{name}_event:String}}"
+            self.parameters[f"{name}_event"] = selector.event
+        if selector.where is not None:
+            self._read(selector.where)
+            chosen = f"({chosen} AND {condition(selector.where, self._scope, self.parameters)})"
+        self.add(name, chosen)
+
+    def add_keys(self, name: str, expression: Expression, *, with_undefined: bool = True) -> None:
+        """Add the keys under which the event counts in a breakdown, an Array(String) of at least one; without
+        `undefined`, of none where there is no value."""
+        self._read(expression)
+        self.add(name, breakdown_keys(expression, self._scope, self.parameters, with_undefined=with_undefined))
+
+    def add_number(self, name: str, expression: Expression) -> None:
+        """Add the value of an expression where it is a number, a Nullable(Float64)."""
+        self._read(expression)
+        self.add(name, of_kind(expression, Kind.NUMBER, self._scope, self.parameters))
+
+    def add_property_names(self, name: str) -> None:
+        """Add the names of the properties that the event has, an Array(String)."""
+        self._needs |= Needs(document=True)
+        self._is_narrow = False
+        self.add(name, "arrayDistinct(mapKeys(JSONExtract(document, 'Map(String, String)')))")
+
+    def only(self, where: Expression | None) -> None:
+        """Leave only events for which an expression is true; None leaves all."""
+        if where is not None:
+            self._read(where)
+            self._conditions.append(condition(where, self._scope, self.parameters))
+
+    def only_sql(self, sql: str) -> None:
+        """Leave only events for which SQL over `event` and `time` is true."""
+        self._conditions.append(sql)
+
+    def rows(self) -> Rows:
+        """The rows, as the end of a statement: FROM on, and its settings."""
+        entries = self._entries()
+        columns = ", ".join(f"{sql} AS {name}" for name, sql in self._columns.items()) or "1"
+        rows = f"SELECT {columns} {entries.sql}{_where(self._conditions)}"
+        return Rows(rows_from(rows), entries.settings, entries.parameters)
+
+    def counted_rows(self) -> Rows:
+        """The same with `times`: equal events may share a row, and `times` is their number.
+
+        What expressions make of a property is then computed once for each of its values. With no or several properties,
+        and where an expression reads more than one property, each event has its row.
+        """
+        made = [(name, sql) for name, sql in self._columns.items() if _RAW in sql]
+        later = [each for each in self._conditions if _RAW in each]
+        if len(self._raws.bound) != 1 or any(_OTHERS.search(sql) for sql in [*later, *(sql for _, sql in made)]):
+            self.add("times", "1")
+            return self.rows()
+        entries = self._entries()
+        read = {name: sql for name, sql in self._columns.items() if _RAW not in sql}
+        columns = ", ".join([*(f"{sql} AS {name}" for name, sql in read.items()), _RAW])
+        chosen = _where([each for each in self._conditions if _RAW not in each])
+        grouped = f"SELECT {columns}, count() AS times {entries.sql}{chosen} GROUP BY {', '.join([*read, _RAW])}"
+        columns = ", ".join([*read, *(f"{sql} AS {name}" for name, sql in made), "times"])
+        rows = f"SELECT {columns} {rows_from(grouped)}{_where(later)}"
+        return Rows(rows_from(rows), entries.settings, entries.parameters)
+
+    def _read(self, expression: Expression) -> None:
+        needs = needs_of(expression)
+        self._needs |= needs
+        self._is_narrow &= not needs.joins and not needs.users
+        self._is_narrow &= set(event_properties(expression)).isdisjoint(EVENT_SCOPE.columns.keys() - TIME_COLUMNS)
+
+    def _entries(self) -> Rows:
+        """The events with `event`, `time` and, where they are read, `person_number` and raws."""
+        events, facts, names = self._events._replace(parameters=self.parameters), self._known.facts, self._raws.bound
+        has_who = "who" in self._columns
+        if facts is not None and self._is_narrow and events.is_narrow and facts.has(names):
+            self._columns = {name: "day" if sql == DAY else sql for name, sql in self._columns.items()}
+            return fact_rows(events, facts, names, persons=has_who)
+        entries = rows_of(events, self._known, deduplicated=True, needs=self._needs | Needs(person=has_who))
+        read = [f"JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names.values())]
+        read += [f"{_WHO} AS person_number"] if has_who else []
+        rows = rows_from(f"SELECT {', '.join(['*', *read])} {entries.sql}") if read else entries.sql
+        return Rows(rows, entries.settings, entries.parameters)
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""

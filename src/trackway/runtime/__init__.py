@@ -1,0 +1,1 @@
+"""What every process uses: background work, heartbeats, fairness, and the guard of disk space."""

@@ -1,0 +1,344 @@
+"""The settings: one table with a row for each, and their values, typed and within their bounds.
+
+`sources` reads them. A name that is not in the table is an error there, so a misspelt setting never passes for a
+default. `trackway reference settings` writes docs/settings.md from the same rows.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from trackway.domain.errors import ConfigError
+from trackway.domain.region import REGIONS, Region
+
+Value = str | int | bool | Path | tuple[str, ...] | None
+Check = Callable[[Any], str | None]
+"""Returns what a value must be (`must …`), or None for a good value."""
+
+ENVIRONMENT_PREFIX: Final = "TRACKWAY_"
+WORKERS_DEFAULT_MAX: Final = 8
+EMPTY: Final = "empty"
+"""How help texts show an empty default."""
+
+_URL_PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):(?![0-9]*/)[^\s\"']*@")
+_PASSWORD_PARAMETER: Final = re.compile(r"([?&](?:ssl)?password=)[^\s&\"']*")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table. `kind` says how the value is written: text, number, switch, list or path."""
+
+    name: str
+    kind: Literal["text", "number", "switch", "list", "path"]
+    default: Value
+    help: str
+    lowest: int | None
+    highest: int | None
+    choices: tuple[str, ...]
+    check: Check | None
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def values(self) -> str:
+        """What may be written, for help texts: `0 to 65535`, `us, eu, in`, `true, false`."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.kind == "number":
+            return f"{self.lowest} to {self.highest}"
+        return {"switch": "true, false", "list": "list", "path": "path"}.get(self.kind, "text")
+
+    @property
+    def default_text(self) -> str:
+        return shown(self.default) or EMPTY
+
+
+def _setting(
+    default: Value,
+    help_text: str,
+    *,
+    lowest: int | None = None,
+    highest: int | None = None,
+    choices: tuple[str, ...] = (),
+    check: Check | None = None,
+    secret: bool = False,
+) -> Any:
+    kinds = {bool: "switch", int: "number", str: "text", tuple: "list"}
+    row = (kinds.get(type(default), "path"), default, help_text, lowest, highest, choices, check)
+    return field(default=default, repr=not secret, metadata={"row": row})
+
+
+def _path_prefix(text: str) -> str | None:
+    good = re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text)
+    return None if good else "must be empty or begin with '/' and not end with one, such as '/mixpanel'"
+
+
+def _store_url(text: str) -> str | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415  # only where a store of its own is named
+
+    problem = "must be empty or a URL such as 'http://user:password@host:8123/database'"
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        return problem
+    return None if good else problem
+
+
+def _projects_url(text: str) -> str | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415  # as above
+
+    problem = "must be empty or a URL such as 'postgresql://user:password@host:5432/database'"
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in ("postgresql", "postgres") and parts.netloc + parts.query != "")
+    except ValueError:
+        return problem
+    return None if good else problem
+
+
+def _networks(addresses: tuple[str, ...]) -> str | None:
+    from ipaddress import ip_network  # noqa: PLC0415  # 5 ms that only a server behind a proxy needs
+
+    for address in addresses:
+        try:
+            ip_network(address)
+        except ValueError:
+            return f"must list networks such as '10.0.0.0/8' or addresses, and {address!r} is neither"
+    return None
+
+
+def _host_names(names: tuple[str, ...]) -> str | None:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+            return (
+                f"must list host names such as 'www.example.com', without scheme, port or path, and {name!r} is not one"
+            )
+    return None
+
+
+def _address(text: str) -> str | None:
+    return None if re.fullmatch(r"[^\s/]+", text) else "must be an address or host name to listen on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of a server. Raises ConfigError for a value outside its bounds.
+
+    `sources` holds where the values came from that are not defaults; ask through `source`.
+    """
+
+    host: str = _setting("127.0.0.1", "Address to listen on.", check=_address)
+    port: int = _setting(8080, "TCP port to listen on; 0 takes a free one.", lowest=0, highest=65535)
+    ops_port: int = _setting(
+        0,
+        "TCP port for `/readyz` and `/metrics`, which are then not on `port`; 0 is `port`.",
+        lowest=0,
+        highest=65535,
+    )
+    ops_host: str = _setting("127.0.0.1", "Address of `ops_port`, which speaks plain HTTP.", check=_address)
+    tls_cert: Path | None = _setting(  # noqa: RUF009  # as below
+        None, "Certificate chain in PEM for HTTPS, reloaded when it changes; empty is plain HTTP."
+    )
+    tls_key: Path | None = _setting(  # noqa: RUF009  # as below
+        None, "Private key of `tls_cert` in PEM, not encrypted; empty is the same file."
+    )
+    data_dir: Path = _setting(  # noqa: RUF009  # a Field, not a shared value
+        Path("trackway-data"), "Directory of all data. A relative path in the file is relative to the file."
+    )
+    workers: int = _setting(
+        0, f"Edge processes; 0 is one per core, at most {WORKERS_DEFAULT_MAX}.", lowest=0, highest=64
+    )
+    region: Region = _setting("us", "Residency region of this server.", choices=REGIONS)  # noqa: RUF009  # as above
+    region_host_names: bool = _setting(
+        True, "Refuse data sent to a host name of another region, such as `api-eu.example.com` or `in.example.com`."
+    )
+    rate_limits: bool = _setting(True, "Refuse requests over a project's limits with 429.")
+    store_url: str = _setting(
+        "",
+        "URL of a ClickHouse server; empty is the embedded store. Avoid the flag: it shows the password.",
+        check=_store_url,
+        secret=True,
+    )
+    projects_url: str = _setting(
+        "",
+        "URL of a PostgreSQL database of projects; empty is SQLite in the data directory. Avoid the flag: it shows the "
+        "password.",
+        check=_projects_url,
+        secret=True,
+    )
+    admin_password_file: Path | None = _setting(  # noqa: RUF009  # as above
+        None, "File with the admin password of the web pages, read at start; empty generates one."
+    )
+    path_prefix: str = _setting("", "Path below which every endpoint is served.", check=_path_prefix)
+    body_bytes_max: int = _setting(
+        33_554_432, "Largest request body, uncompressed, in bytes; more is a 413.", lowest=1024, highest=1 << 30
+    )
+    in_flight_bytes_max: int = _setting(
+        268_435_456,
+        "Request bodies held at once by one edge process, in bytes; more is a 503.",
+        lowest=1024,
+        highest=1 << 36,
+    )
+    disk_free_bytes_min: int = _setting(
+        0,
+        "Bytes to keep free on the disks of data directory and store; with less, no data is accepted (503). 0 is 5 % "
+        "of the disk, at least 1 GiB and at most 10 GiB, but no more than a quarter of a small disk.",
+        lowest=0,
+        highest=1 << 50,
+    )
+    journal_retention_s: int = _setting(
+        300, "Seconds to keep a journal segment after it was loaded.", lowest=0, highest=31_536_000
+    )
+    rejected_retention_days: int = _setting(30, "Days to keep a rejected record.", lowest=1, highest=3650)
+    audit_retention_days: int = _setting(90, "Days to keep the audit.", lowest=1, highest=3650)
+    rejected_bytes_per_minute: int = _setting(
+        16_777_216,
+        "Bytes of a project's rejected records to keep in a minute; beyond that, only the reasons are kept.",
+        lowest=0,
+        highest=1 << 32,
+    )
+    accept_unknown_tokens: bool = _setting(
+        False, "Answer success for an unknown token and drop the event, as Mixpanel does, instead of rejecting it."
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Networks of proxies whose `X-Forwarded-For` header is trusted.", check=_networks
+    )
+    geolocation: bool = _setting(True, "Add city, region and country to events and profiles, never the address.")
+    geoip_database: Path | None = _setting(  # noqa: RUF009  # as above
+        None, "City database in MaxMind's format (.mmdb), reloaded when it changes; empty is the packaged one."
+    )
+    log_format: Literal["console", "json"] = _setting(
+        "console", "Format of log lines: for people or for machines.", choices=("console", "json")
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "Lowest level to log.", choices=("debug", "info", "warning", "error")
+    )
+    shutdown_grace_s: int = _setting(
+        20, "Seconds for requests in flight to finish at shutdown.", lowest=1, highest=3600
+    )
+    hang_s_max: int = _setting(
+        30,
+        "Seconds without a heartbeat after which a process is killed and restarted.",
+        lowest=5,
+        highest=3600,
+    )
+    load_interval_ms: int = _setting(
+        500, "Milliseconds between two loads from the journal into the store.", lowest=10, highest=60_000
+    )
+    redirect_hosts: tuple[str, ...] = _setting(
+        (), "Hosts that the `redirect` parameter of a request may name.", check=_host_names
+    )
+    import_requests_per_hour: int = _setting(
+        60, "`/import` requests of a project in an hour.", lowest=1, highest=1_000_000_000
+    )
+    export_requests_per_hour: int = _setting(
+        60,
+        "Export and query requests of a project in an hour, without later pages of a query.",
+        lowest=1,
+        highest=1_000_000_000,
+    )
+    export_concurrent_max: int = _setting(
+        5, "Concurrent export and query requests of a project.", lowest=1, highest=1000
+    )
+    report_requests_per_hour: int = _setting(
+        0, "Reports of a project in an hour; 0 is no limit.", lowest=0, highest=1_000_000_000
+    )
+    report_concurrent_max: int = _setting(5, "Concurrent reports of a project.", lowest=1, highest=1000)
+    ingest_records_per_minute: int = _setting(
+        0, "Events and profile updates of a project in a minute; 0 is no limit.", lowest=0, highest=1_000_000_000
+    )
+    ingest_bytes_per_minute: int = _setting(
+        0,
+        "Bytes of events and profile updates of a project in a minute, as JSON; 0 is no limit.",
+        lowest=0,
+        highest=1_000_000_000_000,
+    )
+    lookup_replacements_per_day: int = _setting(
+        100, "Replacements of a project's lookup tables in 24 hours.", lowest=1, highest=1_000_000_000
+    )
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for row in ROWS:
+            problem = _problem(row, getattr(self, row.name))
+            if problem:
+                raise ConfigError(f"{row.name} {problem} (from {self.source(row.name)})")
+        if self.in_flight_bytes_max < self.body_bytes_max:
+            raise ConfigError(
+                f"in_flight_bytes_max must be at least body_bytes_max ({self.body_bytes_max}), "
+                f"not {self.in_flight_bytes_max} (from {self.source('in_flight_bytes_max')})"
+            )
+
+    def source(self, name: str) -> str:
+        """Where the value came from: `--port`, `TRACKWAY_PORT`, the file's path, or `default`."""
+        return self.sources.get(name, "default")
+
+    @property
+    def worker_count(self) -> int:
+        """Edge processes to start, `workers` = 0 resolved against the cores this process may use."""
+        return self.workers or min(len(os.sched_getaffinity(0)), WORKERS_DEFAULT_MAX)
+
+    @property
+    def projects_at(self) -> Path | str:
+        """Where the projects are: the path of an SQLite file, or the URL of a PostgreSQL database."""
+        return self.projects_url or self.data_dir / "projects.db"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.data_dir / "run"
+
+    @property
+    def rates_dir(self) -> Path:
+        return self.run_dir / "rates"
+
+    @property
+    def metrics_dir(self) -> Path:
+        return self.run_dir / "metrics"
+
+
+ROWS: Final[tuple[Row, ...]] = tuple(Row(f.name, *f.metadata["row"]) for f in fields(Settings) if "row" in f.metadata)
+ROWS_BY_NAME: Final[Mapping[str, Row]] = MappingProxyType({row.name: row for row in ROWS})
+
+
+def _problem(row: Row, value: Any) -> str | None:
+    if row.choices and value not in row.choices:
+        return f"must be one of {', '.join(row.choices)}, not {value!r}"
+    if row.lowest is not None and row.highest is not None and not row.lowest <= value <= row.highest:
+        return f"must be {row.lowest} to {row.highest}, not {value}"
+    problem = row.check(value) if row.check else None
+    return f"{problem}, not {masked(value)!r}" if problem and isinstance(value, str) else problem
+
+
+def did_you_mean(given: str, known: list[str], prefix: str = "") -> str:
+    """`; did you mean port?`, or nothing when no known name is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only on the way to an error
+
+    near = get_close_matches(given, known, n=1)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def masked(text: str) -> str:
+    """The text with the password of every URL in it replaced by `***`."""
+    return _PASSWORD_PARAMETER.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+
+def shown(value: Value) -> str:
+    """A value as a person writes it in the environment, passwords masked."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if value is None:
+        return ""
+    return masked(str(value))

@@ -1,0 +1,15 @@
+"""Limits of `store`: one constant each, with its unit and its source."""
+
+# Results and inserts
+STREAM_PIECE_BYTES = 1024 * 1024
+"""Bytes of a streamed result that are read at once."""
+INSERT_PIECE_BYTES = 256 * 1024
+"""Bytes of an insert that are sent at once."""
+FAILURE_BYTES_MAX = 64 * 1024
+"""End of a streamed result that is searched for the error with which the store broke it off."""
+
+# Failures of a connection
+CAUSE_CHARACTERS_MAX = 500
+"""Text of a connection's failure that a message shows."""
+CAUSES_MAX = 16
+"""Causes of a connection's failure that are followed to find the first one."""

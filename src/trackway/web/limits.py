@@ -1,0 +1,63 @@
+"""Limits of `web`: one constant each, with its unit and its source."""
+
+# Forms and lists
+WEB_FORM_BYTES_MAX = 64 * 1024
+"""Body of a form, unless its page accepts more."""
+WEB_FORM_FIELDS_MAX = 256
+"""Fields of a form of a page."""
+WEB_ROWS_MAX = 500
+"""Rows of a table of projects or service accounts on a page, which also shows the number of all rows."""
+PROJECTS_UNSEARCHED_MAX = 20
+"""Projects in a list without a search. A longer list has one."""
+AUDIT_PAGE_ROWS = 100
+"""Entries of the audit on a page."""
+
+# Events
+EVENTS_PER_PAGE = 50
+"""Events on a page."""
+EVENT_FILTER_PROPERTIES_MAX = 4
+"""Properties in one filter of events."""
+FILTER_CHARACTERS_MAX = 255
+"""Name, id or value in a filter of events. Stored ones are no longer."""
+
+# Live events
+LIVE_VIEWERS_MAX = 16
+"""Live pages of an edge process. Beyond it the newest page of the visitor with most is closed for one with fewer."""
+LIVE_ASK_S = 0.4
+"""Time between two queries of such a page to the store, while events arrive."""
+LIVE_EVENTS_MAX = 25
+"""Events in one message to such a page. Of more events the newest are drawn, and all are counted."""
+LIVE_POLL_S = 0.2
+"""How often such a page reads from shared memory whether new events were loaded."""
+LIVE_QUIET_S = 10.0
+"""After this time without an event a comment is sent, so that a disconnected client is noticed."""
+LIVE_SEND_S_MAX = 20.0
+"""A client that has not read a message after this time is disconnected."""
+LIVE_S_MAX = 60.0
+"""A live page reconnects after this time, so that it ends when its session has ended."""
+
+# Rejected records
+REJECTED_SHOWN_PER_PAGE = 20
+"""Rejected records on one page."""
+REASON_CHARACTERS_MAX = 4096
+"""Reason in the address of a page. No reason is nearly as long."""
+REPLAY_EDITED_BYTES_MAX = 256 * 1024
+"""A rejected record up to this size can be edited on its page. A larger one can be replayed as it is."""
+
+# Charts
+CHART_LABELS_MAX = 8
+"""Labels below the axis of a chart."""
+CHARTED_NAMES = 7
+"""Event names with a color of their own in a chart. The others share one."""
+PERSON_CHARTED_NAMES = 6
+"""The same in the chart of a user's or group's events."""
+CUT_BARS_SHOWN_MAX = 3
+"""Bars of a chart that are higher than its axis and whose figures the page lists."""
+
+# The checklist
+CHECKLIST_LAG_S_MAX = 10.0
+"""Lag of the store beyond which the checklist reports a slow load."""
+UNHEEDED_S_MAX = 86_400.0
+"""For this long the checklist reports an `X-Forwarded-For` header that was not believed."""
+CROWD_CONNECTIONS_MIN = 50
+"""Connections of a process from which the checklist reports that most of them are from one address."""

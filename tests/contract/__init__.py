@@ -1,1 +1,0 @@
-"""The published API documents against a running server."""

@@ -1,1 +1,0 @@
-"""Decoding, credentials, limits and replies of the edge, without a server."""

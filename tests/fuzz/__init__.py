@@ -1,1 +1,0 @@
-"""Broken, hostile and random requests: never a 5xx, never a crash, never more memory than allowed."""

@@ -1,1 +1,0 @@
-"""The real SDKs against a running server."""

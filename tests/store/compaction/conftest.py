@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.loader.story import Place, clear
+from tests.support.store.process import RunningStore, running_store
+from trackway.store.client import Store
+from trackway.store.migrate import migrate
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
+    with running_store(tmp_path_factory.mktemp("store")) as store:
+        with closing(Store(store.url)) as client:
+            migrate(client)
+        yield store
+
+
+@pytest.fixture
+def place(running: RunningStore, tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path, running.url, running)
+    yield made
+    made.close()
+    with closing(Store(running.url)) as store:
+        clear(store, "facts", "facts_versions", "facts_rebuilds")

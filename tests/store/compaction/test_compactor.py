@@ -1,0 +1,234 @@
+"""The compactor with a real loader and a real store: facts and newer events are always the events."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+
+from tests.support.compaction.compared import PROJECT, PROPERTIES, Requests, check, compactor
+from tests.support.loader.expected import DAY_US
+from tests.support.loader.story import Killed, Place
+from tests.support.store.process import RunningStore
+from trackway.compaction import changes, plan
+from trackway.compaction import compactor as loop
+from trackway.compaction.compactor import Compactor
+from trackway.compaction.limits import MERGED_AT_ONCE
+from trackway.compaction.versions import Versions
+from trackway.domain.entry import unlink_payload
+from trackway.domain.errors import StorageError
+from trackway.query.sql.segments import Facts
+from trackway.store.client import Store
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[Store]:
+    with closing(Store(place.url)) as made:
+        yield made
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
+    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_facts_and_newer_events_are_the_events(place: Place, store: Store, at_once: None, seed: int) -> None:
+    requests = Requests(seed, place.began_us - seed % 2 * 30 * DAY_US)  # half of them, when no key of theirs is kept
+    place.append_payloads([requests.next(20) for _ in range(5)])
+    place.load()
+    assert check(store) is None
+    working = compactor(place, store)
+    counted = 0
+    for number in range(12):
+        working.turn()
+        counted += check(store) is not None
+        if number % 3 == 2:
+            place.append_payloads([requests.next(15, days_later=number % 2 * 1.2)])
+            place.load()
+            counted += check(store) is not None
+    assert counted > 8
+
+
+class Dying(Store):
+    """A store that is left at one statement that changes it: before it is made, or after."""
+
+    def __init__(self, url: str, at: int, *, after: bool):
+        super().__init__(url)
+        self.left = at
+        self._after = after
+
+    def _counted(self, change: Callable[[], Any]) -> Any:
+        self.left -= 1
+        if self.left == -1 and not self._after:
+            raise Killed
+        made = change()
+        if self.left == -1:
+            raise Killed
+        return made
+
+    def command(self, *given: Any, **named: Any) -> None:
+        self._counted(lambda: super(Dying, self).command(*given, **named))
+
+    def insert_rows(self, *given: Any, **named: Any) -> int:
+        return int(self._counted(lambda: super(Dying, self).insert_rows(*given, **named)))
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_compactor_killed_at_any_statement_changes_nothing_or_all(
+    place: Place, store: Store, at_once: None, after: bool
+) -> None:
+    requests = Requests(7, place.began_us)
+    place.append_payloads([requests.next(20) for _ in range(4)])
+    place.load()
+    for at in range(0, 24, 2):
+        with closing(Dying(place.url, at, after=after)) as dying, suppress(Killed):
+            working = compactor(place, dying)
+            for _ in range(6):
+                working.turn()
+            assert dying.left >= 0, "it was not killed"
+        check(store)
+        place.append_payloads([requests.next(10, days_later=0.6)])
+        place.load()
+        check(store)
+    assert finish(place, store).late_days == []
+
+
+def finish(place: Place, store: Store) -> Facts:
+    """The facts after a compactor had nothing left to do."""
+    working = compactor(place, store)
+    while working.turn():
+        pass
+    facts = check(store)
+    assert facts is not None and facts.links is None
+    return facts
+
+
+def test_what_a_killed_compactor_inserts_late_never_counts(place: Place, store: Store, at_once: None) -> None:
+    requests = Requests(8, place.began_us)
+    place.append_payloads([requests.next(20)])
+    place.load()
+    finish(place, store)
+    killed = Versions(store)
+    before = killed.newest(PROJECT)
+    finish_by_another = finish(place, store)
+    empty = before._replace(sequence=before.sequence + 1, segments=())
+    late = Versions(store)
+    late._run = before.run  # as the killed one would have written
+    with pytest.raises(StorageError):
+        late._write(empty)
+    assert check(store) is not None
+    place.append_payloads([requests.next(20)])
+    place.load()
+    assert finish(place, store).position > finish_by_another.position
+
+
+def test_lost_facts_are_noticed_and_built_anew(place: Place, store: Store, at_once: None) -> None:
+    place.append_payloads([Requests(9, place.began_us).next(30)])
+    place.load()
+    facts = finish(place, store)
+    (segment,) = facts.segments
+    store.command(f"ALTER TABLE facts DROP PARTITION ID '{PROJECT}-{segment}'")
+    assert check(store) is None
+    assert finish(place, store).segments != [segment]
+    store.command("TRUNCATE TABLE facts_versions")
+    assert check(store) is None
+    assert finish(place, store).segments
+
+
+def test_facts_wait_until_damaged_events_are_there_again(place: Place, store: Store, at_once: None) -> None:
+    place.append_payloads([Requests(10, place.began_us).next(30)])
+    place.load()
+    finish(place, store)
+    working = compactor(place, store)
+    for state in (0, 1):
+        store.command(f"INSERT INTO damage SELECT 'events', 'part', {state}, now64(3), 'broken', 1, 1")
+        assert check(store) is None
+        for _ in range(4):
+            working.turn()
+        assert (check(store) is None) == (state == 0)
+
+
+def test_facts_follow_links_that_come_after_them(place: Place, store: Store, at_once: None) -> None:
+    requests = Requests(11, place.began_us)
+    place.append_payloads([requests.next(30)])
+    place.load()
+    finish(place, store)
+    for id in ("ann", "$device:d1"):
+        place.append_payloads([unlink_payload(PROJECT, place.began_us, id, "a test")])
+        place.load()
+        facts = check(store)
+        assert facts is not None and facts.links is not None
+    assert finish(place, store).links is None
+
+
+def test_many_small_steps_become_few_segments_and_nothing_is_left_over(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
+    requests = Requests(12, place.began_us)
+    for _ in range(15):
+        place.append_payloads([requests.next(5)])
+        place.load()
+        facts = finish(place, store)
+    assert 1 <= len(facts.segments) <= MERGED_AT_ONCE
+    partitions = {int(n) for (n,) in store.query("SELECT DISTINCT segment FROM facts")}
+    assert partitions == set(facts.segments)
+
+
+def test_a_day_with_too_many_events_is_built_in_pieces(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "STEP_EVENTS_MAX", 10)
+    place.append_payloads([Requests(13, place.began_us).next(60)])
+    place.load()
+    assert len(finish(place, store).segments) < MERGED_AT_ONCE
+
+
+def test_a_store_killed_at_any_moment_leaves_facts_that_are_right(
+    place: Place, running: RunningStore, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "POLL_S", 0.01)
+    monkeypatch.setattr(loop, "RETRY_S", 0.01)
+    requests, rng, stop = Requests(14, place.began_us), random.Random(14), threading.Event()
+    place.append_payloads([requests.next(20) for _ in range(4)])
+    place.load()
+    with closing(Store(place.url)) as store:
+        working = Compactor(store, place.journal.progress(), stop, lambda: True)
+        thread = threading.Thread(target=working.run)
+        thread.start()
+        try:
+            for _ in range(8):
+                time.sleep(rng.uniform(0.1, 0.8))
+                running.kill()
+                running.start()
+                with closing(Store(place.url)) as asking:
+                    check(asking)
+                place.append_payloads([requests.next(10, days_later=0.6)])
+                place.load()
+        finally:
+            stop.set()
+            thread.join()
+    with closing(Store(place.url)) as store:
+        assert finish(place, store).late_days == []
+
+
+def test_properties_that_become_frequent_get_a_column(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "SLOTS_EVENTS_MIN", 1)
+    requests = Requests(15, place.began_us)
+    place.append_payloads([requests.next(1)])
+    place.load()
+    first = finish(place, store)
+    assert not first.has(PROPERTIES)
+    place.append_payloads([requests.next(40)])
+    place.load()
+    finish(place, store)
+    place.append_payloads([requests.next(1)])
+    place.load()
+    assert finish(place, store).has(PROPERTIES)

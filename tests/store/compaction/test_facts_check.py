@@ -1,0 +1,151 @@
+"""A check of facts against events finds what was changed on purpose, and nothing else; a rebuild makes all anew."""
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.support.compaction.compared import PROJECT, Requests, check, compactor
+from tests.support.loader.expected import DAY_US
+from tests.support.loader.story import Place
+from tests.support.store.questions import ask
+from trackway.compaction import compactor as loop
+from trackway.query import facts_check
+from trackway.query.facts_check import Difference, compare, steps
+from trackway.query.facts_state import ask_for_rebuild, facts_of, state_of
+from trackway.store.client import Store
+
+STEP_EVENTS = (30, 80)
+"""Steps that are pieces of a day, and steps of several days."""
+
+
+@pytest.fixture
+def store(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
+    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[0])
+    with closing(Store(place.url)) as made:
+        yield made
+
+
+def filled(place: Place, store: Store, seed: int, requests: int = 5) -> Requests:
+    made = Requests(seed, place.began_us - seed % 2 * 30 * DAY_US)
+    place.append_payloads([made.next(20) for _ in range(requests)])
+    place.load()
+    finish(place, store)
+    return made
+
+
+def finish(place: Place, store: Store) -> None:
+    working = compactor(place, store)
+    while working.turn():
+        pass
+
+
+def differences(store: Store) -> list[Difference]:
+    """All that a check of the project finds."""
+    planned = ask(store, steps, PROJECT)
+    assert planned
+    found: list[Difference] = []
+    for step, _ in planned:
+        compared = ask(store, compare, PROJECT, step)
+        assert compared is not None and compared.differing == len(compared.differences)
+        found += compared.differences
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_facts_differ_from_events_at_no_time(
+    place: Place, store: Store, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With duplicates, links, late copies, values of every kind, and a tail that the facts do not hold yet."""
+    monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[seed // 2])
+    requests = filled(place, store, seed)
+    planned = ask(store, steps, PROJECT)
+    assert planned and sum(number for _, number in planned) >= 80
+    assert any(step.pieces > 1 if seed < 2 else step.from_date < step.to_date for step, _ in planned)
+    for number in range(2):
+        place.append_payloads([requests.next(15, days_later=number % 2 * 1.2)])
+        place.load()
+        assert differences(store) == []
+        compactor(place, store).turn()
+        assert differences(store) == []
+
+
+@pytest.mark.parametrize("column", ["s00", "s01", "person", "time"])
+def test_a_value_that_was_changed_is_found(place: Place, store: Store, column: str) -> None:
+    """The facts are copied with one value changed, since columns of the key cannot be updated."""
+    filled(place, store, 1)
+    event, day, key = random.Random(column).choice(
+        store.query("SELECT event, toString(day), toString(key) FROM facts ORDER BY event, day, key")
+    )
+    others = "'x1'" if column[0] == "s" else f"{column} + 1"
+    store.command("CREATE TABLE changed AS facts")
+    store.command(
+        f"INSERT INTO changed SELECT * REPLACE (if(key = {key}, {others}, {column}) AS {column}) FROM facts",
+    )
+    try:
+        store.command("TRUNCATE TABLE facts")
+        store.command("INSERT INTO facts SELECT * FROM changed")
+    finally:
+        store.command("DROP TABLE changed")
+    found = differences(store)
+    assert [(each.event, each.day) for each in found] == [(event, day)]
+    assert found[0].facts == found[0].events
+
+
+def test_facts_in_the_place_of_others_are_found(place: Place, store: Store) -> None:
+    """As many rows as before, so that nothing else notices."""
+    filled(place, store, 2)
+    (first, *_), *_, (last, *_) = store.query("SELECT toString(key) FROM facts ORDER BY event, day, key")
+    store.command("CREATE TABLE changed AS facts")
+    store.command(f"INSERT INTO changed SELECT * FROM facts WHERE key != {first}")
+    store.command(f"INSERT INTO changed SELECT * FROM facts WHERE key = {last} LIMIT 1")
+    gone, there = (
+        store.query(f"SELECT event, toString(day), count() FROM facts WHERE key = {key} GROUP BY event, day")
+        for key in (first, last)
+    )
+    store.command("TRUNCATE TABLE facts")
+    store.command("INSERT INTO facts SELECT * FROM changed")
+    store.command("DROP TABLE changed")
+    found = {(each.event, each.day): each.facts - each.events for each in differences(store)}
+    assert found == {gone[0][:2]: -1, there[0][:2]: 1}
+
+
+def test_a_rebuild_ends_the_facts_at_once_and_makes_them_anew(place: Place, store: Store) -> None:
+    filled(place, store, 3)
+    before = ask(store, facts_of, PROJECT)
+    assert before is not None and ask(store, state_of, PROJECT)[0]
+    working = compactor(place, store)
+    assert not working.turn()
+    ask(store, ask_for_rebuild, PROJECT)
+    ask(store, ask_for_rebuild, PROJECT)
+    assert store.query("SELECT count() FROM facts_rebuilds") == [(1,)]
+    assert check(store) is None and ask(store, steps, PROJECT) is None
+    state = ask(store, state_of, PROJECT)
+    assert not state.is_complete and state.behind == state.events > 0 and state.percent == 0
+    while working.turn():
+        pass
+    after = check(store)
+    assert after is not None and not set(after.segments) & set(before.segments)
+    assert ask(store, state_of, PROJECT)[::2] == (True, 0)
+    assert differences(store) == []
+
+
+def test_a_rebuild_that_is_asked_for_while_one_is_made_begins_again(place: Place, store: Store) -> None:
+    filled(place, store, 4)
+    ask(store, ask_for_rebuild, PROJECT)
+    working = compactor(place, store)
+    working.turn()
+    ask(store, ask_for_rebuild, PROJECT)
+    assert store.query("SELECT count() FROM facts_rebuilds") == [(2,)]
+    while working.turn():
+        pass
+    assert store.query("SELECT argMax(rebuilds, sequence) FROM facts_versions") == [(2,)]
+    assert differences(store) == []
+
+
+def test_a_project_without_events_is_complete(place: Place, store: Store) -> None:
+    ask(store, ask_for_rebuild, PROJECT)
+    assert ask(store, state_of, PROJECT) == (True, 0, 0, None)

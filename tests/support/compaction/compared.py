@@ -1,0 +1,146 @@
+"""Facts and newer events, held against the table of events alone."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tests.support.ingest.bodies import ALPHA, PROJECTS, dumps
+from tests.support.loader.expected import DAY_US, SECOND_US
+from tests.support.loader.story import Place
+from tests.support.store.questions import ask
+from trackway.compaction.compactor import Compactor
+from trackway.domain.endpoint import Endpoint
+from trackway.ingest.arrival import Arrival
+from trackway.ingest.request import ingest_events
+from trackway.ingest.split import split_json
+from trackway.query.expressions import readable
+from trackway.query.facts_state import facts_of
+from trackway.query.sql.events import project_events
+from trackway.query.sql.facts import fact_rows
+from trackway.query.sql.segments import Facts
+from trackway.store.client import Store
+
+PROJECT = ALPHA.project_id
+PROPERTIES = ("a", "b", "ü 'x'")
+NAMES = ("seen", "bought", "$identify")
+USERS = ("ann", "bob", "")
+DEVICES = ("d1", "d2", "d3")
+VALUES: tuple[Any, ...] = (
+    *(1, 1.0, "1", 1.5, -0.0, 10**18 + 1, 10**30, "null", None, True, "true", [], [1, "1", 1.5], [None], {}, 'ü"\\/'),
+    *(
+        {"a": None},
+        {"a": 1, "a.b": 2},
+        [{"a": 1}],
+        [1, True, "x"],
+        "2024-01-01",
+        [1, 2.5],
+        [[1], ["2"]],
+        "{",
+        1e300,
+        "",
+    ),
+)
+
+
+_TRUTH = """
+SELECT event, toUnixTimestamp64Milli(time), if(distinct_id = '', 0, cityHash64(person)), raws FROM
+(
+    SELECT event, time, distinct_id, raws, if(user_id = '' AND link.id != '', if(to = '', distinct_id, to), distinct_id)
+        AS person
+    FROM
+    (
+        SELECT *, arrayMap(name -> JSONExtractRaw(document, name), {names:Array(String)}) AS raws
+        FROM (SELECT *, READABLE AS document FROM events FINAL)
+        WHERE project_id = {project:UInt32}
+    ) AS entry
+    LEFT JOIN
+    (
+        SELECT id, argMax(canonical_id, rank) AS to FROM identity_links WHERE project_id = {project:UInt32} GROUP BY id
+    ) AS link ON entry.distinct_id = link.id
+)""".replace("READABLE", readable("properties"))
+
+
+def truth(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPERTIES) -> Counter[tuple[Any, ...]]:
+    """All events of a project, from the table of events alone, by a statement of the tests' own."""
+    rows = store.query(_TRUTH, {"project": project_id, "names": list(names)})
+    return Counter((event, time_ms, who, *raws) for event, time_ms, who, raws in rows)
+
+
+def rows_of_facts(store: Store, project_id: int, facts: Facts, names: Sequence[str]) -> Counter[tuple[Any, ...]]:
+    """The same from facts and newer events, for properties with a slot."""
+    bound = {f"name_{number}": name for number, name in enumerate(names)}
+    properties = {name: f"{{{key}:String}}" for key, name in bound.items()}
+    found = fact_rows(project_events(project_id), facts, properties)
+    columns = "".join(f", raw_{number}" for number in range(len(names)))
+    text = f"SELECT event, toUnixTimestamp64Milli(time), person_number{columns} {found.sql}{found.settings}"
+    return Counter(store.query(text, found.parameters | bound | {"project": project_id}))
+
+
+def check(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPERTIES) -> Facts | None:
+    """Facts and newer events are the events. Returns the facts that count, if there are any."""
+    facts = ask(store, facts_of, project_id)
+    if facts is None:
+        return None
+    known = [name for name in names if facts.has([name])]
+    found, expected = rows_of_facts(store, project_id, facts, known), truth(store, project_id, known)
+    assert expected
+    missing, strange = expected - found, found - expected
+    assert not missing and not strange, "\n".join(map(str, ["missing", *sorted(missing), "strange", *sorted(strange)]))
+    return facts
+
+
+def compactor(place: Place, store: Store) -> Compactor:
+    return Compactor(store, place.journal.progress(), _never(), lambda: True)
+
+
+def _never() -> Any:
+    import threading  # noqa: PLC0415
+
+    return threading.Event()
+
+
+class Requests:
+    """Random requests, one after the other; times in microseconds after the beginning of a place's journal."""
+
+    def __init__(self, seed: int, began_us: int):
+        self._random = random.Random(seed)
+        self._after_us = 0
+        self._began_us = began_us
+        self._sent: list[dict[str, Any]] = []
+
+    def next(self, events: int, *, days_later: float = 0.0) -> bytes:
+        """The payload of a request with about so many events. Some repeat earlier ones."""
+        self._after_us += int(days_later * DAY_US) + SECOND_US
+        received_us = self._began_us + self._after_us
+        new = [self._event(received_us // 1000) for _ in range(events)]
+        again = self._random.choices(self._sent, k=events // 3) if self._sent else []
+        again = [self._changed(each) for each in again]
+        self._sent += new
+        arrival = Arrival(Endpoint.IMPORT, received_us, PROJECTS.get, project=ALPHA)
+        found = ingest_events(split_json(dumps(new + again)), arrival)
+        assert not found.failures, found.failures
+        return found.payload
+
+    def _event(self, now_ms: int) -> dict[str, Any]:
+        chosen, age_ms = self._random, self._random.choice((0, 1, 3_600_000, 86_400_000 * 40, 86_400_000 * 3))
+        properties: dict[str, Any] = {
+            "time": now_ms - age_ms,
+            "$insert_id": f"id-{len(self._sent)}-{chosen.random()}"[:30],
+        }
+        properties["$insert_id"] = properties["$insert_id"].replace(".", "")
+        properties |= chosen.choice(
+            (
+                {"$device_id": chosen.choice(DEVICES)},
+                {"$device_id": chosen.choice(DEVICES), "$user_id": chosen.choice(USERS)},
+                {"distinct_id": chosen.choice(USERS)},
+            )
+        )
+        properties |= {name: chosen.choice(VALUES) for name in PROPERTIES if chosen.random() < 0.7}
+        return {"event": chosen.choice(NAMES[:2]), "properties": properties}
+
+    def _changed(self, event: dict[str, Any]) -> dict[str, Any]:
+        changed: dict[str, Any] = json.loads(json.dumps(event))
+        changed["properties"]["a"] = self._random.choice(VALUES)
+        return changed

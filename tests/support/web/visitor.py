@@ -1,0 +1,78 @@
+"""Somebody who looks at the pages without a browser: a cookie, forms with their token, and what came back.
+
+`Visit` is signed in or not; `get` and `post` take paths below the server's prefix. `admin_password` makes one.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlencode
+
+from tests.support.http.exchange import Reply, Request
+from tests.support.server import Server
+
+_TRACKWAY = str(Path(sys.executable).with_name("trackway"))
+HTML = ("Accept", "text/html")
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+def admin_password(server: Server) -> str:
+    """A new admin password; whoever was signed in with another is signed out."""
+    command = [_TRACKWAY, "admin", "password", "--json", "--data-dir", str(server.data_dir), *server.projects_at]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    return str(json.loads(done.stdout)["password"])
+
+
+@dataclass
+class Visit:
+    """A visitor. `cookies` are sent with each request, and taken from replies."""
+
+    server: Server
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, *headers: tuple[str, str]) -> Reply:
+        return self._ask(Request("GET", self.server.prefix + path, (HTML, *headers)))
+
+    def post(self, path: str, fields: dict[str, str] | None = None, *headers: tuple[str, str]) -> Reply:
+        """A form of this server's pages, with the token of the session."""
+        return self.send(path, {"csrf": self.csrf, **(fields or {})}, ("Origin", self.origin), *headers)
+
+    def send(self, path: str, fields: dict[str, str], *headers: tuple[str, str]) -> Reply:
+        """Just these fields and headers."""
+        return self._ask(Request("POST", self.server.prefix + path, (HTML, FORM, *headers), urlencode(fields).encode()))
+
+    def sign_in(self, name: str, secret: str, wanted: str = "") -> Reply:
+        fields = {"name": name, "secret": secret, "next": wanted}
+        return self.send("/app/sign-in", fields, ("Origin", self.origin))
+
+    @property
+    def origin(self) -> str:
+        return f"{'https' if self.server.tls else 'http'}://127.0.0.1:{self.server.port}"
+
+    @property
+    def csrf(self) -> str:
+        """The token of this session, as its pages carry it."""
+        found = re.search(r'name="csrf" content="([^"]*)"', self.get("/app/").body.decode())
+        return unescape(found[1]) if found else ""
+
+    def _ask(self, request: Request) -> Reply:
+        sent = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = (*request.headers, ("Cookie", sent)) if sent else request.headers
+        reply = self.server.ask(Request(request.method, request.target, headers, request.body))
+        for name, value in reply.headers:
+            if name == "set-cookie":
+                key, _, rest = value.partition("=")
+                self.cookies[key] = rest.partition(";")[0]
+        return reply
+
+
+def signed_in(server: Server, name: str, secret: str) -> Visit:
+    """A visitor who has signed in."""
+    visit = Visit(server)
+    reply = visit.sign_in(name, secret)
+    assert reply.status == 303, reply
+    return visit

@@ -1,0 +1,81 @@
+"""Many persons followed at once count as each of them alone."""
+
+import struct
+from collections.abc import Sequence
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trackway.query.reports import funnel_arrays
+from trackway.query.reports.funnel import Count, Funnel, FunnelNumbers, FunnelQuestion, Step
+from trackway.query.reports.funnel_arrays import FunnelArrays
+from trackway.query.reports.funnel_events import BITS
+from trackway.query.reports.funnel_totals import FunnelTotals, path_of
+from trackway.query.sql.buckets import Buckets
+from trackway.query.sql.days import Days
+from trackway.query.sql.selector import Selector
+
+FIRST, LAST = date(2025, 3, 29), date(2025, 3, 31)  # the clocks of Berlin change between them
+DAY_MS = 86_400_000
+BEGIN_MS = Days("Europe/Berlin").start_ms(FIRST) - DAY_MS
+STEPS = [Step(Selector(name, None), name) for name in ("a", "b", "c")]
+
+# Close together, so that the grace, ends of windows and bounds of days are met.
+MOMENTS = st.one_of(
+    st.integers(0, 8).map(lambda number: 2 * DAY_MS - 4000 + 1000 * number),
+    st.integers(0, 20).map(lambda number: number * DAY_MS // 4),
+    st.integers(0, 5 * DAY_MS),
+)
+EVENTS = st.tuples(MOMENTS, st.sampled_from([1, 2, 4, 1, 3, 6]))
+PERSONS = st.lists(st.lists(EVENTS, min_size=1, max_size=12), max_size=6)
+
+
+def question(window_ms: int, counted: Count, interval: int) -> FunnelQuestion:
+    buckets = Buckets(Days("Europe/Berlin"), FIRST, LAST, interval=interval)
+    return FunnelQuestion(1, Funnel(STEPS, window_ms, counted), buckets)
+
+
+def codes(person: Sequence[tuple[int, int]]) -> list[int]:
+    return sorted((BEGIN_MS + at_ms) << BITS | bits for at_ms, bits in person)
+
+
+def alone(asked: FunnelQuestion, persons: Sequence[list[int]]) -> FunnelNumbers:
+    totals = FunnelTotals(asked)
+    totals.add([(person,) for person in persons])
+    return totals.all()
+
+
+def at_once(asked: FunnelQuestion, persons: Sequence[list[int]], piece_bytes: int) -> FunnelNumbers:
+    arrays = FunnelArrays(asked, path_of(asked))
+    text = b"".join(struct.pack("<QQ", 7 + number, each) for number, person in enumerate(persons) for each in person)
+    for at in range(0, len(text), piece_bytes):
+        arrays.add(text[at : at + piece_bytes])
+    return arrays.all()
+
+
+@pytest.mark.parametrize("interval", [1, 3])
+@pytest.mark.parametrize("counted", Count)
+@given(
+    persons=PERSONS,
+    window_ms=st.sampled_from([2000, 3000, DAY_MS // 4, DAY_MS, 3 * DAY_MS]),
+    piece_bytes=st.integers(1, 200),
+    block_bytes=st.sampled_from([16, 100, 1 << 20]),
+    rounds_max=st.sampled_from([0, 1, 50]),
+)
+def test_persons_at_once_count_as_each_alone(
+    persons: list[list[tuple[int, int]]],
+    counted: Count,
+    interval: int,
+    window_ms: int,
+    piece_bytes: int,
+    block_bytes: int,
+    rounds_max: int,
+) -> None:
+    asked, given_codes = question(window_ms, counted, interval), [codes(person) for person in persons]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(funnel_arrays, "_BLOCK_BYTES", block_bytes)
+        patch.setattr(funnel_arrays, "_ROUNDS_MAX", rounds_max)
+        found = at_once(asked, given_codes, piece_bytes)
+    assert found == alone(asked, given_codes)

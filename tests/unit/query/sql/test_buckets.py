@@ -1,0 +1,41 @@
+"""The last so many units up to an instant."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from trackway.query.sql.buckets import latest
+from trackway.query.sql.days import SUNDAY, Days, Unit
+
+BERLIN = "Europe/Berlin"
+
+
+def instant_ms(text: str, fold: int = 0) -> int:
+    local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(BERLIN), fold=fold)
+    return round(local.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("unit", "count", "now", "keys"),
+    [
+        (Unit.DAY, 3, "2026-03-01T00:00", ["2026-02-27", "2026-02-28", "2026-03-01"]),
+        (Unit.WEEK, 2, "2026-03-01T12:00", ["2026-02-22", "2026-03-01"]),
+        (Unit.MONTH, 3, "2026-01-31T12:00", ["2025-11-01", "2025-12-01", "2026-01-01"]),
+        (Unit.HOUR, 3, "2026-03-01T01:59:59", ["2026-02-28 23:00:00", "2026-03-01 00:00:00", "2026-03-01 01:00:00"]),
+        (Unit.MINUTE, 2, "2026-03-01T00:00:30", ["2026-02-28 23:59:00", "2026-03-01 00:00:00"]),
+        # 2:00 is skipped, and in autumn shown twice
+        (Unit.HOUR, 2, "2026-03-29T03:30", ["2026-03-29 01:00:00", "2026-03-29 03:00:00"]),
+        (Unit.HOUR, 2, "2026-10-25T03:30", ["2026-10-25 02:00:00", "2026-10-25 03:00:00"]),
+    ],
+)
+def test_keys(unit: Unit, count: int, now: str, keys: list[str]) -> None:
+    assert latest(Days(BERLIN, SUNDAY), unit, count, instant_ms(now)).keys() == keys
+
+
+def test_hours_begin_and_end_where_the_clocks_show_them() -> None:
+    one = latest(Days(BERLIN), Unit.HOUR, 1, instant_ms("2026-03-29T03:30"))
+    assert one.bounds_ms == (instant_ms("2026-03-29T03:00"), instant_ms("2026-03-29T04:00"))
+    both = latest(Days(BERLIN), Unit.HOUR, 1, instant_ms("2026-10-25T02:30", fold=1))
+    assert both.bounds_ms == (instant_ms("2026-10-25T02:00"), instant_ms("2026-10-25T03:00"))
+    assert both.bounds_ms[1] - both.bounds_ms[0] == 2 * 3_600_000

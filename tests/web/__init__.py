@@ -1,1 +1,0 @@
-"""Tests of the web pages, in a real browser where it matters."""

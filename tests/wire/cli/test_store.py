@@ -1,0 +1,88 @@
+"""`trackway store` against a running server: facts are rebuilt and checked, in words and as JSON."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import MakeProjects
+from tests.support.command_line import trackway
+from tests.support.http.events import import_all, record
+from tests.support.http.exchange import Request
+from tests.support.reports import wait_for_facts
+from tests.support.server import Project, Server, basic, running_server
+from tests.support.store.process import running_store
+from tests.support.waiting import wait_until
+from tests.support.web.visitor import admin_password, signed_in
+from trackway.store.client import Store
+
+EVENTS = 7
+
+
+def fill(server: Server, project: Project) -> None:
+    days = [
+        record(project, f"e{number % 2}", insert_id=f"id-{number}", time=1_740_800_000 + number * 86_400)
+        for number in range(EVENTS)
+    ]
+    import_all(server, project, days)
+    server.wait_loaded()
+    wait_for_facts(server, project)
+
+
+def asked(server: Server, command: str, project: Project, *more: str) -> Any:
+    return trackway("store", command, "--project", project.name, "--data-dir", str(server.data_dir), *more)
+
+
+def test_facts_are_rebuilt_checked_and_shown(server: Server, make_projects: MakeProjects) -> None:
+    [project] = make_projects(1)
+    fill(server, project)
+    done = asked(server, "check", project)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{EVENTS} events compared, no difference.\n")
+    at_once = asked(server, "rebuild", project, "--no-wait", "--json")
+    [state] = json.loads(at_once.stdout)
+    assert at_once.returncode == 0 and (state["project_id"], state["events"]) == (project.project_id, EVENTS)
+    done = asked(server, "rebuild", project, "--json")
+    [state] = json.loads(done.stdout)
+    assert done.returncode == 0 and (state["state"], state["behind"], state["percent"]) == ("complete", 0, 100)
+    wait_for_facts(server, project)
+    [found] = json.loads(asked(server, "check", project, "--json").stdout)
+    assert (found["events"], found["differing"], found["differences"]) == (EVENTS, 0, [])
+
+
+def test_what_differs_is_printed_and_the_page_shows_the_state(tmp_path: Path) -> None:
+    with (
+        running_store(tmp_path / "store") as running,
+        running_server(tmp_path / "data", "--store-url", running.url) as server,
+    ):
+        project = server.project
+        fill(server, project)
+        visit = signed_in(server, "admin", admin_password(server))
+        health = f"/app/projects/{project.project_id}/health"
+        wait_until(
+            lambda: b'<b class="good">up to date</b>, changed' in visit.get(health).body,
+            30,
+            lambda: str(visit.get(health).body),
+        )
+        with closing(Store(running.url)) as store:
+            store.command("ALTER TABLE facts UPDATE key = key + 1 WHERE event = 'e1' SETTINGS mutations_sync = 1")
+            done = trackway("store", "check", "--data-dir", str(server.data_dir))
+            assert (done.returncode, done.stderr) == (1, "")
+            rows = [line.split() for line in done.stdout.splitlines()]
+            assert [row[-5:] for row in rows if "e1" in row] == [
+                [day, "e1", "1", "1", "content"] for day in ("2025-03-02", "2025-03-04", "2025-03-06")
+            ]
+            assert not any("e0" in row for row in rows)
+            assert done.stdout.endswith(f"{EVENTS} events compared, 3 names and days differ.\n")
+            assert trackway("store", "rebuild", "--data-dir", str(server.data_dir)).returncode == 0
+        done = trackway("store", "check", "--data-dir", str(server.data_dir))
+        assert (done.returncode, done.stdout) == (0, f"{EVENTS} events compared, no difference.\n")
+
+
+def test_a_step_that_makes_no_sense_is_refused_by_name(server: Server, project: Project) -> None:
+    for query, error in (
+        ("from_date=2025-01-02&to_date=2025-01-01", "from_date must not be after to_date"),
+        ("from_date=x&to_date=2025-01-01", "from_date must be a date as yyyy-mm-dd, not 'x'"),
+        ("from_date=2025-01-01&to_date=2025-01-01&pieces=2&piece=2", "piece must be a whole number from 0 to 1"),
+    ):
+        reply = server.ask(Request("GET", f"/api/app/facts/compare?{query}", (basic(project.secret),)))
+        assert (reply.status, json.loads(reply.body)["error"]) == (400, error)
