@@ -21,10 +21,11 @@ _WORKLOADS_HEAD: Final = """\
 ### Workloads
 
 Each question to the store belongs to a workload (`store/workload.py`). No workload waits for another. "Of one project"
-is how many connections one project may hold at once, and how many of its questions may wait for one.
+is how many connections one project may hold at once, and how many of its questions may wait for one. "Niceness" is that
+of the store's threads, where its process has the capability CAP_SYS_NICE.
 
-| Workload | Connections | Of one project | Waiting | Cores | Memory of a question | Time of a question | Asked by |
-|---|---|---|---|---|---|---|---|
+| Workload | Connections | Of one project | Waiting | Cores | Niceness | Memory of one | Time of one | Asked by |
+|---|---|---|---|---|---|---|---|---|
 """
 _HEADING: Final = re.compile("^# (.+)$", re.MULTILINE)
 _SIZES: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
@@ -119,9 +120,9 @@ def _workloads() -> str:
     asked_by = {limit.name: limit for limit in workload.WORKLOADS.values()}
     meanings = dict(_documented(source))
     rows = [
-        f"| `{each.name}` | {each.connections} | {each.project_max} | {each.waiting_max} | {each.threads or 'all'} "
-        f"| {_bytes(each.memory_bytes_max)} | {_duration(each.question_s_max) if each.question_s_max else 'any'} "
-        f"| {_cell(meanings[name.upper()])} |\n"
+        f"| `{each.name}` | {each.connections} | {each.project_max} | {each.waiting_max} "
+        f"| {each.threads or 'all'} | {each.nice} | {_bytes(each.memory_bytes_max)} "
+        f"| {_duration(each.question_s_max) if each.question_s_max else 'any'} | {_cell(meanings[name.upper()])} |\n"
         for name, each in asked_by.items()
     ]
     return _WORKLOADS_HEAD + "".join(rows)

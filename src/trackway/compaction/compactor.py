@@ -3,26 +3,19 @@
 It is a thread of the loader's process. A project's facts are complete up to a position of the journal. Each step takes
 the events from there on, up to the loader's cursor at most. So reports read facts and the few newer events. Facts are
 no truth: where they or the events were damaged, they are built anew. After each step the thread rests, so that it works
-for a share of its time only, and for a small one while the loader is behind.
+for a share of its time only (`compaction.pace`).
 """
 
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from trackway.compaction import statements as sql
 from trackway.compaction.changes import Changes
-from trackway.compaction.limits import (
-    BUSY_BYTES,
-    POLL_S,
-    RETRY_S,
-    SHARE_BUSY,
-    SHARE_IDLE,
-    STEP_EVENTS_MIN,
-    STEP_INTERVAL_S,
-    TIDY_INTERVAL_S,
-)
+from trackway.compaction.limits import POLL_S, RETRY_S, STEP_EVENTS_MIN, STEP_INTERVAL_S, TIDY_INTERVAL_S
+from trackway.compaction.pace import Pace
 from trackway.compaction.plan import next_days, next_position, to_merge
 from trackway.compaction.statements import read_cursor
 from trackway.compaction.versions import Versions
@@ -50,6 +43,7 @@ class Compactor:
         self._progress = progress
         self._stop = stop
         self._has_room = has_room
+        self._pace = Pace(progress)
         self._versions = Versions(store)
         self._changes = Changes(store, self._versions)
         self._until = progress.synced
@@ -68,20 +62,15 @@ class Compactor:
                 _log.warning("cannot compact, will try again", error=str(error))
                 self._versions = Versions(self._store)
                 self._changes = Changes(self._store, self._versions)
-                self._wait(RETRY_S)
+                self._wait(lambda: RETRY_S)
                 continue
             took_s = time.monotonic() - began_s
-            self._wait(took_s * (1 / self._share - 1) if worked else POLL_S)
+            self._wait(partial(self._pace.rest_s, took_s) if worked else lambda: POLL_S)
 
-    @property
-    def _share(self) -> float:
-        is_behind = self._progress.lag_bytes(self._progress.loaded) > BUSY_BYTES
-        return SHARE_BUSY if is_behind else SHARE_IDLE
-
-    def _wait(self, seconds: float) -> None:
-        """Wait in short pieces, since the loader may be done meanwhile."""
-        until_s = time.monotonic() + seconds
-        while not self._stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+    def _wait(self, seconds: Callable[[], float]) -> None:
+        """Wait in short pieces, since others may be done with their work meanwhile, and then the wait is shorter."""
+        began_s = time.monotonic()
+        while not self._stop.is_set() and (left_s := began_s + seconds() - time.monotonic()) > 0:
             pause(min(left_s, POLL_S))
 
     def turn(self) -> bool:

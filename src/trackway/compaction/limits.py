@@ -26,11 +26,17 @@ SLOTS_EVENTS_MIN = 1000
 # Pace
 SHARE_IDLE = 0.7
 """Part of its time that the compactor works while the loader has nothing to load."""
-SHARE_BUSY = 0.05
+SHARE_BUSY = 0.2
+"""The same while clients send much: enough to keep up with half of what a machine can load."""
+SHARE_BEHIND = 0.05
 """The same while the loader is behind: a least share, so that the facts never fall behind for ever."""
+BUSY_BYTES_PER_S = 512 * 1024
+"""Journal bytes that clients send per second, from which on they send much: some thousand events."""
+BEHIND_BYTES = 4 * 1024 * 1024
+"""Journal bytes that are not loaded yet, from which on the loader counts as behind."""
+REST_S_MAX = 60.0
+"""Longest rest after a step. A step takes long where cores are short, and has left them to others then."""
 POLL_S = 1.0
 """How often the compactor looks for new events."""
 RETRY_S = 5.0
 """Wait after a failure of the store."""
-BUSY_BYTES = 4 * 1024 * 1024
-"""Journal bytes that are not loaded yet, from which on the loader counts as behind."""

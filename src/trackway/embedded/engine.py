@@ -19,6 +19,7 @@ from trackway.embedded.limits import (
     ENGINE_MEMORY_BYTES_MAX,
     INDEX_MARK_CACHE_BYTES,
     MARK_CACHE_BYTES,
+    MERGE_NICENESS,
     PRIMARY_INDEX_CACHE_BYTES,
     QUERY_CONDITION_CACHE_BYTES,
 )
@@ -35,6 +36,7 @@ ENGINE_OPTIONS = {
     "max_server_memory_usage": ENGINE_MEMORY_BYTES_MAX,
     "background_pool_size": 2,
     "max_thread_pool_free_size": 16,
+    "os_threads_nice_value_merge_mutate": MERGE_NICENESS,
 }
 
 _CODE = re.compile(r"Code: (\d+)\.")

@@ -9,6 +9,9 @@ INDEX_MARK_CACHE_BYTES = 8 * 1024 * 1024
 QUERY_CONDITION_CACHE_BYTES = 8 * 1024 * 1024
 COMPILED_EXPRESSION_CACHE_BYTES = 16 * 1024 * 1024
 """The engine's caches, which are part of that memory. Its own defaults are up to 5 GB."""
+MERGE_NICENESS = 5
+"""Niceness of the threads that merge parts, where the process may set one. Where cores are short, each gets a third of
+what an insert gets, so that merges neither slow inserts much nor fall behind."""
 ENGINE_CALL_S_MAX = 900.0
 """An insert that the engine has not finished after this time counts as hung. The loader times out long before."""
 ENGINE_KILL_S_MAX = 120.0

@@ -37,7 +37,7 @@ optimize_use_projections force_optimize_projection join_use_nulls join_algorithm
 max_bytes_before_external_group_by max_bytes_before_external_sort group_by_overflow_mode max_rows_to_group_by
 max_query_size max_ast_elements max_expanded_ast_elements max_rows_in_join mutations_sync alter_sync
 use_query_condition_cache use_skip_indexes use_skip_indexes_on_data_read extremes optimize_move_to_prewhere
-preferred_block_size_bytes
+preferred_block_size_bytes os_threads_nice_value_query
 """
 SETTINGS = frozenset(_SETTINGS_WORDS.split())
 _SETTING_PREFIXES = ("input_format_", "output_format_", "format_")

@@ -53,8 +53,12 @@ class Store:
         self.url = url
         self._parts = _parsed(url)
         self._workload = workload
-        # An external server accepts the key too, and ignores it.
-        self._named = {"quota_key": workload.quota_key(0), **_ALWAYS}
+        # An external server accepts both too, ignores the key, and sets a niceness if its process may.
+        self._named = {
+            "quota_key": workload.quota_key(0),
+            "os_threads_nice_value_query": str(workload.nice),
+            **_ALWAYS,
+        }
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s or workload.answer_s_max
         self._client: Client | None = None

@@ -16,7 +16,9 @@ class Workload(NamedTuple):
     `connections`: of the embedded store; an edge process has as many threads. `project_max`: how many of them one
     project may hold. `waiting_max`: queries of one project that may wait. `threads`: cores for one query, 0 for all.
     `memory_bytes_max`: of one query. `question_s_max`: seconds that the store works on one query, None for no bound.
-    `answer_s_max`: seconds to wait for the next piece of an answer.
+    `answer_s_max`: seconds to wait for the next piece of an answer. `nice`: the niceness of the store's threads for it,
+    where the store's process may set one. It is never 0: the store sets no niceness then, and a thread that it has
+    started from a less important one would keep that one's.
     """
 
     name: str
@@ -27,27 +29,28 @@ class Workload(NamedTuple):
     memory_bytes_max: int
     question_s_max: int | None
     answer_s_max: int
+    nice: int
 
     def quota_key(self, project_id: int) -> str:
         """The text by which a query names its workload and its project."""
         return f"{self.name}/{project_id}"
 
 
-LOADER: Final = Workload("loader", 4, 4, 64, 1, 600 * MIB, None, 300)
+LOADER: Final = Workload("loader", 4, 4, 64, 1, 600 * MIB, None, 300, -1)
 """The loader and the migrations, which serve all projects. Inserts have one more connection, where they queue."""
-HEALTH: Final = Workload("health", 2, 2, 64, 1, 64 * MIB, 3, 3)
+HEALTH: Final = Workload("health", 2, 2, 64, 1, 64 * MIB, 3, 3, -1)
 """Health checks: of no project, short, and never behind other work."""
-API: Final = Workload("api", 4, 3, 16, 0, 600 * MIB, 120, 150)
+API: Final = Workload("api", 4, 3, 16, 0, 600 * MIB, 120, 150, 1)
 """Queries of the APIs with a result of moderate size."""
-PAGES: Final = Workload("pages", 4, 3, 64, 0, 600 * MIB, 15, 20)
+PAGES: Final = Workload("pages", 4, 3, 64, 0, 600 * MIB, 15, 20, 1)
 """Queries of the web pages, for which a person waits."""
-EXPORT: Final = Workload("export", 6, 3, 16, 0, 600 * MIB, 120, 300)
+EXPORT: Final = Workload("export", 6, 3, 16, 0, 600 * MIB, 120, 300, 1)
 """Exports and pages of profile queries: streams, each as slow as its client, and the queries before them."""
-REPORTS: Final = Workload("reports", 5, 5, 64, 0, 600 * MIB, 300, 330)
+REPORTS: Final = Workload("reports", 5, 5, 64, 0, 600 * MIB, 300, 330, 10)
 """Reports. Clients wait for up to eight minutes."""
-LOOKUP: Final = Workload("lookup", 3, 2, 16, 1, 600 * MIB, 120, 150)
+LOOKUP: Final = Workload("lookup", 3, 2, 16, 1, 600 * MIB, 120, 150, 1)
 """Lookup tables: their lists, and the rows that replace them."""
-COMPACTION: Final = Workload("compaction", 1, 1, 4, 1, 400 * MIB, None, 900)
+COMPACTION: Final = Workload("compaction", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 """Facts from events: one step at a time, of a few seconds, with one core."""
 
 WORKLOADS: Final = {each.name: each for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, LOOKUP, COMPACTION)}
