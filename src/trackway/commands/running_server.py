@@ -21,6 +21,7 @@ import click
 from trackway.commands.limits import COMMAND_ANSWER_S_MAX
 from trackway.commands.options import JSON, all_projects, settings_options
 from trackway.domain.errors import ConfigError, StateError, StorageError
+from trackway.domain.region import serves
 from trackway.projects.project import Project
 from trackway.settings.table import Settings
 
@@ -115,7 +116,7 @@ def servers_of(settings: Settings, named: str | None = None, url: str | None = N
     `server_of`."""
     if named is not None:
         return [server_of(settings, named, url)]
-    here = [each for each in all_projects(settings) if url is not None or each.region == region_of(settings)]
+    here = [each for each in all_projects(settings) if url is not None or serves(region_of(settings), each.region)]
     return [server_of(settings, str(each.project_id), url) for each in here]
 
 

@@ -5,7 +5,7 @@ A server serves one region and a project belongs to one region. Data for another
 `eu.example.com`. A name without a region (`api.example.com`, and all others) serves the region of its server, so a
 single server needs no special name.
 
-A refusal is decided in `ingest/arrival.py` (a record, by its token), `edge/ingestion/admission.py` (a whole `/import`),
+`refusal` decides, for `ingest/arrival.py` (a record, by its token), `edge/ingestion/admission.py` (a whole `/import`),
 `edge/access/credentials.py` (the other endpoints) and `edge/ingestion/replays.py`.
 """
 
@@ -36,11 +36,19 @@ def _names_another(host: bytes, region: str) -> bool:
     return bool(named) and named != region
 
 
-def wrong_region(project_region: str, server_region: str, host: bytes = b"") -> str:
-    """The error text for data whose project belongs to another region than the server or the `Host` header. It names
-    the right host. Text of the client is in quotes."""
+def serves(server_region: str, project_region: str) -> bool:
+    """Whether a server of the one region has the data of a project of the other."""
+    return server_region == project_region
+
+
+def refusal(project_region: str, server_region: str, host: bytes = b"", *, misled: bool = False) -> str | None:
+    """The error text for data that does not belong to this server, None if it does: the project belongs to another
+    region than the server, or the client is `misled`, since the `Host` header names another region. The text names the
+    right host. Text of the client is in quotes."""
+    if serves(server_region, project_region) and not misled:
+        return None
     right, given = _right_host(project_region, host), host.decode("latin-1").lower().partition(":")[0]
-    if project_region == server_region:
+    if serves(server_region, project_region):
         return f"project belongs to region '{project_region}', '{given}' does not: send to {right}"
     fault = f"project belongs to region '{project_region}', this server to '{server_region}'"
     if right == f"'{given}'":

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from trackway.domain.endpoint import Endpoint
-from trackway.domain.region import wrong_region
+from trackway.domain.region import refusal
 from trackway.geo.place import Place, PlaceOfAddress, PlaceOfCoordinates, nowhere
 from trackway.ingest.outcome import IGNORED, Ignored, Rejected
 
@@ -63,8 +63,7 @@ def project_of_token(token: Any, arrival: Arrival, missing: Rejected) -> Project
     project = arrival.find_project(token)
     if project is None:
         return unknown_token(arrival, missing.field)
-    if project.region != arrival.region or arrival.misled:
-        reason = wrong_region(project.region, arrival.region, arrival.host)
+    if reason := refusal(project.region, arrival.region, arrival.host, misled=arrival.misled):
         return Rejected(missing.field, f"token, {reason}", keep=False)
     return project
 

@@ -7,6 +7,7 @@ limits, time, rules, arrival, and load into the store.
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
+from trackway.domain.region import serves
 from trackway.edge.api.health import Readiness
 from trackway.edge.quotas.rate_limits import Use
 from trackway.http.connections import Crowd
@@ -110,7 +111,7 @@ def _token(facts: Facts, counted: Counted) -> Check:
 
 def _region(facts: Facts, counted: Counted) -> Check:
     question = "Is it the right region?"
-    if facts.project_region != facts.server_region:
+    if not serves(facts.server_region, facts.project_region):
         found = f"The project belongs to region {facts.project_region}, this server to {facts.server_region}."
         return Check(question, "wrong", found, f"Send to the server of region {facts.project_region}.")
     if refused := _first(counted, "region"):

@@ -12,12 +12,11 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackway.domain.time_zone import zone_of
 from trackway.edge.routes import PAGES_PATH
 from trackway.projects.audit import Author
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
-from trackway.query.sql.days import MONDAY, SUNDAY, Days
+from trackway.query.sql.days import Days
 from trackway.settings.table import Settings
 from trackway.store.reader import Reader
 from trackway.web.limits import WEB_FORM_BYTES_MAX
@@ -57,7 +56,7 @@ class Page(NamedTuple):
     @property
     def days(self) -> Days:
         """The days and weeks of the project, in its time zone."""
-        return Days(zone_of(self.project.time_zone).key, SUNDAY if self.project.week_start == "sunday" else MONDAY)
+        return Days.of(self.project.time_zone, self.project.week_start)
 
     def may_open(self, path: str) -> bool:
         """Whether the visitor may open the page of that path in the navigation. Pages link only to those."""

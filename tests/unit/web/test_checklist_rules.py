@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from trackway.domain.endpoint import Endpoint
-from trackway.domain.region import wrong_region
+from trackway.domain.region import refusal
 from trackway.edge.api.health import Readiness
 from trackway.edge.quotas.rate_limits import Use
 from trackway.http.connections import Crowd
@@ -52,7 +52,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"counted": QUIET._replace(nobodys=[refused("token, unknown")])}, "Is the token known?", "no project of this"),
     ({"project_region": "eu"}, "Is it the right region?", "belongs to region eu, this server to us"),
     (
-        {"counted": rejecting(wrong_region("us", "us", b"eu.example.com"))},
+        {"counted": rejecting(refusal("us", "us", b"eu.example.com", misled=True) or "")},
         "Is it the right region?",
         "belongs to region",
     ),
@@ -113,7 +113,7 @@ REASONS = [
     ("token, unknown", "token"),
     (outcome.DISTINCT_ID_MISSING.reason, "identity"),
     (outcome.missing_or_empty("$distinct_id").reason, "identity"),
-    (f"token, {wrong_region('eu', 'us', b'')}", "region"),
+    (f"token, {refusal('eu', 'us', b'')}", "region"),
     (OLD, "time"),
     (outcome.invalid("properties.time", "must not be in the future").reason, "time"),
     (outcome.invalid("properties.time", "must not be missing").reason, "form"),

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Final, NamedTuple, Protocol
 
 from trackway.domain.errors import RequestError
-from trackway.domain.region import wrong_region
+from trackway.domain.region import refusal
 from trackway.edge.access.audit_writer import Audit
 from trackway.edge.access.client_address import Network, client_address
 from trackway.edge.access.secret_verification import Verifier
@@ -141,8 +141,8 @@ class Access:
         after the one that was asked.
         """
         project = self.granted(caller, right, parameters)
-        if project.region != self._region:
-            raise RequestError(403, wrong_region(project.region, self._region, header(scope, b"host")))
+        if reason := refusal(project.region, self._region, header(scope, b"host")):
+            raise RequestError(403, reason)
         return project
 
     def granted(self, caller: Caller, right: Right, parameters: Mapping[str, str]) -> Project:

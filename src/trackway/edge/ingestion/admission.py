@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import NO_PROJECT
-from trackway.domain.region import is_of_another_region
+from trackway.domain.region import is_of_another_region, refusal
 from trackway.edge.access.credentials import Access, Caller
 from trackway.edge.ingestion.known_tokens import first_token
 from trackway.edge.ingestion.records_request import RecordsRequest
@@ -25,12 +25,12 @@ from trackway.settings.table import Settings
 
 
 class Admitted(NamedTuple):
-    """A request that may send its records. `caller` and `project` are those of an `/import`. `is_elsewhere`: the
-    project's data belongs to another region, so the records are refused unread."""
+    """A request that may send its records. `caller` and `project` are those of an `/import`. `refusal`: why
+    the records are refused unread, since the project's data belongs to another region."""
 
     caller: Caller | None
     project: Project | None
-    is_elsewhere: bool
+    refusal: str | None = None
 
 
 class Admission:
@@ -54,7 +54,7 @@ class Admission:
         caller = await self._caller(request)
         parameters = request.query.parameters
         if caller is None or (isinstance(caller, Account) and not parameters.get("project_id")):
-            return Admitted(caller, None, False)
+            return Admitted(caller, None)
         return self._counted(request, caller, parameters)
 
     async def at_body(
@@ -76,8 +76,8 @@ class Admission:
     def _counted(self, request: RecordsRequest, caller: Caller, parameters: Mapping[str, str]) -> Admitted:
         project = self._access.granted(caller, Right.IMPORT, parameters)
         self._rates.count_import(project)
-        is_elsewhere = project.region != self._settings.region or self.is_misled(request.scope)
-        return Admitted(caller, project, is_elsewhere)
+        host, misled = header(request.scope, b"host"), self.is_misled(request.scope)
+        return Admitted(caller, project, refusal(project.region, self._settings.region, host, misled=misled))
 
     def is_misled(self, scope: Scope) -> bool:
         """Whether the client calls the server by a name of another region."""

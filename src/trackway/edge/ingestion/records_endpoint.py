@@ -12,10 +12,9 @@ from typing import NamedTuple
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RECORDS_PER_REQUEST_MAX, RETRY_AFTER_STORAGE_S
-from trackway.domain.region import wrong_region
 from trackway.edge.access.client_address import ClientAddresses
 from trackway.edge.access.credentials import Access, check_project_id
-from trackway.edge.ingestion.admission import Admission, Admitted
+from trackway.edge.ingestion.admission import Admission
 from trackway.edge.ingestion.known_tokens import tokens_named
 from trackway.edge.ingestion.offload import HeavyWork
 from trackway.edge.ingestion.records_request import RecordsRequest
@@ -98,13 +97,13 @@ class RecordsEndpoint:
         try:
             await self._check_room(scope, receive)
             admitted = await self.admission.at_head(request)
-            if not admitted.is_elsewhere:
+            if admitted.refusal is None:
                 check_length(scope, self._settings.body_bytes_max)
                 claim = self._in_flight.claim(scope, known=admitted.caller is not None)
                 body = await read_body(receive, self._settings.body_bytes_max, claim)
                 admitted = await self.admission.at_body(request, admitted, partial(self._form, request, body))
-            if admitted.is_elsewhere:
-                self._reject_unread(request, admitted, answered.set_result)
+            if admitted.refusal is not None:
+                self._reject_unread(request, admitted.project, admitted.refusal, answered.set_result)
             else:
                 self.answer(request, body, answered.set_result, admitted.project)
             reply = await answered
@@ -266,11 +265,11 @@ class RecordsEndpoint:
             raise RequestError(400, fault)
         return ingest_undecodable(Rejected("data", fault), arrival)
 
-    def _reject_unread(self, request: RecordsRequest, admitted: Admitted, done: Callable[[Reply], None]) -> None:
+    def _reject_unread(
+        self, request: RecordsRequest, project: Project | None, reason: str, done: Callable[[Reply], None]
+    ) -> None:
         """Refuse an `/import` for another region unread, and show the refusal to its project."""
-        received_us, flags, project = time.time_ns() // 1000, request.flags, admitted.project
-        assert project is not None, "only a known project is elsewhere"
-        reason = wrong_region(project.region, self._settings.region, header(request.scope, b"host"))
+        received_us, flags = time.time_ns() // 1000, request.flags
         ingested = ingest_unread(Rejected("", reason, keep=False), self.arrival(received_us, None, project=project))
 
         def committed(result: int | Exception) -> None:

@@ -19,7 +19,7 @@ from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import join_payloads
 from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import REJECTED_ORIGINAL_BYTES_MAX, RETRY_AFTER_BUSY_S, RETRY_AFTER_STORAGE_S
-from trackway.domain.region import wrong_region
+from trackway.domain.region import refusal
 from trackway.edge.limits import REPLAY_BYTES_MAX, REPLAY_RECORDS_MAX
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.geo.locator import Locator
@@ -175,8 +175,8 @@ class Replays:
         """Holds the project's lock, which goes with the process. Raises RequestError 403 where the project's data does
         not belong here, and 503 while another replay runs or the disk is nearly full."""
         self._parts.room.check()
-        if self._project.region != self._parts.settings.region:
-            raise RequestError(403, wrong_region(self._project.region, self._parts.settings.region))
+        if reason := refusal(self._project.region, self._parts.settings.region):
+            raise RequestError(403, reason)
         directory = self._parts.settings.run_dir / "replays"
         directory.mkdir(exist_ok=True)
         with closing(FileLock(directory / str(self._project.project_id))) as lock:

@@ -21,10 +21,13 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from trackway.domain.time_zone import WeekStart, zone_of
+
 MONDAY: Final = 1
 SUNDAY: Final = 7
 """Week starts, as ISO 8601 numbers weekdays."""
 
+_WEEK_STARTS: Final[dict[WeekStart, int]] = {"monday": MONDAY, "sunday": SUNDAY}
 _EPOCH: Final = datetime(1970, 1, 1)
 _DAY: Final = timedelta(days=1)
 _DAY_S: Final = 86_400
@@ -67,6 +70,11 @@ class Days(NamedTuple):
 
     zone: str = "UTC"
     week_start: int = MONDAY
+
+    @classmethod
+    def of(cls, time_zone: str, week_start: WeekStart) -> "Days":
+        """The days of a project with these settings. A zone that this version does not know counts as UTC."""
+        return cls(zone_of(time_zone).key, _WEEK_STARTS[week_start])
 
     def local(self, time_ms: int) -> datetime:
         """What the clocks show at an instant in milliseconds since the epoch, without a zone."""

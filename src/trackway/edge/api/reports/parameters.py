@@ -16,7 +16,7 @@ from trackway.edge.wire.parameters import Parameters, required_day, strings, who
 from trackway.projects.project import Project
 from trackway.query.expressions import Expression, ExpressionError, Property, parse
 from trackway.query.sql.buckets import Buckets, latest
-from trackway.query.sql.days import MONDAY, SUNDAY, Days, Unit
+from trackway.query.sql.days import Days, Unit
 from trackway.query.sql.selector import ANY_EVENT
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -30,7 +30,7 @@ _CUSTOM_EVENT: Final = "$custom_event:"
 
 def days_of(project: Project) -> Days:
     """The project's days and weeks."""
-    return Days(project.time_zone, MONDAY if project.week_start == "monday" else SUNDAY)
+    return Days.of(project.time_zone, project.week_start)
 
 
 def today(project: Project) -> date:
