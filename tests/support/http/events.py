@@ -35,6 +35,15 @@ def import_strict(server: Server, project: Project, records: Any, flags: str = "
     return server.ask(Request("POST", f"/import?strict=1{flags}", headers, json.dumps(records).encode()))
 
 
+def import_numbered(server: Server, project: Project, records: Sequence[dict[str, Any]], *again: int) -> None:
+    """Import records with `$insert_id` `event-0`, `event-1`, … where they have none, those at the places `again` twice.
+    Return when they can be queried."""
+    for number, each in enumerate(records):
+        each["properties"].setdefault("$insert_id", f"event-{number}")
+    import_all(server, project, [*records, *(records[place] for place in again)])
+    server.wait_loaded()
+
+
 def import_all(server: Server, project: Project, records: Sequence[Mapping[str, Any]]) -> None:
     """The same, where every record must be imported."""
     reply = import_strict(server, project, records)

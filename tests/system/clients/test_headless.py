@@ -1,11 +1,10 @@
 """`mixpanel-headless`, Mixpanel's own query SDK, led here by its environment variables."""
 
-import json
 from typing import Any
 
 import pytest
 
-from tests.support.clients.environments import HERE, PYTHON, run
+from tests.support.clients.query_sdk import run_query_sdk
 from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
 from tests.system.clients.conftest import BEGIN_S, PEOPLE
@@ -36,17 +35,9 @@ EVERYBODY = [f"user-{number:04}" for number in range(PEOPLE)]
 def found(server: Server, filled: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What each call gave, all of one run."""
     account = new_account(server, {filled.project_id: "analyst"})
-    environment = {
-        "MP_API_BASE_URL": server.url,
-        "MP_APP_BASE_URL": server.url,
-        "MP_USERNAME": account.username,
-        "MP_SECRET": account.secret,
-        "MP_PROJECT_ID": str(filled.project_id),
-        "MP_REGION": "us",
-        "HOME": str(tmp_path_factory.mktemp("home")),
-    }
-    printed = run([PYTHON, HERE / "drive_headless.py"], list(CALLS.values()), **environment)
-    return dict(zip(CALLS, json.loads(printed), strict=True))
+    home, calls = tmp_path_factory.mktemp("home"), list(CALLS.values())
+    answers = run_query_sdk("drive_headless.py", server, filled, account, home, calls)
+    return dict(zip(CALLS, answers, strict=True))
 
 
 def names(found: dict[str, Any]) -> list[str]:

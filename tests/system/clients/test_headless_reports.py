@@ -1,12 +1,11 @@
 """The reports of `mixpanel-headless`, Mixpanel's own query SDK: what its typed results say of known events."""
 
-import json
 from typing import Any
 
 import pytest
 
 from tests.support.bookmarks import bookmark, metric, save_report
-from tests.support.clients.environments import HERE, PYTHON, run
+from tests.support.clients.query_sdk import run_query_sdk
 from tests.support.http.events import import_all, record
 from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
@@ -140,19 +139,12 @@ def bought(server: Server) -> Project:
 def found(server: Server, bought: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What each call gave, all of one run."""
     account = new_account(server, {bought.project_id: "analyst"})
-    environment = {
-        "MP_API_BASE_URL": server.url,
-        "MP_APP_BASE_URL": server.url,
-        "MP_USERNAME": account.username,
-        "MP_SECRET": account.secret,
-        "MP_PROJECT_ID": str(bought.project_id),
-        "MP_WORKSPACE_ID": str(bought.project_id),
-        "MP_REGION": "us",
-        "HOME": str(tmp_path_factory.mktemp("home")),
-    }
     calls = CALLS | {name: ("query_saved_report", asked) for name, asked in saved_reports(server, bought).items()}
-    printed = run([PYTHON, HERE / "drive_headless_reports.py"], list(calls.values()), **environment)
-    return dict(zip(calls, json.loads(printed), strict=True))
+    home, workspace = tmp_path_factory.mktemp("home"), str(bought.project_id)
+    answers = run_query_sdk(
+        "drive_headless_reports.py", server, bought, account, home, list(calls.values()), MP_WORKSPACE_ID=workspace
+    )
+    return dict(zip(calls, answers, strict=True))
 
 
 def saved_reports(server: Server, project: Project) -> dict[str, dict[str, Any]]:

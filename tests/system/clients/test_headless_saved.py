@@ -1,11 +1,10 @@
 """What `mixpanel-headless` saves and asks first: reports, cohorts, annotations, itself and its workspaces."""
 
-import json
 from typing import Any
 
 import pytest
 
-from tests.support.clients.environments import HERE, PYTHON, run
+from tests.support.clients.query_sdk import run_query_sdk
 from tests.support.server import Project, Server
 from tests.support.service_accounts import Credentials, new_account
 
@@ -20,16 +19,8 @@ def found(
     server: Server, filled: Project, account: Credentials, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """What each step of the driver gave."""
-    environment = {
-        "MP_API_BASE_URL": server.url,
-        "MP_APP_BASE_URL": server.url,
-        "MP_USERNAME": account.username,
-        "MP_SECRET": account.secret,
-        "MP_PROJECT_ID": str(filled.project_id),
-        "MP_REGION": "us",
-        "HOME": str(tmp_path_factory.mktemp("home")),
-    }
-    answer: dict[str, Any] = json.loads(run([PYTHON, HERE / "drive_headless_saved.py"], **environment))
+    home = tmp_path_factory.mktemp("home")
+    answer: dict[str, Any] = run_query_sdk("drive_headless_saved.py", server, filled, account, home)
     return answer
 
 

@@ -18,7 +18,6 @@ import pytest
 from tests.support.command_line import TRACKWAY, printed, trackway
 from trackway import __version__
 from trackway.cli import cli, run
-from trackway.commands.reference import commands_document, parameters_document, settings_document
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
@@ -388,9 +387,9 @@ def test_every_setting_is_a_flag_of_serve() -> None:
 
 @pytest.mark.parametrize("page", ["cli", "settings", "parameters"])
 def test_page_in_docs_is_what_the_program_says(page: str) -> None:
+    """A process of its own writes it: click caches the help option of a command with the names that its first context
+    gave, so a document made here would depend on the tests before."""
     written = printed("reference", page)
-    documents = {"cli": commands_document(cli), "settings": settings_document(), "parameters": parameters_document()}
-    assert written == documents[page]
     assert (DOCS / f"{page}.md").read_text() == written, f"run: trackway reference {page} > docs/{page}.md"
 
 

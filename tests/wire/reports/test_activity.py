@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeProjects
-from tests.support.http.events import import_all, record
+from tests.support.http.events import import_all, import_numbered, record
 from tests.support.http.exchange import Request
 from tests.support.reports import ask_report, at, post_report, report
 from tests.support.server import Project, Server, basic
@@ -33,10 +33,7 @@ def project(server: Server, make_projects: MakeProjects) -> Project:
     ]
     link = {"$user_id": "u", "$device_id": "d"}
     events.append(record(project, "sign in", time=at("2025-02-01T00:00"), distinct_id="u", **link))
-    for number, event in enumerate(events):
-        event["properties"]["$insert_id"] = f"event-{number}"
-    import_all(server, project, [*events, events[1]])
-    server.wait_loaded()
+    import_numbered(server, project, events, 1)
     return project
 
 

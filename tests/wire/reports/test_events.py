@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeProjects
-from tests.support.http.events import import_all, record
+from tests.support.http.events import import_numbered, record
 from tests.support.reports import ask_report, at, report, values
 from tests.support.server import Project, Server
 
@@ -17,10 +17,7 @@ HOUR_MS = 3_600_000
 
 
 def loaded(server: Server, project: Project, events: list[dict[str, Any]]) -> Project:
-    for number, event in enumerate(events):
-        event["properties"].setdefault("$insert_id", f"event-{number}")
-    import_all(server, project, events)
-    server.wait_loaded()
+    import_numbered(server, project, events)
     return project
 
 

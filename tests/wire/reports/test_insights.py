@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import MakeProjects
 from tests.support.bookmarks import bookmark, filtered, formula, grouped, metric, save_report
-from tests.support.http.events import import_all, record
+from tests.support.http.events import import_all, import_numbered, record
 from tests.support.reports import ask_report, at, move_zone, post_report, report, wait_for_facts
 from tests.support.server import Project, Server
 
@@ -30,10 +30,7 @@ def project(server: Server, make_projects: MakeProjects) -> Project:
     events += [record(project, "visit", time=at(day + "T12:00"), distinct_id=id) for day, id in visits]
     link = {"$user_id": "u", "$device_id": "d"}
     events.append(record(project, "sign in", time=at("2025-02-01T00:00"), distinct_id="u", **link))
-    for number, event in enumerate(events):
-        event["properties"]["$insert_id"] = f"event-{number}"
-    import_all(server, project, [*events, events[0]])
-    server.wait_loaded()
+    import_numbered(server, project, events, 0)
     return project
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeProjects
-from tests.support.http.events import import_all, record
+from tests.support.http.events import import_numbered, record
 from tests.support.reports import ask_report, at, report, values
 from tests.support.server import Project, Server
 
@@ -38,10 +38,7 @@ def project(server: Server, make_projects: MakeProjects) -> Project:
         for number, price in enumerate((0.1, 0.3, "0.3", [0.1], None, True, -0.05))
     ]
     prices.append(record(project, "item sold", time=at("2011-08-08T00:00"), distinct_id="bob", price=2.5))
-    for number, event in enumerate([*loads, *prices]):
-        event["properties"]["$insert_id"] = f"event-{number}"
-    import_all(server, project, [*loads, *prices])
-    server.wait_loaded()
+    import_numbered(server, project, [*loads, *prices])
     return project
 
 

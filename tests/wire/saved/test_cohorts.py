@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import MakeProjects
 from tests.support.http.encodings import FORM, JSON
-from tests.support.http.events import import_all, record
+from tests.support.http.events import import_all, import_numbered, record
 from tests.support.http.exchange import Reply, Request
 from tests.support.reports import wait_for_facts
 from tests.support.server import Project, Server, basic
@@ -42,9 +42,7 @@ def project(server: Server, make_projects: MakeProjects) -> Project:
     buys = [("a", 0), ("a", 3), ("b", 1), ("b", 40), ("d", 5), ("d", 6), ("d", 7)]
     events = [record(project, "buy", time=now_ms - ago * day_ms - 1000, distinct_id=id_) for id_, ago in buys]
     events.append(record(project, "look", time=now_ms - 1000, distinct_id="c", **{"$device_id": "x", "$user_id": "c"}))
-    for number, event in enumerate(events):
-        event["properties"]["$insert_id"] = f"event-{number}"
-    import_all(server, project, events)
+    import_numbered(server, project, events)
     updates = [
         {"$token": project.token, "$distinct_id": id_, "$set": {"plan": plan, "n": number}}
         for number, (id_, plan) in enumerate([("a", "pro"), ("b", "free"), ("c", "pro")])
