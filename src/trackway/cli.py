@@ -17,6 +17,7 @@ import click
 from trackway import __version__
 from trackway.commands.account import account
 from trackway.commands.admin import admin
+from trackway.commands.demo import demo
 from trackway.commands.identity import identity
 from trackway.commands.limits_reference import limits_document
 from trackway.commands.lookup_table import lookup_table
@@ -114,8 +115,8 @@ def _plain(settings: Settings, row: Row) -> object:
     return list(value) if row.kind == "list" else value
 
 
-for group in (account, admin, identity, lookup_table, project, store):
-    cli.add_command(group)
+for command in (account, admin, demo, identity, lookup_table, project, store):
+    cli.add_command(command)
 
 
 @cli.command(hidden=True)
