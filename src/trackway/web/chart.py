@@ -45,7 +45,7 @@ _LOOK: Final[dict[str, Any]] = {
     "opacity": "1",
     "transition": "0s",
 }
-_DARK = (
+DARK = (
     "@media (prefers-color-scheme: dark){.title,.axis text,.axis text.major,text.no_data"
     "{fill:#e6e9ee}.axis .line,.axis .major.line{stroke:#e6e9ee}.axis .guide.line{stroke:#5c6470}}"
 )
@@ -78,8 +78,12 @@ async def chart(
     """The chart of `bars`, for a page. A thread draws it: a year of eight names takes half a second, and the event loop
     answers other requests meanwhile."""
     draw = partial(bars, title, labels, series, ticks=ticks, top=top, height=height, first_color=first_color)
-    picture = await asyncio.to_thread(draw)
-    key = [((first_color + place) % len(COLORS), name) for place, name in enumerate(series)]
+    return picture_of(title, await asyncio.to_thread(draw), height, list(series), first_color)
+
+
+def picture_of(title: str, picture: bytes, height: int, names: Sequence[str], first_color: int = 0) -> Chart:
+    """An SVG file of series with these names, for a page."""
+    key = [((first_color + place) % len(COLORS), name) for place, name in enumerate(names)]
     return Chart(title, "data:image/svg+xml;base64," + b64encode(picture).decode(), height, key)
 
 
@@ -101,8 +105,8 @@ def bars(
     when a series has another number of figures.
     """
     chart = pygal.StackedBar(
-        style=_style(first_color),
-        css=("file://style.css", "file://graph.css", f"inline:{_DARK}"),
+        style=style_of(first_color),
+        css=("file://style.css", "file://graph.css", f"inline:{DARK}"),
         js=[],
         no_prefix=True,
         width=800,
@@ -114,24 +118,25 @@ def bars(
         value_formatter=_whole,
         range=None if top is None else (0, top),
     )
-    chart.title = _xml(title)
-    shown = _some(len(labels)) if ticks is None else ticks
-    chart.x_labels = [_xml(label) if place in shown else "" for place, label in enumerate(labels)]
+    chart.title = xml_text(title)
+    shown = some_places(len(labels)) if ticks is None else ticks
+    chart.x_labels = [xml_text(label) if place in shown else "" for place, label in enumerate(labels)]
     for name, figures in series.items():
         if len(figures) != len(labels):
             raise ValueError(f"series {name!r} has {len(figures)} figures for {len(labels)} labels")
     for name, drawn_figures in zip(series, _below(top, list(series.values())), strict=True):
-        chart.add(_xml(name), drawn_figures)
-    chart.add_xml_filter(lambda root: _quiet(root, _xml(_description(labels, series))))
+        chart.add(xml_text(name), drawn_figures)
+    chart.add_xml_filter(lambda root: quiet(root, xml_text(_description(labels, series))))
     drawn: bytes = chart.render()
     return drawn
 
 
-def _style(first_color: int) -> Style:
+def style_of(first_color: int) -> Style:
+    """The look of a chart, its colors from that place of COLORS on."""
     return Style(**_LOOK, colors=COLORS[first_color:] + COLORS[:first_color])
 
 
-def _some(labels: int) -> range:
+def some_places(labels: int) -> range:
     """At most CHART_LABELS_MAX places at equal distances."""
     return range(0, labels, max(1, -(-labels // CHART_LABELS_MAX)))
 
@@ -169,7 +174,7 @@ def _description(labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> 
     return f"Stacked bars from {labels[0]} to {labels[-1]}. In all: {sums}."
 
 
-def _quiet(root: Any, description: str) -> Any:
+def quiet(root: Any, description: str) -> Any:
     """The drawing with a description, and without scripts, their data, and comments."""
     for parent in list(root.iter()):
         for child in list(parent):
@@ -182,6 +187,6 @@ def _quiet(root: Any, description: str) -> Any:
     return root
 
 
-def _xml(text: str) -> str:
+def xml_text(text: str) -> str:
     """The text with U+FFFD in place of characters that XML forbids (control characters, lone surrogates)."""
     return _NOT_XML.sub("\ufffd", text)

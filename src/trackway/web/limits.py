@@ -61,3 +61,21 @@ UNHEEDED_S_MAX = 86_400.0
 """For this long the checklist reports an `X-Forwarded-For` header that was not believed."""
 CROWD_CONNECTIONS_MIN = 50
 """Connections of a process from which the checklist reports that most of them are from one address."""
+
+# Trends
+TREND_EVENTS_MAX = 5
+"""Events in one trend."""
+TREND_FILTERS_MAX = 6
+"""Filters of a trend."""
+TREND_VALUES_MAX = 25
+"""Values of a breakdown in one trend, the most frequent ones."""
+TREND_BUCKETS_MAX = 400
+"""Hours, days, weeks or months in one trend: a year by day."""
+TREND_DRAWN_MAX = 8
+"""Series in the picture of a trend, as many as there are colors. The table has all."""
+TREND_DOTS_MAX = 62
+"""Buckets up to which a line has a dot for each."""
+SUGGESTIONS_MAX = 100
+"""Names or values that a form of reports suggests for a field."""
+EVENTS_OFFERED_MAX = 10
+"""Events that the empty page of trends offers as links."""

@@ -21,7 +21,8 @@ from tests.wire.web.conftest import OpenWindow
 
 ZONE = "Pacific/Pago_Pago"
 """Eleven hours behind UTC: 23:30 there is 10:30 of the next day in UTC."""
-PAGES = ("/events", "/names", "/names/one?name=Late", "/names/properties?name=Late", "/users", "/users/one?id=ann",
+PAGES = ("/events", "/names", "/names/one?name=Late", "/names/properties?name=Late", "/trends?event=Late",
+         "/users", "/users/one?id=ann",
          "/groups", "/groups/one?key=company&id=acme", "/health", "/health?span=day", "/rejected", "/checklist",
          "/settings", "/audit")  # fmt: skip
 

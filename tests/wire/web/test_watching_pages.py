@@ -370,7 +370,7 @@ def test_no_page_links_to_one_that_the_visitor_may_not_open(server: Server, fed:
         seen |= fresh
         waiting += sorted(fresh)
     parts = {re.sub(r"^/app/projects/\d+/", "", path).partition("?")[0] for path in seen}
-    wanted = {"health", "checklist", "settings"}
+    wanted = {"health", "checklist", "settings", "trends"}
     if role != "consumer":
         wanted |= {"events", "names", "names/one", "users", "users/one", "groups", "groups/one", "rejected"}
     assert wanted <= parts, parts

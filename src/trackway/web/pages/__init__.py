@@ -19,6 +19,7 @@ from trackway.web.pages import (
     rejected,
     settings,
     time_zone,
+    trends,
 )
 from trackway.web.pages import project_limits as limits
 
@@ -46,6 +47,9 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
         PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
         PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
+        PageRoute(trends.PATH, ("GET",), trends.show, Right.REPORTS, "Trends", in_navigation=True),
+        PageRoute(trends.PATH + "/csv", ("GET",), trends.table, Right.REPORTS, "Trends", in_navigation=False),
+        PageRoute(trends.PATH + "/suggestions", ("GET",), trends.suggest, Right.REPORTS, "Trends", in_navigation=False),
         PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
         PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),

@@ -1,0 +1,47 @@
+"""The range picker of reports: the ranges there are, and the days that each means."""
+
+from datetime import date, timedelta
+from typing import Final
+
+from trackway.domain.errors import RequestError
+
+CUSTOM: Final = "custom"
+RANGES: Final = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "90": "Last 90 days",
+    "month": "This month",
+    CUSTOM: "Custom",
+}
+"""Names in the address of a page, and what a reader sees."""
+
+
+def days_of_range(name: str, from_text: str, to_text: str, today: date) -> tuple[date, date]:
+    """The first and the last day of a range, both included. The texts are those of a custom range, as yyyy-mm-dd.
+
+    Raises RequestError 400.
+    """
+    match name:
+        case "today":
+            return today, today
+        case "yesterday":
+            return today - timedelta(days=1), today - timedelta(days=1)
+        case "month":
+            return today.replace(day=1), today
+        case "custom":
+            return _custom(from_text, to_text, today)
+    return today - timedelta(days=int(name) - 1), today
+
+
+def _custom(from_text: str, to_text: str, today: date) -> tuple[date, date]:
+    try:
+        first, last = date.fromisoformat(from_text), date.fromisoformat(to_text)
+    except ValueError as error:
+        raise RequestError(400, "a custom range needs a first and a last day, such as 2026-11-30") from error
+    if first > last:
+        raise RequestError(400, "the first day must not be after the last day")
+    if last > today:
+        raise RequestError(400, f"the last day must not be later than today, {today}")
+    return first, last

@@ -1,0 +1,164 @@
+"""Trends: how often events happen, by time and by a property. The page asks what the API's `insights` answers."""
+
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from starlette.responses import JSONResponse, Response
+
+from trackway.domain.errors import RequestError
+from trackway.edge.api.reports.bookmarks.insights import Question
+from trackway.edge.api.reports.insights import INSIGHTS_REPORT
+from trackway.query.reports.run import Run, Statement
+from trackway.web.date_range import RANGES
+from trackway.web.limits import (
+    EVENTS_OFFERED_MAX,
+    FILTER_CHARACTERS_MAX,
+    SUGGESTIONS_MAX,
+    TREND_DRAWN_MAX,
+    TREND_EVENTS_MAX,
+    TREND_FILTERS_MAX,
+    TREND_VALUES_MAX,
+)
+from trackway.web.page import Page, render
+from trackway.web.report_bookmark import Bookmark, bookmark_of
+from trackway.web.report_form import (
+    CHARTS,
+    MEASURES,
+    OF_PROPERTY,
+    OPERATORS,
+    UNITS,
+    Filter,
+    ReportForm,
+    read_form,
+)
+from trackway.web.report_table import Trend, csv_text, label, rows, trend_of
+from trackway.web.store_errors import answer_of
+from trackway.web.suggestions import KINDS, suggestions
+from trackway.web.trend_chart import trend_chart
+
+PATH: Final = "/trends"
+SMALLER: Final = "choose fewer days, or an event that is less frequent"
+_EMPTY_FILTER: Final = Filter("", "is", "")
+
+
+class _Shown(NamedTuple):
+    """An answered question. `is_cut`: the breakdown has more values than are shown."""
+
+    bookmark: Bookmark
+    trend: Trend
+    statements: Sequence[Statement]
+    is_cut: bool
+
+
+async def show(page: Page) -> Response:
+    """The form, and the trend that it asks for. A question that cannot be answered keeps its form, with the reason."""
+    form, as_of_ms = read_form(page.request.query_params), time.time_ns() // 1_000_000
+    if not form.events:
+        offered = await answer_of(suggestions(_run(page), page.project, "events", limit=EVENTS_OFFERED_MAX), SMALLER)
+        return _page(page, form, as_of_ms, offered=offered)
+    try:
+        shown = await _answered(page, form)
+    except RequestError as error:
+        return _page(page, form, as_of_ms, fault=error.message, status=error.status)
+    drawn = dict(list(shown.trend.series.items())[:TREND_DRAWN_MAX])
+    picture = None
+    if form.chart in ("line", "bar") and not shown.trend.is_empty:
+        labels = [label(each, form.unit, short=True) for each in shown.trend.times]
+        picture = await trend_chart(_title(form), labels, drawn, "bar" if form.chart == "bar" else "line")
+    return _page(
+        page,
+        form,
+        as_of_ms,
+        shown=shown,
+        picture=picture,
+        undrawn=len(shown.trend.series) - len(drawn),
+        rows=rows(shown.trend, form.unit),
+        sql=_sql(shown.statements),
+        curl=_curl(page, shown.bookmark),
+    )
+
+
+async def table(page: Page) -> Response:
+    """The table of the same question as CSV."""
+    form = read_form(page.request.query_params)
+    if not form.events:
+        raise RequestError(400, "choose an event")
+    text = csv_text((await _answered(page, form)).trend)
+    headers = {"Content-Disposition": 'attachment; filename="trend.csv"'}
+    return Response(text, media_type="text/csv", headers=headers)
+
+
+async def suggest(page: Page) -> Response:
+    """Suggestions for a field of the form, as a JSON array of texts. A script asks for them as a visitor types."""
+    query = page.request.query_params
+    asked, names = query.get("kind", ""), [query.get("event", ""), query.get("property", "")]
+    kind = next((each for each in KINDS if each == asked), None)
+    if kind is None or any(len(name) > FILTER_CHARACTERS_MAX for name in names):
+        raise RequestError(400, f"kind must be one of {', '.join(KINDS)}, and names at most {FILTER_CHARACTERS_MAX}")
+    found = suggestions(_run(page), page.project, kind, event=names[0], property=names[1], limit=SUGGESTIONS_MAX)
+    return JSONResponse(await answer_of(found, SMALLER))
+
+
+def _page(page: Page, form: ReportForm, as_of_ms: int, *, status: int = 200, **values: Any) -> Response:
+    """The page with one empty row more of events and of filters, as long as there may be more."""
+    known: dict[str, Any] = {"shown": None, "fault": "", "offered": None, "picture": None, "rows": []}
+    return render(
+        page,
+        "trends.html",
+        status=status,
+        form=form,
+        as_of_ms=as_of_ms,
+        address=page.request.url.query,
+        heading=_title(form),
+        event_rows=[*form.events, ""][:TREND_EVENTS_MAX],
+        filter_rows=[*form.filters, _EMPTY_FILTER][:TREND_FILTERS_MAX],
+        choices={
+            "measure": list(MEASURES.items()),
+            "is": list(OPERATORS.items()),
+            "range": list(RANGES.items()),
+            "unit": list(UNITS.items()),
+            "chart": list(CHARTS.items()),
+        },
+        **(known | values),
+    )
+
+
+async def _answered(page: Page, form: ReportForm) -> _Shown:
+    """Raises RequestError 400 for a question that cannot be answered, and StorageError."""
+    bookmark, run = bookmark_of(form, page.days.day_of(time.time_ns() // 1_000_000)), _run(page)
+    limits = json.dumps({"limit": TREND_VALUES_MAX})
+    wanted = INSIGHTS_REPORT.parse({"bookmark": json.dumps(bookmark), "queryLimits": limits}, page.project)
+    if not isinstance(wanted, Question):
+        raise RequestError(400, "this page shows events, not what is saved")
+    answer = await answer_of(INSIGHTS_REPORT.answer(run, wanted), SMALLER)
+    trend = trend_of(answer, broken_down=bool(form.by))
+    return _Shown(bookmark, trend, run.statements, answer["meta"]["is_segmentation_limit_hit"])
+
+
+def _run(page: Page) -> Run:
+    return Run(page.reader, page.project.project_id)
+
+
+def _title(form: ReportForm) -> str:
+    """What is shown, such as `Order placed: total, by category`."""
+    measure = MEASURES[form.measure]
+    if form.measure in OF_PROPERTY:
+        measure = measure.replace("a property", form.property)
+    named = f"{form.events[0]}: {measure.lower()}" if len(form.events) == 1 else measure
+    return f"{named}, by {form.by}" if form.by else named
+
+
+def _sql(statements: Sequence[Statement]) -> str:
+    """The statements that were run, each with the values that it binds."""
+    texts = [f"{each.sql}\n-- {json.dumps(each.parameters, ensure_ascii=False)}" for each in statements]
+    return "\n\n".join(texts)
+
+
+def _curl(page: Page, bookmark: Bookmark) -> str:
+    """The same question as a request to the API."""
+    body = json.dumps({"project_id": page.project.project_id, "bookmark": bookmark}, ensure_ascii=False)
+    address = shlex.quote(f"{page.server_address}/api/query/insights")
+    return f"curl -u '<secret>:' {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"

@@ -1,0 +1,94 @@
+"""A report's form as a bookmark: the JSON document in which the API takes the same question.
+
+The page asks by it, and shows it as a request to the API. So both give the same numbers.
+"""
+
+from datetime import date
+from math import isfinite
+from typing import Any, Final
+
+from trackway.domain.errors import RequestError
+from trackway.web.date_range import days_of_range
+from trackway.web.limits import TREND_BUCKETS_MAX
+from trackway.web.report_form import OF_PROPERTY, WITHOUT_VALUE, Filter, ReportForm
+
+Bookmark = dict[str, Any]
+
+_EVENTS: Final = "events"
+_MEASUREMENTS: Final[dict[str, Bookmark]] = {
+    "total": {"math": "total"},
+    "unique": {"math": "unique"},
+    "per person": {"math": "average", "perUserAggregation": "total"},
+    "sum": {"math": "total"},
+    "average": {"math": "average"},
+}
+_OPERATORS: Final = {
+    "is": "equals",
+    "is not": "does not equal",
+    "contains": "contains",
+    "above": "is greater than",
+    "below": "is less than",
+    "set": "is set",
+    "not set": "is not set",
+}
+_PER_DAY: Final = {"hour": 24.0, "day": 1, "week": 1 / 7, "month": 1 / 28}
+_BOOLEANS: Final = {"true": True, "false": False}
+
+
+def bookmark_of(form: ReportForm, today: date) -> Bookmark:
+    """The bookmark of a form with at least one event. Raises RequestError 400 for fields that do not fit together."""
+    if form.measure in OF_PROPERTY and not form.property:
+        raise RequestError(400, f"the {form.measure} needs a property: name one whose values are numbers")
+    first, last = days_of_range(form.range, form.first, form.last, today)
+    chart = "insights-metric" if form.chart == "number" else "line"
+    if chart == "line" and ((last - first).days + 1) * _PER_DAY[form.unit] > TREND_BUCKETS_MAX:
+        raise RequestError(
+            400, f"this range has more than {TREND_BUCKETS_MAX} {form.unit}s: choose fewer days or a longer unit"
+        )
+    time = {"dateRangeType": "between", "unit": form.unit, "value": [first.isoformat(), last.isoformat()]}
+    return {
+        "sections": {
+            "show": [_show(form, event) for event in form.events],
+            "time": [time],
+            "filter": [_filter(each) for each in form.filters],
+            "group": [{"value": form.by, "resourceType": _EVENTS}] if form.by else [],
+        },
+        "displayOptions": {"chartType": chart, "analysis": "linear"},
+    }
+
+
+def _show(form: ReportForm, event: str) -> Bookmark:
+    measurement = dict(_MEASUREMENTS[form.measure])
+    if form.measure in OF_PROPERTY:
+        measurement["property"] = {"name": form.property, "resourceType": _EVENTS}
+    # The series has the name of its event alone: the page names the measure above all of them.
+    behavior = {"type": "event", "name": event, "resourceType": _EVENTS}
+    return {"type": "metric", "name": event, "behavior": behavior, "measurement": measurement}
+
+
+def _filter(given: Filter) -> Bookmark:
+    condition = {"value": given.name, "resourceType": _EVENTS, "filterOperator": _OPERATORS[given.operator]}
+    return condition if given.operator in WITHOUT_VALUE else condition | {"filterValue": _value(given)}
+
+
+def _value(given: Filter) -> object:
+    """What a property is compared with. A reader does not see a value's type: `5` is the text and the number."""
+    if given.operator == "contains":
+        if not given.value:
+            raise RequestError(400, f"what {given.name} contains must not be empty")
+        return given.value
+    number = _number(given.value)
+    if given.operator in ("above", "below"):
+        if number is None:
+            raise RequestError(400, f"{given.name} is compared with a number, not with {given.value[:40]!r}")
+        return number
+    others = [each for each in (number, _BOOLEANS.get(given.value)) if each is not None]
+    return [given.value, *others]
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None

@@ -1,0 +1,33 @@
+// Suggests events, properties and values for the fields of a report. The server is asked once for each question, when a
+// visitor first comes to a field.
+const form = document.getElementById("report");
+const asked = new Map();
+
+function question(field) {
+  const asks = new URLSearchParams({ kind: field.dataset.kind });
+  if (field.dataset.kind !== "events") asks.set("event", form.querySelector("[name=event]").value);
+  if (field.dataset.kind === "values") {
+    const property = field.closest("fieldset").querySelector("[name=where]").value;
+    if (!property) return null;
+    asks.set("property", property);
+  }
+  return asks.toString();
+}
+
+async function suggest(field) {
+  const asks = question(field);
+  if (asks === null) return;
+  if (!asked.has(asks)) {
+    asked.set(asks, fetch(`${form.dataset.suggestions}?${asks}`).then((reply) => (reply.ok ? reply.json() : [])));
+  }
+  try {
+    const texts = await asked.get(asks);
+    field.list.replaceChildren(...texts.map((text) => new Option(text, text)));
+  } catch {
+    asked.delete(asks); // the server is away: the next visit to the field asks again
+  }
+}
+
+for (const field of form.querySelectorAll("[data-kind]")) {
+  field.addEventListener("focus", () => suggest(field));
+}

@@ -1,0 +1,41 @@
+"""The form of a report: what an address holds, and what it must not."""
+
+import pytest
+from starlette.datastructures import QueryParams
+
+from trackway.domain.errors import RequestError
+from trackway.web.limits import FILTER_CHARACTERS_MAX, TREND_EVENTS_MAX
+from trackway.web.report_form import Filter, ReportForm, read_form
+
+
+def form(query: str) -> ReportForm:
+    return read_form(QueryParams(query))
+
+
+def test_an_empty_address_is_the_last_thirty_days_as_a_line() -> None:
+    assert form("") == ReportForm([], "total", "", "", [], "30", "", "", "day", "line")
+
+
+def test_rows_without_a_name_are_left_out_and_the_others_keep_their_fields() -> None:
+    found = form(
+        "event=a&event=&event=b&event=a&where=&is=is&value=x&where=plan&is=not+set&value=&where=n&is=above&value=3"
+    )
+    assert found.events == ["a", "b"]
+    assert found.filters == [Filter("plan", "not set", ""), Filter("n", "above", "3")]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("measure=median", "measure must be one of total, unique"),
+        ("range=8", "range must be one of today"),
+        ("unit=minute", "unit must be one of hour"),
+        ("chart=pie", "chart must be one of line"),
+        ("where=a&is=like&value=b", "is must be one of is, is not"),
+        ("&".join(f"event={n}" for n in range(TREND_EVENTS_MAX + 1)), "a report has at most"),
+        ("by=" + "x" * (FILTER_CHARACTERS_MAX + 1), "by must have at most"),
+    ],
+)
+def test_other_words_and_too_many_fields_are_refused(query: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        form(query)
