@@ -1,20 +1,19 @@
 """The numbers of a plain funnel, which follows many persons at once.
 
-A plain funnel has steps of different events, in their order, and neither exclusions, held values nor a breakdown. Then
-the next event of a step is one binary search in the events of that step of all persons together, which are ordered by
-person and time. Each round makes one try of every person that may begin one. It counts what `funnel_person` counts
-(tests/unit/query/reports/test_funnel_arrays.py), in a fifth of the time.
+A plain funnel has steps of different events, in their order, and neither exclusions, held values nor a breakdown. The
+events of all persons together lie in one order, by person and time. Then the next event of a step is known for each
+place of that order from one pass over it, and each round makes one try of every person that may begin one. It counts
+what `funnel_person` counts (tests/unit/query/reports/test_funnel_arrays.py), in a small part of the time.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from trackway.query.reports.funnel import GRACE_MS, Count, FunnelNumbers, FunnelQuestion
-from trackway.query.reports.funnel_events import BITS
+from trackway.query.reports.funnel import Count, FunnelNumbers, FunnelQuestion
 from trackway.query.reports.funnel_numbers import BucketNumbers
 from trackway.query.reports.funnel_person import Events, Path, Person
+from trackway.query.reports.funnel_places import Places, places_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _ROW_BYTES: Final = 16
-_TIME_BITS: Final = 43
-_BITS_MASK: Final = (1 << BITS) - 1
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
 """About how many bytes of rows are counted at once: a step costs some 20 µs, however few events it has."""
 _ROUNDS_MAX: Final = 50
@@ -58,71 +55,69 @@ class FunnelArrays:
         return {self._keys[bucket]: numbers.steps() for bucket, numbers in self._numbers.items()}
 
     def _count(self, rows: "NDArray[np.uint64]") -> None:
-        events = _events_of(rows, self._path)
-        starts, keys = events.steps[0]
-        within = (events.times[starts] >= self._bounds[0]) & (events.times[starts] < self._bounds[-1])
-        starts, keys = starts[within], keys[within]
+        places = places_of(rows, self._path.steps)
+        starts = np.flatnonzero(places.is_first)
+        times = places.times[starts]
+        within = (times >= self._bounds[0]) & (times < self._bounds[-1])
+        starts, times = starts[within], times[within]
         if not len(starts):
             return
-        bucket = np.searchsorted(self._bounds, events.times[starts], side="right") - 1
-        group = events.person[starts] * len(self._bounds) + bucket
+        bucket = np.searchsorted(self._bounds, times, side="right") - 1
+        group = places.person[starts] * len(self._bounds) + bucket
         begins = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
         ends = np.append(begins[1:], len(starts))
-        busy = np.unique(events.person[starts[begins[ends - begins > _ROUNDS_MAX]]])
+        busy = np.unique(places.person[starts[begins[ends - begins > _ROUNDS_MAX]]])
         for number in busy:
-            self._count_alone(events, int(number))
-        at_once = ~np.isin(events.person[starts[begins]], busy)
-        self._in_rounds(events, _First(starts, keys, bucket), begins[at_once], ends[at_once])
+            self._count_alone(places, int(number))
+        at_once = ~np.isin(places.person[starts[begins]], busy) if len(busy) else slice(None)
+        first = _First(starts, places.keys[starts], bucket)
+        self._in_rounds(_Tries(places, self._path), first, begins[at_once], ends[at_once])
 
-    def _in_rounds(self, events: "_Events", first: "_First", now: "Ints", ends: "Ints") -> None:
+    def _in_rounds(self, tries: "_Tries", first: "_First", now: "Ints", ends: "Ints") -> None:
         """Tries of all persons, one after the other. `now`: of each person and bucket the number of its next first
         step; `ends`: the number behind its last one."""
         is_first = True
         starts, keys, bucket = first
+        passed = _passed(starts, len(tries.places.times))
         while len(now):
-            reached, last, is_whole = self._attempt(events, starts[now], bucket[now])
+            reached, last = tries.follow(starts[now], bucket[now])
             if is_first or not self._is_unique:
-                for number, arrived in _by_bucket(bucket[now], reached):
-                    self._of(number).arrived[arrived[0]] += arrived[1]
+                self._add_arrived(bucket[now], reached)
             is_first = False
-            over = np.searchsorted(keys, keys[now] + self._path.window_ms, side="right")
-            following = np.where(is_whole, np.searchsorted(starts, last, side="right"), over)
-            following = np.maximum(following, now + 1)
-            goes_on = following < ends
-            now, ends = following[goes_on], ends[goes_on]
+            goes_on = now + 1 < ends
+            now, ends, reached, last = now[goes_on], ends[goes_on], reached[goes_on], last[goes_on]
+            over = reached < len(self._path.steps)
+            following = passed[last]
+            following[over] = np.searchsorted(keys, keys[now[over]] + self._path.window_ms, side="right")
+            now = np.maximum(following, now + 1)
+            goes_on = now < ends
+            now, ends = now[goes_on], ends[goes_on]
+        for step in range(len(self._path.steps)) if not is_first else ():
+            self._add_times(step, *tries.times_of(step))
 
-    def _attempt(self, events: "_Events", start: "Ints", bucket: "Ints") -> "tuple[Ints, Ints, NDArray[np.bool_]]":
-        """How many steps each try reaches, the last place of its steps, and whether it converts; adds the times."""
-        self._add_times(0, bucket, np.zeros_like(start), np.zeros_like(start))
-        reached, last = np.ones_like(start), start.copy()
-        going, begin, previous = np.arange(len(start)), events.times[start], events.times[start]
-        for number in range(1, len(self._path.steps)):
-            step, keys = events.steps[number]
-            base = events.person[start[going]] << _TIME_BITS
-            found = np.searchsorted(keys, base + (previous - GRACE_MS), side="right")
-            in_time = np.zeros(len(going), dtype=np.bool_)
-            there = found < len(keys)
-            in_time[there] = keys[found[there]] <= (base + begin + self._path.window_ms)[there]
-            going, begin, previous, place = going[in_time], begin[in_time], previous[in_time], step[found[in_time]]
-            time = events.times[place]
-            self._add_times(number, bucket[going], time - previous, time - begin)
-            reached[going] += 1
-            last[going] = np.maximum(last[going], place)
-            previous = time
-        return reached, last, reached == len(self._path.steps)
+    def _add_arrived(self, bucket: "Ints", reached: "Ints") -> None:
+        """How many reached so many steps, in each bucket."""
+        most = len(self._path.steps) + 1
+        pairs, numbers = np.unique(bucket * most + reached, return_counts=True)
+        for pair, number in zip(pairs.tolist(), numbers.tolist(), strict=True):
+            self._of(pair // most).arrived[pair % most] += number
 
     def _add_times(self, step: int, bucket: "Ints", previous: "Ints", first: "Ints") -> None:
         if not len(bucket):
             return
+        if bucket[0] == bucket[-1] and (bucket == bucket[0]).all():
+            self._of(int(bucket[0])).add_tries(step, previous, first)
+            return
         order = np.argsort(bucket, kind="stable")
         numbers, begins = np.unique(bucket[order], return_index=True)
-        for number, own in zip(numbers, np.split(order, begins[1:]), strict=True):
-            self._of(int(number)).add_tries(step, previous[own], first[own])
+        each = (np.split(values[order], begins[1:]) for values in (previous, first))
+        for number, own_previous, own_first in zip(numbers.tolist(), *each, strict=True):
+            self._of(number).add_tries(step, own_previous, own_first)
 
-    def _count_alone(self, events: "_Events", number: int) -> None:
-        own = events.person == number
-        times = events.times[own].tolist()
-        person = Person(self._path, Events(times, events.bits[own].tolist()))
+    def _count_alone(self, places: Places, number: int) -> None:
+        own = slice(*np.searchsorted(places.person, (number, number + 1)))
+        times = places.times[own].tolist()
+        person = Person(self._path, Events(times, places.bits[own].tolist()))
         for bucket, tries in person.tries(self._bounds.tolist()):
             for each in tries:
                 self._of(bucket).add_try([times[place] for place in each.reached])
@@ -144,34 +139,44 @@ class _First(NamedTuple):
     bucket: "Ints"
 
 
-class _Events(NamedTuple):
-    """Events of persons in the order of person and time. Persons count from 0.
+class _Tries:
+    """Follows many tries at once, and keeps what times they took."""
 
-    `steps`: for each step the places of its events, and their keys, numbers in the order of person and time.
-    """
+    def __init__(self, places: Places, path: Path) -> None:
+        self.places, self._path = places, path
+        self._times: list[list[tuple[Ints, Ints, Ints]]] = [[] for _ in path.steps]
 
-    person: "Ints"
-    times: "Ints"
-    bits: "NDArray[np.uint64]"
-    steps: "Sequence[tuple[Ints, Ints]]"
+    def follow(self, start: "Ints", bucket: "Ints") -> "tuple[Ints, Ints]":
+        """How many steps each try reaches, and the last place of its steps."""
+        keys, times = self.places.keys, self.places.times
+        nothing = np.zeros_like(start)
+        self._times[0].append((bucket, nothing, nothing))
+        reached, last = np.ones_like(start), start.copy()
+        going, begin, previous = np.arange(len(start)), keys[start], start
+        for step in range(1, len(self._path.steps)):
+            found = self.places.next(step, previous)
+            in_time = keys[found] <= begin + self._path.window_ms
+            going, begin, previous, found = going[in_time], begin[in_time], previous[in_time], found[in_time]
+            since = times[found]
+            self._times[step].append((bucket[going], since - times[previous], since - times[start[going]]))
+            reached[going] += 1
+            last[going] = np.maximum(last[going], found)
+            previous = found.astype(np.int64)
+        return reached, last
+
+    def times_of(self, step: int) -> "tuple[Ints, Ints, Ints]":
+        """The buckets of all tries that reached a step, and their times since the step before and since the first."""
+        bucket, previous, first = (np.concatenate(parts) for parts in zip(*self._times[step], strict=True))
+        return bucket, previous, first
+
+
+def _passed(starts: "Ints", number: int) -> "Ints":
+    """For each of so many places how many starts are at or before it."""
+    is_start = np.zeros(number, dtype=np.bool_)
+    is_start[starts] = True
+    return np.cumsum(is_start)
 
 
 def _rows_of(text: bytearray) -> "NDArray[np.uint64]":
     """The whole rows, a person's number and an event each."""
     return np.frombuffer(bytes(text[: len(text) // _ROW_BYTES * _ROW_BYTES]), dtype="<u8").reshape(-1, 2)
-
-
-def _events_of(rows: "NDArray[np.uint64]", path: Path) -> _Events:
-    changes = rows[1:, 0] != rows[:-1, 0]
-    person = np.concatenate((np.zeros(min(len(rows), 1), np.int64), np.cumsum(changes, dtype=np.int64)))
-    times = (rows[:, 1] >> np.uint64(BITS)).astype(np.int64)
-    bits = rows[:, 1] & np.uint64(_BITS_MASK)
-    keys = (person << _TIME_BITS) + times
-    places = [np.flatnonzero(bits & np.uint64(choices)) for choices in path.steps]
-    return _Events(person, times, bits, [(of, keys[of]) for of in places])
-
-
-def _by_bucket(bucket: "Ints", reached: "Ints") -> "list[tuple[int, tuple[int, int]]]":
-    """How many reached so many steps in each bucket, as `(bucket, (steps, number))`."""
-    pairs, numbers = np.unique(np.stack((bucket, reached)), axis=1, return_counts=True)
-    return [(int(where), (int(steps), int(number))) for where, steps, number in zip(*pairs, numbers, strict=True)]

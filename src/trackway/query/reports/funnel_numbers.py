@@ -1,11 +1,11 @@
 """The numbers of one bucket of a funnel, while they are added up."""
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from trackway.query.reports.funnel import StepNumbers
+from trackway.query.reports.funnel_seconds import Seconds
 
 if TYPE_CHECKING:
     from numpy import int64
@@ -20,8 +20,7 @@ class BucketNumbers:
         """How many reached so many steps and no more."""
         self._tries = [0] * steps
         self._since_previous, self._since_first = [0] * steps, [0] * steps
-        self._previous_s: dict[int, Counter[int]] = defaultdict(Counter)
-        self._first_s: dict[int, Counter[int]] = defaultdict(Counter)
+        self._previous_s, self._first_s = ([Seconds() for _ in range(steps)] for _ in range(2))
 
     @property
     def counts(self) -> list[int]:
@@ -38,39 +37,24 @@ class BucketNumbers:
             self._tries[step] += 1
             self._since_previous[step] += since_previous
             self._since_first[step] += since_first
-            self._previous_s[step][round(since_previous / 1000)] += 1
-            self._first_s[step][round(since_first / 1000)] += 1
+            self._previous_s[step].add(since_previous)
+            self._first_s[step].add(since_first)
             previous = time
 
     def add_tries(self, step: int, previous: "NDArray[int64]", first: "NDArray[int64]") -> None:
         """Add many tries that reached a step: their times since the step before and since the first, in milliseconds,
         below 0 where the grace let an event count as later."""
         self._tries[step] += len(first)
+        if not step:
+            return
         for sums, seconds, since in (
             (self._since_previous, self._previous_s, previous.clip(min=0)),
             (self._since_first, self._first_s, first.clip(min=0)),
         ):
             sums[step] += int(since.sum())
-            if step:
-                seconds[step].update(Counter(_rounded(since).tolist()))
+            seconds[step].add_many(since)
 
     def steps(self) -> list[StepNumbers]:
-        timed = (self._previous_s, self._first_s)
-        medians = [[_median(each[step]) if step in each else 0 for step in range(len(self._tries))] for each in timed]
+        medians = [[each.median() for each in timed] for timed in (self._previous_s, self._first_s)]
         sums = (self.counts, self._tries, self._since_previous, self._since_first)
         return [StepNumbers(*each) for each in zip(*sums, *medians, strict=True)]
-
-
-def _rounded(since_ms: "NDArray[int64]") -> "NDArray[int64]":
-    """Whole seconds, as `round` gives them."""
-    return (since_ms / 1000).round().astype("int64")
-
-
-def _median(seconds: Counter[int]) -> int:
-    """The middle of all, and of two the later one; 0 where there is none."""
-    half, passed = seconds.total() // 2, 0
-    for second in sorted(seconds):
-        passed += seconds[second]
-        if passed > half:
-            return second
-    return 0

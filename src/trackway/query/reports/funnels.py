@@ -1,10 +1,11 @@
 """Funnels: how many come from the first step to each further one (docs/reports.md).
 
-The store gives the events of each person in their order, and threads follow the persons, block by block. Most funnels
+The store gives the events of each person in their order, and a thread follows the persons, block by block. Most funnels
 are plain, and are followed for many persons at once.
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 
 from trackway.query.reports.funnel import FunnelNumbers, FunnelQuestion
 from trackway.query.reports.funnel_events import BITS, choices_of, funnel_events, plain_events
@@ -22,8 +23,7 @@ async def funnels(run: Run, asked: FunnelQuestion) -> tuple[FunnelNumbers, dict[
 
         arrays = FunnelArrays(asked, path)
         async with run.pieces(plain_events(asked, known), "RowBinary") as pieces:
-            async for piece in pieces:
-                await asyncio.to_thread(arrays.add, piece)
+            await _add_all(arrays.add, pieces)
         return await asyncio.to_thread(arrays.all), {}
     statement = funnel_events(asked, known)
     totals = FunnelTotals(asked)
@@ -31,6 +31,21 @@ async def funnels(run: Run, asked: FunnelQuestion) -> tuple[FunnelNumbers, dict[
         async for rows in blocks:
             await asyncio.to_thread(totals.add, rows)
     return await asyncio.to_thread(lambda: (totals.all(), totals.by_value()))
+
+
+async def _add_all(add: Callable[[bytes], None], pieces: AsyncIterator[bytes]) -> None:
+    """Add pieces in a thread, one after the other, while the store makes the next one."""
+    adding: asyncio.Future[None] | None = None
+    try:
+        async for piece in pieces:
+            if adding is not None:
+                await adding
+            adding = asyncio.ensure_future(asyncio.to_thread(add, piece))
+        if adding is not None:
+            await adding
+    finally:
+        if adding is not None:
+            await asyncio.wait([adding])
 
 
 def is_plain(path: Path, asked: FunnelQuestion) -> bool:

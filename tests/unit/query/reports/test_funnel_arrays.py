@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackway.query.reports import funnel_arrays
+from trackway.query.reports import funnel_arrays, funnel_places, funnel_seconds
 from trackway.query.reports.funnel import Count, Funnel, FunnelNumbers, FunnelQuestion, Step
 from trackway.query.reports.funnel_arrays import FunnelArrays
 from trackway.query.reports.funnel_events import BITS
@@ -63,6 +63,8 @@ def at_once(asked: FunnelQuestion, persons: Sequence[list[int]], piece_bytes: in
     piece_bytes=st.integers(1, 200),
     block_bytes=st.sampled_from([16, 100, 1 << 20]),
     rounds_max=st.sampled_from([0, 1, 50]),
+    walked_max=st.sampled_from([0, 1, 8]),
+    loose_max=st.sampled_from([0, 2, 1 << 16]),
 )
 def test_persons_at_once_count_as_each_alone(
     persons: list[list[tuple[int, int]]],
@@ -72,10 +74,14 @@ def test_persons_at_once_count_as_each_alone(
     piece_bytes: int,
     block_bytes: int,
     rounds_max: int,
+    walked_max: int,
+    loose_max: int,
 ) -> None:
     asked, given_codes = question(window_ms, counted, interval), [codes(person) for person in persons]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(funnel_arrays, "_BLOCK_BYTES", block_bytes)
         patch.setattr(funnel_arrays, "_ROUNDS_MAX", rounds_max)
+        patch.setattr(funnel_places, "_WALKED_MAX", walked_max)
+        patch.setattr(funnel_seconds, "_LOOSE_MAX", loose_max)
         found = at_once(asked, given_codes, piece_bytes)
     assert found == alone(asked, given_codes)

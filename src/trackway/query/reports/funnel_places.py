@@ -1,0 +1,81 @@
+"""The events of many persons in one order, and where in it the next event of each step is.
+
+A place is the number of an event in the order of person and time. A key is a number that rises in this order, of which
+the difference within a person is milliseconds.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from trackway.query.reports.funnel import GRACE_MS
+from trackway.query.reports.funnel_events import BITS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Numbers = NDArray[np.int32]
+
+_TIME_BITS: Final = 43
+_BITS_MASK: Final = (1 << BITS) - 1
+_NEVER: Final = np.iinfo(np.int64).max
+_WALKED_MAX: Final = 8
+"""Events within the grace that are passed one by one. Where there are more, a binary search finds their first."""
+
+
+class Places(NamedTuple):
+    """Events by place. Persons count from 0; `keys` has one more, which no time reaches.
+
+    `nexts`: for each step but the first, the first place of it at or after each place, and the number of places where
+    there is none. `graced`: the first place less than the grace before each place, of the same person.
+    """
+
+    person: "Ints"
+    times: "Ints"
+    bits: "NDArray[np.uint64]"
+    keys: "Ints"
+    is_first: "NDArray[np.bool_]"
+    nexts: "Sequence[Numbers]"
+    graced: "Numbers"
+
+    def next(self, step: int, previous: "Ints") -> "Numbers":
+        """The places of the first events of a step after those of the step before, or less than the grace before them.
+        They may be of later persons: keys say whether they are in time."""
+        return self.nexts[step - 1][self.graced[previous]]
+
+
+def places_of(rows: "NDArray[np.uint64]", steps: Sequence[int]) -> Places:
+    """The events in rows of a person's number and an event, in their order. `steps`: the bits of each step."""
+    changes = rows[1:, 0] != rows[:-1, 0]
+    person = np.concatenate((np.zeros(min(len(rows), 1), np.int64), np.cumsum(changes, dtype=np.int64)))
+    codes = rows[:, 1]
+    times = (codes >> np.uint64(BITS)).astype(np.int64)
+    bits = codes & np.uint64(_BITS_MASK)
+    keys = np.append((person << _TIME_BITS) + times, _NEVER)
+    first, *others = (bits & np.uint64(choices) != 0 for choices in steps)
+    return Places(person, times, bits, keys, first, [_next_of(each) for each in others], _graced(keys))
+
+
+def _next_of(chosen: "NDArray[np.bool_]") -> "Numbers":
+    """The first chosen place at or after each place."""
+    number = len(chosen)
+    places = np.full(number, number, dtype=np.int32)
+    found = np.flatnonzero(chosen)
+    places[found] = found
+    return np.minimum.accumulate(places[::-1])[::-1]
+
+
+def _graced(keys: "Ints") -> "Numbers":
+    """The first place whose key is less than the grace below that of each place."""
+    found = np.arange(len(keys) - 1, dtype=np.int32)
+    behind = 1 + np.flatnonzero(keys[:-2] > keys[1:-1] - GRACE_MS)
+    for _ in range(_WALKED_MAX):
+        if not len(behind):
+            return found
+        found[behind] -= 1
+        before = found[behind] - 1
+        behind = behind[(before >= 0) & (keys[before] > keys[behind] - GRACE_MS)]
+    found[behind] = np.searchsorted(keys, keys[behind] - GRACE_MS, side="right")
+    return found
