@@ -21,7 +21,7 @@ from tests.support.running_exports import running_exports
 from tests.support.server import Project, basic, running_server
 from tests.support.store.process import RunningStore, running_store
 from trackway.store.client import Store
-from trackway.store.workload import EXPORT, HEALTH
+from trackway.store.workload import EXPORT, HEALTH, REPORTS
 
 SOON_S = 5.0
 """What waits for nothing is answered in milliseconds."""
@@ -75,13 +75,14 @@ class Slow:
                 connection.sendall(head)
             yield
 
-    @contextmanager
-    def frozen_store(self) -> Iterator[None]:
-        os.kill(self.running.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.running.pid, signal.SIGCONT)
+
+@contextmanager
+def frozen(store: RunningStore) -> Iterator[None]:
+    os.kill(store.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(store.pid, signal.SIGCONT)
 
 
 TARGET = "/api/2.0/export?from_date=1971-01-01&to_date=2100-01-01"
@@ -117,6 +118,32 @@ def test_exports_that_nobody_reads_keep_no_others_waiting(slow: Slow, count: int
     wait_until(lambda: running_exports(slow.profile_server) == 0)
 
 
+def test_a_client_that_leaves_its_report_has_its_place_back(tmp_path: Path) -> None:
+    """Also while the store answers nothing: the thread that waits for it is ended, too."""
+    limits = ("--rate-limits", "--report-concurrent-max", "1", "--report-requests-per-hour", "0")
+    with (
+        running_store(tmp_path / "store") as running,
+        running_server(tmp_path / "data", "--store-url", running.url, "--workers", "1", *limits) as server,
+    ):
+        project = server.create_project()
+        name, value = basic(project.secret)
+        question = "/api/query/segmentation?event=x&from_date=2026-01-01&to_date=2026-01-02"
+        head = f"GET {question} HTTP/1.1\r\nHost: x\r\n{name}: {value}\r\n\r\n".encode()
+
+        def used() -> list[int]:
+            reply = server.ask(Request("GET", "/api/app/rate-limits", ((name, value),)))
+            uses = json.loads(reply.body)["results"]
+            return [each["used"] for each in uses if each["limit"] == "report_concurrent_max"]
+
+        with frozen(running):
+            for _ in range(2 * REPORTS.connections):
+                with closing(socket.create_connection(("127.0.0.1", server.port))) as connection:
+                    connection.sendall(head)
+                    wait_until(lambda: used() == [1])
+                wait_until(lambda: used() == [0])
+        assert server.ask(Request("GET", question, ((name, value),))).status == 200
+
+
 def test_a_store_that_stands_still_keeps_no_events_and_no_health_check_waiting(slow: Slow) -> None:
     lines: list[int] = []
 
@@ -125,7 +152,7 @@ def test_a_store_that_stands_still_keeps_no_events_and_no_health_check_waiting(s
         lines.append(reply.body.count(b"\n"))
 
     exports = [threading.Thread(target=export) for _ in range(2 * EXPORT.project_max)]
-    with slow.frozen_store():
+    with frozen(slow.running):
         for thread in exports:
             thread.start()
         slow.assert_others_are_answered(STORE_AWAY_S)

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from trackway.domain.errors import ConfigError
@@ -30,7 +30,8 @@ Parameters = Mapping[str, Any]
 
 # Indexes are looked at before all reading. Otherwise the engine remembers for one condition what the index of another
 # left out, and later queries miss rows (findings/rows-lost-to-the-condition-cache.sh).
-_ALWAYS = {"use_skip_indexes_on_data_read": "0"}
+# A client that leaves ends its query; the embedded store does so by itself.
+_ALWAYS = {"use_skip_indexes_on_data_read": "0", "cancel_http_readonly_queries_on_client_close": "1"}
 _CODE = re.compile(r"Code: (\d+)\.")
 
 
@@ -173,13 +174,14 @@ class Store:
         import clickhouse_connect  # noqa: PLC0415  lazily, see the module's docstring
         from clickhouse_connect.driver.httputil import get_pool_manager  # noqa: PLC0415
 
+        from trackway.store.call import make_endable  # noqa: PLC0415
         from trackway.store.diagnosis import database_of, port_of  # noqa: PLC0415
 
         parts = self._parts
         # The driver obeys HTTP_PROXY; the embedded store must never be reached through a proxy.
         near = _is_loopback(parts.hostname or "")
         self._pool = get_pool_manager() if near else None
-        return clickhouse_connect.get_client(
+        client = clickhouse_connect.get_client(
             interface=parts.scheme,
             host=parts.hostname,
             port=port_of(parts),
@@ -194,6 +196,8 @@ class Store:
             pool_mgr=self._pool,
             dedicated_pool=not near,
         )
+        make_endable(cast(Any, client).http)
+        return client
 
     @contextmanager
     def _errors(self, *, refusable: bool = False) -> Iterator[None]:

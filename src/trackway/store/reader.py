@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from trackway.store import workload
+from trackway.store.call import Call
 from trackway.store.client import Parameters, Store
 from trackway.store.errors import TOO_MANY_QUERIES, StoreError
 from trackway.store.turns import TooManyWait, Turns
@@ -61,7 +63,7 @@ class Reader:
                 text = b"".join(pieces).decode("utf-8", "replace")
             return [tuple(row) for row in _lines(text)]
 
-        return await self._in_turn(project_id, ask)
+        return await self._in_turn(project_id, ask, Call())
 
     @asynccontextmanager
     async def stream(
@@ -74,17 +76,18 @@ class Reader:
         time_s: float | None = None,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The bytes of a result of any size in `format`, in pieces that are read on demand. Leaving the context stops
-        the query. `time_s`: the store's time limit, including the time of its reader; None: no limit."""
+        the query at once. `time_s`: the store's time limit, including the time of its reader; None: no limit."""
         settings = self._settings(project_id, time_s)
         bound = {"project": project_id, **(parameters or {})}
         await self._take(project_id)
         blocks = self._store.stream(sql, bound, format, settings)
         running: list[asyncio.Future[bytes]] = []
+        call = Call()
         _holding.set(True)
 
         async def pieces() -> AsyncIterator[bytes]:
             while True:
-                running[:] = [self._run(lambda: next(blocks, b""))]
+                running[:] = [self._run(lambda: call.run(lambda: next(blocks, b"")))]
                 if not (piece := await self._answer(running[0])):
                     return
                 yield piece
@@ -93,6 +96,8 @@ class Reader:
             yield pieces()
         finally:
             _holding.set(False)
+            if not all(each.done() for each in running):
+                call.end()
             await self._end(project_id, blocks, running)
 
     async def write(
@@ -143,12 +148,18 @@ class Reader:
         except TooManyWait:
             raise StoreError("store: too many queries of the project wait already", TOO_MANY_QUERIES) from None
 
-    async def _in_turn(self, project_id: int, ask: Callable[[], Value]) -> Value:
-        """The result of `ask` in a thread. Its slot is taken until it is done, even if the caller was cancelled."""
+    async def _in_turn(self, project_id: int, ask: Callable[[], Value], call: Call | None = None) -> Value:
+        """The result of `ask` in a thread. Its slot is taken until it is done, even if the caller was cancelled, which
+        ends the `call`. What changes the store has no call, and is always finished."""
         await self._take(project_id)
-        asked = self._run(ask)
+        asked = self._run(partial(call.run, ask) if call else ask)
         asked.add_done_callback(lambda _: self._turns.give(project_id))
-        return await self._answer(asked)
+        try:
+            return await self._answer(asked)
+        except asyncio.CancelledError:
+            if call:
+                call.end()
+            raise
 
     async def _answer(self, asked: "asyncio.Future[Value]") -> Value:
         """The result of a thread, which continues if the caller is cancelled."""

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 import pytest
@@ -17,7 +18,7 @@ from tests.support.store.running_queries import running_queries
 from trackway.store.client import Store
 from trackway.store.errors import TIME_EXCEEDED_CODES, StoreError
 from trackway.store.reader import Reader, Readers, open_readers
-from trackway.store.workload import EXPORT, PAGES
+from trackway.store.workload import EXPORT, PAGES, REPORTS
 
 ENDLESS = "SELECT number, repeat('x', 100) FROM system.numbers"
 SLOW = "SELECT sum(sleepEachRow(0.5)) FROM numbers(4)"
@@ -165,6 +166,70 @@ def test_who_is_cancelled_leaves_its_place(readers: Readers) -> None:
         assert await asyncio.wait_for(readers.pages.rows(1, "SELECT 1"), 3 * SOON_S) == [(1,)]
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("how", ["rows", "stream"])
+def test_who_is_cancelled_ends_its_query(readers: Readers, store: Store, how: str) -> None:
+    """Every connection of the workload is free again, which only happens when the store has ended the queries."""
+    sql = "SELECT sum(sipHash64(number)) AS abandoned FROM system.numbers"
+
+    async def read() -> None:
+        async with readers.reports.stream(1, sql) as pieces:
+            await anext(pieces)
+
+    async def story() -> None:
+        for _ in range(2):
+            asked = [asyncio.create_task(readers.reports.rows(1, sql) if how == "rows" else read()) for _ in range(5)]
+            while await asyncio.to_thread(running_queries, store, "%abandoned%") < REPORTS.connections:
+                await asyncio.sleep(0.05)
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+            assert await readers.reports.rows(1, "SELECT 1") == [(1,)]
+            while await asyncio.to_thread(running_queries, store, "%abandoned%"):
+                await asyncio.sleep(0.05)
+
+    asyncio.run(asyncio.wait_for(story(), 6 * SOON_S))
+
+
+def test_who_is_cancelled_while_the_store_is_frozen_has_its_place_back_at_once(
+    running: RunningStore, readers: Readers
+) -> None:
+    async def story() -> None:
+        assert await readers.reports.rows(1, "SELECT 1") == [(1,)]
+        os.kill(running.pid, signal.SIGSTOP)
+        try:
+            for _ in range(3):
+                asked = [asyncio.create_task(readers.reports.rows(1, "SELECT 2")) for _ in range(REPORTS.connections)]
+                await asyncio.wait(asked, timeout=0.3)
+                for task in asked:
+                    task.cancel()
+                await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            os.kill(running.pid, signal.SIGCONT)
+        assert await readers.reports.rows(1, "SELECT 3") == [(3,)]
+
+    asyncio.run(asyncio.wait_for(story(), 6 * SOON_S))
+
+
+def test_an_insert_whose_caller_is_cancelled_is_finished(readers: Readers, store: Store) -> None:
+    store.command("CREATE TABLE finished (number UInt64) ENGINE = MergeTree ORDER BY number")
+    sql = "INSERT INTO finished SELECT sleepEachRow(0.2) FROM numbers(10) SETTINGS max_block_size = 1"
+
+    async def story() -> None:
+        writing = asyncio.create_task(readers.lookup_tables.write(1, sql))
+        while not await asyncio.to_thread(running_queries, store, "INSERT INTO finished%"):
+            await asyncio.sleep(0.05)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        while store_rows() < 10:
+            await asyncio.sleep(0.05)
+
+    def store_rows() -> int:
+        with ThreadPoolExecutor(1) as thread:
+            return int(thread.submit(store.query, "SELECT count() FROM finished").result()[0][0])
+
+    asyncio.run(asyncio.wait_for(story(), 6 * SOON_S))
 
 
 def test_a_frozen_store_stops_no_loop_and_is_answered_again_at_once(running: RunningStore, readers: Readers) -> None:

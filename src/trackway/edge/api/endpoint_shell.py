@@ -5,6 +5,7 @@ makes a value of the parameters, `answer` asks the store. A `Command` is one row
 to look at its path first uses `Shell.serve` and `Shell.asked`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from trackway.edge.wire.asgi_request import Request
 from trackway.edge.wire.parameter_tables import Table
 from trackway.edge.wire.parameters import Parameters, bad_where, read_parameters
 from trackway.edge.wire.replies import JSON, Reply, error_reply
-from trackway.edge.wire.streaming import refusal, send_stream
+from trackway.edge.wire.streaming import refusal, send_stream, unless_gone, until_gone
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
 from trackway.query.expressions import ExpressionError
@@ -199,11 +200,14 @@ class Shell:
             opening, content_type, is_filtered = answer
             scope, receive, send = request.scope, request.receive, request.send
             return await send_stream(scope, receive, send, opening, content_type, query.call, chosen=is_filtered)
+        gone = asyncio.ensure_future(until_gone(request.receive))
         try:
-            found = await answer
+            found = await unless_gone(gone, answer)
         except StorageError as error:
             needy = "the report" if query.kind is REPORTING else ""
             raise refusal(error, query.call, needy=needy) from error
+        finally:
+            gone.cancel()
         return found if isinstance(found, Reply) else Reply(200, JSON, orjson.dumps(found))
 
 

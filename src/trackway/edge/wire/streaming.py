@@ -5,7 +5,7 @@ client that leaves, or does not read, ends the query.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from isal import isal_zlib
 from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RETRY_AFTER_STORAGE_S
 from trackway.edge.limits import EXPORT_SEND_S_MAX, GZIP_REPLY_BYTES_MIN
-from trackway.edge.wire.asgi import CLIENT_GONE, Receive, Scope, Send, cors_headers, header
+from trackway.edge.wire.asgi import CLIENT_GONE, ClientGone, Receive, Scope, Send, cors_headers, header
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, StoreError
 from trackway.telemetry import logs, metrics
 
@@ -39,16 +39,13 @@ async def send_stream(
     """Send a 200 of the blocks that `opening` gives, packed if that is wanted and worth it; the status to count.
 
     `call` names it in logs and metrics; `chosen` says that a `where` chooses what is sent. As long as nothing was sent
-    RequestError is raised when the store fails (`refusal`), and whatever else the first block raises. A client that
-    leaves waits for nothing any more. The request's body must have been read.
+    RequestError is raised when the store fails (`refusal`), ClientGone when the client leaves, and whatever else the
+    first block raises. The request's body must have been read.
     """
     gone = asyncio.ensure_future(until_gone(receive))
     try:
         async with AsyncExitStack() as stack:
-            begun = await _unless(gone, _begun(stack, opening))
-            if begun is None:
-                return CLIENT_GONE
-            first, blocks = begun
+            first, blocks = await unless_gone(gone, _begun(stack, opening))
             return await _send_all(scope, send, first, _pieces(blocks, call, chosen), gone, content_type, call)
     except StorageError as error:
         raise refusal(error, call, needy=WHERE if chosen else "") from error
@@ -64,13 +61,15 @@ async def _begun(
     return await anext(blocks, b""), blocks
 
 
-async def _unless(gone: "asyncio.Future[None]", work: Coroutine[Any, Any, Value]) -> Value | None:
-    """What the work gives; None, and the work is broken off, if the client goes first."""
+async def unless_gone(gone: "asyncio.Future[None]", work: Awaitable[Value]) -> Value:
+    """What the work gives. Raises ClientGone, and the work is broken off, if the client goes first."""
     working = asyncio.ensure_future(work)
     try:
         both: set[asyncio.Future[Any]] = {working, gone}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        if not working.done():
+            raise ClientGone
+        return working.result()
     finally:
         if not working.done():
             working.cancel()

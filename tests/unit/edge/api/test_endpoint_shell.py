@@ -42,6 +42,8 @@ def read_report(parameters: Mapping[str, str], project: Project) -> Report:
 async def count(readers: Readers, report: Report) -> object:
     if report.days == 13:
         raise StorageError("the store is away: /secret/path")
+    if report.days == 99:
+        await asyncio.Event().wait()
     return {"days": report.days}
 
 
@@ -59,6 +61,7 @@ class Asking:
         projects.refresh()
         self.rates = RateLimits(directory / "rates", 0, Settings(workers=1, export_requests_per_hour=2))
         changes = Changes(projects, directory / "projects.db")
+        self.client_leaves = False
         self._handler = Shell(access_to(projects), self.rates, InFlight(1 << 20, 1 << 20), READERS, changes).query(
             REPORT
         )
@@ -69,7 +72,9 @@ class Asking:
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
-            raise AssertionError("no body is read")
+            if not self.client_leaves:
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             sent.append(message)
@@ -77,8 +82,8 @@ class Asking:
         async def ask() -> None:
             await self._handler(scope, receive, send)
 
-        asyncio.run(ask())
-        return sent[0]["status"], json.loads(sent[1]["body"])
+        asyncio.run(asyncio.wait_for(ask(), 60))
+        return (sent[0]["status"], json.loads(sent[1]["body"])) if sent else (0, {})
 
 
 @pytest.fixture
@@ -107,4 +112,10 @@ def test_checks_come_in_one_order(ask: Asking) -> None:
 def test_a_failing_store_is_a_503_that_names_no_cause_and_gives_its_place_back(ask: Asking) -> None:
     status, body = ask(b"limit=13")
     assert (status, body["error"]) == (503, "the store cannot be read now")
+    assert [use.used for use in ask.rates.uses(ask.project) if use.limit == "export_concurrent_max"] == [0]
+
+
+def test_a_client_that_leaves_ends_its_query_and_gives_its_place_back(ask: Asking) -> None:
+    ask.client_leaves = True
+    assert ask(b"limit=99") == (0, {})
     assert [use.used for use in ask.rates.uses(ask.project) if use.limit == "export_concurrent_max"] == [0]
