@@ -16,7 +16,12 @@ REPORTS_NEED = DATES | {
     "addiction_unit": "hour", "distinct_ids": '["a"]', "events": '[{"event":"a"},{"event":"b"}]',
 }  # fmt: skip
 """What any report needs of a project without data; each gets of it what its table honours."""
-REFUSED = {"/api/query/insights": 400, "/api/query/stream/bookmark": 400, "/api/query/jql": 404}
+REFUSED = {
+    "/api/query/insights": 400,
+    "/api/query/arb_funnels": 400,
+    "/api/query/stream/bookmark": 400,
+    "/api/query/jql": 404,
+}
 REFUSED |= {"/api/app/facts/compare": 409}
 """Reports that this is not enough for."""
 # (endpoint of the table, method, path, what it needs)

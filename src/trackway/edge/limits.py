@@ -70,6 +70,16 @@ FUNNEL_EXCLUSIONS_MAX = 10
 """Exclusions of a funnel."""
 FUNNEL_HELD_MAX = 3
 """Properties that a funnel holds constant (mixpanel/docs)."""
+FLOW_STEPS_MAX = 10
+"""Events that flows go through."""
+FLOW_COLUMNS_MAX = 5
+"""Events before and after each of them (mixpanel-headless)."""
+FLOW_CARDINALITY_MAX = 50
+"""Events of a column, branches of a tree, and paths of flows that are shown (mixpanel-headless)."""
+FLOW_TREE_NODES_MAX = 100_000
+"""Nodes of the tree of flows."""
+FLOW_EVENTS_NAMED_MAX = 1000
+"""Names of events that flows pass over or must not have."""
 RETENTION_INTERVAL_MAX = 90
 """Days of one bucket of retention (openapi/query)."""
 RETENTION_UNITS_MAX = 730

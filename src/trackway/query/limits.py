@@ -86,3 +86,5 @@ REPORT_BLOCKS_S_MAX = 300.0
 FUNNEL_NUMBERS_MAX = 1_000_000
 """Steps of all values and buckets of a funnel, some hundred bytes of the edge process each. All values are held until
 the best are known, whatever `limit` is."""
+FLOW_NUMBERS_MAX = 200_000
+"""Different paths of flows, or in a graph pairs of neighbours: some hundred bytes of the edge process each."""

@@ -237,6 +237,43 @@ def _exclusion(random: Random, steps: int) -> dict[str, Any]:
     return {"event": random.choice(NAMES), "steps": {"from": begin, "to": end}}
 
 
+def _flows(random: Random, project: RandomProject) -> Parameters:
+    days = _days(random, project)
+    window = random.choice((("day", 1), ("day", 3), ("week", 1), ("session", 1)))
+    counts = ("unique", "total", "session") if window[0] == "session" else ("unique", "total")
+    some = [name for name in NAMES if random.random() < 0.1]
+    asked: dict[str, Any] = {
+        "steps": [_anchor(random) for _ in range(random.choice((1, 1, 2, 2, 3)))],
+        "date_range": {"type": "between", **{name: day.isoformat() for name, day in days.items()}},
+        "count_type": random.choice(counts),
+        "cardinality_threshold": random.choice((1, 2, 3, 50)),
+        "conversion_window": {"unit": window[0], "value": window[1]},
+        "collapse_repeated": random.random() < 0.4,
+        "hidden_events": some,
+        "exclusions": [random.choice(NAMES)] if random.random() < 0.2 else [],
+        "version": 2,
+    }
+    if random.random() < 0.3:
+        asked["filter_by_event"] = {"operator": "and", "children": [_flow_filter(random)]}
+    return {"bookmark": asked, "query_type": random.choice(("flows_sankey", "flows_top_paths", "flows"))}
+
+
+def _anchor(random: Random) -> dict[str, Any]:
+    event = random.choice(("$any_event", *NAMES, *"AABB"))
+    filters: list[dict[str, Any]] = []
+    if random.random() < 0.2:
+        of: dict[str, Any] = {"name": "c", "source": "properties", "type": "string"}
+        filters = [{"property": of, "type": "string", "filter": {"operator": "==", "operand": ["US"]}}]
+    columns = {"forward": random.randrange(4), "reverse": random.randrange(3)}
+    return {"event": event, "step_label": event, **columns, "property_filter_params_list": filters}
+
+
+def _flow_filter(random: Random) -> dict[str, Any]:
+    equals = {"propertyName": "c", "filterOperator": "equals", "filterValue": "CA", "filterType": "string"}
+    above = {"propertyName": "n", "filterOperator": "is greater than", "filterValue": 1, "filterType": "number"}
+    return {"resourceType": "events", **random.choice((equals, above))}
+
+
 def _active(random: Random) -> str:
     return random.choice(("", "$any_event", *NAMES))
 
@@ -254,6 +291,7 @@ _QUESTIONS: Mapping[str, Callable[[Random, RandomProject], Parameters]] = {
     "events/properties/top": _top_properties,
     "events/properties/values": _values,
     "funnels": _funnels,
+    "arb_funnels": _flows,
     "retention": _retention,
     "retention/addiction": _addiction,
 }

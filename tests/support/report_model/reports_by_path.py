@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from tests.support.report_model import addiction, event_reports, funnels, retention, segmentation
+from tests.support.report_model import addiction, event_reports, flows, funnels, retention, segmentation
 from tests.support.report_model.project_events import ProjectEvents
 
 Report = Callable[..., Any]
@@ -22,6 +22,7 @@ REPORTS: Mapping[str, Report] = {
     "events/properties/top": event_reports.top_properties,
     "events/properties/values": event_reports.property_values,
     "funnels": funnels.funnels,
+    "arb_funnels": flows.flows,
     "retention": retention.retention,
     "retention/addiction": addiction.addiction,
 }

@@ -107,6 +107,22 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
             "math": "conversion_rate_total",
         },
     ),
+    "flow": ("query_flow", {**DAYS, "event": "View", "forward": 2, "conversion_window": 1}),
+    "paths": ("query_flow", {**DAYS, "event": "View", "forward": 2, "conversion_window": 1, "mode": "paths"}),
+    "tree": (
+        "query_flow",
+        {
+            **DAYS,
+            "event": ["View", new("FlowStep", "Buy", reverse=1, filters=[new("Filter.equals", "plan", "pro")])],
+            "forward": 0,
+            "mode": "tree",
+        },
+    ),
+    "filtered flow": (
+        "query_flow",
+        {**DAYS, "event": "Buy", "forward": 1, "where": new("Filter.greater_than", "amount", 5)},
+    ),
+    "no flow": ("query_flow", {**DAYS, "event": "View", "segments": "plan"}),
     "frequency": ("frequency", {**DAYS, "unit": "week", "addiction_unit": "day", "event": "Buy"}),
 }
 
@@ -155,7 +171,9 @@ def saved_reports(server: Server, project: Project) -> dict[str, dict[str, Any]]
     funnel = {"type": "funnel", "behaviors": events, "conversionWindowDuration": 1, "conversionWindowUnit": "day"}
     reports = {"insights": metric("Buy"), "retention": {"behavior": retention}, "funnels": {"behavior": funnel}}
     charts = {"insights": "line", "retention": "retention-curve", "funnels": "funnel-steps"}
-    return {
+    between = {"type": "between", "from_date": days[0], "to_date": days[1]}
+    flow = save_report(server, project, "flows", {"steps": [{"event": "View"}], "date_range": between})
+    return {"saved flows": {"bookmark_id": flow, "bookmark_type": "flows"}} | {
         f"saved {kind}": {
             "bookmark_id": save_report(server, project, kind, bookmark(show, days=days, chart=charts[kind])),
             "bookmark_type": kind,
@@ -274,6 +292,32 @@ def test_funnels_as_typed_queries(found: dict[str, Any]) -> None:
     assert found["funnel"]["rows"][1]["count"] == 4
     steps = found["funnel of pro"]["steps_data"]
     assert [(step["event"], step["count"]) for step in steps] == [("View", 10), ("Sale", 2)]
+
+
+def test_flows_as_typed_queries(found: dict[str, Any]) -> None:
+    """Users 0 to 3 buy within a day of their view, user 2 and 3 again a day later, which is beyond the window."""
+    nodes = [(row["step"], row["event"], row["type"], row["count"]) for row in found["flow"]["rows"]]
+    assert nodes == [
+        (0, "View", "ANCHOR", 10),
+        (1, "Buy", "NORMAL", 4),
+        (1, "DROPOFF", "DROPOFF", 6),
+        (2, "DROPOFF", "DROPOFF", 10),
+    ]
+    assert (found["flow"]["mode"], found["flow"]["overall_conversion_rate"]) == ("sankey", 1)
+    steps = [(row["path_index"], row["event"], row["count"]) for row in found["paths"]["rows"]]
+    assert steps == [(0, "View", 6), (0, "DROPOFF", 6), (1, "View", 4), (1, "Buy", 4), (1, "DROPOFF", 4)]
+    [view] = found["tree"]["trees"]
+    assert (view["event"], view["total_count"], view["drop_off_count"]) == ("View", 10, 8)
+    assert [(each["event"], each["total_count"]) for each in view["children"]] == [("Buy", 2), ("DROPOFF", 8)]
+    assert found["tree"]["overall_conversion_rate"] == 0.2
+    assert found["filtered flow"]["rows"][0]["count"] == 2
+    assert "segments" in found["no flow"]["text"]
+
+
+def test_a_saved_flow(found: dict[str, Any]) -> None:
+    [column] = found["saved flows"]["series"]["steps"]
+    assert column["nodes"][0]["totalCount"] == "10"
+    assert found["saved flows"]["report_type"] == "flows"
 
 
 def test_events_and_their_properties(found: dict[str, Any]) -> None:

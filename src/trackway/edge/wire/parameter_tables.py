@@ -152,6 +152,11 @@ FUNNELS = Table(
     ),
     ignored=_SENT_BY_CLIENTS,
 )  # fmt: skip
+ARB_FUNNELS = Table(
+    "/api/query/arb_funnels",
+    honoured=(*_SHARED_BY_REPORTS, "bookmark", "bookmark_id", "query_type"),
+    ignored=_SENT_BY_CLIENTS,
+)
 RETENTION = Table(
     "/api/query/retention",
     honoured=(
@@ -221,8 +226,8 @@ ENGAGE = Table("/engage", honoured=_FLAGS, ignored=("project_id", *_SENT_BY_SDKS
 GROUPS = Table("/groups", honoured=_FLAGS, ignored=("project_id", *_SENT_BY_SDKS), is_open=True)
 
 TABLES = (
-    TRACK, IMPORT, ENGAGE, GROUPS, EXPORT, PROFILE_QUERY, *_COUNTS, FUNNELS, RETENTION, ADDICTION, INSIGHTS,
-    STREAM_QUERY, STREAM_BOOKMARK, JQL, LOOKUP_TABLES, LOOKUP_TABLES_CREATE, IDENTITY, IDENTITY_PREVIEW,
+    TRACK, IMPORT, ENGAGE, GROUPS, EXPORT, PROFILE_QUERY, *_COUNTS, FUNNELS, ARB_FUNNELS, RETENTION, ADDICTION,
+    INSIGHTS, STREAM_QUERY, STREAM_BOOKMARK, JQL, LOOKUP_TABLES, LOOKUP_TABLES_CREATE, IDENTITY, IDENTITY_PREVIEW,
     IDENTITY_UNLINK, FACTS, FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE, RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
 )  # fmt: skip
 RECORDS: Mapping[str, Table] = {table.name: table for table in (TRACK, IMPORT, ENGAGE, GROUPS)}

@@ -11,9 +11,16 @@ from trackway.edge.api.reports.bookmarks.documents import Bookmark
 from trackway.edge.api.reports.bookmarks.filters import Calendar
 from trackway.edge.api.reports.bookmarks.funnels import bookmarked_funnel
 from trackway.edge.api.reports.bookmarks.strict_json import strict_json
+from trackway.edge.api.reports.funnel_rules import (
+    check_exclusions,
+    check_held,
+    check_steps,
+    excluded_between,
+    window_ms,
+)
 from trackway.edge.api.reports.parameters import breakdown, buckets, choice, dates, days_of, expression, limit, today
 from trackway.edge.api.reports.retention import LIMIT_DEFAULT, unit_or_interval
-from trackway.edge.limits import FUNNEL_EXCLUSIONS_MAX, FUNNEL_HELD_MAX, FUNNEL_STEPS_MAX, SERIES_MAX
+from trackway.edge.limits import SERIES_MAX
 from trackway.edge.wire.parameters import Parameters, strings, whole_number
 from trackway.projects.project import Project
 from trackway.projects.saved import Bookmark as SavedReport
@@ -34,8 +41,8 @@ _FUNNELS: Final = "funnels"
 _EXAMPLE: Final = '{"steps":[{"event":"A"},{"event":"B"}]}'
 _ID_MAX: Final = 2**31 - 1
 _INTERVAL_MAX: Final = 366
-_UNITS_MS: Final = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
-_WINDOW_MS: Final = (2000, 366 * 86_400_000)
+_LENGTH_MAX: Final = 367 * 86_400
+_UNITS: Final = ("second", "minute", "hour", "day")
 _WINDOW_DEFAULT_MS: Final = 14 * 86_400_000
 
 
@@ -141,13 +148,9 @@ def _funnel(parameters: Parameters, project: Project) -> Funnel:
     steps = _steps(parameters, project)
     order = choice(parameters, "order", tuple(Order), Order.LOOSE)
     exclusions = _exclusions(parameters, project, len(steps))
-    if exclusions and order is Order.ANY:
-        raise RequestError(
-            400, "exclusions and order=any cannot be combined: in any order nothing is between two steps"
-        )
+    check_exclusions(len(exclusions), order, "exclusions")
     names = strings(parameters, "hold_constant") or []
-    if len(names) > FUNNEL_HELD_MAX:
-        raise RequestError(400, f"hold_constant must have at most {FUNNEL_HELD_MAX} properties")
+    check_held(len(names), "hold_constant")
     return Funnel(
         steps,
         _window_ms(parameters),
@@ -161,8 +164,7 @@ def _funnel(parameters: Parameters, project: Project) -> Funnel:
 
 def _steps(parameters: Parameters, project: Project) -> list[Step]:
     found = _decoded(parameters, "events", list[_Step | str])
-    if not 1 <= len(found) <= FUNNEL_STEPS_MAX:
-        raise RequestError(400, f"events must have from 1 to {FUNNEL_STEPS_MAX} steps")
+    check_steps(len(found), "events")
     steps = (_Step(each) if isinstance(each, str) else each for each in found)
     return [
         Step(_selector(each, project, f"events[{number}].where"), each.label or each.event)
@@ -172,14 +174,11 @@ def _steps(parameters: Parameters, project: Project) -> list[Step]:
 
 def _exclusions(parameters: Parameters, project: Project, steps: int) -> list[Exclusion]:
     found = _decoded(parameters, "exclusions", list[_Excluded]) if parameters.get("exclusions") else []
-    if len(found) > FUNNEL_EXCLUSIONS_MAX:
-        raise RequestError(400, f"exclusions must be at most {FUNNEL_EXCLUSIONS_MAX}")
     exclusions = []
     for number, each in enumerate(found):
-        begin, end = (each.steps.begin, each.steps.end) if each.steps else (1, steps)
-        if not 1 <= begin < end <= steps:
-            raise RequestError(400, f"exclusions[{number}].steps must be from one step to a later one, of 1 to {steps}")
-        exclusions.append(Exclusion(_selector(each, project, f"exclusions[{number}].where"), begin, end))
+        begin, end = (each.steps.begin, each.steps.end) if each.steps else (None, None)
+        between = excluded_between(begin, end, steps, f"exclusions[{number}]")
+        exclusions.append(Exclusion(_selector(each, project, f"exclusions[{number}].where"), *between))
     return exclusions
 
 
@@ -196,11 +195,7 @@ def _decoded(parameters: Parameters, name: str, shape: Any) -> Any:
 
 def _window_ms(parameters: Parameters) -> int:
     unit = parameters.get("length_unit", "").lower() or "day"
-    if unit not in _UNITS_MS:
-        raise RequestError(400, f"length_unit must be one of {', '.join(_UNITS_MS)}, not '{unit[:40]}'")
-    lowest, highest = _WINDOW_MS
-    length = whole_number(parameters, "length", 1, highest // 1000)
-    window_ms = _WINDOW_DEFAULT_MS if length is None else length * _UNITS_MS[unit]
-    if not lowest <= window_ms <= highest:
-        raise RequestError(400, f"length must be from 2 seconds to 366 days, not {length} {unit}s")
-    return window_ms
+    if unit not in _UNITS:
+        raise RequestError(400, f"length_unit must be one of {', '.join(_UNITS)}, not '{unit[:40]}'")
+    length = whole_number(parameters, "length", 1, _LENGTH_MAX)
+    return _WINDOW_DEFAULT_MS if length is None else window_ms(length, unit, "length")

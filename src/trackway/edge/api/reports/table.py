@@ -6,6 +6,7 @@ from trackway.edge.api.reports.activity import STREAM_BOOKMARK_REPORT, STREAM_QU
 from trackway.edge.api.reports.bookmarked_retention import RETENTION_REPORT
 from trackway.edge.api.reports.cohorts_list import COHORTS_LIST_REPORT
 from trackway.edge.api.reports.events import EVENTS_NAMES_REPORT, EVENTS_REPORT, EVENTS_TOP_REPORT
+from trackway.edge.api.reports.flows import FLOWS_REPORT
 from trackway.edge.api.reports.funnels import FUNNELS_REPORT
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.edge.api.reports.jql import JQL_REPORT
@@ -33,6 +34,7 @@ REPORTS: Final[tuple[Report[Any], ...]] = (
     PROPERTIES_TOP_REPORT,
     PROPERTIES_VALUES_REPORT,
     FUNNELS_REPORT,
+    FLOWS_REPORT,
     PROFILE_PROPERTIES_REPORT,
     PROFILE_STATS_REPORT,
     PROFILE_REVENUE_REPORT,

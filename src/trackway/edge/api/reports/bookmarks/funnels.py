@@ -10,8 +10,15 @@ from trackway.edge.api.reports.bookmarks.insights import level_of, range_of
 from trackway.edge.api.reports.bookmarks.metrics import selector_of
 from trackway.edge.api.reports.bookmarks.sections import check_sections
 from trackway.edge.api.reports.bookmarks.strict_json import not_built
+from trackway.edge.api.reports.funnel_rules import (
+    UNITS_MS,
+    check_exclusions,
+    check_held,
+    check_steps,
+    excluded_between,
+    window_ms,
+)
 from trackway.edge.api.reports.parameters import buckets
-from trackway.edge.limits import FUNNEL_EXCLUSIONS_MAX, FUNNEL_HELD_MAX, FUNNEL_STEPS_MAX
 from trackway.query.expressions import Expression
 from trackway.query.reports.funnel import Count, Funnel, FunnelQuestion, Order, Reentry, Step
 from trackway.query.reports.funnel import Exclusion as Excluded
@@ -23,11 +30,6 @@ _TRIES: Final = ("total", "general", "conversion_rate_total")
 _OVER_TIME: Final = ("line", "funnel-trend")
 _OVER_RANGE: Final = ("funnel-steps", "funnel-steps-metric", "table", "bar", "column")
 _REENTRIES: Final = {None: Reentry.FIRST, "default": Reentry.FIRST, "optimized": Reentry.OPTIMIZED}
-_DAY_MS: Final = 86_400_000
-_UNITS_MS: Final = {
-    "second": 1000, "minute": 60_000, "hour": 3_600_000, "day": _DAY_MS, "week": 7 * _DAY_MS, "month": 30 * _DAY_MS,
-}  # fmt: skip
-_WINDOW_MS: Final = (2000, 367 * _DAY_MS)
 _UNITS: Final = (Unit.HOUR, Unit.DAY, Unit.WEEK, Unit.MONTH)
 
 
@@ -96,8 +98,7 @@ def _count(asked: Measurement, path: str) -> Count:
 
 def _funnel(behavior: Behavior, counted: Count, calendar: Calendar, path: str) -> Funnel:
     events = behavior.behaviors or []
-    if not 1 <= len(events) <= FUNNEL_STEPS_MAX:
-        raise RequestError(400, f"{path}.behaviors must be 1 to {FUNNEL_STEPS_MAX} events")
+    check_steps(len(events), f"{path}.behaviors")
     steps = []
     for number, each in enumerate(events):
         chosen = selector_of(each, calendar, f"{path}.behaviors.{number}")
@@ -108,11 +109,9 @@ def _funnel(behavior: Behavior, counted: Count, calendar: Calendar, path: str) -
     if behavior.funnelReentryMode not in _REENTRIES:
         raise not_built(f"{path}.funnelReentryMode", behavior.funnelReentryMode)
     exclusions = _exclusions(behavior.exclusions or [], len(steps), f"{path}.exclusions")
-    if exclusions and order == Order.ANY:
-        raise RequestError(400, f"{path}.exclusions and funnelOrder any exclude each other")
+    check_exclusions(len(exclusions), Order(order), f"{path}.exclusions")
     held = behavior.aggregateBy or []
-    if len(held) > FUNNEL_HELD_MAX:
-        raise RequestError(400, f"{path}.aggregateBy must be {FUNNEL_HELD_MAX} properties at most")
+    check_held(len(held), f"{path}.aggregateBy")
     properties = [
         property_of(each.value, each.resourceType, f"{path}.aggregateBy.{number}") for number, each in enumerate(held)
     ]
@@ -121,24 +120,15 @@ def _funnel(behavior: Behavior, counted: Count, calendar: Calendar, path: str) -
 
 
 def _exclusions(asked: Sequence[Exclusion], steps: int, path: str) -> list[Excluded]:
-    if len(asked) > FUNNEL_EXCLUSIONS_MAX:
-        raise RequestError(400, f"{path} must be {FUNNEL_EXCLUSIONS_MAX} at most")
     found = []
     for number, each in enumerate(asked):
-        begin = (each.steps and each.steps.from_) or 1
-        end = (each.steps and each.steps.to) or steps
-        if not 1 <= begin < end <= steps:
-            raise RequestError(400, f"{path}.{number}.steps must be from one step to a later one, of 1 to {steps}")
-        found.append(Excluded(Selector(each.event), begin, end))
+        begin, end = (each.steps.from_, each.steps.to) if each.steps else (None, None)
+        found.append(Excluded(Selector(each.event), *excluded_between(begin, end, steps, f"{path}.{number}")))
     return found
 
 
 def _window_ms(behavior: Behavior, path: str) -> int:
-    """A month has 30 days."""
-    unit, length = behavior.conversionWindowUnit or "day", behavior.conversionWindowDuration or 14
-    if unit not in _UNITS_MS:
+    unit, length = behavior.conversionWindowUnit or "day", behavior.conversionWindowDuration
+    if unit not in UNITS_MS:
         raise not_built(f"{path}.conversionWindowUnit", unit)
-    window_ms = length * _UNITS_MS[unit]
-    if not _WINDOW_MS[0] <= window_ms <= _WINDOW_MS[1]:
-        raise RequestError(400, f"{path}.conversionWindowDuration must be from 2 seconds to 367 days")
-    return window_ms
+    return window_ms(14 if length is None else length, unit, f"{path}.conversionWindowDuration")

@@ -50,7 +50,7 @@ def selectors_of(behavior: Behavior, calendar: Calendar, path: str) -> list[Sele
         if not events or len(events) > BOOKMARK_EVENTS_MAX:
             raise RequestError(400, f"{path}.behaviors must be 1 to {BOOKMARK_EVENTS_MAX} events")
         return [selector_of(each, calendar, f"{path}.behaviors.{number}") for number, each in enumerate(events)]
-    return [Selector(_event(behavior.name, path), where)]
+    return [Selector(event_of(behavior.name, f"{path}.name"), where)]
 
 
 def selector_of(clause: EventClause, calendar: Calendar, path: str) -> Selector:
@@ -58,7 +58,7 @@ def selector_of(clause: EventClause, calendar: Calendar, path: str) -> Selector:
     if clause.type not in ("event", None):
         raise not_built(f"{path}.type", clause.type)
     where = filters_expression(clause.filters, clause.filtersDeterminer, calendar, f"{path}.filters")
-    return Selector(_event(clause.name, path), where)
+    return Selector(event_of(clause.name, f"{path}.name"), where)
 
 
 def with_filter(selector: Selector, where: Expression | None) -> Selector:
@@ -69,11 +69,12 @@ def with_filter(selector: Selector, where: Expression | None) -> Selector:
     return selector._replace(where=Junction(1, "and", conditions))
 
 
-def _event(name: str | None, path: str) -> str:
+def event_of(name: str | None, path: str) -> str:
+    """The event that a bookmark names; '' is every event. Raises RequestError 400, naming the field."""
     if not name:
-        raise RequestError(400, f"Field required at {path}.name")
+        raise RequestError(400, f"Field required at {path}")
     if name.startswith("$custom_event:"):
-        raise not_built(f"{path}.name", name)
+        raise not_built(path, name)
     return "" if name == ALL_EVENTS else name
 
 

@@ -23,12 +23,15 @@ _ID_MAX = 2**31 - 1
 
 class Named(NamedTuple, Generic[Question]):
     """A bookmark that needs what the project has saved: `read` makes a question of it. `given` is the bookmark itself,
-    None for the one that is saved under `bookmark_id`."""
+    None for the one that is saved under `bookmark_id`. `form` is the struct of such bookmarks, and `type` the type of
+    the saved report, if one is needed."""
 
     project: Project
     bookmark_id: int
-    given: Bookmark | None
-    read: Callable[[Bookmark, Cohorts], Question]
+    given: Any
+    read: Callable[[Any, Cohorts], Question]
+    form: type[Any] = Bookmark
+    type: str = ""
 
 
 def bookmark_id_of(parameters: Parameters) -> int | None:
@@ -46,12 +49,16 @@ def loading(named: Named[Question]) -> Callable[["Saved"], Question]:
     return load
 
 
-def _bookmark(saved: "Saved", named: Named[Any]) -> Bookmark:
+def _bookmark(saved: "Saved", named: Named[Any]) -> Any:
     try:
         found = saved.one(SavedReport, named.project.project_id, named.bookmark_id)
     except UnknownSaved as error:
         raise RequestError(400, f"bookmark_id {named.bookmark_id} is no saved report of this project") from error
-    return strict_json(found.params, Bookmark, "params")
+    if named.type and found.type != named.type:
+        raise RequestError(
+            400, f"bookmark_id {named.bookmark_id} is a saved report of type {found.type}, not {named.type}"
+        )
+    return strict_json(found.params, named.form, "params")
 
 
 def _cohort(saved: "Saved", project: Project, given: object) -> Condition:
