@@ -32,7 +32,7 @@ def ask_endpoint(port: int, keys: Keys, question: Question, days: Days) -> Answe
 def reads_facts(port: int, keys: Keys, question: Question, days: Days) -> bool:
     """Whether the question's statements read what the compactor made."""
     explained = _get(port, f"{_target(question, days)}&explain=sql", keys)
-    return any("FROM facts " in statement["sql"] for statement in explained["statements"])
+    return any("FROM facts" in statement["sql"] for statement in explained["statements"])
 
 
 def _target(question: Question, days: Days) -> str:

@@ -8,12 +8,15 @@ import time
 from collections.abc import Sequence
 
 from trackway.compaction import statements as sql
+from trackway.compaction.derived import counted_slots, counts
 from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
 from trackway.compaction.plan import Days
 from trackway.compaction.statements import Slice, partition_id
 from trackway.compaction.versions import Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.query.sql.facts import REBUILDS, ROWS
+from trackway.query.sql.segments import COUNTS, TABLES, Derived
+from trackway.query.sql.tables import rows_in
 from trackway.store.client import Store
 from trackway.store.parts import fault_of, parts
 
@@ -98,18 +101,18 @@ class Changes:
         numbers = [segment.number for segment in version.segments] + [each.number for each in kept]
         named = {partition_id(version.project_id, number) for number in numbers}
         asked = {"prefix": f"{version.project_id}-"}
-        for (partition,) in self._store.query(sql.PARTITIONS, asked):
+        for table, partition in self._store.query(sql.PARTITIONS, asked | {"tables": list(TABLES)}):
             if partition not in named:
-                self._store.command(f"ALTER TABLE facts DROP PARTITION ID '{_checked(partition)}'")
+                self._store.command(f"ALTER TABLE {table} DROP PARTITION ID '{_checked(partition)}'")
         return version if kept == version.retired else self._versions.commit(version._replace(retired=kept))
 
     def sound(self, version: Version) -> Version:
         """The same version, or an empty one where facts are lost, events were damaged, or a rebuild was asked for."""
         partitions = [partition_id(version.project_id, segment.number) for segment in version.segments]
-        ((rows,),) = self._store.query(ROWS, {"partitions": partitions})
+        ((rows,),) = self._store.query(ROWS, {"tables": list(TABLES), "partitions": partitions})
         if not version.position:
             return version
-        is_whole = rows == version.rows and self._damages() == (version.damages, 0)
+        is_whole = rows == version.stored_rows and self._damages() == (version.damages, 0)
         if is_whole and self._rebuilds(version) == version.rebuilds:
             return version
         return self._versions.commit(version.emptied(time.time()))
@@ -137,14 +140,26 @@ class Changes:
         return self._write(version, text, bound | given, number, cursor)
 
     def _write(self, version: Version, text: str, bound: dict[str, object], number: int, links: int) -> Segment:
-        asked = bound | {"project": version.project_id, "segment": number}
-        self._store.command(text, asked)
-        partition = f"{partition_id(version.project_id, number)}_"
-        for part in parts(self._store, ("facts",)).active:
-            if part.name.startswith(partition) and (fault := fault_of(self._store, "facts", part.name)):
-                raise StorageError(f"store: a part of the facts is not whole: {fault}")
+        asked = {"project": version.project_id, "segment": number}
+        self._store.command(text, bound | asked)
         ((rows,),) = self._store.query(sql.SEGMENT_ROWS, asked)
-        return Segment(number, int(rows), links)
+        written = Segment(number, int(rows), links)
+        if written.rows:
+            written = written._replace(derived=(self._counts(version, number),))
+        partition = f"{partition_id(version.project_id, number)}_"
+        for part in parts(self._store, TABLES).active:
+            if part.name.startswith(partition) and (fault := fault_of(self._store, part.table, part.name)):
+                raise StorageError(f"store: a part of the facts is not whole: {fault}")
+        return written
+
+    def _counts(self, version: Version, number: int) -> Derived:
+        """Count the facts of a segment that was just written."""
+        asked = {"project": version.project_id, "segment": number}
+        slots = counted_slots(self._store, version.project_id, number, len(version.slots))
+        for statement in counts(slots):
+            self._store.command(statement, asked)
+        ((rows,),) = self._store.query(f"SELECT count() {rows_in(COUNTS, 'segment = {segment:UInt64}')}", asked)
+        return Derived(number, COUNTS, int(rows), tuple(slots))
 
 
 def _checked(partition: str) -> str:

@@ -122,6 +122,10 @@ class Compactor:
         if old := to_merge(version.segments):
             self._changes.rewrite(version, old, cursor)
             return True
+        for segment in version.segments:
+            if not segment.derived:  # an older version wrote it
+                self._changes.rewrite(version, [segment], cursor)
+                return True
         for segment in sorted(version.segments, key=lambda segment: segment.links):
             if self._changes.newer_links(version, segment):
                 if self._changes.stale(version, segment):

@@ -22,6 +22,14 @@ SLOTS_GROWTH = 8
 its facts are built anew, and its reports read the events meanwhile."""
 SLOTS_EVENTS_MIN = 1000
 """A choice among fewer events counts as one among so many."""
+COUNTED_SHARE = 8
+"""Facts are counted by the values of a slot where one row of a count stands for so many of them at least."""
+COUNTED_FEW_ROWS = 1000
+"""So few rows of a slot are written for any segment."""
+COUNTED_BYTES_MAX = 300
+"""JSON text of the longest value of a slot that is counted, so that the groups of a day fit the memory."""
+COUNTED_AT_ONCE = 8
+"""Slots of one statement that counts: each reads on its own, with its own buffers."""
 
 # Pace
 SHARE_IDLE = 0.7

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from trackway.domain.errors import StorageError
-from trackway.query.sql.tables import rows_in
+from trackway.query.sql.segments import TABLES, Derived
+from trackway.query.sql.tables import rows_from, rows_in
 from trackway.store.client import Store
 
 NUMBERS = 1024
@@ -32,19 +33,25 @@ _COLUMNS = (
     "retired",
     "sampled",
     "rebuilds",
+    "derived",
 )
 _CHOSEN = ", ".join("toString(built)" if column == "built" else column for column in _COLUMNS)
 _NEWEST = f"SELECT {_CHOSEN} {rows_in('facts_versions')} ORDER BY sequence DESC LIMIT 1"
-_LAST_NUMBER = f"SELECT max(segment) {rows_in('facts')}"
+_NUMBERS_USED = " UNION ALL ".join(f"SELECT max(segment) AS last {rows_in(table)}" for table in TABLES)
+_LAST_NUMBER = f"SELECT max(last) {rows_from(_NUMBERS_USED)}"
 _NEVER = "1970-01-01"
 
 
 class Segment(NamedTuple):
-    """Facts that were written together. Their persons are those of all links before the position `links`."""
+    """Facts that were written together. Their persons are those of all links before the position `links`.
+
+    `derived`: what was derived from them, of each table of DERIVED once; nothing where an older version wrote them.
+    """
 
     number: int
     rows: int
     links: int
+    derived: tuple[Derived, ...] = ()
 
 
 class Retired(NamedTuple):
@@ -79,6 +86,11 @@ class Version(NamedTuple):
     def rows(self) -> int:
         """All facts that count."""
         return sum(segment.rows for segment in self.segments)
+
+    @property
+    def stored_rows(self) -> int:
+        """The same with all that was derived from them."""
+        return self.rows + sum(each.rows for segment in self.segments for each in segment.derived)
 
     @property
     def links(self) -> int:
@@ -121,9 +133,11 @@ class Versions:
 
     def _write(self, version: Version) -> Version:
         made = version._replace(run=self._run)
-        segments, retired = ([each._asdict() for each in some] for some in (made.segments, made.retired))
+        segments = [{name: getattr(each, name) for name in ("number", "rows", "links")} for each in made.segments]
+        retired = [each._asdict() for each in made.retired]
+        derived = [each._asdict() for segment in made.segments for each in segment.derived]
         row = msgspec.json.encode(
-            [*made[:5], int(made.complete), made.damages, made.slots, segments, retired, *made[10:]]
+            [*made[:5], int(made.complete), made.damages, made.slots, segments, retired, *made[10:], derived]
         )
         self._store.insert_rows("facts_versions", _COLUMNS, row, "JSONCompactEachRow")
         if self._read(made.project_id) != made:
@@ -132,7 +146,10 @@ class Versions:
 
     def _read(self, project_id: int) -> Version:
         for row in self._store.query(_NEWEST, {"project": project_id}):
-            _, sequence, run, position, built, complete, damages, slots, segments, retired, sampled, rebuilds = row
+            _, sequence, run, position, built, complete, damages, slots, segments, retired, sampled, rebuilds, more = (
+                row
+            )
+            derived = [_derived(each) for each in more]
             return Version(
                 project_id,
                 sequence,
@@ -142,7 +159,7 @@ class Versions:
                 bool(complete),
                 damages,
                 tuple(slots),
-                tuple(_segment(each) for each in segments),
+                tuple(_segment(each, derived) for each in segments),
                 tuple(_retired(each) for each in retired),
                 int(sampled),
                 int(rebuilds),
@@ -150,8 +167,14 @@ class Versions:
         return Version(project_id)
 
 
-def _segment(value: object) -> Segment:
-    return Segment(**value) if isinstance(value, dict) else Segment(*value)  # type: ignore[misc]
+def _segment(value: object, derived: Sequence[Derived]) -> Segment:
+    found = Segment(**value) if isinstance(value, dict) else Segment(*value)  # type: ignore[misc]
+    return found._replace(derived=tuple(each for each in derived if each.segment == found.number))
+
+
+def _derived(value: object) -> Derived:
+    found = Derived(**value) if isinstance(value, dict) else Derived(*value)  # type: ignore[misc]
+    return found._replace(slots=tuple(found.slots))
 
 
 def _retired(value: object) -> Retired:

@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from trackway.query.sql.facts import NEWEST, REBUILDS, STATE
-from trackway.query.sql.segments import Facts
+from trackway.query.sql.segments import TABLES, Derived, Facts
 from trackway.query.sql.tables import rows_in
 from trackway.store.reader import Reader
 
@@ -42,18 +42,22 @@ async def facts_of(reader: Reader, project_id: int) -> Facts | None:
     None is also the answer while facts are built anew, after damage or when a rebuild was asked for. Then a report
     reads the events.
     """
-    for position, complete, damages, slots, segments, rows, links, rebuilds in await reader.rows(project_id, NEWEST):
+    for position, complete, damages, slots, segments, rows, links, rebuilds, more in await reader.rows(
+        project_id, NEWEST
+    ):
         if not complete:
             return None
         asked: dict[str, Any] = {
             "begin": position,
             "links": links if segments else position,
+            "tables": list(TABLES),
             "partitions": [f"{project_id}-{number}" for number in segments],
         }
         [(late_days, newer, *found)] = await reader.rows(project_id, STATE, asked)
-        if found != [rows, damages, rebuilds]:
+        derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in more]
+        if found != [rows + sum(each.rows for each in derived), damages, rebuilds]:
             return None
-        return Facts(position, segments, slots, asked["links"] if newer else None, late_days)
+        return Facts(position, segments, slots, asked["links"] if newer else None, late_days, derived)
     return None
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.loader.story import Place, clear
 from tests.support.store.process import RunningStore, running_store
+from trackway.query.sql.segments import TABLES
 from trackway.store.client import Store
 from trackway.store.migrate import migrate
 
@@ -24,4 +25,4 @@ def place(running: RunningStore, tmp_path: Path) -> Iterator[Place]:
     yield made
     made.close()
     with closing(Store(running.url)) as store:
-        clear(store, "facts", "facts_versions", "facts_rebuilds")
+        clear(store, *TABLES, "facts_versions", "facts_rebuilds")

@@ -19,7 +19,7 @@ from trackway.query.expressions import readable
 from trackway.query.facts_state import facts_of
 from trackway.query.sql.events import project_events
 from trackway.query.sql.facts import fact_rows
-from trackway.query.sql.segments import Facts
+from trackway.query.sql.segments import COUNTS, NO_SLOT, Facts
 from trackway.store.client import Store
 
 PROJECT = ALPHA.project_id
@@ -78,6 +78,32 @@ def rows_of_facts(store: Store, project_id: int, facts: Facts, names: Sequence[s
     return Counter(store.query(text, found.parameters | bound | {"project": project_id}))
 
 
+def counts_of_facts(store: Store, project_id: int, facts: Facts, names: Sequence[str]) -> Counter[tuple[Any, ...]]:
+    """Numbers of events by name, hour and the value of one property or none, from counts where there are any."""
+    properties = dict.fromkeys(names, "{name:String}")
+    found = fact_rows(project_events(project_id), facts, properties, persons=False, counted=True)
+    assert ("FROM facts_counts" in found.sql) == bool(_counted_segments(facts, names))
+    key = f"event, intDiv(toUnixTimestamp64Milli(time), 3600000){', raw_0' * len(names)}"
+    text = f"SELECT {key}, sum(times) {found.sql} GROUP BY ALL {found.settings}"
+    rows = store.query(text, found.parameters | dict.fromkeys(["name"] * len(names), "".join(names)))
+    return Counter({tuple(row): int(times) for *row, times in rows})
+
+
+def _counted_segments(facts: Facts, names: Sequence[str]) -> list[int]:
+    return facts.derived_in(COUNTS, facts.slot_of(names[0]) if names else NO_SLOT)
+
+
+def _check_counts(store: Store, project_id: int, facts: Facts, names: Sequence[str]) -> None:
+    """Counts, facts without them, and newer events together are the numbers of events."""
+    expected = truth(store, project_id, names)
+    for some in ([], *([name] for name in names)):
+        at = [3 + names.index(name) for name in some]
+        counted: Counter[tuple[Any, ...]] = Counter()
+        for row, times in expected.items():
+            counted[row[0], row[1] // 3_600_000, *(row[place] for place in at)] += times
+        assert counts_of_facts(store, project_id, facts, some) == counted, some
+
+
 def check(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPERTIES) -> Facts | None:
     """Facts and newer events are the events. Returns the facts that count, if there are any."""
     facts = ask(store, facts_of, project_id)
@@ -87,6 +113,7 @@ def check(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPER
     found, expected = rows_of_facts(store, project_id, facts, known), truth(store, project_id, known)
     assert expected
     missing, strange = expected - found, found - expected
+    _check_counts(store, project_id, facts, known)
     assert not missing and not strange, "\n".join(map(str, ["missing", *sorted(missing), "strange", *sorted(strange)]))
     return facts
 

@@ -37,7 +37,7 @@ class Chosen(NamedTuple):
     def projection(self, known: Known) -> Projection:
         """Their rows, with the column `bucket`. Raises ExpressionError."""
         projection = Projection(self.between(*self.buckets.bounds_ms), known)
-        projection.add("bucket", self.buckets.sql(projection.parameters))
+        projection.add_bucket("bucket", self.buckets)
         projection.only(self.where)
         return projection
 

@@ -36,6 +36,11 @@ class Buckets(NamedTuple):
             return self.days.instants_ms(begin)[0], self.days.instants_ms(end)[0]
         return self.days.bounds_ms(self.from_date, self.to_date)
 
+    @property
+    def is_by_hour(self) -> bool:
+        """Whether all times of one hour of UTC are of one bucket."""
+        return self.unit is not Unit.MINUTE and self.days.change_on_hours(self.from_date, self.to_date)
+
     def keys(self) -> list[str]:
         """The keys of all buckets, in order (`Days.buckets` has their form)."""
         if self.interval == 1:

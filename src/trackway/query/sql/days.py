@@ -161,6 +161,12 @@ class Days(NamedTuple):
             offset = f"transform({begin}, {{zone_begins:Array(Int64)}}, {{zone_offsets:Array(Int32)}}, {offset})"
         return f"({time} + toIntervalSecond({offset}))"
 
+    def change_on_hours(self, from_date: date, to_date: date) -> bool:
+        """Whether the clocks show full hours at all full hours of UTC of some days, and change nothing in between."""
+        begin_ms, before_ms = self.bounds_ms(from_date, to_date)
+        first, *rest = self.stretches(begin_ms // 1000, before_ms // 1000)
+        return not any(each % 3600 for each in (first.offset_s, *(part for stretch in rest for part in stretch)))
+
     def stretches(self, from_s: int, before_s: int) -> list[Stretch]:
         """The stretches of one offset that hold the time between two instants, in order. The first begins at `from_s`
         or earlier."""

@@ -14,6 +14,7 @@ ALL_COLUMNS = "*"
 DAY = "toDate(time)"
 _PROJECT = "project_id"
 _DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
 _DAY_FROM = "day >= toDate({from_day:String})"
 _DAY_BEFORE = "day <= toDate({last_day:String})"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +41,14 @@ class Events(NamedTuple):
         return (
             not self.row and not self.properties and not any("_id" in each.replace(_PROJECT, "") for each in self.key)
         )
+
+    @property
+    def is_by_hour(self) -> bool:
+        """Whether either all or none of the events of one name and hour of UTC meet the conditions."""
+        bounds = {_FROM: "from_ms", _BEFORE: "before_ms"}
+        fine = [each for each in self.key if each not in bounds and "time" in each]
+        whole = all(self.parameters[bounds[each]] % _HOUR_MS == 0 for each in self.key if each in bounds)
+        return self.is_narrow and whole and not fine
 
     @property
     def narrow_key(self) -> Sequence[str]:

@@ -14,7 +14,7 @@ from trackway.query.expressions import readable
 from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS
 from trackway.query.sql.scope import Rows
-from trackway.query.sql.segments import Facts
+from trackway.query.sql.segments import COUNTS, NO_SLOT, Facts
 from trackway.query.sql.tables import rows_from, rows_in
 
 SLOTS: Final = 64
@@ -29,19 +29,22 @@ WHO: Final = "if(user_id = '' AND distinct_id != '', cityHash64(distinct_id), 0)
 PERSON: Final = "if(own = 0, 0, if(link.person != 0, link.person, own))"
 """The person of a row with OWN as `own` that is joined with its `link`."""
 _FROM: Final = "FROM facts WHERE"
+_FROM_COUNTS: Final = f"FROM {COUNTS} WHERE"
+_OF_LATE_DAYS: Final = "toString(day) IN {late_days:Array(String)}"
 TAIL_SETTINGS: Final = "use_skip_indexes_if_final_exact_mode = 0"
 """FINAL looks at the granules with events of some positions, and no others. Copies that it does not see there were
 superseded, or are late."""
 
 NEWEST: Final = f"""
 SELECT position, complete, damages, slots, arrayMap(s -> s.number, segments), arraySum(s -> s.rows, segments),
-    arrayMin(s -> s.links, segments), rebuilds
+    arrayMin(s -> s.links, segments), rebuilds, derived
 {rows_in("facts_versions")} ORDER BY sequence DESC LIMIT 1"""
 """What counts of a project's facts: the values of `Found`, in their order."""
 ROWS: Final = """
 SELECT sum(rows) FROM system.parts
-WHERE active AND database = currentDatabase() AND table = 'facts' AND partition_id IN {partitions:Array(String)}"""
-"""The rows of some partitions."""
+WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
+  AND partition_id IN {partitions:Array(String)}"""
+"""The rows of some partitions of some tables."""
 DAMAGES: Final = "SELECT count() FROM damage FINAL WHERE place IN ('events', 'identity_links')"
 """How often events or links were found damaged."""
 REBUILDS: Final = f"SELECT count() {rows_in('facts_rebuilds')}"
@@ -75,39 +78,69 @@ def newer_links(since: str) -> str:
     return f"SELECT id {rows_in('identity_links', f'sequence >= {since}')}"
 
 
-def fact_rows(events: Events, facts: Facts, properties: Mapping[str, str], *, persons: bool = True) -> Rows:
-    """Events with `event`, `time`, `day`, and for each of these properties, which have slots, `raw_0` …
+def fact_rows(
+    events: Events, facts: Facts, properties: Mapping[str, str], *, persons: bool = True, counted: bool = False
+) -> Rows:
+    """Events with `event`, `time`, `day`, `times`, and for each of these properties, which have slots, `raw_0` …
 
     `properties` has, by property, SQL of a parameter that binds its name.
     With `persons` also `person_number`, the hash of the person's canonical id, 0 for nobody. `day` is of UTC. The
     events must be narrow.
+
+    `times` is 1, or with `counted` the number of events that the row is of: of one name, hour and value, and `time` is
+    the begin of the hour. Segments without counts, and days whose facts may have newer copies, are read as facts.
     """
     assert events.is_narrow and facts.has(properties)
-    bound = dict(events.parameters) | {"segments": list(facts.segments), "facts_end": facts.position}
-    slots = [slot(list(facts.slots).index(name)) for name in properties]
-    chosen = " AND ".join([*events.narrow_key, "segment IN {segments:Array(UInt64)}"])
-    branches = [_facts(chosen, slots, facts, bound, persons), _tail(events, facts, list(properties.values()), persons)]
+    bound = dict(events.parameters) | {"facts_end": facts.position}
+    slots = [slot(facts.slot_of(name)) for name in properties]
+    in_counts = _counted(events, facts, properties) if counted and not persons else []
+    plain = [number for number in facts.segments if number not in in_counts]
+    early, branches = "", []
     if facts.late_days:
         bound["late_days"] = list(facts.late_days)
-        day = "toString(day) IN {late_days:Array(String)}"
-        superseded = f"(time, key) IN ({_tail_keys(events)})"
-        branches[:1] = [
-            _facts(f"{chosen} AND NOT {day}", slots, facts, bound, persons),
-            _facts(f"{chosen} AND {day} AND NOT {superseded}", slots, facts, bound, persons),
-        ]
+        early = f" AND NOT {_OF_LATE_DAYS}"
+    if in_counts:
+        bound["counted"] = in_counts
+        raw = ", raw AS raw_0" * len(slots)
+        chosen = f"{_chosen(events, 'counted')} AND slot = {_slot_of(facts, properties)}{early}"
+        branches.append(f"SELECT event, time, day, events AS times{raw} {_FROM_COUNTS} {chosen}")
+    if plain:
+        bound["segments"] = plain
+        branches.append(_facts(f"{_chosen(events, 'segments')}{early}", slots, facts, bound, persons))
+    if facts.late_days:
+        bound["late_segments"] = list(facts.segments)
+        chosen = f"{_chosen(events, 'late_segments')} AND {_OF_LATE_DAYS} AND NOT (time, key) IN ({_tail_keys(events)})"
+        branches.append(_facts(chosen, slots, facts, bound, persons))
+    branches.append(_tail(events, facts, list(properties.values()), persons))
     return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
+
+
+def _counted(events: Events, facts: Facts, properties: Mapping[str, str]) -> list[int]:
+    """The segments whose counts have these properties, for events that are chosen by the hour."""
+    if len(properties) > 1 or not events.is_by_hour:
+        return []
+    return facts.derived_in(COUNTS, _slot_of(facts, properties))
+
+
+def _slot_of(facts: Facts, properties: Mapping[str, str]) -> int:
+    """The slot of the only property, or NO_SLOT."""
+    return next(map(facts.slot_of, properties), NO_SLOT)
+
+
+def _chosen(events: Events, segments: str) -> str:
+    return " AND ".join([*events.narrow_key, f"segment IN {{{segments}:Array(UInt64)}}"])
 
 
 def _facts(chosen: str, slots: Sequence[str], facts: Facts, bound: dict[str, Any], persons: bool) -> str:
     raws = "".join(f", {column} AS raw_{number}" for number, column in enumerate(slots))
     if not persons:
-        return f"SELECT event, time, day{raws} {_FROM} {chosen}"
+        return f"SELECT event, time, day, 1 AS times{raws} {_FROM} {chosen}"
     if facts.links is None:
-        return f"SELECT event, time, day, person AS person_number{raws} {_FROM} {chosen}"
+        return f"SELECT event, time, day, 1 AS times, person AS person_number{raws} {_FROM} {chosen}"
     bound["links"] = facts.links
     rows = f"SELECT event, time, day, person AS stored, who AS id{raws} {_FROM} {chosen}"
     person = "if(link.person != 0, link.person, stored) AS person_number"
-    columns = f"event, time, day, {person}{_numbered(len(slots))}"
+    columns = f"event, time, day, 1 AS times, {person}{_numbered(len(slots))}"
     links = persons_of(newer_links("{links:UInt64}"))
     return f"SELECT {columns} {rows_from(rows, 'entry')} LEFT ANY JOIN ({links}) AS link ON entry.id = link.who"
 
@@ -120,7 +153,7 @@ def _tail(events: Events, facts: Facts, names: Sequence[str], persons: bool) -> 
     rows = events.having(row=[within]).select(read, deduplicated=True)
     person = f", {PERSON} AS person_number" if persons else ""
     raws = "".join(f", JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names))
-    text = f"SELECT event, time, toDate(time) AS day{person}{raws} {rows_from(rows, 'entry')}"
+    text = f"SELECT event, time, toDate(time) AS day, 1 AS times{person}{raws} {rows_from(rows, 'entry')}"
     if not persons:
         return text
     ids = events.having(row=["position >= {facts_end:UInt64}", "user_id = ''"]).select(

@@ -13,6 +13,7 @@ from typing import Any, Final
 from trackway.query.expressions import Expression, Kind, condition, event_properties, of_kind
 from trackway.query.expressions.rawjson import elements
 from trackway.query.sql.breakdown import breakdown_keys
+from trackway.query.sql.buckets import Buckets
 from trackway.query.sql.events import DAY, Events
 from trackway.query.sql.facts import fact_rows
 from trackway.query.sql.person import Known
@@ -21,7 +22,9 @@ from trackway.query.sql.selector import ACTIVITY, Selector
 from trackway.query.sql.tables import rows_from
 
 _RAW: Final = "raw_0"
-_OTHERS: Final = re.compile(r"\b(event|time|day|endpoint|received|loaded|insert_id|distinct_id|person|raws)\b")
+_FINE: Final = re.compile(r"\b(time|day|endpoint|received|loaded|insert_id|distinct_id|person|person_number|raws)\b")
+"""Columns in which events of one name, hour and value may differ."""
+_OTHERS: Final = re.compile(rf"\bevent\b|{_FINE.pattern}")
 """Columns of an event that are not raws."""
 NOBODY: Final = "0"
 """`who` of an event whose distinct_id is empty: it belongs to nobody."""
@@ -60,6 +63,8 @@ class Projection:
         self._is_narrow = True
         """Whether facts have the columns of all expressions so far."""
         self._columns: dict[str, str] = {}
+        self._by_hour: set[str] = set()
+        """Columns that read of the time nothing but the hour."""
         self._conditions: list[str] = []
         self.parameters: dict[str, Any] = dict(events.parameters)
         """The values that are bound so far; SQL that a caller adds may bind further ones."""
@@ -69,6 +74,12 @@ class Projection:
     def add(self, name: str, sql: str) -> None:
         """Add a column of SQL over `event` and `time`."""
         self._columns[name] = sql
+
+    def add_bucket(self, name: str, buckets: Buckets) -> None:
+        """Add the bucket of the event, as `Buckets.sql` gives it."""
+        self.add(name, buckets.sql(self.parameters))
+        if buckets.is_by_hour:
+            self._by_hour.add(name)
 
     def add_who(self) -> None:
         """Add `who`, a number (UInt64) for the person, the same for all ids of one person; NOBODY for no person."""
@@ -129,8 +140,10 @@ class Projection:
 
     def rows(self) -> Rows:
         """The rows, as the end of a statement: FROM on, and its settings."""
-        entries = self._entries()
-        columns = ", ".join(f"{sql} AS {name}" for name, sql in self._columns.items()) or "1"
+        return self._selected(self._entries())
+
+    def _selected(self, entries: Rows, *more: str) -> Rows:
+        columns = ", ".join([*(f"{sql} AS {name}" for name, sql in self._columns.items()), *more]) or "1"
         rows = f"SELECT {columns} {entries.sql}{_where(self._conditions)}"
         return Rows(rows_from(rows), entries.settings, entries.parameters)
 
@@ -138,18 +151,18 @@ class Projection:
         """The same with `times`: equal events may share a row, and `times` is their number.
 
         What expressions make of a property is then computed once for each of its values. With no or several properties,
-        and where an expression reads more than one property, each event has its row.
+        and where an expression reads more than one property, each row of the source has its row: where nothing finer is
+        read than the hour, this is a count of many facts.
         """
         made = [(name, sql) for name, sql in self._columns.items() if _RAW in sql]
         later = [each for each in self._conditions if _RAW in each]
+        entries = self._entries(counted=self._is_by_hour())
         if len(self._raws.bound) != 1 or any(_OTHERS.search(sql) for sql in [*later, *(sql for _, sql in made)]):
-            self.add("times", "1")
-            return self.rows()
-        entries = self._entries()
+            return self._selected(entries, "times")
         read = {name: sql for name, sql in self._columns.items() if _RAW not in sql}
         columns = ", ".join([*(f"{sql} AS {name}" for name, sql in read.items()), _RAW])
         chosen = _where([each for each in self._conditions if _RAW not in each])
-        grouped = f"SELECT {columns}, count() AS times {entries.sql}{chosen} GROUP BY {', '.join([*read, _RAW])}"
+        grouped = f"SELECT {columns}, sum(times) AS times {entries.sql}{chosen} GROUP BY {', '.join([*read, _RAW])}"
         columns = ", ".join([*read, *(f"{sql} AS {name}" for name, sql in made), "times"])
         rows = f"SELECT {columns} {rows_from(grouped)}{_where(later)}"
         return Rows(rows_from(rows), entries.settings, entries.parameters)
@@ -160,18 +173,27 @@ class Projection:
         self._is_narrow &= not needs.joins and not needs.users
         self._is_narrow &= set(event_properties(expression)).isdisjoint(EVENT_SCOPE.columns.keys() - TIME_COLUMNS)
 
-    def _entries(self) -> Rows:
-        """The events with `event`, `time` and, where they are read, `person_number` and raws."""
+    def _is_by_hour(self) -> bool:
+        """Whether nothing is read of an event but its name, its hour and raws."""
+        read = [sql for name, sql in self._columns.items() if name not in self._by_hour]
+        return self._events.is_by_hour and not any(map(_FINE.search, [*read, *self._conditions]))
+
+    def _entries(self, *, counted: bool = False) -> Rows:
+        """The events with `event`, `time` and, where they are read, `person_number` and raws.
+
+        `times`: of so many events a row is. Only if `counted` a row may be of several, and `time` is then the begin of
+        the hour of all of them.
+        """
         events, facts, names = self._events._replace(parameters=self.parameters), self._known.facts, self._raws.bound
         has_who = "who" in self._columns
         if facts is not None and self._is_narrow and events.is_narrow and facts.has(names):
             self._columns = {name: "day" if sql == DAY else sql for name, sql in self._columns.items()}
-            return fact_rows(events, facts, names, persons=has_who)
+            return fact_rows(events, facts, names, persons=has_who, counted=counted)
         entries = rows_of(events, self._known, deduplicated=True, needs=self._needs | Needs(person=has_who))
         read = [f"JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names.values())]
         read += [f"{_WHO} AS person_number"] if has_who else []
-        rows = rows_from(f"SELECT {', '.join(['*', *read])} {entries.sql}") if read else entries.sql
-        return Rows(rows, entries.settings, entries.parameters)
+        rows = f"SELECT {', '.join(['*', '1 AS times', *read])} {entries.sql}"
+        return Rows(rows_from(rows), entries.settings, entries.parameters)
 
 
 def _where(conditions: Sequence[str]) -> str:

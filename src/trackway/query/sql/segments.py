@@ -1,14 +1,33 @@
 """Which facts of a project count, for one question."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+COUNTS: Final = "facts_counts"
+"""Numbers of facts by name, hour and the value of one slot (`store/migrations/0018_facts_counts.sql`)."""
+NO_SLOT: Final = 255
+"""In place of a slot: numbers by name and hour alone."""
+DERIVED: Final = (COUNTS,)
+"""The tables with rows that are derived from the facts of each segment."""
+TABLES: Final = ("facts", *DERIVED)
+"""All tables of segments. They have the same partitions."""
+
+
+class Derived(NamedTuple):
+    """What a table holds of a segment: so many rows, which serve questions about these slots."""
+
+    segment: int
+    table: str
+    rows: int
+    slots: Sequence[int]
 
 
 class Facts(NamedTuple):
     """The facts of a project that count: those of these segments. They hold the events before a position.
 
     `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on, change
-    persons; None if there are none. `late_days`: days of late events of the tail.
+    persons; None if there are none. `late_days`: days of late events of the tail. `derived`: what else there is of the
+    segments.
     """
 
     position: int
@@ -16,7 +35,16 @@ class Facts(NamedTuple):
     slots: Sequence[str]
     links: int | None
     late_days: Sequence[str]
+    derived: Sequence[Derived] = ()
 
     def has(self, properties: Iterable[str]) -> bool:
         """Whether each of these properties has a column."""
         return set(properties) <= set(self.slots)
+
+    def slot_of(self, property: str) -> int:
+        """The number of a property's column."""
+        return list(self.slots).index(property)
+
+    def derived_in(self, table: str, slot: int) -> list[int]:
+        """The segments of which a table of DERIVED has rows for a slot."""
+        return [each.segment for each in self.derived if each.table == table and slot in each.slots]

@@ -1,11 +1,11 @@
 """The last so many units up to an instant."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from trackway.query.sql.buckets import latest
+from trackway.query.sql.buckets import Buckets, latest
 from trackway.query.sql.days import SUNDAY, Days, Unit
 
 BERLIN = "Europe/Berlin"
@@ -39,3 +39,23 @@ def test_hours_begin_and_end_where_the_clocks_show_them() -> None:
     both = latest(Days(BERLIN), Unit.HOUR, 1, instant_ms("2026-10-25T02:30", fold=1))
     assert both.bounds_ms == (instant_ms("2026-10-25T02:00"), instant_ms("2026-10-25T03:00"))
     assert both.bounds_ms[1] - both.bounds_ms[0] == 2 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("zone", "unit", "from_date", "is_by_hour"),
+    [
+        ("UTC", Unit.DAY, "2025-03-30", True),
+        ("UTC", Unit.MINUTE, "2025-03-30", False),
+        (BERLIN, Unit.DAY, "2025-03-30", True),  # 23 hours
+        (BERLIN, Unit.HOUR, "2025-10-26", True),
+        ("Asia/Kolkata", Unit.MONTH, "2025-03-30", False),
+        ("Asia/Kathmandu", Unit.HOUR, "2025-03-30", False),
+        ("Australia/Lord_Howe", Unit.DAY, "2025-01-01", True),  # 11 hours from UTC
+        ("Australia/Lord_Howe", Unit.DAY, "2025-04-06", False),  # 10:30 from then on
+        ("Asia/Riyadh", Unit.DAY, "1971-01-01", True),
+        ("America/St_Johns", Unit.DAY, "2011-03-13", False),  # changed a minute after midnight
+    ],
+)
+def test_whether_an_hour_of_utc_is_of_one_bucket(zone: str, unit: Unit, from_date: str, is_by_hour: bool) -> None:
+    day = date.fromisoformat(from_date)
+    assert Buckets(Days(zone), day, day, unit).is_by_hour == is_by_hour

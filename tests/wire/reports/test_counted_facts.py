@@ -1,0 +1,122 @@
+"""Counts of facts instead of facts: which questions read them, and that the answers are the same."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.support.http.events import import_all, record
+from tests.support.reports import at, report, values, wait_for_facts
+from tests.support.server import Project, ProjectDays, Server
+
+ZONES: Final = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Asia/Kolkata", "Australia/Lord_Howe")
+BY_HOUR: Final = ("UTC", "Europe/Berlin")
+"""Zones whose clocks show full hours at those of UTC. Berlin's change within these days."""
+RANGE: Final = {"from_date": "2025-03-28", "to_date": "2025-04-07"}
+NAMES: Final = ("buy", "look")
+COLOURS: Final = ("red", "blue", 7, None, ["red", "green"])
+
+
+class Asked(NamedTuple):
+    """A project, its zone, and the name, time and colour of its events."""
+
+    project: Project
+    zone: str
+    events: list[tuple[str, int, Any]]
+
+
+@pytest.fixture(scope="module")
+def every(server: Server) -> Mapping[str, Asked]:
+    """Three of four events are in the facts, the others are newer."""
+    chosen, made = random.Random(1), {}
+    for zone in ZONES:
+        project = server.create_project(days=ProjectDays(zone, "monday"))
+        begin_ms, end_ms = at("2025-03-27T00:00"), at("2025-04-09T00:00")
+        events = [
+            (chosen.choice(NAMES), chosen.randrange(begin_ms, end_ms), chosen.choice(COLOURS)) for _ in range(400)
+        ]
+        made[zone] = Asked(project, zone, events)
+    for asked in made.values():
+        _send(server, asked, 0, 300)
+    for asked in made.values():
+        wait_for_facts(server, asked.project)
+    for asked in made.values():
+        _send(server, asked, 300, 400)
+    return made
+
+
+def _send(server: Server, asked: Asked, first: int, end: int) -> None:
+    sent = []
+    for number in range(first, end):
+        name, time_ms, colour = asked.events[number]
+        given = {} if colour is None else {"colour": colour}
+        event = record(asked.project, name, time=time_ms, distinct_id="u", size=number, **given)
+        event["properties"]["$insert_id"] = f"event-{number}"
+        sent.append(event)
+    import_all(server, asked.project, sent)
+    server.wait_loaded()
+
+
+def _reads_counts(server: Server, asked: Asked, path: str, **parameters: Any) -> bool:
+    statements = report(server, asked.project, path, explain="sql", **{**RANGE, **parameters})["statements"]
+    assert all("FROM facts" in each["sql"] for each in statements)
+    return any("FROM facts_counts" in each["sql"] for each in statements)
+
+
+def _expected(asked: Asked, length: int, keys: Any) -> dict[str, dict[str, int]]:
+    """Numbers by key and bucket. `length`: of the local time's text, up to a bucket's end."""
+    found: Counter[tuple[str, str]] = Counter()
+    for name, time_ms, colour in asked.events:
+        local = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(asked.zone)).isoformat(" ")
+        if RANGE["from_date"] <= local[:10] <= RANGE["to_date"]:
+            found.update((key, local[:length]) for key in keys(name, colour))
+    by_key: dict[str, dict[str, int]] = {}
+    for (key, bucket), number in found.items():
+        by_key.setdefault(key, {})[bucket] = number
+    return by_key
+
+
+def _colours(name: str, colour: Any) -> list[str]:
+    del name
+    return list(map(str, colour)) if isinstance(colour, list) else ["undefined" if colour is None else str(colour)]
+
+
+def _found(answer: Any, length: int) -> dict[str, dict[str, int]]:
+    series = answer["data"]["series"]
+    points = {key: zip(series, numbers, strict=True) for key, numbers in values(answer).items()}
+    return {key: {bucket[:length]: int(number) for bucket, number in each if number} for key, each in points.items()}
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("unit", "length"), [("day", 10), ("hour", 13)])
+def test_numbers_by_name_and_by_value_are_those_of_the_events(
+    server: Server, every: Mapping[str, Asked], zone: str, unit: str, length: int
+) -> None:
+    asked = every[zone]
+    for parameters, keys in (({}, lambda name, _: [name]), ({"on": 'properties["colour"]'}, _colours)):
+        wanted: dict[str, Any] = {"event": "", "unit": unit, **parameters}
+        answer = report(server, asked.project, "segmentation", **RANGE, **wanted)
+        assert _found(answer, length) == _expected(asked, length, keys)
+        assert _reads_counts(server, asked, "segmentation", **wanted) == (zone in BY_HOUR)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_read"),
+    [
+        ({"where": 'properties["colour"] == "red"'}, True),
+        ({"where": 'properties["colour"] == "red"', "on": 'properties["colour"]'}, True),
+        ({"where": 'properties["colour"] == "red"', "on": 'properties["size"]'}, False),
+        ({"where": 'properties["time"] > 5'}, False),
+        ({"unit": "minute", "to_date": "2025-03-28"}, False),
+        ({"unit": "week"}, True),
+        ({"type": "unique"}, False),
+    ],
+)
+def test_counts_are_read_where_nothing_finer_is_asked(
+    server: Server, every: Mapping[str, Asked], parameters: dict[str, Any], is_read: bool
+) -> None:
+    assert _reads_counts(server, every["UTC"], "segmentation", event="buy", **parameters) == is_read
