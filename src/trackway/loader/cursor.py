@@ -2,12 +2,15 @@
 
 A batch counts when all its parts in the store are verified (`loader.part_verification`). Verification takes a few
 milliseconds for each part, even a small one. So a busy loader verifies several batches together, in at most
-`VERIFICATION_SHARE` of its time. One insert into `loads` then makes them count and moves the cursor. The part of that
-insert is verified with the next batches, and the journal is not trimmed before.
+`VERIFICATION_SHARE` of its time, and a thread does so beside the next inserts. One insert into `loads` then makes the
+batches count that were inserted before it began, and moves the cursor. The part of that insert is verified with the
+next batches, and the journal is not trimmed before.
 """
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
 
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Progress
@@ -20,8 +23,18 @@ from trackway.store.client import Store
 from trackway.telemetry import metrics
 
 
+class _Check(NamedTuple):
+    """A verification beside the loader. It covers the first `batches`, and the counts of all records before
+    `counted`."""
+
+    done: Future[None]
+    batches: int
+    counted: int
+    began_s: float
+
+
 class Cursor:
-    """The batches of one loader. `step` is called before each verification."""
+    """The batches of one loader. `step` is called before each verification that the loader waits for."""
 
     def __init__(
         self, store: Store, verification: PartVerification, sweep: Sweep, progress: Progress, step: Callable[[], None]
@@ -37,9 +50,18 @@ class Cursor:
         self._step = step
         self._waiting: list[Batch] = []
         self._verify_at_s = 0.0
+        self._thread = ThreadPoolExecutor(1, "verification")
+        self._check: _Check | None = None
+
+    def close(self) -> None:
+        """Wait for the thread."""
+        self._thread.shutdown()
 
     def reset(self) -> None:
         """Forget all batches, since parts are about to be detached."""
+        if self._check is not None:
+            wait([self._check.done])  # whatever it found
+            self._check = None
         self.counted = 0
         self._waiting = []
         self._sweep.reset()
@@ -65,24 +87,33 @@ class Cursor:
         return self.inserted
 
     def is_due(self, *, idle: bool) -> bool:
-        """Whether it is time to verify. `idle`: there is nothing more to load."""
+        """Whether it is time to advance. `idle`: there is nothing more to load."""
+        if self._check is not None:
+            return idle or self._check.done.done()
         if time.monotonic() >= self._verify_at_s:
             return True
         return idle and self._progress.bytes_between(self.counted, self.inserted) < VERIFICATION_BYTES_MIN
+
+    def advance_beside(self) -> None:
+        """Let a thread verify the batches, or make those count that it has verified. Raises StorageError."""
+        if not self._waiting:
+            return
+        if self._check is None:
+            done = self._thread.submit(self._check_inserted)
+            self._check = _Check(done, len(self._waiting), self.counted, time.monotonic())
+        elif self._check.done.done():
+            check, self._check = self._check, None
+            check.done.result()
+            self._sweep.verified_to = check.counted
+            self._rest_after(check.began_s)
+            self._make_count(check.batches)
 
     def advance(self) -> None:
         """Verify the batches, make them count, and move the cursor. Raises StorageError."""
         if not self._waiting:
             return
         self._verify_and_rest()
-        self._insert_loads(self._waiting)
-        if statements.read_cursor(self._store) != self.inserted:
-            raise StorageError("the load of another loader was there first")
-        for batch in self._waiting:
-            for count, number in batch.counts.items():
-                metrics.loaded(count.outcome, number)
-        self.counted = self.inserted
-        self._waiting = []
+        self._make_count(len(self._waiting))
 
     def pass_empty(self, position: int) -> None:
         """All batches count, and no record before this position is left to load: verify the cursor, too."""
@@ -103,11 +134,37 @@ class Cursor:
             self._verification.check_inserted(self._store)
         self._sweep.verified_to = self.counted
 
+    def _check_inserted(self) -> None:
+        with metrics.verifying("beside"):
+            self._verification.check_inserted(self._store)
+
     def _verify_and_rest(self) -> None:
+        """As `verify`. A check that runs beside is awaited, since it has read most parts."""
         began_s = time.monotonic()
+        if (check := self._check) is not None:
+            with metrics.verifying("loader"):
+                wait([check.done])
+            self._check = None
+            check.done.result()
         self.verify()
+        self._rest_after(began_s)
+
+    def _rest_after(self, began_s: float) -> None:
         ended_s = time.monotonic()
         self._verify_at_s = ended_s + min((ended_s - began_s) / VERIFICATION_SHARE, VERIFICATION_INTERVAL_S_MAX)
+
+    def _make_count(self, number: int) -> None:
+        """Make the first batches count, which are verified."""
+        batches, rest = self._waiting[:number], self._waiting[number:]
+        if not batches:
+            return
+        self._insert_loads(batches)
+        if statements.read_cursor(self._store) != batches[-1].to_position:
+            raise StorageError("the load of another loader was there first")
+        for batch in batches:
+            for count, count_records in batch.counts.items():
+                metrics.loaded(count.outcome, count_records)
+        self.counted, self._waiting = batches[-1].to_position, rest
 
     def _insert_loads(self, batches: Sequence[Batch]) -> None:
         statements.insert_loads(self._store, batches, time.time_ns() // 1_000_000, self.generation)

@@ -54,7 +54,8 @@ SWEEP_ROUNDS_MAX = 20
 SWEEP_SHARE = 0.25
 """Part of its time that a sweep reads. It waits for the rest, so that a start with large parts keeps no core busy."""
 VERIFICATION_SHARE = 0.005
-"""Part of its time in which a busy loader verifies inserted parts. So several batches are verified together."""
+"""Part of the time in which inserted parts are verified, beside a busy loader. So several batches are verified
+together."""
 VERIFICATION_INTERVAL_S_MAX = 10.0
 """A batch waits at most this long for its verification. After a kill before that, the batch is loaded again."""
 VERIFICATION_BYTES_MIN = 4 * 1024 * 1024

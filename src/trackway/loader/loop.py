@@ -111,6 +111,7 @@ class Loader:
             self._run()
         finally:  # after this the owner of the store may close it
             self._sweep.end()
+            self._cursor.close()
             sweep.join(STOP_S_MAX / 2)
 
     def _run(self) -> None:
@@ -170,8 +171,7 @@ class Loader:
             if records:
                 self._load.load(records, records[0].position, source.position)
             self._insert_waiting()
-            if self._cursor.is_due(idle=source.position >= self._progress.synced):
-                self._cursor.advance()
+            self._advance(idle=source.position >= self._progress.synced)
             self._progress.failing = False
             self._publish(self._cursor.loaded(self._progress.synced))
             full = sum(len(record.payload) for record in records) >= LOAD_BATCH_BYTES_MAX // 2
@@ -187,6 +187,15 @@ class Loader:
             self._stop.wait(LOADER_POLL_S)
         self._settle()
         self._remove()
+
+    def _advance(self, *, idle: bool) -> None:
+        """Verify batches where that is due: while there are more to load, beside the next ones."""
+        if not self._cursor.is_due(idle=idle):
+            return
+        if idle:
+            self._cursor.advance()
+        else:
+            self._cursor.advance_beside()
 
     def _rest(self, source: Source, until_s: float) -> None:
         """Wait between two batches. If there are no new records, make all batches count."""

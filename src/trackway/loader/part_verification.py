@@ -4,7 +4,8 @@ The answer to an INSERT proves nothing (`store.parts`). So the loader calls `che
 and before it inserts rows that it has decided from the store's content. If a part that this process inserted is not
 whole, it is dropped, and the load fails and is repeated. The journal is not trimmed before the next check has read the
 cursor's own part. An older part that is not whole is damage, and is in `unsound` until `loader.damage` handles it. The
-thread of `loader.sweep` verifies the parts that merges write. Both threads share one `PartVerification`.
+thread of `loader.sweep` verifies the parts that merges write, and one of `loader.cursor` verifies inserts beside the
+loader. All threads share one `PartVerification`.
 """
 
 import threading
@@ -39,7 +40,7 @@ class Unsound(NamedTuple):
 
 
 class PartVerification:
-    """The state of the parts of one store. The loader's thread and the sweep's may share it."""
+    """The state of the parts of one store. The loader's threads and the sweep's may share it."""
 
     def __init__(self) -> None:
         self.unsound: list[Unsound] = []
@@ -49,6 +50,8 @@ class PartVerification:
         self._kept: set[_Key] = set()
         self._known_broken: set[tuple[str, str]] | None = None
         self._more_broken = False
+        self._has_dropped = False
+        """Whether the present load has lost rows. A thread may drop a part after another has read its rows."""
         self._lock = threading.Lock()
 
     def begin(self, active: Iterable[Part], broken: Iterable[Broken]) -> None:
@@ -64,17 +67,21 @@ class PartVerification:
             self._sound.clear()  # the engine may use the name of a detached part again
 
     def drop_unfinished(self, store: Store) -> None:
-        """After a failed batch, drop the parts of this process that are not whole. Raises StorageError."""
+        """After a failed batch, drop the parts of this process that are not whole. All its batches are loaded again.
+        Raises StorageError."""
         if self.has_begun:
             self._drop_unsound(store, parts(store, CONTENT).active)
+        self._has_dropped = False
 
     def check_inserted(self, store: Store) -> None:
-        """Read all unread parts of inserts. Raises StorageError when one of them is not whole, or when the engine has
-        meanwhile detached parts that it cannot read."""
+        """Read all unread parts of inserts. Raises StorageError when one of them is not whole, when another thread has
+        found that, or when the engine has meanwhile detached parts that it cannot read."""
         found = parts(store, CONTENT)
         self._require_known(found.broken)
         if fault := self._drop_unsound(store, found.active):
             raise StorageError(f"store: a part is not whole: {fault}")
+        if self._has_dropped:  # asked last: a part that was dropped meanwhile looks merged
+            raise StorageError("store: a part was not whole")
 
     def _drop_unsound(self, store: Store, active: Iterable[Part]) -> str:
         """Read the parts of inserts, and drop those that are not whole. Returns the first fault, or ''. The sweep reads
@@ -86,6 +93,7 @@ class PartVerification:
                 if self._may_be_counted(part):
                     self.report(part, fault)
                 else:
+                    self._has_dropped = True
                     _log.error("an insert left a part that is not whole", table=part.table, part=part.name, fault=fault)
                     drop(store, part.table, part.name)
         return faults

@@ -114,8 +114,8 @@ def properties_unchanged(reason: str, count: int) -> None:
 
 
 @contextmanager
-def verifying(thread: Literal["loader", "sweep"]) -> Iterator[None]:
-    """Count the time that a thread spends on verifying parts of the store."""
+def verifying(thread: Literal["loader", "beside", "sweep"]) -> Iterator[None]:
+    """Count the time that a thread spends on verifying parts of the store. `beside`: while the loader inserts more."""
     began_s = time.monotonic()
     try:
         yield

@@ -1,6 +1,8 @@
 """Batches count once their parts are verified: several together, and nothing is built or trimmed on the others."""
 
+import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,12 +14,15 @@ from tests.support.loader.profile_requests import LOGINS
 from tests.support.loader.profile_requests import STORY as PROFILES
 from tests.support.loader.story import Place
 from tests.support.store.damaged_parts import SpoilingStore, active, empty_marks, unsound
+from tests.support.waiting import wait_until
+from trackway.domain.errors import StorageError
 from trackway.journal.log import Progress
 from trackway.loader.cursor import Cursor
-from trackway.loader.part_verification import PartVerification
+from trackway.loader.part_verification import CONTENT, PartVerification
 from trackway.loader.sweep import Sweep
 from trackway.store.client import Store
 from trackway.store.errors import StoreError
+from trackway.store.parts import parts
 
 
 @pytest.fixture
@@ -151,6 +156,64 @@ def test_no_batch_counts_before_all_are_whole(place: Place, busy: None) -> None:
     assert place.ask("SELECT max(to_position) FROM loads") == [(0,)]
     place.load()
     place.check()
+
+
+@pytest.fixture
+def beside(small_batches: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loader that always verifies beside its next batch, until it has no more to load."""
+    is_due = Cursor.is_due
+    monkeypatch.setattr(Cursor, "is_due", lambda self, *, idle: not idle or is_due(self, idle=idle))
+
+
+def test_a_loader_inserts_on_while_its_batches_are_verified_and_counts_none_that_came_later(
+    place: Place, beside: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, check_inserted = WatchingStore(place.url, "events"), PartVerification.check_inserted
+    counted = list[tuple[int, int]]()
+
+    def check(self: PartVerification, asked: Store) -> None:
+        before = store.inserts
+        check_inserted(self, asked)
+        if threading.current_thread().name.startswith("verification") and not counted:
+            wait_until(lambda: store.inserts >= before + 2, 60, lambda: "the loader waits")
+            counted.append((place.ask("SELECT max(to_position) FROM loads")[0][0], store.inserts))
+
+    monkeypatch.setattr(PartVerification, "check_inserted", check)
+    place.append(*EVENTS)
+    place.load(store)
+    place.check()
+    [(cursor, inserts)] = counted
+    assert cursor == 0 and inserts >= 3
+
+
+@pytest.mark.parametrize("table", ["events", "event_keys", "loads"])
+def test_no_batch_counts_behind_one_that_a_thread_has_found_not_whole(place: Place, beside: None, table: str) -> None:
+    place.append(*EVENTS)
+    store = SpoilingStore(place.url, table, empty_marks, times=1)
+    place.load_until(lambda: place.head.failing and store.spoilt == 1, store)
+    if table != "loads":
+        whole = place.ask("SELECT max(to_position) FROM loads")[0][0]
+        assert whole < place.head.synced
+    place.load()
+    place.check()
+
+
+def test_rows_that_were_read_from_a_part_which_another_thread_has_dropped_are_built_upon_by_nobody(
+    place: Place, small_batches: None
+) -> None:
+    verification = PartVerification()
+    with closing(SpoilingStore(place.url, "events", empty_marks)) as store:
+        found = parts(store, CONTENT)
+        verification.begin(found.active, found.broken)
+        verification.check_inserted(store)
+        store.insert_rows("events", ["project_id"], b"7\n", "TSV")
+        with pytest.raises(StorageError, match="not whole"):
+            verification.check_inserted(store)
+        assert unsound(place.url, ["events"]) == []
+        with pytest.raises(StorageError, match="not whole"):
+            verification.check_inserted(store)
+        verification.drop_unfinished(store)
+        verification.check_inserted(store)
 
 
 @pytest.mark.parametrize("table", ["profiles", "identity_links"])
