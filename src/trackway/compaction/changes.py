@@ -8,15 +8,14 @@ import time
 from collections.abc import Sequence
 
 from trackway.compaction import statements as sql
-from trackway.compaction.derived import counted_slots, counts
+from trackway.compaction.derived import derive
 from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
 from trackway.compaction.plan import Days
 from trackway.compaction.statements import Slice, partition_id
 from trackway.compaction.versions import Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.query.sql.facts import REBUILDS, ROWS
-from trackway.query.sql.segments import COUNTS, TABLES, Derived
-from trackway.query.sql.tables import rows_in
+from trackway.query.sql.segments import TABLES
 from trackway.store.client import Store
 from trackway.store.parts import fault_of, parts
 
@@ -145,21 +144,12 @@ class Changes:
         ((rows,),) = self._store.query(sql.SEGMENT_ROWS, asked)
         written = Segment(number, int(rows), links)
         if written.rows:
-            written = written._replace(derived=(self._counts(version, number),))
+            written = written._replace(derived=derive(self._store, version.project_id, number, len(version.slots)))
         partition = f"{partition_id(version.project_id, number)}_"
         for part in parts(self._store, TABLES).active:
             if part.name.startswith(partition) and (fault := fault_of(self._store, part.table, part.name)):
                 raise StorageError(f"store: a part of the facts is not whole: {fault}")
         return written
-
-    def _counts(self, version: Version, number: int) -> Derived:
-        """Count the facts of a segment that was just written."""
-        asked = {"project": version.project_id, "segment": number}
-        slots = counted_slots(self._store, version.project_id, number, len(version.slots))
-        for statement in counts(slots):
-            self._store.command(statement, asked)
-        ((rows,),) = self._store.query(f"SELECT count() {rows_in(COUNTS, 'segment = {segment:UInt64}')}", asked)
-        return Derived(number, COUNTS, int(rows), tuple(slots))
 
 
 def _checked(partition: str) -> str:

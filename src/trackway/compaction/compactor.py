@@ -21,6 +21,7 @@ from trackway.compaction.statements import read_cursor
 from trackway.compaction.versions import Versions
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Progress
+from trackway.query.sql.segments import DERIVED
 from trackway.runtime.background import pause
 from trackway.store.client import Store
 from trackway.telemetry import logs, metrics
@@ -123,7 +124,7 @@ class Compactor:
             self._changes.rewrite(version, old, cursor)
             return True
         for segment in version.segments:
-            if not segment.derived:  # an older version wrote it
+            if {each.table for each in segment.derived} != set(DERIVED):  # an older version wrote it
                 self._changes.rewrite(version, [segment], cursor)
                 return True
         for segment in sorted(version.segments, key=lambda segment: segment.links):

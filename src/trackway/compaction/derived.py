@@ -1,47 +1,89 @@
-"""Rows that are derived from the facts of a segment: how many facts have a name, lie in an hour and have a value.
+"""Rows that are derived from the facts of a segment: how many facts have a name, lie in an hour and have a value, and
+what the sums of their numbers are.
 
 A report that reads nothing else of an event finds the answer in a few thousand rows. They are made of the segment that
 was just written, before the version that names it, so they count with it or not at all. Only slots whose rows are far
 fewer than the facts get any: of others a report reads the facts.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from trackway.compaction.limits import COUNTED_AT_ONCE, COUNTED_BYTES_MAX, COUNTED_FEW_ROWS, COUNTED_SHARE
-from trackway.query.sql.facts import slot
-from trackway.query.sql.segments import COUNTS, NO_SLOT
+from trackway.query.expressions import Kind, is_raw
+from trackway.query.sql.facts import number_of, slot
+from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Derived
 from trackway.query.sql.tables import rows_from, rows_in
 from trackway.store.client import Store
 
 _HOUR_MS: Final = 3_600_000
 _HOUR: Final = f"fromUnixTimestamp64Milli(intDiv(toUnixTimestamp64Milli(time), {_HOUR_MS}) * {_HOUR_MS}, 'UTC')"
 _SEGMENT: Final = "segment = {segment:UInt64}"
-_INSERT: Final = f"INSERT INTO {COUNTS} (project_id, segment, slot, event, day, time, raw, events)"
+_KEY: Final = "{project:UInt32}, {segment:UInt64}"
 # Facts lie in the order of names and days, so the groups of one name and day are all that is in memory.
 _SETTINGS: Final = "SETTINGS optimize_aggregation_in_order = 1, max_block_size = 16384, max_insert_threads = 1"
 
 
-def counted_slots(store: Store, project_id: int, segment: int, slots: int) -> list[int]:
-    """The slots of a segment that have few rows, of the first so many and NO_SLOT. Raises StorageError."""
+class _Slots(NamedTuple):
+    """The slots of a segment that have few rows: by value, NO_SLOT among them, and of numbers."""
+
+    counted: Sequence[int]
+    summed: Sequence[int]
+
+
+def derive(store: Store, project_id: int, segment: int, slots: int) -> tuple[Derived, ...]:
+    """Write what is derived from a segment, whose project has so many slots. Raises StorageError."""
+    asked = {"project": project_id, "segment": segment}
+    found, made = _slots(store, project_id, segment, slots), []
+    for table, chosen, statements in _TABLES:
+        for statement in statements(chosen(found)):
+            store.command(statement, asked)
+        ((rows,),) = store.query(f"SELECT count() {rows_in(table, _SEGMENT)}", asked)
+        made.append(Derived(segment, table, int(rows), tuple(chosen(found))))
+    return tuple(made)
+
+
+def _slots(store: Store, project_id: int, segment: int, slots: int) -> _Slots:
     columns = [slot(number) for number in range(slots)]
-    groups = [f"uniq(event, hour, {column}), max(length({column}))" for column in columns]
-    facts = f"SELECT event, {_HOUR} AS hour{''.join(f', {each}' for each in columns)} {rows_in('facts', _SEGMENT)}"
-    sql = f"SELECT count(), {', '.join(['uniq(event, hour), 0', *groups])} {rows_from(facts)} {_SETTINGS}"
+    each = [f"uniq(event, hour, {raw}), max(length({raw})), max({is_raw(raw, Kind.NUMBER)})" for raw in columns]
+    facts = f"SELECT event, {_HOUR} AS hour{''.join(f', {raw}' for raw in columns)} {rows_in('facts', _SEGMENT)}"
+    sql = f"SELECT count(), {', '.join(['uniq(event, hour), 0, 0', *each])} {rows_from(facts)} {_SETTINGS}"
     [(rows, *found)] = store.query(sql, {"project": project_id, "segment": segment})
     most = max(int(rows) // COUNTED_SHARE, COUNTED_FEW_ROWS)
-    sizes = zip([NO_SLOT, *range(slots)], found[::2], found[1::2], strict=True)
-    return [number for number, groups, bytes in sizes if groups <= most and bytes <= COUNTED_BYTES_MAX]
+    sizes = list(zip([NO_SLOT, *range(slots)], found[::3], found[1::3], found[2::3], strict=True))
+    counted = [number for number, groups, bytes, _ in sizes if groups <= most and bytes <= COUNTED_BYTES_MAX]
+    return _Slots(counted, [number for number, *_, is_number in sizes if is_number and NO_SLOT in counted])
 
 
-def counts(slots: Sequence[int]) -> Iterator[str]:
-    """The statements that count a segment's facts by these slots. Each binds `project` and `segment`."""
+def _counts(slots: Sequence[int]) -> Iterator[str]:
+    """The statements that count a segment's facts by these slots."""
+    insert = f"INSERT INTO {COUNTS} (project_id, segment, slot, event, day, time, raw, events)"
     for begin in range(0, len(slots), COUNTED_AT_ONCE):
-        yield f"{_INSERT} {' UNION ALL '.join(map(_of_slot, slots[begin : begin + COUNTED_AT_ONCE]))} {_SETTINGS}"
+        yield f"{insert} {' UNION ALL '.join(map(_of_slot, slots[begin : begin + COUNTED_AT_ONCE]))} {_SETTINGS}"
 
 
 def _of_slot(number: int) -> str:
     raw = "''" if number == NO_SLOT else slot(number)
     facts = f"SELECT event, day, {_HOUR} AS hour, {raw} AS raw {rows_in('facts', _SEGMENT)}"
-    columns = f"{{project:UInt32}}, {{segment:UInt64}}, {number}, event, day, hour, raw, count()"
-    return f"SELECT {columns} {rows_from(facts)} GROUP BY event, day, hour, raw"
+    return f"SELECT {_KEY}, {number}, event, day, hour, raw, count() {rows_from(facts)} GROUP BY event, day, hour, raw"
+
+
+def _sums(slots: Sequence[int]) -> Iterator[str]:
+    """The statement that adds up the numbers of these slots, none without slots."""
+    if not slots:
+        return
+    insert = f"INSERT INTO {SUMS} (project_id, segment, slot, event, day, time, events, total)"
+    facts = f"SELECT event, day, {_HOUR} AS hour, {', '.join(map(slot, slots))} {rows_in('facts', _SEGMENT)}"
+    pairs = ", ".join(f"(toUInt8({number}), sum({number_of(slot(number))}))" for number in slots)
+    sums = (
+        f"SELECT event, day, hour, count() AS events, [{pairs}] AS pairs {rows_from(facts)} GROUP BY event, day, hour"
+    )
+    each = f"SELECT event, day, hour, events, arrayJoin(pairs) AS pair {rows_from(sums)}"
+    yield f"{insert} SELECT {_KEY}, pair.1, event, day, hour, events, pair.2 {rows_from(each)} {_SETTINGS}"
+
+
+_TABLES: Final[Sequence[tuple[str, Callable[[_Slots], Sequence[int]], Callable[[Sequence[int]], Iterator[str]]]]] = (
+    (COUNTS, lambda slots: slots.counted, _counts),
+    (SUMS, lambda slots: slots.summed, _sums),
+)
+"""Each table of DERIVED: the slots of which it has rows, and the statements that write these."""

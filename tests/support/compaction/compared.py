@@ -1,6 +1,7 @@
 """Facts and newer events, held against the table of events alone."""
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from trackway.query.expressions import readable
 from trackway.query.facts_state import facts_of
 from trackway.query.sql.events import project_events
 from trackway.query.sql.facts import fact_rows
-from trackway.query.sql.segments import COUNTS, NO_SLOT, Facts
+from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Facts
 from trackway.store.client import Store
 
 PROJECT = ALPHA.project_id
@@ -81,7 +82,7 @@ def rows_of_facts(store: Store, project_id: int, facts: Facts, names: Sequence[s
 def counts_of_facts(store: Store, project_id: int, facts: Facts, names: Sequence[str]) -> Counter[tuple[Any, ...]]:
     """Numbers of events by name, hour and the value of one property or none, from counts where there are any."""
     properties = dict.fromkeys(names, "{name:String}")
-    found = fact_rows(project_events(project_id), facts, properties, persons=False, counted=True)
+    found = fact_rows(project_events(project_id), facts, properties, persons=False, derived=COUNTS)
     assert ("FROM facts_counts" in found.sql) == bool(_counted_segments(facts, names))
     key = f"event, intDiv(toUnixTimestamp64Milli(time), 3600000){', raw_0' * len(names)}"
     text = f"SELECT {key}, sum(times) {found.sql} GROUP BY ALL {found.settings}"
@@ -93,6 +94,30 @@ def _counted_segments(facts: Facts, names: Sequence[str]) -> list[int]:
     return facts.derived_in(COUNTS, facts.slot_of(names[0]) if names else NO_SLOT)
 
 
+def sums_of_facts(store: Store, project_id: int, facts: Facts, name: str) -> dict[tuple[Any, ...], tuple[int, float]]:
+    """Numbers of events and sums of a property's numbers by name and hour, from sums where there are any."""
+    found = fact_rows(project_events(project_id), facts, {name: "{name:String}"}, persons=False, derived=SUMS)
+    key = "event, intDiv(toUnixTimestamp64Milli(time), 3600000)"
+    text = f"SELECT {key}, sum(times), sum(total) {found.sql} GROUP BY ALL {found.settings}"
+    rows = store.query(text, found.parameters | {"name": name})
+    return {(event, hour): (int(times), float(total)) for event, hour, times, total in rows}
+
+
+def _check_sums(store: Store, project_id: int, facts: Facts, name: str) -> None:
+    """The same from the events alone, added up without an error."""
+    expected: dict[tuple[Any, ...], list[float]] = {}
+    for (event, time_ms, _, raw), times in truth(store, project_id, [name]).items():
+        value = json.loads(raw) if raw else None
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+        expected.setdefault((event, time_ms // 3_600_000), []).extend([number] * times)
+    found = sums_of_facts(store, project_id, facts, name)
+    assert found.keys() == expected.keys()
+    for key, numbers in expected.items():
+        times, total = found[key]
+        assert times == len(numbers)
+        assert math.isclose(total, math.fsum(numbers), rel_tol=1e-12, abs_tol=1e-9), (key, numbers)
+
+
 def _check_counts(store: Store, project_id: int, facts: Facts, names: Sequence[str]) -> None:
     """Counts, facts without them, and newer events together are the numbers of events."""
     expected = truth(store, project_id, names)
@@ -102,6 +127,8 @@ def _check_counts(store: Store, project_id: int, facts: Facts, names: Sequence[s
         for row, times in expected.items():
             counted[row[0], row[1] // 3_600_000, *(row[place] for place in at)] += times
         assert counts_of_facts(store, project_id, facts, some) == counted, some
+        for name in some:
+            _check_sums(store, project_id, facts, name)
 
 
 def check(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPERTIES) -> Facts | None:

@@ -61,10 +61,10 @@ def _send(server: Server, asked: Asked, first: int, end: int) -> None:
     server.wait_loaded()
 
 
-def _reads_counts(server: Server, asked: Asked, path: str, **parameters: Any) -> bool:
+def _reads(server: Server, asked: Asked, path: str, table: str, **parameters: Any) -> bool:
     statements = report(server, asked.project, path, explain="sql", **{**RANGE, **parameters})["statements"]
     assert all("FROM facts" in each["sql"] for each in statements)
-    return any("FROM facts_counts" in each["sql"] for each in statements)
+    return any(f"FROM {table} " in each["sql"] for each in statements)
 
 
 def _expected(asked: Asked, length: int, keys: Any) -> dict[str, dict[str, int]]:
@@ -101,7 +101,29 @@ def test_numbers_by_name_and_by_value_are_those_of_the_events(
         wanted: dict[str, Any] = {"event": "", "unit": unit, **parameters}
         answer = report(server, asked.project, "segmentation", **RANGE, **wanted)
         assert _found(answer, length) == _expected(asked, length, keys)
-        assert _reads_counts(server, asked, "segmentation", **wanted) == (zone in BY_HOUR)
+        assert _reads(server, asked, "segmentation", "facts_counts", **wanted) == (zone in BY_HOUR)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("action", ["sum", "average"])
+def test_sums_and_averages_are_those_of_the_events(
+    server: Server, every: Mapping[str, Asked], zone: str, action: str
+) -> None:
+    """A colour that is no number counts as 0."""
+    asked = every[zone]
+    wanted: dict[str, Any] = {"event": "buy", "on": 'properties["colour"]'}
+    results = report(server, asked.project, f"segmentation/{action}", **RANGE, **wanted)["results"]
+    numbers: dict[str, list[float]] = {day: [] for day in results}
+    for name, time_ms, colour in asked.events:
+        day = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(asked.zone)).date().isoformat()
+        if name == "buy" and day in numbers:
+            numbers[day].append(float(colour) if isinstance(colour, int) else 0.0)
+    made = {day: sum(each) / (len(each) or 1) if action == "average" else sum(each) for day, each in numbers.items()}
+    assert results == pytest.approx(made)
+    reads = _reads(server, asked, f"segmentation/{action}", "facts_sums", **wanted)
+    assert reads == (zone in BY_HOUR)
+    wanted |= {"where": 'properties["colour"] > 5'}
+    assert not _reads(server, asked, f"segmentation/{action}", "facts_sums", **wanted)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +141,4 @@ def test_numbers_by_name_and_by_value_are_those_of_the_events(
 def test_counts_are_read_where_nothing_finer_is_asked(
     server: Server, every: Mapping[str, Asked], parameters: dict[str, Any], is_read: bool
 ) -> None:
-    assert _reads_counts(server, every["UTC"], "segmentation", event="buy", **parameters) == is_read
+    assert _reads(server, every["UTC"], "segmentation", "facts_counts", event="buy", **parameters) == is_read

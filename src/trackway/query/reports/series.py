@@ -34,10 +34,9 @@ A bucket of nothing is left out."""
 
 # Sets of persons never leave the memory. Groups do when they grow.
 _SETS: Final = f"countIf(who != {NOBODY}) AS events, uniqExactIf(who, who != {NOBODY}) AS persons"
-_NUMBER: Final = "ifNull(if(isFinite(number), number, 0), 0)"
 _COUNTS: Final = {Measure.GENERAL: "sum(times) AS events", Measure.UNIQUE: _SETS, Measure.AVERAGE: _SETS}
 _VALUES: Final = {Measure.GENERAL: "events", Measure.UNIQUE: "persons", Measure.AVERAGE: "events / persons"}
-_FUNCTIONS: Final = {Action.SUM: "sum", Action.AVERAGE: "avg"}
+_MADE: Final = {Action.SUM: "sum(total)", Action.AVERAGE: "sum(total) / sum(times)"}
 
 
 async def series(run: Run, projection: Projection, key: str, measure: Measure | Action, limit: int) -> Series:
@@ -66,10 +65,11 @@ def _statement(
 ) -> Statement:
     """The rows are key, total, and pairs of bucket and value. `spilling`: groups by person, which may go to the disk,
     instead of sets of persons."""
-    rows = projection.counted_rows() if measure is Measure.GENERAL else projection.rows()
     if isinstance(measure, Action):
-        counts, value = f"count() AS events, {_FUNCTIONS[measure]}({_NUMBER}) AS made", "made"
+        rows = projection.summed_rows("number")
+        counts, value = f"sum(times) AS events, {_MADE[measure]} AS made", "made"
     else:
+        rows = projection.counted_rows() if measure is Measure.GENERAL else projection.rows()
         counts, value = _COUNTS[measure], _VALUES[measure]
     counted = f"SELECT {key} AS key, bucket, {counts} {rows.sql} GROUP BY key, bucket"
     if spilling:

@@ -10,11 +10,11 @@ loads a day after its arrival may have one, too. Such events are *late* here; an
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from trackway.query.expressions import readable
+from trackway.query.expressions import Kind, of_raw, readable
 from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS
 from trackway.query.sql.scope import Rows
-from trackway.query.sql.segments import COUNTS, NO_SLOT, Facts
+from trackway.query.sql.segments import DERIVED, NO_SLOT, SUMS, Facts
 from trackway.query.sql.tables import rows_from, rows_in
 
 SLOTS: Final = 64
@@ -29,7 +29,7 @@ WHO: Final = "if(user_id = '' AND distinct_id != '', cityHash64(distinct_id), 0)
 PERSON: Final = "if(own = 0, 0, if(link.person != 0, link.person, own))"
 """The person of a row with OWN as `own` that is joined with its `link`."""
 _FROM: Final = "FROM facts WHERE"
-_FROM_COUNTS: Final = f"FROM {COUNTS} WHERE"
+_FROM_DERIVED: Final = {table: f"FROM {table} WHERE" for table in DERIVED}
 _OF_LATE_DAYS: Final = "toString(day) IN {late_days:Array(String)}"
 TAIL_SETTINGS: Final = "use_skip_indexes_if_final_exact_mode = 0"
 """FINAL looks at the granules with events of some positions, and no others. Copies that it does not see there were
@@ -79,7 +79,7 @@ def newer_links(since: str) -> str:
 
 
 def fact_rows(
-    events: Events, facts: Facts, properties: Mapping[str, str], *, persons: bool = True, counted: bool = False
+    events: Events, facts: Facts, properties: Mapping[str, str], *, persons: bool = True, derived: str | None = None
 ) -> Rows:
     """Events with `event`, `time`, `day`, `times`, and for each of these properties, which have slots, `raw_0` …
 
@@ -87,23 +87,20 @@ def fact_rows(
     With `persons` also `person_number`, the hash of the person's canonical id, 0 for nobody. `day` is of UTC. The
     events must be narrow.
 
-    `times` is 1, or with `counted` the number of events that the row is of: of one name, hour and value, and `time` is
-    the begin of the hour. Segments without counts, and days whose facts may have newer copies, are read as facts.
+    `times` is 1, or with `derived`, a table of DERIVED, the number of events that the row is of: of one name and hour,
+    and `time` is the begin of the hour. They have one value with COUNTS; with SUMS rows have `total`, the sum of the
+    numbers of the one property, and no raws. Segments without such rows, and days whose facts may have newer copies,
+    are read as facts. Derived rows have no persons.
     """
     assert events.is_narrow and facts.has(properties)
     bound = dict(events.parameters) | {"facts_end": facts.position}
     slots = [slot(facts.slot_of(name)) for name in properties]
-    in_counts = _counted(events, facts, properties) if counted and not persons else []
-    plain = [number for number in facts.segments if number not in in_counts]
+    in_derived = _derived(events, facts, properties, derived) if derived and not persons else []
+    plain = [number for number in facts.segments if number not in in_derived]
     early, branches = "", []
     if facts.late_days:
         bound["late_days"] = list(facts.late_days)
         early = f" AND NOT {_OF_LATE_DAYS}"
-    if in_counts:
-        bound["counted"] = in_counts
-        raw = ", raw AS raw_0" * len(slots)
-        chosen = f"{_chosen(events, 'counted')} AND slot = {_slot_of(facts, properties)}{early}"
-        branches.append(f"SELECT event, time, day, events AS times{raw} {_FROM_COUNTS} {chosen}")
     if plain:
         bound["segments"] = plain
         branches.append(_facts(f"{_chosen(events, 'segments')}{early}", slots, facts, bound, persons))
@@ -112,14 +109,29 @@ def fact_rows(
         chosen = f"{_chosen(events, 'late_segments')} AND {_OF_LATE_DAYS} AND NOT (time, key) IN ({_tail_keys(events)})"
         branches.append(_facts(chosen, slots, facts, bound, persons))
     branches.append(_tail(events, facts, list(properties.values()), persons))
+    if derived == SUMS:
+        branches = [
+            f"SELECT event, time, day, times, {number_of('raw_0')} AS total {rows_from(each)}" for each in branches
+        ]
+    if derived and in_derived:
+        bound["derived"] = in_derived
+        more = ", total" if derived == SUMS else ", raw AS raw_0" * len(slots)
+        chosen = f"{_chosen(events, 'derived')} AND slot = {_slot_of(facts, properties)}{early}"
+        branches.insert(0, f"SELECT event, time, day, events AS times{more} {_FROM_DERIVED[derived]} {chosen}")
     return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
 
 
-def _counted(events: Events, facts: Facts, properties: Mapping[str, str]) -> list[int]:
-    """The segments whose counts have these properties, for events that are chosen by the hour."""
+def number_of(raw: str) -> str:
+    """SQL of the number in a raw, 0 for what is no finite number."""
+    number = of_raw(raw, Kind.NUMBER)
+    return f"ifNull(if(isFinite({number}), {number}, 0), 0)"
+
+
+def _derived(events: Events, facts: Facts, properties: Mapping[str, str], table: str) -> list[int]:
+    """The segments of which a table of DERIVED has these properties, for events that are chosen by the hour."""
     if len(properties) > 1 or not events.is_by_hour:
         return []
-    return facts.derived_in(COUNTS, _slot_of(facts, properties))
+    return facts.derived_in(table, _slot_of(facts, properties))
 
 
 def _slot_of(facts: Facts, properties: Mapping[str, str]) -> int:

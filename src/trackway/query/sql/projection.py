@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from trackway.query.expressions import Expression, Kind, condition, event_properties, of_kind
+from trackway.query.expressions import Expression, Kind, Property, condition, event_properties, of_kind
 from trackway.query.expressions.rawjson import elements
 from trackway.query.sql.breakdown import breakdown_keys
 from trackway.query.sql.buckets import Buckets
@@ -18,6 +18,7 @@ from trackway.query.sql.events import DAY, Events
 from trackway.query.sql.facts import fact_rows
 from trackway.query.sql.person import Known
 from trackway.query.sql.scope import EVENT_SCOPE, TIME_COLUMNS, TIME_MS, Needs, Rows, needs_of, rows_of
+from trackway.query.sql.segments import COUNTS, SUMS
 from trackway.query.sql.selector import ACTIVITY, Selector
 from trackway.query.sql.tables import rows_from
 
@@ -65,6 +66,8 @@ class Projection:
         self._columns: dict[str, str] = {}
         self._by_hour: set[str] = set()
         """Columns that read of the time nothing but the hour."""
+        self._numbers: set[str] = set()
+        """Columns with the numbers of a property as it is."""
         self._conditions: list[str] = []
         self.parameters: dict[str, Any] = dict(events.parameters)
         """The values that are bound so far; SQL that a caller adds may bind further ones."""
@@ -120,6 +123,8 @@ class Projection:
     def add_number(self, name: str, expression: Expression) -> None:
         """Add the value of an expression where it is a number, a Nullable(Float64)."""
         self._read(expression)
+        if isinstance(expression, Property):
+            self._numbers.add(name)
         self.add(name, of_kind(expression, Kind.NUMBER, self._scope, self.parameters))
 
     def add_property_names(self, name: str) -> None:
@@ -142,6 +147,18 @@ class Projection:
         """The rows, as the end of a statement: FROM on, and its settings."""
         return self._selected(self._entries())
 
+    def summed_rows(self, number: str) -> Rows:
+        """The rows with `times`, and with `total` instead of a column of `add_number`: its sum over so many events, of
+        which what is no finite number counts as 0."""
+        others = [*self._conditions, *(sql for name, sql in self._columns.items() if name != number)]
+        is_alone = len(self._raws.bound) == 1 and not any(_RAW in sql for sql in others)
+        if number in self._numbers and is_alone and self._is_by_hour() and self._reads_facts():
+            del self._columns[number]
+            return self._selected(self._entries(derived=SUMS), "times", "total")
+        rows = self._selected(self._entries(), "times")
+        total = f"SELECT *, ifNull(if(isFinite({number}), {number}, 0), 0) AS total {rows.sql}"
+        return Rows(rows_from(total), rows.settings, rows.parameters)
+
     def _selected(self, entries: Rows, *more: str) -> Rows:
         columns = ", ".join([*(f"{sql} AS {name}" for name, sql in self._columns.items()), *more]) or "1"
         rows = f"SELECT {columns} {entries.sql}{_where(self._conditions)}"
@@ -156,7 +173,7 @@ class Projection:
         """
         made = [(name, sql) for name, sql in self._columns.items() if _RAW in sql]
         later = [each for each in self._conditions if _RAW in each]
-        entries = self._entries(counted=self._is_by_hour())
+        entries = self._entries(derived=COUNTS if self._is_by_hour() else None)
         if len(self._raws.bound) != 1 or any(_OTHERS.search(sql) for sql in [*later, *(sql for _, sql in made)]):
             return self._selected(entries, "times")
         read = {name: sql for name, sql in self._columns.items() if _RAW not in sql}
@@ -178,17 +195,21 @@ class Projection:
         read = [sql for name, sql in self._columns.items() if name not in self._by_hour]
         return self._events.is_by_hour and not any(map(_FINE.search, [*read, *self._conditions]))
 
-    def _entries(self, *, counted: bool = False) -> Rows:
+    def _reads_facts(self) -> bool:
+        facts = self._known.facts
+        return facts is not None and self._is_narrow and self._events.is_narrow and facts.has(self._raws.bound)
+
+    def _entries(self, *, derived: str | None = None) -> Rows:
         """The events with `event`, `time` and, where they are read, `person_number` and raws.
 
-        `times`: of so many events a row is. Only if `counted` a row may be of several, and `time` is then the begin of
-        the hour of all of them.
+        `times`: of so many events a row is. Only from a `derived` table, of facts alone, a row may be of several
+        (`query.sql.facts.fact_rows`), and `time` is then the begin of the hour of all of them.
         """
         events, facts, names = self._events._replace(parameters=self.parameters), self._known.facts, self._raws.bound
         has_who = "who" in self._columns
-        if facts is not None and self._is_narrow and events.is_narrow and facts.has(names):
+        if facts is not None and self._reads_facts():
             self._columns = {name: "day" if sql == DAY else sql for name, sql in self._columns.items()}
-            return fact_rows(events, facts, names, persons=has_who, counted=counted)
+            return fact_rows(events, facts, names, persons=has_who, derived=derived)
         entries = rows_of(events, self._known, deduplicated=True, needs=self._needs | Needs(person=has_who))
         read = [f"JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names.values())]
         read += [f"{_WHO} AS person_number"] if has_who else []

@@ -7,7 +7,9 @@ COUNTS: Final = "facts_counts"
 """Numbers of facts by name, hour and the value of one slot (`store/migrations/0018_facts_counts.sql`)."""
 NO_SLOT: Final = 255
 """In place of a slot: numbers by name and hour alone."""
-DERIVED: Final = (COUNTS,)
+SUMS: Final = "facts_sums"
+"""Sums of the numbers of one slot by name and hour (`store/migrations/0019_facts_sums.sql`)."""
+DERIVED: Final = (COUNTS, SUMS)
 """The tables with rows that are derived from the facts of each segment."""
 TABLES: Final = ("facts", *DERIVED)
 """All tables of segments. They have the same partitions."""
