@@ -11,8 +11,8 @@ import click
 
 from trackway.commands.limits import COMMAND_PIECE_BYTES
 from trackway.commands.options import load_flags, print_table
-from trackway.commands.running_server import server_of, server_options
-from trackway.domain.errors import ConfigError
+from trackway.commands.running_server import Server, server_of, server_options
+from trackway.domain.errors import ConfigError, StateError
 from trackway.domain.limits import LOOKUP_TABLE_BYTES_MAX
 
 _PATH: Final = "/lookup-tables"
@@ -63,6 +63,59 @@ def replace(table_id: str, file: IO[bytes], named: str | None, url: str | None, 
 def delete(table_id: str, named: str | None, url: str | None, **flags: Any) -> None:
     """Delete the lookup table ID."""
     server_of(load_flags(flags), named, url).ask("DELETE", f"{_PATH}/{quote(table_id, safe='')}")
+
+
+@lookup_table.command("map")
+@click.argument("table_id", metavar="ID")
+@click.argument("property")
+@click.option("--user", "of_user", is_flag=True, help="Map the property of users' profiles, not that of events.")
+@server_options(as_json=False)
+def map_property(table_id: str, property: str, of_user: bool, named: str | None, url: str | None, **flags: Any) -> None:
+    """Map PROPERTY to the lookup table ID, whose keys are its values.
+
+    Each column of the table is a property then: properties["PROPERTY → column"]. A property that is mapped already is
+    mapped anew.
+    """
+    server = server_of(load_flags(flags), named, url)
+    body = {"property": property, "table_id": table_id, "resource": _resource(of_user)}
+    server.ask("PUT", _mappings(server), body=json.dumps(body).encode())
+
+
+@lookup_table.command("unmap")
+@click.argument("property")
+@click.option("--user", "of_user", is_flag=True, help="Unmap the property of users' profiles, not that of events.")
+@server_options(as_json=False)
+def unmap_property(property: str, of_user: bool, named: str | None, url: str | None, **flags: Any) -> None:
+    """End the mapping of PROPERTY to a lookup table. The table stays."""
+    server = server_of(load_flags(flags), named, url)
+    for each in server.ask("GET", _mappings(server))["results"]:
+        if (each["property"], each["resource"]) == (property, _resource(of_user)):
+            server.ask("DELETE", f"{_mappings(server)}/{each['id']}")
+            return
+    raise StateError(f"property {property!r} of {_resource(of_user)}s is mapped to no lookup table")
+
+
+@lookup_table.command("mappings")
+@server_options()
+def list_mappings(named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
+    """List the properties that are mapped to lookup tables."""
+    server = server_of(load_flags(flags), named, url)
+    mappings = server.ask("GET", _mappings(server))["results"]
+    if as_json:
+        click.echo(json.dumps(mappings, indent=2))
+    elif mappings:
+        rows = [(each["property"], f"{each['resource']}s", each["table_id"]) for each in mappings]
+        print_table(("Property", "Of", "Lookup table"), rows)
+    else:
+        click.echo("No mappings yet. Make one: trackway lookup-table map ID PROPERTY", err=True)
+
+
+def _mappings(server: Server) -> str:
+    return f"/api/app/projects/{server.project.project_id}/lookup-mappings"
+
+
+def _resource(of_user: bool) -> str:
+    return "user" if of_user else "event"
 
 
 def _print_tables(tables: list[dict[str, str]], as_json: bool) -> None:

@@ -24,6 +24,7 @@ from trackway.edge.api.health import Health
 from trackway.edge.api.paths_with_ids import PathsWithIds
 from trackway.edge.api.reports.report import PREFIXES
 from trackway.edge.api.reports.table import REPORTS
+from trackway.edge.api.saved.lookup_mappings import LookupMappings
 from trackway.edge.api.saved.memberships import membership_paths
 from trackway.edge.api.saved.requests import SavedRequests
 from trackway.edge.api.saved.table import paths_with_ids, query_paths
@@ -93,11 +94,12 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
     shell = Shell(parts.access, parts.rates, parts.in_flight, parts.readers, parts.changes)
     tables = lookup_tables.LookupTablesEndpoint(shell, parts.settings, parts.readers.lookup_tables, parts.room)
     saved = SavedRequests(shell, parts.changes)
+    mappings = LookupMappings(shell, parts.changes, parts.readers.lookup_tables)
     accounts = service_accounts.AccountsEndpoint(shell, parts.changes)
     in_app = PathsWithIds(
         parts.settings.path_prefix,
         service_accounts.PATH,
-        accounts.table() | membership_paths(shell) | paths_with_ids(saved),
+        accounts.table() | membership_paths(shell) | paths_with_ids(saved) | mappings.paths(),
     )
     pages = make_pages(parts, track)
     query_profiles = shell.query(profiles.PROFILES)

@@ -27,6 +27,8 @@ Action = Literal[
     "lookup table created",
     "lookup table replaced",
     "lookup table deleted",
+    "lookup table mapped",
+    "lookup table unmapped",
     "records replayed",
     "report saved",
     "report changed",

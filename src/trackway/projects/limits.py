@@ -27,6 +27,8 @@ ANNOTATIONS_MAX = 10_000
 """Annotations of a project."""
 ANNOTATION_TAGS_MAX = 100
 """Tags that a project has for its annotations."""
+LOOKUP_MAPPINGS_MAX = 100
+"""Properties of a project that are mapped to lookup tables."""
 SAVED_NAME_CHARACTERS_MAX = 255
 """Name of a saved report, a cohort or a tag."""
 SAVED_DESCRIPTION_CHARACTERS_MAX = 1024

@@ -1,4 +1,4 @@
-"""What people save in a project: reports (bookmarks), cohorts, annotations and their tags, as values.
+"""What people save in a project: reports (bookmarks), cohorts, annotations and their tags, mappings of lookup tables.
 
 The definition of a report or a cohort is JSON text, which only those parts read that answer from it. This module is
 pure: it checks single values. `projects.saved_table` has the statements.
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from trackway.domain.errors import InvalidInput, StateError
+from trackway.domain.limits import PROPERTY_NAME_CHARACTERS_MAX
 from trackway.projects.limits import (
     ANNOTATION_CHARACTERS_MAX,
     SAVED_DESCRIPTION_CHARACTERS_MAX,
@@ -91,6 +92,26 @@ class Tag:
     project_id: int
     name: str
     made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class LookupMapping:
+    """A property whose values are the keys of a lookup table: of events, or of users' profiles. A project maps a
+    property once. The table may have been deleted since."""
+
+    mapping_id: int
+    project_id: int
+    property: str
+    of_user: bool
+    table_id: str
+    made: Made
+
+
+def check_mapped_property(name: str) -> str:
+    """The name of a mapped property. Raises InvalidInput."""
+    if not 1 <= len(name) <= PROPERTY_NAME_CHARACTERS_MAX or "\0" in name:
+        raise InvalidInput(f"property must be 1 to {PROPERTY_NAME_CHARACTERS_MAX} characters, without NUL")
+    return name
 
 
 def check_saved_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Saved reports, cohorts, annotations and tags as rows of the projects database: the same statements for all kinds.
+"""Saved reports, cohorts, annotations, tags and mappings as rows of the projects database, by the same statements.
 
 Each method is one transaction. A change and its audit entry are committed together. The row of the project is locked
 first, so that changes of one project have one order and no bound is passed.
@@ -15,11 +15,17 @@ from sqlalchemy.exc import IntegrityError
 from trackway.domain.errors import StateError
 from trackway.projects.audit import Action, Note
 from trackway.projects.database import Change, ProjectsDatabase
-from trackway.projects.limits import ANNOTATION_TAGS_MAX, ANNOTATIONS_MAX, BOOKMARKS_MAX, COHORTS_MAX
-from trackway.projects.saved import Annotation, Bookmark, Cohort, Creator, Made, Tag, UnknownSaved
-from trackway.projects.tables import annotation_tags, annotations, bookmarks, cohorts, projects
+from trackway.projects.limits import (
+    ANNOTATION_TAGS_MAX,
+    ANNOTATIONS_MAX,
+    BOOKMARKS_MAX,
+    COHORTS_MAX,
+    LOOKUP_MAPPINGS_MAX,
+)
+from trackway.projects.saved import Annotation, Bookmark, Cohort, Creator, LookupMapping, Made, Tag, UnknownSaved
+from trackway.projects.tables import annotation_tags, annotations, bookmarks, cohorts, lookup_mappings, projects
 
-Value = TypeVar("Value", Bookmark, Cohort, Annotation, Tag)
+Value = TypeVar("Value", Bookmark, Cohort, Annotation, Tag, LookupMapping)
 _MADE: Final = 4
 """Columns of `Made`, the last ones of each table."""
 
@@ -53,6 +59,13 @@ _KINDS: Final[Mapping[type, _Kind]] = {
         "date",
     ),
     Tag: _Kind("tag", annotation_tags, ANNOTATION_TAGS_MAX, ("tag saved",)),
+    LookupMapping: _Kind(
+        "mapping",
+        lookup_mappings,
+        LOOKUP_MAPPINGS_MAX,
+        ("lookup table mapped", "lookup table mapped", "lookup table unmapped"),
+        "property",
+    ),
 }
 
 
@@ -88,7 +101,8 @@ class Saved:
         creator: Creator,
         check: Check[Value] | None = None,
     ) -> Value:
-        """A new one, durable at return. Raises StateError when there are too many, or when a tag's name is taken."""
+        """A new one, durable at return. Raises StateError when there are too many, or when the name of a
+        tag or the property of a mapping is taken."""
         kind, now_ms = _KINDS[of], time.time_ns() // 1_000_000
         made = {"created_at_ms": now_ms, "modified_at_ms": now_ms}
         by = {"creator_id": creator.account_id, "creator_name": creator.name}

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from trackway.domain.identity_mode import SIMPLIFIED
-from trackway.domain.limits import TIME_ZONE_CHARACTERS_MAX
+from trackway.domain.limits import PROPERTY_NAME_CHARACTERS_MAX, TIME_ZONE_CHARACTERS_MAX
 from trackway.domain.time_zone import MONDAY, UTC_NAME
 from trackway.projects.limits import (
     ANNOTATION_CHARACTERS_MAX,
@@ -174,6 +174,18 @@ annotation_tags: Final = Table(
     Column("name", String(SAVED_NAME_CHARACTERS_MAX), nullable=False),
     *_made(),
     UniqueConstraint("project_id", "name"),
+    sqlite_autoincrement=True,
+)
+lookup_mappings: Final = Table(
+    "lookup_mappings",
+    metadata,
+    Column("mapping_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("property", String(PROPERTY_NAME_CHARACTERS_MAX), nullable=False),
+    Column("of_user", Boolean, nullable=False),
+    Column("table_id", String(36), nullable=False),  # of a lookup table, which is in the store
+    *_made(),
+    UniqueConstraint("project_id", "of_user", "property"),
     sqlite_autoincrement=True,
 )
 

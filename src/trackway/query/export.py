@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 from trackway.query.expressions import Expression, ExpressionError, fault, no_boolean
 from trackway.query.identity_lookup import known
 from trackway.query.limits import EXPORT_CHECK_S_MAX
+from trackway.query.mapped_tables import Mapped, lookups_of
 from trackway.query.sql.days import UTC_DAYS
 from trackway.query.sql.event_line import COLUMNS, event_line
 from trackway.query.sql.events import Events, project_events
+from trackway.query.sql.lookups import LookedUp
 from trackway.query.sql.person import Known
 from trackway.query.sql.scope import EVENT_SCOPE, Needs, needs_of, rows_of
 from trackway.store.reader import Reader
@@ -22,7 +24,7 @@ from trackway.store.reader import Reader
 
 class ExportQuery(NamedTuple):
     """What to export. Dates are inclusive, in UTC. Without `events` all names, without `limit` any number, without
-    `where` all events."""
+    `where` all events. `mapped`: properties that are mapped to lookup tables, for `where`."""
 
     project_id: int
     from_date: date
@@ -32,6 +34,7 @@ class ExportQuery(NamedTuple):
     time_in_ms: bool
     deduplicated: bool
     where: Expression | None = None
+    mapped: Sequence[Mapped] = ()
 
 
 _SHOWN = Needs(person=True, failures=True)
@@ -44,7 +47,8 @@ async def export_lines(reader: Reader, query: ExportQuery) -> AsyncIterator[Asyn
     Raises ExpressionError for a `where` that cannot be asked, or that has an operand which is no boolean in some event
     of the export. Raises StoreError, also for a `where` that takes too long.
     """
-    found = await known(reader, query.project_id)
+    lookups = await lookups_of(reader, query.project_id, query.mapped)
+    found = (await known(reader, query.project_id))._replace(lookups=lookups)
     if position := await _find_fault(reader, query, found):
         raise ExpressionError(no_boolean(position), position)
     sql, parameters = export_sql(query, found)
@@ -55,11 +59,13 @@ async def export_lines(reader: Reader, query: ExportQuery) -> AsyncIterator[Asyn
 async def _find_fault(reader: Reader, query: ExportQuery, found: Known) -> int:
     """The position of the first operand of `where` that is no boolean in some event of the export, or 0."""
     bound: dict[str, Any] = {}
-    position = query.where and fault(query.where, EVENT_SCOPE, bound)
+    looked_up = LookedUp(EVENT_SCOPE, found.lookups, bound)
+    position = query.where and fault(query.where, looked_up.scope, bound)
     if position is None:
         return 0
-    rows = rows_of(_events(query), found, deduplicated=query.deduplicated, needs=needs_of(query.where), columns=COLUMNS)
-    sql = f"SELECT min({position} AS position) {rows.sql} WHERE position != 0{rows.settings}"
+    needs = needs_of(query.where, found.lookups)
+    rows = rows_of(_events(query), found, deduplicated=query.deduplicated, needs=needs, columns=COLUMNS)
+    sql = f"SELECT min({position} AS position) {looked_up.above(rows.sql)} WHERE position != 0{rows.settings}"
     ((first,),) = await reader.rows(query.project_id, sql, rows.parameters | bound, time_s=EXPORT_CHECK_S_MAX)
     return int(first)
 

@@ -111,7 +111,7 @@ async def first_page(
 async def in_cohort(questions: Reader, query: ProfileQuery, cohort: Condition) -> ProfileQuery:
     """The same query for members of a cohort. Raises StoreError, and ExpressionError for conditions whose SQL is too
     large."""
-    known = await known_links(questions, query.project_id)
+    known = (await known_links(questions, query.project_id))._replace(lookups=query.lookups)
     if query.lists_all:  # facts do not have the ids of persons
         return query._replace(cohort=members(query.project_id, cohort, known))
     known = known._replace(facts=await facts_of(questions, query.project_id))

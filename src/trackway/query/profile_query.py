@@ -23,6 +23,7 @@ from trackway.query.expressions import (
 )
 from trackway.query.profile_order import Order, order_sql, search_sql
 from trackway.query.sql.cohort import Members
+from trackway.query.sql.lookups import LookedUp, Lookups
 from trackway.query.sql.person import canonical_ids
 from trackway.query.sql.tables import GIVEN_IDS, rows_from, rows_in
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, StoreError
@@ -43,7 +44,8 @@ Result = TypeVar("Result")
 class ProfileQuery(NamedTuple):
     """Which profiles, and which properties of them. `group_key` is empty for users' profiles. None is no restriction;
     for `order` it is the order of the ids. `limit` bounds the result, `page_size` one page of it. `lists_all`: the
-    result has members of the cohort without a profile, too. Then these are by `person`, else by `who`."""
+    result has members of the cohort without a profile, too. Then these are by `person`, else by `who`. `lookups`:
+    tables that properties of users are mapped to."""
 
     project_id: int
     group_key: str = ""
@@ -56,6 +58,7 @@ class ProfileQuery(NamedTuple):
     page_size: int = PROFILES_PER_PAGE
     cohort: Members | None = None
     lists_all: bool = True
+    lookups: Lookups = Lookups()
 
     @property
     def lists_more(self) -> bool:
@@ -102,8 +105,9 @@ def placed_sql(query: ProfileQuery, rows_max: int | None) -> tuple[str, dict[str
         sql, parameters = profiles_sql(query, rows_max)
         return f"SELECT rowNumberInAllBlocks() AS place, line {rows_from(sql)}", parameters
     parameters = {}
-    ordered = f"{order_sql(order, profile_scope(query), parameters)}, {_KEY}"
-    chosen = chosen_profiles(query._replace(output_properties=None), parameters)
+    scope = profile_scope(query, parameters)
+    ordered = f"{order_sql(order, scope.scope, parameters)}, {_KEY}"
+    chosen = chosen_profiles(query._replace(output_properties=None), parameters, scope)
     ranked = f"SELECT profile_id {chosen} ORDER BY {ordered}{_limit(rows_max, parameters)}"
     # The store sorts and holds ids, never profiles: a few hundred of these may fill the memory.
     candidates = _candidates(query._replace(cohort=None), parameters)  # the join leaves those of the cohort
@@ -127,13 +131,13 @@ def profiles_sql(query: ProfileQuery, rows_max: int | None = None) -> tuple[str,
     return sql + _limit(rows_max, parameters), parameters
 
 
-def chosen_profiles(query: ProfileQuery, parameters: dict[str, Any]) -> str:
-    """FROM the profiles that the query chooses."""
-    scope = profile_scope(query)
-    conditions = [] if query.where is None else [condition(query.where, scope, parameters)]
+def chosen_profiles(query: ProfileQuery, parameters: dict[str, Any], looked_up: LookedUp | None = None) -> str:
+    """FROM the profiles that the query chooses, with the columns that SQL of `looked_up` refers to."""
+    looked_up = looked_up or profile_scope(query, parameters)
+    conditions = [] if query.where is None else [condition(query.where, looked_up.scope, parameters)]
     if query.search:
-        conditions.append(search_sql(query.search, scope, parameters))
-    candidates = _candidates(query, parameters)
+        conditions.append(search_sql(query.search, looked_up.scope, parameters))
+    candidates = looked_up.above(_candidates(query, parameters))
     return f"{candidates} WHERE {' AND '.join(conditions)}" if conditions else candidates
 
 
@@ -147,10 +151,11 @@ def _limit(rows_max: int | None, parameters: dict[str, Any]) -> str:
 async def check_where(reader: Reader, query: ProfileQuery) -> None:
     """Raise ExpressionError if `where` cannot be asked, or has an operand that is no boolean in some profile."""
     parameters: dict[str, Any] = {}
-    place = query.where and fault(query.where, profile_scope(query), parameters)
+    looked_up = profile_scope(query, parameters)
+    place = query.where and fault(query.where, looked_up.scope, parameters)
     if place is None:
         return
-    candidates = _candidates(query, parameters)
+    candidates = looked_up.above(_candidates(query, parameters))
     sql = f"SELECT min({place} AS place) {candidates} WHERE place != 0"
     ended = sql + "%s" + query.settings
     [(first,)] = await in_blocks(lambda settings: reader.rows(query.project_id, ended % settings, parameters))
@@ -169,8 +174,11 @@ async def in_blocks(ask: Callable[[str], Awaitable[Result]]) -> Result:
     return await ask(SETTINGS % SMALL_BLOCK_PROFILES)
 
 
-def profile_scope(query: ProfileQuery) -> Scope:
-    return _GROUPS if query.group_key else _USERS
+def profile_scope(query: ProfileQuery, parameters: dict[str, Any]) -> LookedUp:
+    """What expressions may refer to in a profile. Values that its SQL binds go to `parameters`."""
+    if query.group_key:
+        return LookedUp(_GROUPS, Lookups(), parameters)
+    return LookedUp(_USERS, Lookups(query.lookups.users, query.lookups.users), parameters)
 
 
 def _line(query: ProfileQuery, parameters: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Saved reports, cohorts, annotations and tags in the projects database: the same on SQLite and PostgreSQL."""
+"""Saved reports, cohorts, annotations, tags and mappings in the projects database, on SQLite and PostgreSQL alike."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,15 @@ from trackway.domain.errors import StateError
 from trackway.projects import saved_table
 from trackway.projects.audit import Author
 from trackway.projects.database import ProjectsDatabase
-from trackway.projects.saved import Annotation, Bookmark, Cohort, Creator, Tag, UnknownSaved
+from trackway.projects.saved import (
+    Annotation,
+    Bookmark,
+    Cohort,
+    Creator,
+    LookupMapping,
+    Tag,
+    UnknownSaved,
+)
 from trackway.projects.saved_table import Saved
 
 ACCOUNT = Creator(7, "reports.3fa94c.mp-service-account")
@@ -115,3 +123,19 @@ def test_each_change_is_in_the_audit_and_no_edge_process_reads_projects_again(
         ("somebody", "192.0.2.1", "report deleted", f"{number} Renamed"),
     ]
     assert database.revision() == revision
+
+
+def test_a_project_maps_a_property_once(saved: Saved) -> None:
+    columns = {"property": "sku", "of_user": False, "table_id": "6f1c0b52-9c1e-4f0e-8a57-0d6a3c1f7e21"}
+    made = saved.create(LookupMapping, 1, columns, ACCOUNT)
+    assert (made.property, made.of_user, made.table_id) == tuple(columns.values())
+    with pytest.raises(StateError, match="mapping 'sku' is there already"):
+        saved.create(LookupMapping, 1, columns, ACCOUNT)
+    of_user = saved.create(LookupMapping, 1, {**columns, "of_user": True}, ACCOUNT)
+    other = saved.create(LookupMapping, 2, columns, ACCOUNT)
+    assert saved.all(LookupMapping, 1) == [made, of_user]
+    assert saved.change(LookupMapping, 1, made.mapping_id, {"table_id": "other"}).table_id == "other"
+    with pytest.raises(UnknownSaved):
+        saved.delete(LookupMapping, 1, other.mapping_id)
+    saved.delete(LookupMapping, 1, made.mapping_id)
+    assert saved.all(LookupMapping, 1) == [of_user]

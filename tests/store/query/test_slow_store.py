@@ -25,6 +25,7 @@ from trackway.query.event_feed import Cursor
 from trackway.query.export import ExportQuery
 from trackway.query.expressions import parse
 from trackway.query.identity_lookup import Person
+from trackway.query.mapped_tables import Mapped
 from trackway.query.profile_pages import Session
 from trackway.query.profile_query import ProfileQuery
 from trackway.query.profile_search import Search
@@ -63,6 +64,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "identity_lookup.known": (PROJECT,),
     "identity_lookup.known_links": (PROJECT,),
     "identity_lookup.people_of": (PROJECT, ["ada"]),
+    "mapped_tables.lookups_of": (PROJECT, [Mapped("song", False, uuid.UUID(int=1))]),
     "rows.lookup_rows": (PROJECT, LookupTable(uuid.UUID(int=1), "Songs", uuid.UUID(int=2), [], 0)),
     "ingestion_stats.buckets": (PROJECT, 1_000_000, 60, 60),
     "ingestion_stats.rejected_for": (PROJECT, 0),

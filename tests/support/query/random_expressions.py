@@ -37,6 +37,11 @@ STRINGS += [
     "\uffff",
 ]
 TIMES = ["$time", "time"]
+MAPPED = ["a", "n", "s", "l", "t", "time", "ü {x:String} --"]
+"""Properties that are mapped to the lookup table."""
+LOOKUP_COLUMNS = ["of it", "b → c"]
+LOOKED_UP = [f"{name} → {column}" for name in MAPPED for column in [*LOOKUP_COLUMNS, "nope"]]
+"""Names of the table's columns as properties, and of one that it does not have."""
 NUMBERS = [0.0, 1.0, 2.0, 0.5, 1.5, 2.5, 0.1, 3.0, 12.0, 1e21, 1.5e-9, 9007199254740993.0, 1769817600.0, 1e-6, 1e20]
 NAMED_LISTS: tuple[list[Any], ...] = (
     [],
@@ -62,6 +67,26 @@ class StoredRow(NamedTuple):
     user: str
     time_ms: int
     name: str
+
+
+def lookup_table(random: Random) -> dict[str, list[str]]:
+    """The rows of a lookup table by key: the JSON of the values of LOOKUP_COLUMNS, '' for undefined ones."""
+    keys = [
+        *filter(str.strip, STRINGS),
+        "1",
+        "2",
+        "-1",
+        "0",
+        "0.5",
+        "1e-6",
+        "1769817600",
+        "100000000000000000000",
+        "{}",
+    ]
+    values = ["", "", "[]", '["a","ü"]', '["[\\"x]"]', "true", "1", "-2.50", "12345678901234567890123", "null-ish"]
+    made = [value if value[:1] in '["t-0123456789' else json.dumps(value) for value in values if value] + [""]
+    made += [json.dumps(text, ensure_ascii=False) for text in STRINGS]
+    return {key: [random.choice(made) for _ in LOOKUP_COLUMNS] for key in random.sample(keys, random.randrange(30))}
 
 
 class Rows:
@@ -112,7 +137,7 @@ class Texts:
     def any(self, depth: int) -> str:
         kinds: Sequence[Callable[[int], str]] = [self.number, self.string, self.truth, self.list, self.moment]
         if self._random.random() < 0.4:
-            return self._reference(NAMES)
+            return self._reference(NAMES if self._random.random() < 0.6 else LOOKED_UP)
         return self._random.choice(kinds)(depth)
 
     def number(self, depth: int) -> str:

@@ -6,13 +6,14 @@ Only a new query counts towards the hourly limit. Later pages of its session com
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackway.domain.errors import RequestError
 from trackway.domain.limits import PROFILE_SESSION_S, PROFILES_PER_PAGE, PROPERTY_NAME_CHARACTERS_MAX
 from trackway.edge.api.endpoint_shell import Query, Streamed
+from trackway.edge.api.mapped_columns import mapped_of, may_name_columns
 from trackway.edge.api.reports.bookmarks.cohorts import CohortAsked, condition_of, read_filter
 from trackway.edge.limits import OUTPUT_PROPERTIES_MAX, PERSON_ID_CHARACTERS_MAX, QUERY_BODY_BYTES_MAX
 from trackway.edge.wire.parameter_tables import PROFILE_QUERY
@@ -21,6 +22,7 @@ from trackway.edge.wire.replies import JSON
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
 from trackway.query.expressions import ExpressionError
+from trackway.query.mapped_tables import Mapped, lookups_of
 from trackway.query.profile_order import Order, sort_property
 from trackway.query.profile_pages import Session, UnknownSession, first_page, in_cohort, later_page, read_session
 from trackway.query.profile_query import ProfileQuery
@@ -42,7 +44,8 @@ _ORDERS = {"": False, "ascending": False, "descending": True}
 
 class Wanted(NamedTuple):
     """The page that a request asks for. `session` is None for a new query. `cohort` is what members of the asked cohort
-    meet, once it was loaded."""
+    meet, once it was loaded. `names_columns`: whether the request may name columns of lookup tables, which `mapped`
+    properties have."""
 
     query: ProfileQuery
     fingerprint: str
@@ -50,6 +53,8 @@ class Wanted(NamedTuple):
     page: int
     cohort_asked: CohortAsked | None = None
     cohort: Condition | None = None
+    names_columns: bool = False
+    mapped: Sequence[Mapped] = ()
 
 
 def read_wanted(parameters: Parameters, project: Project) -> Wanted:
@@ -77,15 +82,21 @@ def read_wanted(parameters: Parameters, project: Project) -> Wanted:
     session = _session(parameters, fingerprint, page)
     if session is not None and page_size not in (None, session.page_size):
         raise _unknown_session()
-    return Wanted(query, fingerprint, session, page, cohort)
+    return Wanted(query, fingerprint, session, page, cohort, names_columns=may_name_columns(parameters))
 
 
 def load(wanted: Wanted) -> Callable[["Saved"], Wanted] | None:
-    """Completes a new query that names a cohort. Later pages come from rows that the first one kept."""
+    """Completes a new query that names a cohort, or may name columns of lookup tables. Later pages come from rows that
+    the first one kept."""
     asked = wanted.cohort_asked
-    if asked is None or wanted.session is not None:
+    if wanted.session is not None or (asked is None and not wanted.names_columns):
         return None
-    return lambda saved: wanted._replace(cohort=condition_of(saved, asked))
+
+    def loaded(saved: "Saved") -> Wanted:
+        cohort = None if asked is None else condition_of(saved, asked)
+        return wanted._replace(cohort=cohort, mapped=mapped_of(saved, wanted.query.project_id))
+
+    return loaded
 
 
 def page(readers: Readers, wanted: Wanted) -> Streamed:
@@ -95,6 +106,9 @@ def page(readers: Readers, wanted: Wanted) -> Streamed:
 
 @asynccontextmanager
 async def _page(readers: Readers, wanted: Wanted) -> AsyncIterator[AsyncIterator[bytes]]:
+    if wanted.mapped:
+        lookups = await lookups_of(readers.api, wanted.query.project_id, wanted.mapped)
+        wanted = wanted._replace(query=wanted.query._replace(lookups=lookups))
     if wanted.cohort is not None:
         wanted = wanted._replace(query=await in_cohort(readers.api, wanted.query, wanted.cohort))
     try:

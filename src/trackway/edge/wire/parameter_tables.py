@@ -198,6 +198,7 @@ OLDER_CHANGES = Table(
     honoured=("project_id", "id", "date", "description"),
     ignored=("format", *_SENT_BY_CLIENTS),
 )
+LOOKUP_MAPPINGS = Table("/api/app/projects/…/lookup-mappings", honoured=(), ignored=_SENT_TO_PATHS)
 ME = Table("/api/app/me", honoured=(), ignored=_SENT_TO_PATHS)
 WORKSPACES = Table("/api/app/projects/…/workspaces/public", honoured=(), ignored=_SENT_TO_PATHS)
 _SAVED = (
@@ -211,6 +212,7 @@ _SAVED = (
     ANNOTATION,
     OLDER_ANNOTATIONS,
     OLDER_CHANGES,
+    LOOKUP_MAPPINGS,
     ME,
     WORKSPACES,
 )

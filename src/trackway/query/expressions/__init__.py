@@ -5,7 +5,7 @@ it in Python for one row. Tests compare the two.
 """
 
 from trackway.query.expressions.grammar import parse
-from trackway.query.expressions.interpreter import Row, evaluate, no_boolean
+from trackway.query.expressions.interpreter import Lookup, Row, evaluate, no_boolean
 from trackway.query.expressions.rawjson import JsonColumn, MapColumn, is_raw, of_raw, readable
 from trackway.query.expressions.scope import Column, Scope
 from trackway.query.expressions.sql import condition, fault, of_kind
@@ -22,6 +22,7 @@ __all__ = [
     "JsonColumn",
     "Kind",
     "Literal",
+    "Lookup",
     "MapColumn",
     "Moment",
     "Property",

@@ -7,6 +7,7 @@ Evaluation is strict: every part is evaluated in every row, whatever the other s
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
@@ -57,16 +58,26 @@ _COMPARISON: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
+class Lookup(NamedTuple):
+    """A column of a lookup table: the property that is mapped to the table, and the column's values by key."""
+
+    property: str
+    values: Mapping[str, Value]
+
+
 class Row(NamedTuple):
     """Everything that an expression refers to: JSON values by name (from `from_json`), the event's time and name.
 
     A row with a time is an event: its properties `$time` and `time` are that time, whatever the client sent there.
+    `lookups` are columns of lookup tables among the properties, by name; `user_lookups` those of the user.
     """
 
     properties: Mapping[str, Value]
     user: Mapping[str, Value] = {}
     time: Moment | Undefined = UNDEFINED
     name: str = ""
+    lookups: Mapping[str, Lookup] = {}
+    user_lookups: Mapping[str, Lookup] = {}
 
 
 def evaluate(expression: Node, row: Row) -> Value:
@@ -107,6 +118,12 @@ class _Evaluation:
 
     @of.register
     def _(self, node: Property) -> Value:
+        lookup = (self._row.user_lookups if node.of_user else self._row.lookups).get(node.name)
+        if lookup is not None:
+            return looked_up(self._own(replace(node, name=lookup.property)), lookup.values)
+        return self._own(node)
+
+    def _own(self, node: Property) -> Value:
         if node.may_be_time and isinstance(self._row.time, Moment):
             return self._row.time if node.name == "$time" else float(self._row.time.ms // 1000)
         return (self._row.user if node.of_user else self._row.properties).get(node.name, UNDEFINED)
@@ -238,6 +255,18 @@ def _number(value: Value) -> float | None:
 def _list(value: Value) -> Sequence[Value]:
     assert isinstance(value, Sequence), "of kind list"
     return value
+
+
+def looked_up(value: Value, found: Mapping[str, Value]) -> Value:
+    """What a column of a lookup table has for a value, by its text; for a list, by the texts of its elements."""
+    if kind_of(value) is not Kind.LIST:
+        key = cast(Kind.STRING, value)
+        return found.get(key, UNDEFINED) if isinstance(key, str) else UNDEFINED
+    each = [UNDEFINED if kind_of(element) is Kind.LIST else looked_up(element, found) for element in _list(value)]
+    if all(one is UNDEFINED for one in each):
+        return UNDEFINED
+    listed = (_list(one) if kind_of(one) is Kind.LIST else [None if one is UNDEFINED else one] for one in each)
+    return [one for some in listed for one in some]
 
 
 def cast(to: Kind, value: Value) -> Value:

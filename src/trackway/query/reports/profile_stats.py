@@ -11,6 +11,7 @@ from trackway.query.profile_query import SETTINGS, SMALL_BLOCK_PROFILES, Profile
 from trackway.query.reports.run import Run, Statement
 from trackway.query.sql.buckets import Buckets
 from trackway.query.sql.cohort import Condition, members
+from trackway.query.sql.lookups import LookedUp
 from trackway.query.sql.tables import rows_from
 
 
@@ -86,11 +87,12 @@ async def statistics(
     """The values of a statistic: one for COUNT and PERCENTILE; the least and the greatest; number, mean, variance and
     the sum of squares. None where there is no number. Raises StoreError, ExpressionError."""
     parameters: dict[str, Any] = {"share": percentile / 100}
-    profiles = _profiles(query, parameters)
     if of is None:
-        sql = f"SELECT count() {profiles}"
+        sql = f"SELECT count() {_profiles(query, parameters)}"
     else:
-        number = of_kind(of, Kind.NUMBER, profile_scope(query), parameters)
+        scope = profile_scope(query, parameters)
+        number = of_kind(of, Kind.NUMBER, scope.scope, parameters)
+        profiles = _profiles(query, parameters, scope)
         chosen = f"{rows_from(f'SELECT {number} AS number {profiles}')} WHERE isFinite(number)"
         numbers = f"SELECT assumeNotNull(number) AS value {chosen}"
         sql = f"SELECT {_NUMBERS[statistic]} {rows_from(numbers)}"
@@ -127,9 +129,9 @@ def _revenue(amount: float | None, transactions: int, persons: int) -> Revenue:
     return Revenue(float(amount or 0), transactions, persons)
 
 
-def _profiles(query: ProfileQuery, parameters: dict[str, Any]) -> str:
-    """FROM the profiles, each with its `profile_id` and `document`."""
-    return chosen_profiles(query._replace(output_properties=[]), parameters)
+def _profiles(query: ProfileQuery, parameters: dict[str, Any], scope: LookedUp | None = None) -> str:
+    """FROM the profiles, each with its `profile_id` and `document`, and the columns that SQL of `scope` refers to."""
+    return chosen_profiles(query._replace(output_properties=[]), parameters, scope)
 
 
 async def _rows(

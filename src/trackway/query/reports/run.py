@@ -4,7 +4,7 @@ A report asks through a run, which keeps the statements for `explain=sql`. A sta
 query may have another form, which takes longer and less memory, and gives the same rows.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ import msgspec
 from trackway.query.facts_state import facts_of
 from trackway.query.identity_lookup import known_links
 from trackway.query.limits import REPORT_BLOCKS_S_MAX
+from trackway.query.mapped_tables import Mapped, lookups_of
+from trackway.query.sql.lookups import Lookups
 from trackway.query.sql.person import Known
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, StoreError
 from trackway.store.reader import Reader
@@ -30,16 +32,22 @@ class Statement(NamedTuple):
 class Run:
     """The statements of one report of a project. Every method raises StoreError."""
 
-    def __init__(self, reader: Reader, project_id: int) -> None:
+    def __init__(self, reader: Reader, project_id: int, mapped: Sequence[Mapped] = ()) -> None:
         self._reader = reader
+        self._mapped = mapped
         self.project_id = project_id
         self.statements: list[Statement] = []
         """What was asked, in order."""
 
     async def known(self) -> Known:
-        """What the project's identity has, and the facts that may be read instead of its events."""
+        """What the project's identity has, the facts that may be read instead of its events, and lookup tables."""
         found = await known_links(self._reader, self.project_id)
-        return found._replace(facts=await facts_of(self._reader, self.project_id))
+        facts = await facts_of(self._reader, self.project_id)
+        return found._replace(facts=facts, lookups=await self.lookups())
+
+    async def lookups(self) -> Lookups:
+        """The lookup tables whose columns the report may name."""
+        return await lookups_of(self._reader, self.project_id, self._mapped)
 
     async def rows(self, statement: Statement, *smaller: Statement) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size, with values as in JSON.

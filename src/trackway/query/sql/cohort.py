@@ -26,6 +26,7 @@ from trackway.query.expressions import (
     readable,
 )
 from trackway.query.sql.events import Events, project_events
+from trackway.query.sql.lookups import LookedUp, Lookups, MappedTable, own_names
 from trackway.query.sql.person import JOIN_SETTINGS, Known, with_person
 from trackway.query.sql.projection import NOBODY, Projection
 from trackway.query.sql.selector import ACTIVITY, ANY_EVENT
@@ -90,10 +91,11 @@ def members(project_id: int, cohort: Condition, known: Known, key: Key = "person
     """The members, by `person`, the canonical id, or by `who`, its number as in reports, which takes a fraction of the
     time. `prefix` keeps two of a statement apart. Raises ExpressionError for SQL that is too large."""
     has, did = _leaves(cohort)
-    if key == "who" and any(_reads_id(leaf.where) for leaf in has):
+    users = known.lookups.users
+    if key == "who" and any(_reads_id(leaf.where, users) for leaf in has):
         found = members(project_id, cohort, known, "person", prefix)
         return found._replace(sql=f"SELECT cityHash64(person) AS who {rows_from(found.sql)}")
-    counts_all = True in _outcomes(cohort)
+    counts_all = True in _outcomes(cohort, users)
     parameters: dict[str, Any] = {"project": project_id}
     settings, sources = JOIN_SETTINGS, []
     if has or counts_all:
@@ -106,8 +108,9 @@ def members(project_id: int, cohort: Condition, known: Known, key: Key = "person
     counts = "".join(f", sum(did_{number}) AS did_{number}" for number in range(len(did)))
     persons = f"SELECT {key}, max(profiled) AS profiled{flags}{counts} {rows_from(' UNION ALL '.join(sources))}"
     persons += f" WHERE {key} != {_NOBODY[key]} GROUP BY {key}"
-    chosen = _truth(cohort, has, did, parameters)
-    named = _named(f"SELECT {key} {rows_from(persons)} WHERE {chosen}", parameters, prefix)
+    without = _without_profile(known.lookups, parameters)
+    chosen = _truth(cohort, has, did, parameters, without)
+    named = _named(f"SELECT {key} {without.above(rows_from(persons))} WHERE {chosen}", parameters, prefix)
     return named._replace(settings=settings)
 
 
@@ -134,18 +137,18 @@ def _leaves(cohort: Condition) -> tuple[list[Has], list[Did]]:
     return [leaf for leaf in found if isinstance(leaf, Has)], [leaf for leaf in found if isinstance(leaf, Did)]
 
 
-def _outcomes(cohort: Condition) -> set[bool]:
+def _outcomes(cohort: Condition, users: Sequence[MappedTable]) -> set[bool]:
     """What the condition may be for a person without a profile, and without any event that it counts."""
     match cohort:
         case Not(part):
-            return {not outcome for outcome in _outcomes(part)}
+            return {not outcome for outcome in _outcomes(part, users)}
         case Junction(word, parts):
-            found = [_outcomes(part) for part in parts]
+            found = [_outcomes(part, users) for part in parts]
             return {outcome for outcome in (True, False) if _can_be(outcome, word == "and", found)}
         case Did():
             return {_compare(cohort.sign, 0, cohort.times)}
         case Has(where):
-            if _reads_id(where):
+            if _reads_id(where, users):
                 return {True, False}
             try:
                 return {evaluate(where, Row({})) is True}
@@ -173,18 +176,29 @@ def _compare(sign: str, count: int, times: int) -> bool:
     return count < times
 
 
-def _reads_id(where: Expression) -> bool:
-    return _ID in event_properties(where)
+def _reads_id(where: Expression, users: Sequence[MappedTable]) -> bool:
+    return _ID in own_names(users, event_properties(where))
+
+
+def _scope(document: JsonColumn, id: str, lookups: Lookups, parameters: dict[str, Any]) -> LookedUp:
+    """The scope of a profile, whose `properties` and `user` are the same."""
+    scope = Scope(properties=document, user=document, columns={_ID: Column(Kind.STRING, id)})
+    return LookedUp(scope, Lookups(lookups.users, lookups.users), parameters)
+
+
+def _without_profile(lookups: Lookups, parameters: dict[str, Any]) -> LookedUp:
+    return _scope(_NO_PROFILE, "person", lookups, parameters)
 
 
 def _profiles(has: list[Has], did: list[Did], known: Known, key: Key, parameters: dict[str, Any]) -> str:
-    scope = Scope(properties=_PROFILE, user=_PROFILE, columns={_ID: Column(Kind.STRING, "distinct_id")})
+    looked_up = _scope(_PROFILE, "distinct_id", known.lookups, parameters)
     users = rows_in("profiles", "group_key = ''", final=True)
     documents = f"SELECT profile_id AS distinct_id, {readable('properties')} AS document {users}"
     flags = "".join(
-        f", toUInt8({condition(leaf.where, scope, parameters)}) AS has_{number}" for number, leaf in enumerate(has)
+        f", toUInt8({condition(leaf.where, looked_up.scope, parameters)}) AS has_{number}"
+        for number, leaf in enumerate(has)
     )
-    rows = with_person(f"SELECT distinct_id{flags} {rows_from(documents)}", known, naming=False)
+    rows = with_person(f"SELECT distinct_id{flags} {looked_up.above(rows_from(documents))}", known, naming=False)
     own = "person" if key == "person" else "cityHash64(person) AS who"
     shown = "".join(f", has_{number}" for number in range(len(has))) + _empty("did", did)
     return f"SELECT {own}, toUInt8(1) AS profiled{shown} {rows_from(rows)} WHERE person = distinct_id"
@@ -238,18 +252,17 @@ def _is_counted(leaf: Did, number: int, parameters: dict[str, Any]) -> str:
     return f"{sql} AND event = {{event_{number}:String}})"
 
 
-def _truth(cohort: Condition, has: list[Has], did: list[Did], parameters: dict[str, Any]) -> str:
-    """The whole condition over the row of one person."""
+def _truth(cohort: Condition, has: list[Has], did: list[Did], parameters: dict[str, Any], without: LookedUp) -> str:
+    """The whole condition over the row of one person. `without` is the scope of one without a profile."""
     match cohort:
         case Not(part):
-            return f"NOT {_truth(part, has, did, parameters)}"
+            return f"NOT {_truth(part, has, did, parameters, without)}"
         case Junction(word, parts):
-            return f"({f' {word.upper()} '.join(_truth(part, has, did, parameters) for part in parts)})"
+            return f"({f' {word.upper()} '.join(_truth(part, has, did, parameters, without) for part in parts)})"
         case Did():
             number = did.index(cohort)
             parameters[f"times_{number}"] = cohort.times
             return f"(did_{number} {_SIGNS[cohort.sign]} {{times_{number}:UInt64}})"
         case Has(where):
-            scope = Scope(properties=_NO_PROFILE, user=_NO_PROFILE, columns={_ID: Column(Kind.STRING, "person")})
-            without = condition(where, scope, parameters)
-            return f"if(profiled, has_{has.index(cohort)} = 1, {without})"
+            otherwise = condition(where, without.scope, parameters)
+            return f"if(profiled, has_{has.index(cohort)} = 1, {otherwise})"

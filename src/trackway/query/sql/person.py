@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from trackway.domain.export_properties import ID_BEFORE
 from trackway.domain.identity_mode import DEVICE_PREFIX
 from trackway.domain.link import LinkKind
+from trackway.query.sql.lookups import Lookups
 from trackway.query.sql.segments import Facts
 from trackway.query.sql.tables import rows_from, rows_in
 
@@ -64,10 +65,11 @@ KNOWN: Final = f"{KNOWN_LINKS}, {_any_row(rows_in('identity_refusals'))}, {_any_
 
 
 class Known(NamedTuple):
-    """What a project's identity has, so that queries leave out the tables and columns that it does not use.
+    """What a project has, so that queries leave out the tables and columns that it does not use.
 
     `plain`: links of ids that are no device's, so that a user may have the same id. `conflicts`: devices that several
-    users claim. `facts`: those that may be read instead of events, if any.
+    users claim. `facts`: those that may be read instead of events, if any. `lookups`: tables that properties are mapped
+    to.
     """
 
     links: bool
@@ -75,6 +77,7 @@ class Known(NamedTuple):
     refusals: bool = False
     conflicts: bool = False
     facts: Facts | None = None
+    lookups: Lookups = Lookups()
 
 
 def with_person(rows: str, known: Known, *, naming: bool = True) -> str:

@@ -16,6 +16,7 @@ from trackway.query.sql.breakdown import breakdown_keys
 from trackway.query.sql.buckets import Buckets
 from trackway.query.sql.events import DAY, Events
 from trackway.query.sql.facts import fact_rows
+from trackway.query.sql.lookups import LookedUp, own_names
 from trackway.query.sql.person import Known
 from trackway.query.sql.scope import EVENT_SCOPE, TIME_COLUMNS, TIME_MS, Needs, Rows, needs_of, rows_of
 from trackway.query.sql.segments import COUNTS, SUMS
@@ -23,6 +24,8 @@ from trackway.query.sql.selector import ACTIVITY, Selector
 from trackway.query.sql.tables import rows_from
 
 _RAW: Final = "raw_0"
+_OF_RAW: Final = re.compile(r"\b(raw_0|looked_[0-9]+)\b")
+"""What is made of the only raw: itself, or columns that are looked up by it."""
 _FINE: Final = re.compile(r"\b(time|day|endpoint|received|loaded|insert_id|distinct_id|person|person_number|raws)\b")
 """Columns in which events of one name, hour and value may differ."""
 _OTHERS: Final = re.compile(rf"\bevent\b|{_FINE.pattern}")
@@ -72,7 +75,9 @@ class Projection:
         self.parameters: dict[str, Any] = dict(events.parameters)
         """The values that are bound so far; SQL that a caller adds may bind further ones."""
         self._raws = _Raws(self.parameters)
-        self._scope = EVENT_SCOPE._replace(properties=self._raws)
+        own = EVENT_SCOPE._replace(properties=self._raws)
+        self._looked_up = LookedUp(own, known.lookups, self.parameters)
+        self._scope = self._looked_up.scope
 
     def add(self, name: str, sql: str) -> None:
         """Add a column of SQL over `event` and `time`."""
@@ -151,7 +156,7 @@ class Projection:
         """The rows with `times`, and with `total` instead of a column of `add_number`: its sum over so many events, of
         which what is no finite number counts as 0."""
         others = [*self._conditions, *(sql for name, sql in self._columns.items() if name != number)]
-        is_alone = len(self._raws.bound) == 1 and not any(_RAW in sql for sql in others)
+        is_alone = len(self._raws.bound) == 1 and not self._looked_up.made and not any(_RAW in sql for sql in others)
         if number in self._numbers and is_alone and self._is_by_hour() and self._reads_facts():
             del self._columns[number]
             return self._selected(self._entries(derived=SUMS), "times", "total")
@@ -161,7 +166,7 @@ class Projection:
 
     def _selected(self, entries: Rows, *more: str) -> Rows:
         columns = ", ".join([*(f"{sql} AS {name}" for name, sql in self._columns.items()), *more]) or "1"
-        rows = f"SELECT {columns} {entries.sql}{_where(self._conditions)}"
+        rows = f"SELECT {columns} {self._looked_up.above(entries.sql)}{_where(self._conditions)}"
         return Rows(rows_from(rows), entries.settings, entries.parameters)
 
     def counted_rows(self) -> Rows:
@@ -171,29 +176,31 @@ class Projection:
         and where an expression reads more than one property, each row of the source has its row: where nothing finer is
         read than the hour, this is a count of many facts.
         """
-        made = [(name, sql) for name, sql in self._columns.items() if _RAW in sql]
-        later = [each for each in self._conditions if _RAW in each]
+        made = [(name, sql) for name, sql in self._columns.items() if _OF_RAW.search(sql)]
+        later = [each for each in self._conditions if _OF_RAW.search(each)]
         entries = self._entries(derived=COUNTS if self._is_by_hour() else None)
-        if len(self._raws.bound) != 1 or any(_OTHERS.search(sql) for sql in [*later, *(sql for _, sql in made)]):
+        of_raw = [*later, *(sql for _, sql in made), *self._looked_up.made]
+        if len(self._raws.bound) != 1 or any(map(_OTHERS.search, of_raw)):
             return self._selected(entries, "times")
-        read = {name: sql for name, sql in self._columns.items() if _RAW not in sql}
+        read = {name: sql for name, sql in self._columns.items() if not _OF_RAW.search(sql)}
         columns = ", ".join([*(f"{sql} AS {name}" for name, sql in read.items()), _RAW])
-        chosen = _where([each for each in self._conditions if _RAW not in each])
+        chosen = _where([each for each in self._conditions if not _OF_RAW.search(each)])
         grouped = f"SELECT {columns}, sum(times) AS times {entries.sql}{chosen} GROUP BY {', '.join([*read, _RAW])}"
         columns = ", ".join([*read, *(f"{sql} AS {name}" for name, sql in made), "times"])
-        rows = f"SELECT {columns} {rows_from(grouped)}{_where(later)}"
+        rows = f"SELECT {columns} {self._looked_up.above(rows_from(grouped))}{_where(later)}"
         return Rows(rows_from(rows), entries.settings, entries.parameters)
 
     def _read(self, expression: Expression) -> None:
-        needs = needs_of(expression)
+        needs, lookups = needs_of(expression, self._known.lookups), self._known.lookups
         self._needs |= needs
         self._is_narrow &= not needs.joins and not needs.users
-        self._is_narrow &= set(event_properties(expression)).isdisjoint(EVENT_SCOPE.columns.keys() - TIME_COLUMNS)
+        names = own_names(lookups.events, event_properties(expression))
+        self._is_narrow &= names.isdisjoint(EVENT_SCOPE.columns.keys() - TIME_COLUMNS)
 
     def _is_by_hour(self) -> bool:
         """Whether nothing is read of an event but its name, its hour and raws."""
         read = [sql for name, sql in self._columns.items() if name not in self._by_hour]
-        return self._events.is_by_hour and not any(map(_FINE.search, [*read, *self._conditions]))
+        return self._events.is_by_hour and not any(map(_FINE.search, [*read, *self._conditions, *self._looked_up.made]))
 
     def _reads_facts(self) -> bool:
         facts = self._known.facts

@@ -22,9 +22,11 @@ from trackway.query.expressions import (
     user_properties,
 )
 from trackway.query.sql.events import ALL_COLUMNS, Events
+from trackway.query.sql.lookups import LookedUp, Lookups, own_names
 from trackway.query.sql.person import JOIN_SETTINGS, Known, with_failures, with_person
 from trackway.query.sql.tables import rows_from, rows_in
 
+NO_LOOKUPS: Final = Lookups()
 TIME_S: Final = "intDiv(toUnixTimestamp64Milli(time), 1000)"
 TIME_MS: Final = "toUnixTimestamp64Milli(time)"
 
@@ -95,16 +97,17 @@ class Rows(NamedTuple):
     parameters: dict[str, Any]
 
 
-def needs_of(expression: Expression | None) -> Needs:
+def needs_of(expression: Expression | None, lookups: Lookups = NO_LOOKUPS) -> Needs:
     """What an expression refers to; None refers to nothing."""
     if expression is None:
         return Needs()
-    names, users = set(event_properties(expression)), tuple(user_properties(expression))
+    names = own_names(lookups.events, event_properties(expression))
+    users = sorted(own_names(lookups.users, user_properties(expression)))
     return Needs(
         document=bool(names - EVENT_SCOPE.columns.keys()),
         person=bool(users) or not names.isdisjoint(_PERSON),
         failures=not names.isdisjoint(_FAILURES),
-        users=users,
+        users=tuple(users),
     )
 
 
@@ -122,9 +125,10 @@ def rows_of(
     `columns` are columns of the table, and include all that is read of a row. Raises ExpressionError for a `where`
     whose SQL is too large.
     """
-    needs = needs_of(where) | (needs or Needs())
+    needs = needs_of(where, known.lookups) | (needs or Needs())
     parameters = dict(events.parameters)
-    chosen = None if where is None else condition(where, EVENT_SCOPE, parameters)
+    looked_up = LookedUp(EVENT_SCOPE, known.lookups, parameters)
+    chosen = None if where is None else condition(where, looked_up.scope, parameters)
     shown = f"{columns}, {readable('properties')} AS document" if needs.document else columns
     rows = events.select(shown, deduplicated=deduplicated)
     if needs.person:
@@ -134,6 +138,7 @@ def rows_of(
     sql = rows_from(rows, "entry")
     if needs.users:
         sql += f" LEFT JOIN ({_profiles(needs.users, parameters)}) AS profile ON entry.person = profile.id"
+    sql = looked_up.above(sql)
     if chosen is not None:
         sql += f" WHERE {chosen}"
     return Rows(sql, JOIN_SETTINGS if needs.joins else "", parameters)
@@ -145,12 +150,19 @@ def copies_of(events: Events, known: Known, where: Expression | None) -> Rows:
     If the table has everything that `where` refers to, the condition is on the table, because only then does the store
     cache which parts of the table have no such event. A search that is repeated or continued skips these.
     """
-    if needs_of(where).joins:
+    has_columns = where is None or not _names_columns(where, known.lookups)
+    if needs_of(where, known.lookups).joins or not has_columns:
         return rows_of(events, known, deduplicated=False, where=where)
     parameters = dict(events.parameters)
     if where is not None:
         events = events.having(properties=[condition(where, _TABLE_SCOPE, parameters)])
     return Rows(events.from_sql(deduplicated=False), "", parameters)
+
+
+def _names_columns(where: Expression, lookups: Lookups) -> bool:
+    """Whether an expression refers to a column of a lookup table."""
+    names = set(event_properties(where))
+    return own_names(lookups.events, names) != names
 
 
 def _profiles(names: Sequence[str], parameters: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.query.expression_rows import KINDS, NOTHING, Found, asked, create_rows, row_of
-from tests.support.query.random_expressions import Rows, Texts
+from tests.support.query.random_expressions import Rows, Texts, lookup_table
 from tests.support.store.process import running_store
 from trackway.query.expressions import (
     Expression,
@@ -60,10 +60,11 @@ def test_the_store_finds_what_the_interpreter_finds(store: Store, seed: int) -> 
     texts = [Texts(random).any(depth) for depth in (1, 2, 2, 3, 3, 4) for _ in range(2)]
     stored = [Rows(random).row() for _ in range(20)]
     trees = {text: tree for text in texts if (tree := parsed(text)) is not None}
-    asked_texts, lines = asked(store, trees, stored)
+    table = lookup_table(random)
+    asked_texts, lines = asked(store, trees, stored, table)
     for row, line in zip(stored, lines, strict=True):
         for text, found in zip(asked_texts, line, strict=True):
-            expected = interpreted(trees[text], row_of(row))
+            expected = interpreted(trees[text], row_of(row, table))
             if found.fault and expected.fault:  # then nobody asks for the rest
                 found = found._replace(kept=False)
             assert found == expected, (text, row)

@@ -119,12 +119,13 @@ def load_stats(wanted: Stats) -> Callable[["Saved"], Stats] | None:
 
 
 async def answer_properties(run: Run, wanted: Properties) -> dict[str, Any]:
-    found = await property_counts(run, wanted.query, wanted.limit)
+    query = wanted.query._replace(lookups=await run.lookups())
+    found = await property_counts(run, query, wanted.limit)
     return {"results": {each.name: {"count": each.profiles, "type": each.type} for each in found}, "status": "ok"}
 
 
 async def answer_stats(run: Run, wanted: Stats) -> dict[str, Any]:
-    query = await in_cohort(run, wanted.query, wanted.cohort)
+    query = await in_cohort(run, wanted.query._replace(lookups=await run.lookups()), wanted.cohort)
     found = await statistics(run, query, wanted.statistic, wanted.of, wanted.percentile)
     results: Any = found[0]
     match wanted.statistic:
@@ -139,7 +140,8 @@ async def answer_stats(run: Run, wanted: Stats) -> dict[str, Any]:
 
 
 async def answer_revenue(run: Run, wanted: Paid) -> dict[str, Any]:
-    overall, days = await revenue(run, *wanted)
+    query = wanted.query._replace(lookups=await run.lookups())
+    overall, days = await revenue(run, query, wanted.buckets)
     keys = wanted.buckets.keys()
     results = {key: _paid(days.get(key, Revenue(0, 0, 0))) for key in keys}
     return {"results": {"$overall": _paid(overall), **results}, "status": "ok"}

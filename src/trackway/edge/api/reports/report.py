@@ -4,13 +4,14 @@ Every report takes `explain=sql`, which gives the statements and the values that
 a report has a table form, `format=csv` gives that.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from trackway.domain.errors import RequestError
 from trackway.edge.access.credentials import SIGNED
 from trackway.edge.api.endpoint_shell import Query
+from trackway.edge.api.mapped_columns import mapped_of, may_name_columns
 from trackway.edge.limits import QUERY_BODY_BYTES_MAX
 from trackway.edge.quotas.rate_limits import REPORTING
 from trackway.edge.wire.parameter_tables import Table
@@ -18,6 +19,7 @@ from trackway.edge.wire.parameters import Parameters
 from trackway.edge.wire.replies import CSV, Reply, error_reply
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
+from trackway.query.mapped_tables import Mapped
 from trackway.query.reports.run import Run
 from trackway.store.reader import Readers
 
@@ -70,14 +72,21 @@ class Report(Generic[Wanted]):
         if explain not in ("", "sql"):
             raise RequestError(400, "explain must be sql")
         wanted = _within_levels(lambda: self.parse(parameters, project))
-        return _Asked(project.project_id, wanted, format == "csv", bool(explain))
+        return _Asked(project.project_id, wanted, format == "csv", bool(explain), may_name_columns(parameters))
 
     def _load(self, asked: "_Asked[Wanted]") -> Callable[["Saved"], "_Asked[Wanted]"] | None:
         load = self.load and self.load(asked.wanted)
-        return None if load is None else lambda saved: asked._replace(wanted=_within_levels(lambda: load(saved)))
+        if load is None and not asked.names_columns:
+            return None
+
+        def loaded(saved: "Saved") -> "_Asked[Wanted]":
+            wanted = asked.wanted if load is None else _within_levels(lambda: load(saved))
+            return asked._replace(wanted=wanted, mapped=mapped_of(saved, asked.project_id))
+
+        return loaded
 
     def _answer(self, readers: Readers, asked: "_Asked[Wanted]") -> Awaitable[object]:
-        return self._run(Run(readers.reports, asked.project_id), asked)
+        return self._run(Run(readers.reports, asked.project_id, asked.mapped), asked)
 
     async def _run(self, run: Run, asked: "_Asked[Wanted]") -> object:
         answer = await self.answer(run, asked.wanted)
@@ -97,10 +106,14 @@ def _within_levels(read: Callable[[], Wanted]) -> Wanted:
 
 
 class _Asked(NamedTuple, Generic[Wanted]):
+    """`names_columns`: whether it may name columns of lookup tables. `mapped`: the properties that have such."""
+
     project_id: int
     wanted: Wanted
     as_csv: bool
     explained: bool
+    names_columns: bool
+    mapped: Sequence[Mapped] = ()
 
 
 def report_refused(error: RequestError) -> Reply:
