@@ -112,6 +112,25 @@ def test_a_cohort_filters_statistics(server: Server, project: Project) -> None:
     assert json.loads(reply.body)["results"] == 2
 
 
+def test_cohorts_are_segments_of_statistics(server: Server, project: Project) -> None:
+    saved = {}
+    for name, expression in (("old", 'properties["age"] > 35'), ("vip", 'properties["vip"] == true')):
+        body = json.dumps({"name": name, "selector": expression}).encode()
+        target = f"/api/app/projects/{project.project_id}/cohorts"
+        reply = server.ask(Request("POST", target, (basic(project.secret), JSON), body))
+        saved[name] = str(json.loads(reply.body)["results"]["id"])
+    asked: dict[str, Any] = {
+        "include_all_users": "false",
+        "segment_by_cohorts": {saved["old"]: True, saved["vip"]: False},
+    }
+    assert report(server, project, "engage/stats", **asked)["results"] == {saved["old"]: 2, saved["vip"]: 2}
+    ages = report(server, project, "engage/stats", action='extremes(properties["age"])', **asked)["results"]
+    assert ages[saved["old"]] == {"max": 50.5, "min": 40}
+    members = json.dumps({"id": int(saved["vip"])})
+    both = report(server, project, "engage/stats", filter_by_cohort=members, **asked)["results"]
+    assert both[saved["vip"]] == 0
+
+
 def test_revenue_by_day(server: Server, project: Project) -> None:
     answer = report(server, project, "engage/revenue", unit="day", **PAID)
     assert answer == {
@@ -136,7 +155,10 @@ def test_revenue_by_day(server: Server, project: Project) -> None:
         ("stats", {"action": "extremes(properties[)"}, "action: "),
         ("stats", {"action": 'percentile(properties["a"], 101)'}, "action: the second value of percentile must be"),
         ("stats", {"action": 'percentile(properties["a"])'}, "action: the second value of percentile must be"),
-        ("stats", {"segment_by_cohorts": '{"1":true}'}, "segment_by_cohorts is not supported"),
+        ("stats", {"segment_by_cohorts": '{"99":true}'}, "segment_by_cohorts: cohort 99 was not found"),
+        ("stats", {"segment_by_cohorts": '{"some":true}'}, "segment_by_cohorts.some must be"),
+        ("stats", {"segment_by_cohorts": "[1]"}, "segment_by_cohorts must be a JSON object such as"),
+        ("stats", {"segment_by_cohorts": "{}"}, "segment_by_cohorts must be from 1 to 10 cohorts"),
         ("stats", {"selector": 'event["$name"'}, "selector: "),
         ("properties", {"filter_by_cohort": '{"id":1}'}, "filter_by_cohort is not supported"),
         ("revenue", {}, "from_date is required, as yyyy-mm-dd"),

@@ -145,7 +145,8 @@ BAD: list[tuple[Any, str]] = [
         NEW | {"params": {"a": "x" * SAVED_JSON_BYTES_MAX}},
         f"params must not be larger than {SAVED_JSON_BYTES_MAX} bytes",
     ),
-    ({"name": "a", "type": "flows"}, "body is not as documented: object missing required field `params`"),
+    ({"name": "a", "type": "flows"}, "params is required"),
+    ({"type": "flows", "params": {}}, "name is required"),
     ([], "body is not as documented: expected `object`, got `array`"),
 ]
 

@@ -112,8 +112,9 @@ PROFILE_STATS = Table(
     "/api/query/engage/stats",
     honoured=(
         *_SHARED_BY_REPORTS, "action", "selector", "data_group_id", "filter_by_cohort", "include_all_users",
+        "segment_by_cohorts",
     ),
-    refused=("segment_by_cohorts", "as_of_timestamp", "behaviors"),
+    refused=("as_of_timestamp", "behaviors"),
     ignored=_SENT_BY_CLIENTS,
 )  # fmt: skip
 PROFILE_REVENUE = Table(

@@ -2,12 +2,14 @@
 has them; their forms are those that its clients read."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.cohorts import CohortAsked, condition_of, read_filter
+from trackway.edge.api.reports.cohort_segments import Segment, read_segments
 from trackway.edge.api.reports.parameters import breakdown, buckets, choice, dates, days_of, expression, limit, required
 from trackway.edge.api.reports.report import Report
 from trackway.edge.limits import SERIES_MAX
@@ -27,7 +29,7 @@ from trackway.query.reports.profile_stats import (
 )
 from trackway.query.reports.run import Run
 from trackway.query.sql.buckets import Buckets
-from trackway.query.sql.cohort import Condition
+from trackway.query.sql.cohort import Condition, Junction
 from trackway.query.sql.days import Unit
 
 if TYPE_CHECKING:
@@ -50,14 +52,17 @@ class Properties(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """The statistic of some profiles. `cohort` is what members of the asked cohort meet, once it was loaded."""
+    """The statistic of some profiles, and instead by `segments_asked`, cohorts by their name in the answer. `cohort` is
+    what members of the asked cohort meet, and `segments` what those of the segments do, once they were loaded."""
 
     query: ProfileQuery
     statistic: Statistic
     of: Expression | None
     percentile: float
     cohort_asked: CohortAsked | None
+    segments_asked: Mapping[str, Segment]
     cohort: Condition | None = None
+    segments: Mapping[str, Condition] = MappingProxyType({})
 
 
 class Paid(NamedTuple):
@@ -82,9 +87,11 @@ def read_stats(parameters: Parameters, project: Project) -> Stats:
     """Raises RequestError 400, naming the parameter."""
     asked, lists_all = read_filter(parameters, project), switch(parameters, "include_all_users", default=True)
     query = _profiles(parameters, project, "selector")._replace(lists_all=lists_all)
-    if asked is not None and query.group_key:
-        raise RequestError(400, "filter_by_cohort is not supported with data_group_id: a cohort is of users")
-    return Stats(query, *read_action(parameters.get("action", "") or "count()", project), asked)
+    segments = read_segments(parameters, project)
+    for name, given in (("filter_by_cohort", asked), ("segment_by_cohorts", segments)):
+        if given and query.group_key:
+            raise RequestError(400, f"{name} is not supported with data_group_id: a cohort is of users")
+    return Stats(query, *read_action(parameters.get("action", "") or "count()", project), asked, segments)
 
 
 def read_action(text: str, project: Project) -> tuple[Statistic, Expression | None, float]:
@@ -113,9 +120,14 @@ def read_revenue(parameters: Parameters, project: Project) -> Paid:
 
 
 def load_stats(wanted: Stats) -> Callable[["Saved"], Stats] | None:
-    """Completes a question that names a cohort."""
-    asked = wanted.cohort_asked
-    return None if asked is None else lambda saved: wanted._replace(cohort=condition_of(saved, asked))
+    """Completes a question that names cohorts."""
+    asked, segments = wanted.cohort_asked, wanted.segments_asked
+    if asked is None and not segments:
+        return None
+    return lambda saved: wanted._replace(
+        cohort=None if asked is None else condition_of(saved, asked),
+        segments={name: each.condition(saved) for name, each in segments.items()},
+    )
 
 
 async def answer_properties(run: Run, wanted: Properties) -> dict[str, Any]:
@@ -125,18 +137,32 @@ async def answer_properties(run: Run, wanted: Properties) -> dict[str, Any]:
 
 
 async def answer_stats(run: Run, wanted: Stats) -> dict[str, Any]:
-    query = await in_cohort(run, wanted.query._replace(lookups=await run.lookups()), wanted.cohort)
+    if wanted.segments:
+        results: Any = {
+            name: await _statistic(run, wanted, _both(wanted.cohort, each)) for name, each in wanted.segments.items()
+        }
+    else:
+        results = await _statistic(run, wanted, wanted.cohort)
+    return {"results": results, "status": "ok", "computed_at": datetime.now(UTC).isoformat()}
+
+
+def _both(one: Condition | None, other: Condition) -> Condition:
+    return other if one is None else Junction("and", (one, other))
+
+
+async def _statistic(run: Run, wanted: Stats, cohort: Condition | None) -> Any:
+    """The statistic of the profiles that belong to a cohort, in its published form."""
+    query = await in_cohort(run, wanted.query._replace(lookups=await run.lookups()), cohort)
     found = await statistics(run, query, wanted.statistic, wanted.of, wanted.percentile)
-    results: Any = found[0]
     match wanted.statistic:
         case Statistic.EXTREMES:
-            results = {"max": found[1], "min": found[0]}
+            return {"max": found[1], "min": found[0]}
         case Statistic.PERCENTILE:
-            results = {"percentile": wanted.percentile, "result": found[0]}
+            return {"percentile": wanted.percentile, "result": found[0]}
         case Statistic.SUMMARY:
             count, mean, variance, squares = found
-            results = {"count": count or 0, "mean": mean, "var": variance, "sum_of_squares": squares}
-    return {"results": results, "status": "ok", "computed_at": datetime.now(UTC).isoformat()}
+            return {"count": count or 0, "mean": mean, "var": variance, "sum_of_squares": squares}
+    return found[0]
 
 
 async def answer_revenue(run: Run, wanted: Paid) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from trackway.domain.errors import RequestError
 from trackway.edge.api.endpoint_shell import Asked
+from trackway.edge.api.saved.bodies import Described, check_complete, described
 from trackway.edge.api.saved.requests import creator_of, ids_of
 from trackway.edge.api.service_account_requests import decode_body, moment
-from trackway.projects.saved import Bookmark, check_bookmark_type, check_description, check_object, check_saved_name
+from trackway.projects.saved import Bookmark, check_bookmark_type, check_object
 
 if TYPE_CHECKING:
     from trackway.projects.saved_table import Saved
@@ -21,22 +21,12 @@ if TYPE_CHECKING:
 _FUNNELS = "funnels"
 
 
-class _New(msgspec.Struct):
-    """The body of a POST. Fields for dashboards and icons are ignored: there are none."""
+class _Body(Described):
+    """The body of a POST or PATCH, which cannot change the type. Fields for dashboards and icons are ignored: there are
+    none."""
 
-    name: str
-    type: str
-    params: msgspec.Raw
-    description: str = ""
-
-
-class _Change(msgspec.Struct):
-    """The body of a PATCH."""
-
-    name: str | msgspec.UnsetType = msgspec.UNSET
+    type: str | msgspec.UnsetType = msgspec.UNSET
     params: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    description: str | msgspec.UnsetType = msgspec.UNSET
-    deleted: bool = False
 
 
 def every(saved: "Saved", asked: Asked) -> object:
@@ -48,8 +38,11 @@ def every(saved: "Saved", asked: Asked) -> object:
 
 
 def create(saved: "Saved", asked: Asked) -> object:
-    new = decode_body(asked.body, _New)
-    columns = {"type": check_bookmark_type(new.type), **_columns(new.name, new.params, new.description)}
+    new = decode_body(asked.body, _Body)
+    columns = {"description": "", **_columns(new)}
+    if new.type is not msgspec.UNSET:
+        columns["type"] = check_bookmark_type(new.type)
+    check_complete(columns, ("name", "name"), ("type", "type"), ("params", "params"))
     return _shown(saved.create(Bookmark, asked.project.project_id, columns, creator_of(asked)))
 
 
@@ -58,10 +51,7 @@ def one(saved: "Saved", asked: Asked) -> object:
 
 
 def change(saved: "Saved", asked: Asked) -> object:
-    wanted = decode_body(asked.body, _Change)
-    if wanted.deleted:
-        raise RequestError(400, "deleted must not be true: send a DELETE to delete a report")
-    columns = _columns(wanted.name, wanted.params, wanted.description)
+    columns = _columns(decode_body(asked.body, _Body))
     return _shown(saved.change(Bookmark, asked.project.project_id, asked.request.ids["bookmark"], columns))
 
 
@@ -76,16 +66,10 @@ def funnels(saved: "Saved", asked: Asked) -> object:
     return [{"funnel_id": each.bookmark_id, "name": each.name} for each in found]
 
 
-def _columns(
-    name: str | msgspec.UnsetType, params: msgspec.Raw | msgspec.UnsetType, description: str | msgspec.UnsetType
-) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    if name is not msgspec.UNSET:
-        columns["name"] = check_saved_name(name)
-    if params is not msgspec.UNSET:
-        columns["params"] = check_object("params", bytes(params).decode())
-    if description is not msgspec.UNSET:
-        columns["description"] = check_description(description)
+def _columns(body: _Body) -> dict[str, Any]:
+    columns = described(body)
+    if body.params is not msgspec.UNSET:
+        columns["params"] = check_object("params", bytes(body.params).decode())
     return columns
 
 

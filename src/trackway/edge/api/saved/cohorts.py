@@ -12,26 +12,24 @@ import orjson
 from trackway.domain.errors import RequestError
 from trackway.edge.api.endpoint_shell import Asked
 from trackway.edge.api.reports.bookmarks.cohorts import definition_of, unreadable
+from trackway.edge.api.saved.bodies import Described, check_complete, described
 from trackway.edge.api.saved.requests import creator_of, ids_of
 from trackway.edge.api.service_account_requests import decode_body, moment
 from trackway.projects.project import Project
-from trackway.projects.saved import Cohort, check_description, check_object, check_saved_name
+from trackway.projects.saved import Cohort, check_object
 
 if TYPE_CHECKING:
     from trackway.projects.saved_table import Saved
 
 
-class _Body(msgspec.Struct):
+class _Body(Described):
     """The body of a POST or PATCH. A definition is `selector` and `behaviors` together."""
 
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    description: str | msgspec.UnsetType = msgspec.UNSET
     is_visible: bool | msgspec.UnsetType = msgspec.UNSET
     selector: Any = None
     behaviors: dict[str, Any] | None = None
     groups: Any = None
     data_group_id: Any = None
-    deleted: bool = False
 
 
 def every(saved: "Saved", asked: Asked) -> object:
@@ -40,9 +38,7 @@ def every(saved: "Saved", asked: Asked) -> object:
 
 def create(saved: "Saved", asked: Asked) -> object:
     columns = {"description": "", "is_visible": True, **_columns(decode_body(asked.body, _Body))}
-    for field, needed in (("name", "name"), ("definition", "selector")):
-        if field not in columns:
-            raise RequestError(400, f"{needed} is required")
+    check_complete(columns, ("name", "name"), ("definition", "selector"))
     check = check_of(saved, asked.project)
     return _shown(saved.create(Cohort, asked.project.project_id, columns, creator_of(asked), check))
 
@@ -77,16 +73,12 @@ def check_of(saved: "Saved", project: Project, changed: int | None = None) -> Ca
 
 
 def _columns(body: _Body) -> dict[str, Any]:
-    for name in ("groups", "data_group_id", "deleted"):
+    for name in ("groups", "data_group_id"):
         if getattr(body, name):
             raise RequestError(
                 400, f"{name} is not supported: a cohort is of users, and selector and behaviors define it"
             )
-    columns: dict[str, Any] = {}
-    if body.name is not msgspec.UNSET:
-        columns["name"] = check_saved_name(body.name)
-    if body.description is not msgspec.UNSET:
-        columns["description"] = check_description(body.description)
+    columns = described(body)
     if body.is_visible is not msgspec.UNSET:
         columns["is_visible"] = body.is_visible
     if body.selector is not None or body.behaviors:

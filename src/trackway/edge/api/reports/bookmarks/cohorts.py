@@ -81,8 +81,8 @@ def cohort_asked(given: object, project: Project, name: str) -> CohortAsked:
     raise RequestError(400, f'{name} must be {{"id": the id of a cohort}} or {{"raw_cohort": its definition}}')
 
 
-def condition_of(saved: "Saved", asked: CohortAsked) -> Condition:
-    """What the members of the cohort meet. Raises RequestError 400."""
+def condition_of(saved: "Saved", asked: CohortAsked, name: str = "filter_by_cohort") -> Condition:
+    """What the members of the cohort meet. Raises RequestError 400, naming the field."""
     cohorts = saved.all(Cohort, asked.project.project_id)
     definitions = {each.cohort_id: definition_of(each) for each in cohorts}
     try:
@@ -90,7 +90,7 @@ def condition_of(saved: "Saved", asked: CohortAsked) -> Condition:
             return _condition(asked.project, definitions, None, asked.definition)
         return _condition(asked.project, definitions, asked.cohort_id, _named(definitions, asked.cohort_id))
     except InvalidInput as error:
-        raise RequestError(400, f"filter_by_cohort: {error}") from error
+        raise RequestError(400, f"{name}: {error}") from error
 
 
 def _condition(
