@@ -99,6 +99,18 @@ def test_answers_are_the_same_from_facts(server: Server, shop: Project) -> None:
     assert counts(server, shop, CATEGORY, where=SHOES) == {"shirt": 1, "shoes": 2, "music": 2}
 
 
+def test_sums_of_a_column_are_not_those_of_its_property(server: Server, project: Project) -> None:
+    map_table(server, project, new_table(server, project, "id,price\n1,100\n2,54\n"), "P")
+    import_all(server, project, carts(project, 1, 2, 3))
+    server.wait_loaded()
+    wait_for_facts(server, project)
+    sums = {
+        on: report(server, project, "segmentation/sum", event="a", on=on, **DATES)["results"][DAY]
+        for on in ('properties["P"]', PRICE)
+    }
+    assert sums == {'properties["P"]': 6, PRICE: 154}
+
+
 def bound_version(server: Server, project: Project) -> str:
     """The version of the table that a statement binds."""
     asked = {"event": "a", "on": CATEGORY, "explain": "sql", **DATES}

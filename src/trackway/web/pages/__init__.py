@@ -15,6 +15,7 @@ from trackway.web.pages import (
     events,
     health,
     keys,
+    lookup_tables,
     people,
     rejected,
     settings,
@@ -57,6 +58,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute(health.PATH, ("GET",), show_health, Right.REPORTS, "Ingestion health", in_navigation=True),
         *rejected.routes(_replays(parts), parts.audit),
         PageRoute(checklist.PATH, ("GET",), show_checklist, Right.REPORTS, "Checklist", in_navigation=True),
+        *_lookup_tables(parts),
         *_settings(parts),
         PageRoute(audit.PATH, ("GET",), show_audit, Right.AUDIT, "Audit", in_navigation=True),
     )
@@ -81,6 +83,25 @@ def _replays(parts: Parts) -> ReplayParts:
         rates=parts.rates,
         locator=parts.locator,
         room=parts.room,
+    )
+
+
+def _lookup_tables(parts: Parts) -> tuple[PageRoute, ...]:
+    show = partial(lookup_tables.show, changes=parts.changes)
+    forms = {"/map": lookup_tables.map_one, "/unmap": lookup_tables.unmap_one}
+    return (
+        PageRoute(lookup_tables.PATH, ("GET",), show, Right.READ_TABLES, "Lookup tables", in_navigation=True),
+        *(
+            PageRoute(
+                lookup_tables.PATH + path,
+                ("POST",),
+                partial(form, changes=parts.changes),
+                Right.REPLACE_TABLES,
+                "Lookup tables",
+                in_navigation=False,
+            )
+            for path, form in forms.items()
+        ),
     )
 
 
