@@ -144,7 +144,9 @@ class Changes:
         ((rows,),) = self._store.query(sql.SEGMENT_ROWS, asked)
         written = Segment(number, int(rows), links)
         if written.rows:
-            written = written._replace(derived=derive(self._store, version.project_id, number, len(version.slots)))
+            written = written._replace(
+                derived=derive(self._store, version.project_id, number, written.rows, len(version.slots))
+            )
         partition = f"{partition_id(version.project_id, number)}_"
         for part in parts(self._store, TABLES).active:
             if part.name.startswith(partition) and (fault := fault_of(self._store, part.table, part.name)):

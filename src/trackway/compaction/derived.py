@@ -6,10 +6,17 @@ was just written, before the version that names it, so they count with it or not
 fewer than the facts get any: of others a report reads the facts.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from trackway.compaction.limits import COUNTED_AT_ONCE, COUNTED_BYTES_MAX, COUNTED_FEW_ROWS, COUNTED_SHARE
+from trackway.compaction.limits import (
+    COUNTED_AT_ONCE,
+    COUNTED_BYTES_MAX,
+    COUNTED_FEW_ROWS,
+    COUNTED_MEMORY_BYTES_MAX,
+    COUNTED_SHARE,
+    SURVEYED_ROWS,
+)
 from trackway.query.expressions import Kind, is_raw
 from trackway.query.sql.facts import number_of, slot
 from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Derived
@@ -20,8 +27,11 @@ _HOUR_MS: Final = 3_600_000
 _HOUR: Final = f"fromUnixTimestamp64Milli(intDiv(toUnixTimestamp64Milli(time), {_HOUR_MS}) * {_HOUR_MS}, 'UTC')"
 _SEGMENT: Final = "segment = {segment:UInt64}"
 _KEY: Final = "{project:UInt32}, {segment:UInt64}"
-# Facts lie in the order of names and days, so the groups of one name and day are all that is in memory.
-_SETTINGS: Final = "SETTINGS optimize_aggregation_in_order = 1, max_block_size = 16384, max_insert_threads = 1"
+# In the order of the table, a group of its own for each name and day would take longer than all that is counted.
+_SETTINGS: Final = (
+    "SETTINGS optimize_aggregation_in_order = 0, max_block_size = 16384, max_insert_threads = 1,"
+    f" max_bytes_before_external_group_by = {COUNTED_MEMORY_BYTES_MAX}"
+)
 
 
 class _Slots(NamedTuple):
@@ -31,25 +41,28 @@ class _Slots(NamedTuple):
     summed: Sequence[int]
 
 
-def derive(store: Store, project_id: int, segment: int, slots: int) -> tuple[Derived, ...]:
-    """Write what is derived from a segment, whose project has so many slots. Raises StorageError."""
+def derive(store: Store, project_id: int, segment: int, rows: int, slots: int) -> tuple[Derived, ...]:
+    """Write what is derived from a segment of so many rows, whose project has so many slots. Raises StorageError."""
     asked = {"project": project_id, "segment": segment}
-    found, made = _slots(store, project_id, segment, slots), []
+    found, made = _slots(store, asked | {"every": max(rows // SURVEYED_ROWS, 1)}, slots), []
     for table, chosen, statements in _TABLES:
         for statement in statements(chosen(found)):
             store.command(statement, asked)
-        ((rows,),) = store.query(f"SELECT count() {rows_in(table, _SEGMENT)}", asked)
-        made.append(Derived(segment, table, int(rows), tuple(chosen(found))))
+        ((written,),) = store.query(f"SELECT count() {rows_in(table, _SEGMENT)}", asked)
+        made.append(Derived(segment, table, int(written), tuple(chosen(found))))
     return tuple(made)
 
 
-def _slots(store: Store, project_id: int, segment: int, slots: int) -> _Slots:
+def _slots(store: Store, asked: Mapping[str, int], slots: int) -> _Slots:
+    """`asked` has `every`: of so many pairs of name and hour, the facts of one are looked at."""
     columns = [slot(number) for number in range(slots)]
-    each = [f"uniq(event, hour, {raw}), max(length({raw})), max({is_raw(raw, Kind.NUMBER)})" for raw in columns]
-    facts = f"SELECT event, {_HOUR} AS hour{''.join(f', {raw}' for raw in columns)} {rows_in('facts', _SEGMENT)}"
-    sql = f"SELECT count(), {', '.join(['uniq(event, hour), 0, 0', *each])} {rows_from(facts)} {_SETTINGS}"
-    [(rows, *found)] = store.query(sql, {"project": project_id, "segment": segment})
-    most = max(int(rows) // COUNTED_SHARE, COUNTED_FEW_ROWS)
+    place = f"cityHash64(event, {_HOUR}) AS place"
+    some = rows_in("facts", _SEGMENT, "place % {every:UInt64} = 0")
+    facts = f"SELECT {', '.join([place, *columns])} {some}"
+    each = [f"uniq(cityHash64(place, {raw})), max(length({raw})), max({is_raw(raw, Kind.NUMBER)})" for raw in columns]
+    sql = f"SELECT count(), {', '.join(['uniq(place), 0, 0', *each])} {rows_from(facts)} {_SETTINGS}"
+    [(rows, *found)] = store.query(sql, asked)
+    most = max(int(rows) // COUNTED_SHARE, COUNTED_FEW_ROWS // asked["every"])
     sizes = list(zip([NO_SLOT, *range(slots)], found[::3], found[1::3], found[2::3], strict=True))
     counted = [number for number, groups, bytes, _ in sizes if groups <= most and bytes <= COUNTED_BYTES_MAX]
     return _Slots(counted, [number for number, *_, is_number in sizes if is_number and NO_SLOT in counted])

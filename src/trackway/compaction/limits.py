@@ -27,9 +27,13 @@ COUNTED_SHARE = 8
 COUNTED_FEW_ROWS = 1000
 """So few rows of a slot are written for any segment."""
 COUNTED_BYTES_MAX = 300
-"""JSON text of the longest value of a slot that is counted, so that the groups of a day fit the memory."""
-COUNTED_AT_ONCE = 8
+"""JSON text of the longest value of a slot that is counted."""
+COUNTED_AT_ONCE = 4
 """Slots of one statement that counts: each reads on its own, with its own buffers."""
+COUNTED_MEMORY_BYTES_MAX = 32 * 1024 * 1024
+"""Groups of one slot in memory; more go to the disk."""
+SURVEYED_ROWS = 65_536
+"""About so many facts of a segment say which slots are counted."""
 
 # Pace
 SHARE_IDLE = 0.7
