@@ -59,13 +59,13 @@ class ReportForm(NamedTuple):
 
 
 def read_form(query: QueryParams) -> ReportForm:
-    """The form that an address holds. Empty rows are left out.
+    """The form that an address holds. Empty rows are left out. Names and values keep their blanks, as events do.
 
     Raises RequestError 400 for a word that is no choice, and for too many or too long fields.
     """
-    events = [name for name in _texts(query, "event") if name]
+    events = [name for name in _texts(query, "event") if name.strip()]
     columns = zip(_texts(query, "where"), _texts(query, "is"), _texts(query, "value"), strict=False)
-    filters = [Filter(name, operator, value) for name, operator, value in columns if name]
+    filters = [Filter(name, operator, value) for name, operator, value in columns if name.strip()]
     if len(events) > TREND_EVENTS_MAX or len(filters) > TREND_FILTERS_MAX:
         raise RequestError(400, f"a report has at most {TREND_EVENTS_MAX} events and {TREND_FILTERS_MAX} filters")
     for each in filters:
@@ -101,4 +101,4 @@ def _texts(query: QueryParams, name: str) -> list[str]:
 def _bounded(name: str, text: str) -> str:
     if len(text) > FILTER_CHARACTERS_MAX:
         raise RequestError(400, f"{name} must have at most {FILTER_CHARACTERS_MAX} characters")
-    return text.strip()
+    return text

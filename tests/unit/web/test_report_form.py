@@ -16,6 +16,12 @@ def test_an_empty_address_is_the_last_thirty_days_as_a_line() -> None:
     assert form("") == ReportForm([], "total", "", "", [], "30", "", "", "day", "line")
 
 
+def test_names_and_values_keep_their_blanks_and_a_row_of_blanks_is_empty() -> None:
+    found = form("event=+a&event=++&where=b+&is=is&value=+c&where=+&is=is&value=d")
+    assert found.events == [" a"]
+    assert found.filters == [Filter("b ", "is", " c")]
+
+
 def test_rows_without_a_name_are_left_out_and_the_others_keep_their_fields() -> None:
     found = form(
         "event=a&event=&event=b&event=a&where=&is=is&value=x&where=plan&is=not+set&value=&where=n&is=above&value=3"
