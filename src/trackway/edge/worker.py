@@ -78,7 +78,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
     async with AsyncExitStack() as closing:
         closing.callback(start_task(beat_for_ever(heartbeat.beat), "heartbeat").cancel)  # the last to end
         basic, forms = Verifier(directory), Verifier(directory)  # so that neither keeps the other waiting
-        readers = open_readers(handed.store_url)
+        readers = open_readers(handed.store_url, settings.report_cache_bytes)
         trusted = networks(settings.trusted_proxies)
         changes = Changes(directory, settings.projects_at)
         audit = Audit(changes, settings.projects_at, settings.audit_retention_days)

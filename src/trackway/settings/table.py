@@ -255,6 +255,12 @@ class Settings:
         0, "Reports of a project in an hour; 0 is no limit.", lowest=0, highest=1_000_000_000
     )
     report_concurrent_max: int = _setting(5, "Concurrent reports of a project.", lowest=1, highest=1000)
+    report_cache_bytes: int = _setting(
+        16_777_216,
+        "Results of reports that one edge process keeps, in bytes, until their data change; 0 keeps none.",
+        lowest=0,
+        highest=1 << 36,
+    )
     ingest_records_per_minute: int = _setting(
         0, "Events and profile updates of a project in a minute; 0 is no limit.", lowest=0, highest=1_000_000_000
     )

@@ -8,6 +8,12 @@ INSERT_PIECE_BYTES = 256 * 1024
 FAILURE_BYTES_MAX = 64 * 1024
 """End of a streamed result that is searched for the error with which the store broke it off."""
 
+# Results that are kept
+RESULT_SHARE_MAX = 4
+"""A result is kept if it takes no more than one in so many of the bytes for all."""
+RESULT_OVERHEAD_BYTES = 256
+"""Bytes that each kept result counts more than it and its key have."""
+
 # Failures of a connection
 CAUSE_CHARACTERS_MAX = 500
 """Text of a connection's failure that a message shows."""

@@ -19,6 +19,7 @@ from trackway.store import workload
 from trackway.store.call import Call
 from trackway.store.client import Parameters, Store
 from trackway.store.errors import TOO_MANY_QUERIES, StoreError
+from trackway.store.result_cache import ResultCache
 from trackway.store.turns import TooManyWait, Turns
 from trackway.store.workload import Workload
 
@@ -36,7 +37,9 @@ _lines = msgspec.json.Decoder(list[Any]).decode_lines
 class Reader:
     """The store at a URL, for one workload. For one event loop at a time. Every method raises StoreError."""
 
-    def __init__(self, url: str, workload: Workload) -> None:
+    def __init__(self, url: str, workload: Workload, results: ResultCache | None = None) -> None:
+        self.results = results
+        """Where results are kept for the next time, if they are."""
         self._store = Store(url, workload=workload)
         self._workload = workload
         self._turns = Turns(workload.connections, workload.project_max, workload.waiting_max)
@@ -219,7 +222,9 @@ class Readers(NamedTuple):
                 reader.give_up()
 
 
-def open_readers(url: str) -> Readers:
-    """All readers; nothing is connected yet."""
+def open_readers(url: str, result_bytes_max: int = 0) -> Readers:
+    """All readers; nothing is connected yet. `result_bytes_max`: bytes of results of reports that are kept, 0 for
+    none."""
+    kept = ResultCache(result_bytes_max) if result_bytes_max else None
     workloads = (workload.API, workload.PAGES, workload.EXPORT, workload.REPORTS, workload.LOOKUP, workload.HEALTH)
-    return Readers(*(Reader(url, each) for each in workloads))
+    return Readers(*(Reader(url, each, kept if each is workload.REPORTS else None) for each in workloads))

@@ -6,26 +6,41 @@ are plain, and are followed for many persons at once.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import msgspec
 
 from trackway.query.reports.funnel import FunnelNumbers, FunnelQuestion
 from trackway.query.reports.funnel_events import BITS, choices_of, funnel_events, plain_events
 from trackway.query.reports.funnel_person import Path
 from trackway.query.reports.funnel_totals import FunnelTotals, path_of
-from trackway.query.reports.run import Run
+from trackway.query.reports.run import Run, Statement
+
+Numbers = tuple[FunnelNumbers, dict[str, FunnelNumbers]]
+_NUMBERS: Final = msgspec.msgpack.Decoder(Numbers)
 
 
-async def funnels(run: Run, asked: FunnelQuestion) -> tuple[FunnelNumbers, dict[str, FunnelNumbers]]:
+async def funnels(run: Run, asked: FunnelQuestion) -> Numbers:
     """The numbers of all, and those of each value where there is a breakdown. Raises StoreError, and ExpressionError
     for expressions whose SQL is too large."""
     known, path = await run.known(), path_of(asked)
-    if is_plain(path, asked):
-        from trackway.query.reports.funnel_arrays import FunnelArrays  # noqa: PLC0415  numpy costs 30 MB
+    plain = is_plain(path, asked)
+    statement = plain_events(asked, known) if plain else funnel_events(asked, known)
+    rule = repr((path, asked.funnel.counted, asked.buckets.keys(), asked.buckets.day_bounds_ms(), asked.limit))
+    make = _of_many if plain else _of_each
+    return await run.made(statement, rule, _NUMBERS, lambda: make(run, statement, asked, path))
 
-        arrays = FunnelArrays(asked, path)
-        async with run.pieces(plain_events(asked, known), "RowBinary") as pieces:
-            await _add_all(arrays.add, pieces)
-        return await asyncio.to_thread(arrays.all), {}
-    statement = funnel_events(asked, known)
+
+async def _of_many(run: Run, statement: Statement, asked: FunnelQuestion, path: Path) -> Numbers:
+    from trackway.query.reports.funnel_arrays import FunnelArrays  # noqa: PLC0415  numpy costs 30 MB
+
+    arrays = FunnelArrays(asked, path)
+    async with run.pieces(statement, "RowBinary") as pieces:
+        await _add_all(arrays.add, pieces)
+    return await asyncio.to_thread(arrays.all), {}
+
+
+async def _of_each(run: Run, statement: Statement, asked: FunnelQuestion, path: Path) -> Numbers:
     totals = FunnelTotals(asked)
     async with run.blocks(statement) as blocks:
         async for rows in blocks:

@@ -2,11 +2,16 @@
 
 A report asks through a run, which keeps the statements for `explain=sql`. A statement that exceeds the memory of a
 query may have another form, which takes longer and less memory, and gives the same rows.
+
+Where facts count, results are kept for later runs. A run looks at what the store has that the facts have not before it
+asks a statement (`query.sql.seen`). So a result is kept under a state that is no newer than what it was made of, and is
+found only while nothing has changed since.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,25 +21,40 @@ from trackway.query.limits import REPORT_BLOCKS_S_MAX
 from trackway.query.mapped_tables import Mapped, lookups_of
 from trackway.query.sql.lookups import Lookups
 from trackway.query.sql.person import Known
+from trackway.query.sql.seen import NO_LINK, SEEN, other_tables
+from trackway.query.sql.segments import Facts
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, StoreError
 from trackway.store.reader import Reader
+from trackway.store.result_cache import ResultCache
 
+Made = TypeVar("Made")
+_ROWS: Final = msgspec.msgpack.Decoder(list[tuple[Any, ...]])
 _lines = msgspec.json.Decoder(list[Any]).decode_lines
 
 
 class Statement(NamedTuple):
-    """A statement and the values that it binds."""
+    """A statement and the values that it binds. `kept`: its result was kept by an earlier run."""
 
     sql: str
     parameters: dict[str, Any]
+    kept: bool = False
 
 
 class Run:
     """The statements of one report of a project. Every method raises StoreError."""
 
-    def __init__(self, reader: Reader, project_id: int, mapped: Sequence[Mapped] = ()) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        project_id: int,
+        mapped: Sequence[Mapped] = (),
+        results: ResultCache | None = None,
+    ) -> None:
         self._reader = reader
         self._mapped = mapped
+        self._results = results
+        self._facts: Facts | None = None
+        self._seen: dict[tuple[str, ...], Any] = {}
         self.project_id = project_id
         self.statements: list[Statement] = []
         """What was asked, in order."""
@@ -42,8 +62,9 @@ class Run:
     async def known(self) -> Known:
         """What the project's identity has, the facts that may be read instead of its events, and lookup tables."""
         found = await known_links(self._reader, self.project_id)
-        facts = await facts_of(self._reader, self.project_id)
-        return found._replace(facts=facts, lookups=await self.lookups())
+        self._facts = await facts_of(self._reader, self.project_id)
+        self._seen.clear()
+        return found._replace(facts=self._facts, lookups=await self.lookups())
 
     async def lookups(self) -> Lookups:
         """The lookup tables whose columns the report may name."""
@@ -55,15 +76,29 @@ class Run:
         `smaller`: other forms of the statement, each of which takes less memory than the one before. One is asked after
         the store had too little memory for the one before.
         """
-        for each in (statement, *smaller):
-            self.statements.append(each)
-            try:
-                return await self._reader.rows(self.project_id, each.sql, each.parameters)
-            except StoreError as error:
-                if error.code != MEMORY_LIMIT_EXCEEDED or each is (statement, *smaller)[-1]:
-                    raise
-                self.statements.pop()
-        raise AssertionError("the last statement returns or raises")
+        return await self.made(statement, "", _ROWS, lambda: self._rows(statement, *smaller))
+
+    async def made(
+        self,
+        statement: Statement,
+        rule: str,
+        decoder: msgspec.msgpack.Decoder[Made],
+        make: Callable[[], Awaitable[Made]],
+    ) -> Made:
+        """What `make` makes of a statement's rows, or what it made in an earlier run. `make` asks the statement.
+        `rule` says all that the result depends on besides the rows; `decoder` is one of its type, of plain values."""
+        key = await self._key(statement, rule)
+        if self._results is None or key is None:
+            return await make()
+        kept = self._results.get(key)
+        if kept is not None:
+            self.statements.append(statement._replace(kept=True))
+            return decoder.decode(kept)
+        result = await make()
+        packed = _packed(result)
+        if packed is not None:
+            self._results.put(key, packed)
+        return result
 
     @asynccontextmanager
     async def blocks(self, statement: Statement) -> AsyncIterator[AsyncIterator[list[Any]]]:
@@ -74,8 +109,41 @@ class Run:
     def pieces(self, statement: Statement, format: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The bytes of a result of any size in a format, cut anywhere. Leaving the context stops the query."""
         self.statements.append(statement)
-        sql, parameters = statement
-        return self._reader.stream(self.project_id, sql, parameters, format, time_s=REPORT_BLOCKS_S_MAX)
+        return self._reader.stream(
+            self.project_id, statement.sql, statement.parameters, format, time_s=REPORT_BLOCKS_S_MAX
+        )
+
+    async def _rows(self, *forms: Statement) -> list[tuple[Any, ...]]:
+        for each in forms:
+            self.statements.append(each)
+            try:
+                return await self._reader.rows(self.project_id, each.sql, each.parameters)
+            except StoreError as error:
+                if error.code != MEMORY_LIMIT_EXCEEDED or each is forms[-1]:
+                    raise
+                self.statements.pop()
+        raise AssertionError("the last statement returns or raises")
+
+    async def _key(self, statement: Statement, rule: str) -> bytes | None:
+        """The key of a result, None where it is not kept."""
+        facts = self._facts
+        if self._results is None or facts is None:
+            return None
+        tables = tuple(other_tables(statement.sql))
+        if tables not in self._seen:
+            bound = {"begin": facts.position, "links": facts.links or NO_LINK, "tables": list(tables)}
+            [self._seen[tables]] = await self._reader.rows(self.project_id, SEEN, bound)
+        depends = (self.project_id, statement.sql, statement.parameters, rule, facts, self._seen[tables])
+        packed = _packed(depends)
+        return packed and blake2b(packed, digest_size=32).digest()
+
+
+def _packed(value: object) -> bytes | None:
+    """A value as bytes, None where it has a number beyond 64 bits."""
+    try:
+        return msgspec.msgpack.encode(value, order="deterministic")
+    except OverflowError:
+        return None
 
 
 async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[Any]]:

@@ -1,7 +1,7 @@
 """A report as one row of a table: its path, its parameters, and how it is answered.
 
-Every report takes `explain=sql`, which gives the statements and the values that they bind instead of the answer. Where
-a report has a table form, `format=csv` gives that.
+Every report takes `explain=sql`, which gives the statements, the values that they bind, and whether a kept result was
+their answer. Where a report has a table form, `format=csv` gives that.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -86,7 +86,8 @@ class Report(Generic[Wanted]):
         return loaded
 
     def _answer(self, readers: Readers, asked: "_Asked[Wanted]") -> Awaitable[object]:
-        return self._run(Run(readers.reports, asked.project_id, asked.mapped), asked)
+        run = Run(readers.reports, asked.project_id, asked.mapped, readers.reports.results)
+        return self._run(run, asked)
 
     async def _run(self, run: Run, asked: "_Asked[Wanted]") -> object:
         answer = await self.answer(run, asked.wanted)

@@ -1,0 +1,173 @@
+"""A kept result is given only while it is what the store would answer."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from tests.support.compaction.compared import PROJECT, USERS, Requests, compactor
+from tests.support.loader.profile_requests import request, update
+from tests.support.loader.story import Place
+from tests.support.store.questions import ask, readers_of
+from trackway.compaction import compactor as loop
+from trackway.domain.entry import unlink_payload
+from trackway.query.expressions import parse
+from trackway.query.facts_state import ask_for_rebuild
+from trackway.query.reports.funnel import Funnel, FunnelQuestion, Step
+from trackway.query.reports.funnels import funnels
+from trackway.query.reports.run import Run, Statement
+from trackway.query.reports.segmentation import Chosen, Segmentation, segmentation
+from trackway.query.reports.series import Measure
+from trackway.query.sql.buckets import Buckets
+from trackway.query.sql.days import UTC_DAYS
+from trackway.query.sql.selector import Selector
+from trackway.store.client import Store
+from trackway.store.reader import Reader
+from trackway.store.result_cache import ResultCache
+
+TODAY = datetime.now(UTC).date()
+DAYS = Buckets(UTC_DAYS, TODAY - timedelta(days=50), TODAY)
+STEPS = [Step(Selector(name, None), name) for name in ("seen", "bought")]
+QUESTIONS: dict[str, Any] = {
+    "events": Segmentation(Chosen(PROJECT, [], DAYS), Measure.GENERAL, None, 100),
+    "persons": Segmentation(Chosen(PROJECT, [], DAYS), Measure.UNIQUE, parse('properties["a"]'), 100),
+    "profiles": Segmentation(Chosen(PROJECT, [], DAYS, parse('user["n"] > 3')), Measure.GENERAL, None, 100),
+    "funnel": FunnelQuestion(PROJECT, Funnel(STEPS, 3_600_000), DAYS),
+    "slow funnel": FunnelQuestion(PROJECT, Funnel(STEPS, 3_600_000), DAYS, on=parse('properties["a"]'), limit=100),
+}
+
+
+class Watched:
+    """A reader that notes the statements it asks."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.asked: list[str] = []
+
+    async def rows(self, project_id: int, sql: str, *given: Any, **named: Any) -> list[tuple[Any, ...]]:
+        self.asked.append(sql)
+        return await self._reader.rows(project_id, sql, *given, **named)
+
+    def stream(self, project_id: int, sql: str, *given: Any, **named: Any) -> Any:
+        self.asked.append(sql)
+        return self._reader.stream(project_id, sql, *given, **named)
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[Store]:
+    with closing(Store(place.url)) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
+    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+
+
+def answer(store: Store, question: Any, results: ResultCache | None = None) -> tuple[Any, bool]:
+    """The answer, and whether it was kept by an earlier run."""
+    watched = Watched(readers_of(store).reports)
+    run = Run(cast(Reader, watched), PROJECT, results=results)
+    function = funnels if isinstance(question, FunnelQuestion) else segmentation
+    found = asyncio.run(function(run, question))
+    [statement] = run.statements
+    assert statement.kept is (statement.sql not in watched.asked)
+    return found, statement.kept
+
+
+def settle(place: Place, store: Store) -> None:
+    """Let reports read facts that hold all events."""
+    working = compactor(place, store)
+    while working.turn():
+        pass
+
+
+def add_events(place: Place, requests: Requests) -> None:
+    place.append_payloads([requests.next(20, days_later=0.01)])
+    place.load()
+
+
+def add_profile(place: Place, number: int) -> None:
+    changes = [update(user, {"$set": {"n": number}}) for user in USERS if user]
+    place.append_payloads([request(*changes, project_id=PROJECT)])
+    place.load()
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_result_is_kept_until_its_data_change(place: Place, store: Store, name: str) -> None:
+    question, results, requests = QUESTIONS[name], ResultCache(1 << 20), Requests(1, place.began_us)
+    add_events(place, requests)
+    add_profile(place, 5)
+    settle(place, store)
+
+    def asks_anew() -> bool:
+        """Whether the store is asked, and is not asked again."""
+        found, was_kept = answer(store, question, results)
+        assert found == answer(store, question)[0]
+        assert answer(store, question, results) == (found, True)
+        return not was_kept
+
+    assert asks_anew()
+    assert not asks_anew()
+    add_events(place, requests)
+    assert asks_anew(), "after new events"
+    place.append_payloads([unlink_payload(PROJECT, place.began_us, "$device:d1", "a test")])
+    place.load()
+    assert asks_anew(), "after a link"
+    add_profile(place, 1)
+    assert asks_anew() is (name == "profiles"), "after a profile"
+    ask(store, ask_for_rebuild, PROJECT)
+    assert answer(store, question, results) == (answer(store, question)[0], False), "after a rebuild was asked for"
+    settle(place, store)
+    assert asks_anew(), "after the rebuild"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_answer_is_out_of_date_whatever_happens(place: Place, store: Store, seed: int) -> None:
+    chosen, requests, results = random.Random(seed), Requests(seed, place.began_us), ResultCache(1 << 20)
+    add_events(place, requests)
+    settle(place, store)
+    working, kept = compactor(place, store), 0
+    changes = (
+        lambda: add_events(place, requests),
+        lambda: add_profile(place, chosen.randrange(9)),
+        lambda: working.turn(),
+        lambda: store.command("OPTIMIZE TABLE events FINAL"),
+        lambda: None,
+    )
+    for _ in range(7):
+        chosen.choice(changes)()
+        for question in QUESTIONS.values():
+            found, was_kept = answer(store, question, results)
+            assert found == answer(store, question)[0]
+            kept += was_kept
+    assert kept, "nothing was ever kept"
+
+
+def test_nothing_of_one_project_answers_another(place: Place, store: Store) -> None:
+    add_events(place, Requests(1, place.began_us))
+    settle(place, store)
+    results = ResultCache(1 << 20)
+
+    async def keys() -> list[bytes | None]:
+        found = []
+        for project_id in (PROJECT, PROJECT + 1):
+            run = Run(readers_of(store).reports, project_id, results=results)
+            run._facts = (await Run(readers_of(store).reports, PROJECT).known()).facts
+            found.append(await run._key(Statement("SELECT 1", {}), ""))
+        return found
+
+    first, second = asyncio.run(keys())
+    assert first and second and first != second
+
+
+def test_without_room_nothing_is_kept(place: Place, store: Store) -> None:
+    add_events(place, Requests(1, place.began_us))
+    settle(place, store)
+    question = QUESTIONS["events"]
+    assert [answer(store, question)[1] for _ in range(2)] == [False, False]
