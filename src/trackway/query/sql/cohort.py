@@ -79,9 +79,18 @@ class Members(NamedTuple):
     settings: str
 
 
+_USERS: Final = "group_key = ''"
 _ID: Final = "$distinct_id"
 _PROFILE: Final = JsonColumn("document")
 _NO_PROFILE: Final = JsonColumn("'{}'")
+_ANY_ID: Final = (
+    f"SELECT profile_id AS id {rows_in('profiles', _USERS)}",
+    f"SELECT distinct_id AS id {rows_in('events')}",
+    f"SELECT canonical_id AS id {rows_in('identity_links')}",
+)
+_IDS: Final = f"SELECT id AS person {rows_from(' UNION ALL '.join(_ANY_ID))}"
+"""Every id that is a person's canonical id, and others, each several times. To find those of members by their numbers
+takes a third of the time of counting events by ids, which facts do not have."""
 _SIGNS: Final = {"==": "=", "!=": "!=", ">=": ">=", "<=": "<=", ">": ">", "<": "<"}
 _NOBODY: Final = {"person": "''", "who": NOBODY}
 _BOUND: Final = re.compile(r"\{([a-z][a-z0-9_]*):")
@@ -92,10 +101,19 @@ def members(project_id: int, cohort: Condition, known: Known, key: Key = "person
     time. `prefix` keeps two of a statement apart. Raises ExpressionError for SQL that is too large."""
     has, did = _leaves(cohort)
     users = known.lookups.users
-    if key == "who" and any(_reads_id(leaf.where, users) for leaf in has):
-        found = members(project_id, cohort, known, "person", prefix)
-        return found._replace(sql=f"SELECT cityHash64(person) AS who {rows_from(found.sql)}")
-    counts_all = True in _outcomes(cohort, users)
+    if any(_reads_id(leaf.where, users) for leaf in has):
+        found = _members(project_id, cohort, known, "person", prefix)
+        sql = found.sql if key == "person" else f"SELECT cityHash64(person) AS who {rows_from(found.sql)}"
+        return found._replace(sql=sql)
+    if key == "person" and did and known.facts is not None:
+        found = _members(project_id, cohort, known, "who", prefix)
+        return found._replace(sql=f"{_IDS} WHERE cityHash64(id) IN ({found.sql}) GROUP BY id")
+    return _members(project_id, cohort, known, key, prefix)
+
+
+def _members(project_id: int, cohort: Condition, known: Known, key: Key, prefix: str) -> Members:
+    has, did = _leaves(cohort)
+    counts_all = True in _outcomes(cohort, known.lookups.users)
     parameters: dict[str, Any] = {"project": project_id}
     settings, sources = JOIN_SETTINGS, []
     if has or counts_all:
@@ -192,7 +210,7 @@ def _without_profile(lookups: Lookups, parameters: dict[str, Any]) -> LookedUp:
 
 def _profiles(has: list[Has], did: list[Did], known: Known, key: Key, parameters: dict[str, Any]) -> str:
     looked_up = _scope(_PROFILE, "distinct_id", known.lookups, parameters)
-    users = rows_in("profiles", "group_key = ''", final=True)
+    users = rows_in("profiles", _USERS, final=True)
     documents = f"SELECT profile_id AS distinct_id, {readable('properties')} AS document {users}"
     flags = "".join(
         f", toUInt8({condition(leaf.where, looked_up.scope, parameters)}) AS has_{number}"
