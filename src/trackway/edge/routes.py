@@ -123,7 +123,7 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
         identities.PREVIEW_PATH: Route(shell.query(identities.PREVIEW), ("GET",), keyed=True),
         identities.UNLINK_PATH: Route(unlink, ("POST",), keyed=True),
         facts.PATH: Route(shell.query(facts.SHOW), ("GET",), keyed=True),
-        facts.REBUILD_PATH: Route(shell.command(facts.rebuild(parts.readers)), ("POST",), keyed=True),
+        facts.REBUILD_PATH: Route(shell.command(facts.rebuild(shell, parts.readers)), ("POST",), keyed=True),
         facts.STEPS_PATH: Route(shell.query(facts.STEPS), ("GET",), keyed=True),
         facts.COMPARE_PATH: Route(shell.query(facts.COMPARE), ("GET",), keyed=True),
         rate_limit_status.PATH: Route(rates, ("GET",), keyed=True),

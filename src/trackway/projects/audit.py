@@ -30,6 +30,7 @@ Action = Literal[
     "lookup table mapped",
     "lookup table unmapped",
     "records replayed",
+    "facts rebuilt",
     "report saved",
     "report changed",
     "report deleted",

@@ -29,6 +29,10 @@ def fill(server: Server, project: Project) -> None:
     wait_for_facts(server, project)
 
 
+def actions(server: Server, project: Project) -> list[str]:
+    return [each.action for each in server.projects.audit(10, None, project.project_id, [])]
+
+
 def asked(server: Server, command: str, project: Project, *more: str) -> Any:
     return trackway("store", command, "--project", project.name, "--data-dir", str(server.data_dir), *more)
 
@@ -41,6 +45,7 @@ def test_facts_are_rebuilt_checked_and_shown(server: Server, make_projects: Make
     at_once = asked(server, "rebuild", project, "--no-wait", "--json")
     [state] = json.loads(at_once.stdout)
     assert at_once.returncode == 0 and (state["project_id"], state["events"]) == (project.project_id, EVENTS)
+    wait_until(lambda: "facts rebuilt" in actions(server, project), 30, lambda: "the audit has no entry")
     done = asked(server, "rebuild", project, "--json")
     [state] = json.loads(done.stdout)
     assert done.returncode == 0 and (state["state"], state["behind"], state["percent"]) == ("complete", 0, 100)

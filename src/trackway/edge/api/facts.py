@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from trackway.domain.errors import RequestError, StorageError
-from trackway.edge.api.endpoint_shell import Asked, Command, Query
+from trackway.edge.api.endpoint_shell import Asked, Command, Query, Shell
 from trackway.edge.api.reports.parameters import day
 from trackway.edge.limits import FACTS_BODY_BYTES_MAX, FACTS_PIECES_MAX
 from trackway.edge.wire.asgi import check_json
@@ -79,11 +79,12 @@ STEPS = Query(FACTS_STEPS, Right.REBUILD, "facts", _project_id, _steps, is_count
 COMPARE = Query(FACTS_COMPARE, Right.REBUILD, "facts", _read_step, _compared, is_counted=_never)
 
 
-def rebuild(readers: Readers) -> Command:
+def rebuild(shell: Shell, readers: Readers) -> Command:
     async def run(asked: Asked) -> Reply:
         check_json(asked.request.scope)
         try:
             await ask_for_rebuild(readers.api, asked.project.project_id)
+            shell.access.note(asked.request.scope, "facts rebuilt", asked.project, "")
             state = await state_of(readers.api, asked.project.project_id)
         except StorageError as error:
             raise refusal(error, "facts", needy="") from error
