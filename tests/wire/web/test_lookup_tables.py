@@ -1,5 +1,7 @@
 """The Lookup tables page: what it shows, and its forms, in a browser without scripts and without a browser."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.conftest import MakeProjects
@@ -8,7 +10,7 @@ from tests.support.lookup.mapped import PRODUCTS, map_table, mappings, new_table
 from tests.support.reports import at, report
 from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
-from tests.support.web.visitor import signed_in
+from tests.support.web.visitor import Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
 
 
@@ -85,3 +87,17 @@ def test_refusals_are_shown_and_names_stay_text(server: Server, make_projects: M
     assert "&lt;u&gt;p → &lt;b&gt;c&lt;/b&gt;" in text
     assert not [tag for tag in ("<b>c", "<i>n", "<u>p") if tag in text]
     assert mappings(server, project)[0]["resource"] == "user"
+
+
+def test_trends_know_the_columns(server: Server, project: Project, admin: Visit) -> None:
+    events = [
+        record(project, "a", time=at("2025-03-01 12:00"), insert_id=f"e{number}", sku=f"P{number}")
+        for number in range(1, 4)
+    ]
+    import_all(server, project, events)
+    server.wait_loaded()
+    map_table(server, project, new_table(server, project, PRODUCTS), "sku")
+    day = {"range": "custom", "from": "2025-03-01", "to": "2025-03-01", "event": "a"}
+    trends = f"/app/projects/{project.project_id}/trends"
+    rows = admin.get(f"{trends}/csv?{urlencode({**day, 'by': 'sku → category'})}").body.decode().splitlines()
+    assert sorted(rows[0].split(",")[1:]) == ["pants", "shirt", "shoes"]

@@ -5,9 +5,9 @@ change counts for the next question at every process. Other queries do not wait 
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from trackway.edge.wire.parameters import Parameters
 from trackway.projects.saved import LookupMapping
 from trackway.query.expressions import Expression, event_properties, user_properties
 from trackway.query.mapped_tables import Mapped
@@ -20,7 +20,7 @@ _SIGNS: Final = (ARROW.strip(), f"{ord(ARROW.strip()):x}")
 """The arrow as it is, and the digits of its escape in JSON."""
 
 
-def may_name_columns(parameters: Parameters) -> bool:
+def may_name_columns(parameters: Mapping[str, str]) -> bool:
     """Whether a text of the request may name a column, in an expression or in a document."""
     return any(sign in text for text in parameters.values() for sign in _SIGNS)
 

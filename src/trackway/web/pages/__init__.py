@@ -48,9 +48,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
         PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
         PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
-        PageRoute(trends.PATH, ("GET",), trends.show, Right.REPORTS, "Trends", in_navigation=True),
-        PageRoute(trends.PATH + "/csv", ("GET",), trends.table, Right.REPORTS, "Trends", in_navigation=False),
-        PageRoute(trends.PATH + "/suggestions", ("GET",), trends.suggest, Right.REPORTS, "Trends", in_navigation=False),
+        *_trends(parts),
         PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
         PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
@@ -83,6 +81,21 @@ def _replays(parts: Parts) -> ReplayParts:
         rates=parts.rates,
         locator=parts.locator,
         room=parts.room,
+    )
+
+
+def _trends(parts: Parts) -> tuple[PageRoute, ...]:
+    functions = {"": trends.show, "/csv": trends.table, "/suggestions": trends.suggest}
+    return tuple(
+        PageRoute(
+            trends.PATH + path,
+            ("GET",),
+            partial(function, changes=parts.changes),
+            Right.REPORTS,
+            "Trends",
+            in_navigation=not path,
+        )
+        for path, function in functions.items()
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any, Final, NamedTuple
 from starlette.responses import JSONResponse, Response
 
 from trackway.domain.errors import RequestError
+from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.reports.bookmarks.insights import Question
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
+from trackway.query.mapped_tables import Mapped
 from trackway.query.reports.run import Run, Statement
 from trackway.web.date_range import RANGES
 from trackway.web.limits import (
@@ -22,6 +24,7 @@ from trackway.web.limits import (
     TREND_FILTERS_MAX,
     TREND_VALUES_MAX,
 )
+from trackway.web.mapped_properties import mapped_for
 from trackway.web.page import Page, render
 from trackway.web.report_bookmark import Bookmark, bookmark_of
 from trackway.web.report_form import (
@@ -53,14 +56,16 @@ class _Shown(NamedTuple):
     is_cut: bool
 
 
-async def show(page: Page) -> Response:
+async def show(page: Page, *, changes: Changes) -> Response:
     """The form, and the trend that it asks for. A question that cannot be answered keeps its form, with the reason."""
     form, as_of_ms = read_form(page.request.query_params), time.time_ns() // 1_000_000
     if not form.events:
-        offered = await answer_of(suggestions(_run(page), page.project, "events", limit=EVENTS_OFFERED_MAX), SMALLER)
+        offered = await answer_of(
+            suggestions(_run(page, ()), page.project, "events", limit=EVENTS_OFFERED_MAX), SMALLER
+        )
         return _page(page, form, as_of_ms, offered=offered)
     try:
-        shown = await _answered(page, form)
+        shown = await _answered(page, form, changes)
     except RequestError as error:
         return _page(page, form, as_of_ms, fault=error.message, status=error.status)
     drawn = dict(list(shown.trend.series.items())[:TREND_DRAWN_MAX])
@@ -81,24 +86,25 @@ async def show(page: Page) -> Response:
     )
 
 
-async def table(page: Page) -> Response:
+async def table(page: Page, *, changes: Changes) -> Response:
     """The table of the same question as CSV."""
     form = read_form(page.request.query_params)
     if not form.events:
         raise RequestError(400, "choose an event")
-    text = csv_text((await _answered(page, form)).trend)
+    text = csv_text((await _answered(page, form, changes)).trend)
     headers = {"Content-Disposition": 'attachment; filename="trend.csv"'}
     return Response(text, media_type="text/csv", headers=headers)
 
 
-async def suggest(page: Page) -> Response:
+async def suggest(page: Page, *, changes: Changes) -> Response:
     """Suggestions for a field of the form, as a JSON array of texts. A script asks for them as a visitor types."""
     query = page.request.query_params
     asked, names = query.get("kind", ""), [query.get("event", ""), query.get("property", "")]
     kind = next((each for each in KINDS if each == asked), None)
     if kind is None or any(len(name) > FILTER_CHARACTERS_MAX for name in names):
         raise RequestError(400, f"kind must be one of {', '.join(KINDS)}, and names at most {FILTER_CHARACTERS_MAX}")
-    found = suggestions(_run(page), page.project, kind, event=names[0], property=names[1], limit=SUGGESTIONS_MAX)
+    run = _run(page, await mapped_for(page, changes))
+    found = suggestions(run, page.project, kind, event=names[0], property=names[1], limit=SUGGESTIONS_MAX)
     return JSONResponse(await answer_of(found, SMALLER))
 
 
@@ -126,9 +132,10 @@ def _page(page: Page, form: ReportForm, as_of_ms: int, *, status: int = 200, **v
     )
 
 
-async def _answered(page: Page, form: ReportForm) -> _Shown:
+async def _answered(page: Page, form: ReportForm, changes: Changes) -> _Shown:
     """Raises RequestError 400 for a question that cannot be answered, and StorageError."""
-    bookmark, run = bookmark_of(form, page.days.day_of(time.time_ns() // 1_000_000)), _run(page)
+    bookmark = bookmark_of(form, page.days.day_of(time.time_ns() // 1_000_000))
+    run = _run(page, await mapped_for(page, changes))
     limits = json.dumps({"limit": TREND_VALUES_MAX})
     wanted = INSIGHTS_REPORT.parse({"bookmark": json.dumps(bookmark), "queryLimits": limits}, page.project)
     if not isinstance(wanted, Question):
@@ -138,8 +145,8 @@ async def _answered(page: Page, form: ReportForm) -> _Shown:
     return _Shown(bookmark, trend, run.statements, answer["meta"]["is_segmentation_limit_hit"])
 
 
-def _run(page: Page) -> Run:
-    return Run(page.reader, page.project.project_id)
+def _run(page: Page, mapped: Sequence[Mapped]) -> Run:
+    return Run(page.reader, page.project.project_id, mapped)
 
 
 def _title(form: ReportForm) -> str:
