@@ -1,9 +1,12 @@
 """The range picker of reports: the ranges there are, and the days that each means."""
 
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, NamedTuple
+
+from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
+from trackway.web.report_fields import choice_of, text_of
 
 CUSTOM: Final = "custom"
 RANGES: Final = {
@@ -16,6 +19,23 @@ RANGES: Final = {
     CUSTOM: "Custom",
 }
 """Names in the address of a page, and what a reader sees."""
+
+
+class Range(NamedTuple):
+    """A range as a form has it. `first` and `last` are the texts of a custom one."""
+
+    name: str
+    first: str
+    last: str
+
+    def days(self, today: date) -> tuple[date, date]:
+        """The first and the last day, both included. Raises RequestError 400."""
+        return days_of_range(*self, today)
+
+
+def read_range(query: QueryParams, default: str = "30") -> Range:
+    """The range of an address. Raises RequestError 400 for a word that is no choice."""
+    return Range(choice_of(query, "range", RANGES, default), text_of(query, "from"), text_of(query, "to"))
 
 
 def days_of_range(name: str, from_text: str, to_text: str, today: date) -> tuple[date, date]:

@@ -4,13 +4,13 @@ The page asks by it, and shows it as a request to the API. So both give the same
 """
 
 from datetime import date
-from math import isfinite
 from typing import Any, Final
 
 from trackway.domain.errors import RequestError
 from trackway.web.date_range import days_of_range
 from trackway.web.limits import TREND_BUCKETS_MAX
-from trackway.web.report_form import OF_PROPERTY, WITHOUT_VALUE, Filter, ReportForm
+from trackway.web.report_filter import filter_clause
+from trackway.web.report_form import OF_PROPERTY, ReportForm
 
 Bookmark = dict[str, Any]
 
@@ -22,17 +22,7 @@ _MEASUREMENTS: Final[dict[str, Bookmark]] = {
     "sum": {"math": "total"},
     "average": {"math": "average"},
 }
-_OPERATORS: Final = {
-    "is": "equals",
-    "is not": "does not equal",
-    "contains": "contains",
-    "above": "is greater than",
-    "below": "is less than",
-    "set": "is set",
-    "not set": "is not set",
-}
 _PER_DAY: Final = {"hour": 24.0, "day": 1, "week": 1 / 7, "month": 1 / 28}
-_BOOLEANS: Final = {"true": True, "false": False}
 
 
 def bookmark_of(form: ReportForm, today: date) -> Bookmark:
@@ -50,7 +40,7 @@ def bookmark_of(form: ReportForm, today: date) -> Bookmark:
         "sections": {
             "show": [_show(form, event) for event in form.events],
             "time": [time],
-            "filter": [_filter(each) for each in form.filters],
+            "filter": [filter_clause(each) for each in form.filters],
             "group": [{"value": form.by, "resourceType": _EVENTS}] if form.by else [],
         },
         "displayOptions": {"chartType": chart, "analysis": "linear"},
@@ -64,31 +54,3 @@ def _show(form: ReportForm, event: str) -> Bookmark:
     # The series has the name of its event alone: the page names the measure above all of them.
     behavior = {"type": "event", "name": event, "resourceType": _EVENTS}
     return {"type": "metric", "name": event, "behavior": behavior, "measurement": measurement}
-
-
-def _filter(given: Filter) -> Bookmark:
-    condition = {"value": given.name, "resourceType": _EVENTS, "filterOperator": _OPERATORS[given.operator]}
-    return condition if given.operator in WITHOUT_VALUE else condition | {"filterValue": _value(given)}
-
-
-def _value(given: Filter) -> object:
-    """What a property is compared with. A reader does not see a value's type: `5` is the text and the number."""
-    if given.operator == "contains":
-        if not given.value:
-            raise RequestError(400, f"what {given.name} contains must not be empty")
-        return given.value
-    number = _number(given.value)
-    if given.operator in ("above", "below"):
-        if number is None:
-            raise RequestError(400, f"{given.name} is compared with a number, not with {given.value[:40]!r}")
-        return number
-    others = [each for each in (number, _BOOLEANS.get(given.value)) if each is not None]
-    return [given.value, *others]
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) else None

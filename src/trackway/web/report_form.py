@@ -3,14 +3,15 @@
 Every choice is in the address, so a report can be bookmarked, shared and reloaded. Nothing is looked up here.
 """
 
-from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
-from trackway.web.date_range import RANGES
-from trackway.web.limits import FILTER_CHARACTERS_MAX, TREND_EVENTS_MAX, TREND_FILTERS_MAX
+from trackway.web.date_range import read_range
+from trackway.web.limits import TREND_EVENTS_MAX, TREND_FILTERS_MAX
+from trackway.web.report_fields import choice_of, text_of, texts_of
+from trackway.web.report_filter import Filter, read_filters
 
 MEASURES: Final = {
     "total": "Total",
@@ -21,26 +22,8 @@ MEASURES: Final = {
 }
 OF_PROPERTY: Final = ("sum", "average")
 """Measures that need a property."""
-OPERATORS: Final = {
-    "is": "is",
-    "is not": "is not",
-    "contains": "contains",
-    "above": "is greater than",
-    "below": "is less than",
-    "set": "is set",
-    "not set": "is not set",
-}
-WITHOUT_VALUE: Final = ("set", "not set")
 UNITS: Final = {"hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
 CHARTS: Final = {"line": "Line", "bar": "Bar", "table": "Table", "number": "Single number"}
-
-
-class Filter(NamedTuple):
-    """A condition on a property of the event. `operator` is one of OPERATORS."""
-
-    name: str
-    operator: str
-    value: str
 
 
 class ReportForm(NamedTuple):
@@ -63,42 +46,16 @@ def read_form(query: QueryParams) -> ReportForm:
 
     Raises RequestError 400 for a word that is no choice, and for too many or too long fields.
     """
-    events = [name for name in _texts(query, "event") if name.strip()]
-    columns = zip(_texts(query, "where"), _texts(query, "is"), _texts(query, "value"), strict=False)
-    filters = [Filter(name, operator, value) for name, operator, value in columns if name.strip()]
+    events, filters = [name for name in texts_of(query, "event") if name.strip()], read_filters(query)
     if len(events) > TREND_EVENTS_MAX or len(filters) > TREND_FILTERS_MAX:
         raise RequestError(400, f"a report has at most {TREND_EVENTS_MAX} events and {TREND_FILTERS_MAX} filters")
-    for each in filters:
-        _one_of("is", each.operator, OPERATORS)
     return ReportForm(
         list(dict.fromkeys(events)),
-        _one_of("measure", query.get("measure", "total"), MEASURES),
-        _text(query, "property"),
-        _text(query, "by"),
+        choice_of(query, "measure", MEASURES, "total"),
+        text_of(query, "property"),
+        text_of(query, "by"),
         filters,
-        _one_of("range", query.get("range", "30"), RANGES),
-        _text(query, "from"),
-        _text(query, "to"),
-        _one_of("unit", query.get("unit", "day"), UNITS),
-        _one_of("chart", query.get("chart", "line"), CHARTS),
+        *read_range(query),
+        choice_of(query, "unit", UNITS, "day"),
+        choice_of(query, "chart", CHARTS, "line"),
     )
-
-
-def _one_of(name: str, text: str, choices: Collection[str]) -> str:
-    if text not in choices:
-        raise RequestError(400, f"{name} must be one of {', '.join(choices)}")
-    return text
-
-
-def _text(query: QueryParams, name: str) -> str:
-    return _bounded(name, query.get(name, ""))
-
-
-def _texts(query: QueryParams, name: str) -> list[str]:
-    return [_bounded(name, each) for each in query.getlist(name)]
-
-
-def _bounded(name: str, text: str) -> str:
-    if len(text) > FILTER_CHARACTERS_MAX:
-        raise RequestError(400, f"{name} must have at most {FILTER_CHARACTERS_MAX} characters")
-    return text

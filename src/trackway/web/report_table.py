@@ -1,15 +1,13 @@
 """The answer of a trend as a table: a row for each bucket of time, and a column for each series."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from trackway.web.csv_table import csv_text
+
 _WHOLE: Final = "$overall"
 """The whole of a breakdown, in the API's answer."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of cells that a spreadsheet would run."""
 Figure = float | None
 
 
@@ -62,14 +60,11 @@ def figure_text(figure: Figure) -> str:
     return text.replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def csv_text(trend: Trend) -> str:
-    """The table as CSV: times in ISO 8601, figures in full, an empty cell for none."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow(["time", *map(_inert, trend.series)])
-    for place, time in enumerate(trend.times):
-        writer.writerow([time, *(_plain(figures[place]) for figures in trend.series.values())])
-    return written.getvalue()
+def csv_of(trend: Trend) -> str:
+    """The table as CSV, times in ISO 8601."""
+    columns = trend.series.values()
+    rows = ([time, *(figures[place] for figures in columns)] for place, time in enumerate(trend.times))
+    return csv_text(["time", *trend.series], rows)
 
 
 def rows(trend: Trend, unit: str) -> Sequence[tuple[str, str, list[str]]]:
@@ -80,14 +75,3 @@ def rows(trend: Trend, unit: str) -> Sequence[tuple[str, str, list[str]]]:
         for place, time in enumerate(trend.times)
     ]
     return found[::-1]
-
-
-def _inert(cell: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _plain(figure: Figure) -> object:
-    if figure is None:
-        return ""
-    return int(figure) if float(figure).is_integer() else figure

@@ -12,7 +12,8 @@ from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.projects.project import Project
 from trackway.web.limits import TREND_BUCKETS_MAX
 from trackway.web.report_bookmark import Bookmark, bookmark_of
-from trackway.web.report_form import CHARTS, MEASURES, OPERATORS, UNITS, read_form
+from trackway.web.report_filter import OPERATORS
+from trackway.web.report_form import CHARTS, MEASURES, UNITS, read_form
 
 PROJECT = Project(1, "Shop", "t" * 32, "s" * 32, "us", 0)
 TODAY = date(2026, 3, 1)

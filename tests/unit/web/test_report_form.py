@@ -5,7 +5,8 @@ from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
 from trackway.web.limits import FILTER_CHARACTERS_MAX, TREND_EVENTS_MAX
-from trackway.web.report_form import Filter, ReportForm, read_form
+from trackway.web.report_filter import Filter
+from trackway.web.report_form import ReportForm, read_form
 
 
 def form(query: str) -> ReportForm:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from trackway.web.report_table import Trend, csv_text, figure_text, label, rows, trend_of
+from trackway.web.report_table import Trend, csv_of, figure_text, label, rows, trend_of
 
 DAYS = ["2026-03-01T00:00:00+01:00", "2026-03-02T00:00:00+01:00"]
 
@@ -54,6 +54,6 @@ def test_rows_begin_with_the_last_time() -> None:
 
 def test_csv_has_full_figures_and_no_cell_that_a_spreadsheet_runs() -> None:
     trend = Trend(DAYS, {"=1+1": [1, 2.25], '@a"b': [None, 1234567.0], "plain": [0, 0]})
-    assert csv_text(trend) == (
+    assert csv_of(trend) == (
         'time,\'=1+1,"\'@a""b",plain\r\n2026-03-01T00:00:00+01:00,1,,0\r\n2026-03-02T00:00:00+01:00,2.25,1234567,0\r\n'
     )

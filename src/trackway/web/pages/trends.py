@@ -1,7 +1,6 @@
 """Trends: how often events happen, by time and by a property. The page asks what the API's `insights` answers."""
 
 import json
-import shlex
 import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -12,11 +11,10 @@ from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.reports.bookmarks.insights import Question
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
-from trackway.query.mapped_tables import Mapped
-from trackway.query.reports.run import Run, Statement
+from trackway.query.reports.run import Statement
+from trackway.web.csv_table import csv_reply
 from trackway.web.date_range import RANGES
 from trackway.web.limits import (
-    EVENTS_OFFERED_MAX,
     FILTER_CHARACTERS_MAX,
     SUGGESTIONS_MAX,
     TREND_DRAWN_MAX,
@@ -24,27 +22,24 @@ from trackway.web.limits import (
     TREND_FILTERS_MAX,
     TREND_VALUES_MAX,
 )
-from trackway.web.mapped_properties import mapped_for
 from trackway.web.page import Page, render
 from trackway.web.report_bookmark import Bookmark, bookmark_of
+from trackway.web.report_filter import NO_FILTER, OPERATORS
 from trackway.web.report_form import (
     CHARTS,
     MEASURES,
     OF_PROPERTY,
-    OPERATORS,
     UNITS,
-    Filter,
     ReportForm,
     read_form,
 )
-from trackway.web.report_table import Trend, csv_text, label, rows, trend_of
+from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
+from trackway.web.report_table import Trend, csv_of, label, rows, trend_of
 from trackway.web.store_errors import answer_of
 from trackway.web.suggestions import KINDS, suggestions
 from trackway.web.trend_chart import trend_chart
 
 PATH: Final = "/trends"
-SMALLER: Final = "choose fewer days, or an event that is less frequent"
-_EMPTY_FILTER: Final = Filter("", "is", "")
 
 
 class _Shown(NamedTuple):
@@ -60,10 +55,7 @@ async def show(page: Page, *, changes: Changes) -> Response:
     """The form, and the trend that it asks for. A question that cannot be answered keeps its form, with the reason."""
     form, as_of_ms = read_form(page.request.query_params), time.time_ns() // 1_000_000
     if not form.events:
-        offered = await answer_of(
-            suggestions(_run(page, ()), page.project, "events", limit=EVENTS_OFFERED_MAX), SMALLER
-        )
-        return _page(page, form, as_of_ms, offered=offered)
+        return _page(page, form, as_of_ms, offered=await offered_events(page))
     try:
         shown = await _answered(page, form, changes)
     except RequestError as error:
@@ -81,8 +73,8 @@ async def show(page: Page, *, changes: Changes) -> Response:
         picture=picture,
         undrawn=len(shown.trend.series) - len(drawn),
         rows=rows(shown.trend, form.unit),
-        sql=_sql(shown.statements),
-        curl=_curl(page, shown.bookmark),
+        sql=sql_text(shown.statements),
+        curl=curl_text(page, "insights", {"bookmark": shown.bookmark}),
     )
 
 
@@ -91,9 +83,7 @@ async def table(page: Page, *, changes: Changes) -> Response:
     form = read_form(page.request.query_params)
     if not form.events:
         raise RequestError(400, "choose an event")
-    text = csv_text((await _answered(page, form, changes)).trend)
-    headers = {"Content-Disposition": 'attachment; filename="trend.csv"'}
-    return Response(text, media_type="text/csv", headers=headers)
+    return csv_reply("trend", csv_of((await _answered(page, form, changes)).trend))
 
 
 async def suggest(page: Page, *, changes: Changes) -> Response:
@@ -103,7 +93,7 @@ async def suggest(page: Page, *, changes: Changes) -> Response:
     kind = next((each for each in KINDS if each == asked), None)
     if kind is None or any(len(name) > FILTER_CHARACTERS_MAX for name in names):
         raise RequestError(400, f"kind must be one of {', '.join(KINDS)}, and names at most {FILTER_CHARACTERS_MAX}")
-    run = _run(page, await mapped_for(page, changes))
+    run = await run_of(page, changes)
     found = suggestions(run, page.project, kind, event=names[0], property=names[1], limit=SUGGESTIONS_MAX)
     return JSONResponse(await answer_of(found, SMALLER))
 
@@ -120,7 +110,7 @@ def _page(page: Page, form: ReportForm, as_of_ms: int, *, status: int = 200, **v
         address=page.request.url.query,
         heading=_title(form),
         event_rows=[*form.events, ""][:TREND_EVENTS_MAX],
-        filter_rows=[*form.filters, _EMPTY_FILTER][:TREND_FILTERS_MAX],
+        filter_rows=[*form.filters, NO_FILTER][:TREND_FILTERS_MAX],
         choices={
             "measure": list(MEASURES.items()),
             "is": list(OPERATORS.items()),
@@ -135,7 +125,7 @@ def _page(page: Page, form: ReportForm, as_of_ms: int, *, status: int = 200, **v
 async def _answered(page: Page, form: ReportForm, changes: Changes) -> _Shown:
     """Raises RequestError 400 for a question that cannot be answered, and StorageError."""
     bookmark = bookmark_of(form, page.days.day_of(time.time_ns() // 1_000_000))
-    run = _run(page, await mapped_for(page, changes))
+    run = await run_of(page, changes)
     limits = json.dumps({"limit": TREND_VALUES_MAX})
     wanted = INSIGHTS_REPORT.parse({"bookmark": json.dumps(bookmark), "queryLimits": limits}, page.project)
     if not isinstance(wanted, Question):
@@ -145,10 +135,6 @@ async def _answered(page: Page, form: ReportForm, changes: Changes) -> _Shown:
     return _Shown(bookmark, trend, run.statements, answer["meta"]["is_segmentation_limit_hit"])
 
 
-def _run(page: Page, mapped: Sequence[Mapped]) -> Run:
-    return Run(page.reader, page.project.project_id, mapped)
-
-
 def _title(form: ReportForm) -> str:
     """What is shown, such as `Order placed: total, by category`."""
     measure = MEASURES[form.measure]
@@ -156,16 +142,3 @@ def _title(form: ReportForm) -> str:
         measure = measure.replace("a property", form.property)
     named = f"{form.events[0]}: {measure.lower()}" if len(form.events) == 1 else measure
     return f"{named}, by {form.by}" if form.by else named
-
-
-def _sql(statements: Sequence[Statement]) -> str:
-    """The statements that were run, each with the values that it binds."""
-    texts = [f"{each.sql}\n-- {json.dumps(each.parameters, ensure_ascii=False)}" for each in statements]
-    return "\n\n".join(texts)
-
-
-def _curl(page: Page, bookmark: Bookmark) -> str:
-    """The same question as a request to the API."""
-    body = json.dumps({"project_id": page.project.project_id, "bookmark": bookmark}, ensure_ascii=False)
-    address = shlex.quote(f"{page.server_address}/api/query/insights")
-    return f"curl -u '<secret>:' {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"

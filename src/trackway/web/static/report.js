@@ -1,13 +1,16 @@
 // Suggests events, properties and values for the fields of a report. The server is asked once for each question, when a
-// visitor first comes to a field.
+// visitor first comes to a field. Properties and values are those of the event of the same step, or of the first event.
 const form = document.getElementById("report");
 const asked = new Map();
 
 function question(field) {
   const asks = new URLSearchParams({ kind: field.dataset.kind });
-  if (field.dataset.kind !== "events") asks.set("event", form.querySelector("[name=event]").value);
+  if (field.dataset.kind !== "events") {
+    const near = field.closest("[data-step]") ?? form;
+    asks.set("event", near.querySelector("[data-kind=events]").value);
+  }
   if (field.dataset.kind === "values") {
-    const property = field.closest("fieldset").querySelector("[name=where]").value;
+    const property = field.closest("fieldset").querySelector("[data-kind=properties]").value;
     if (!property) return null;
     asks.set("property", property);
   }
