@@ -58,11 +58,18 @@ def check(named: str | None, url: str | None, as_json: bool, **flags: Any) -> in
     """Compare the facts with the events, a few days at a time.
 
     Counts the events of each name and day on both sides, and compares their times, persons and properties. Prints each
-    name and day that differs, and then ends with exit code 1. The facts must be complete.
+    name and day that differs, and then ends with exit code 1. The facts must be complete. Compares the counts and sums
+    that are derived from facts with the facts, too, row by row.
     """
     servers = servers_of(load_flags(flags), named, url)
     results = [_checked(server) for server in servers]
-    _print(servers, results, as_json, ("Day", "Event", "Facts", "Events", "Difference"), _difference_rows)
+    _print(
+        servers,
+        results,
+        as_json,
+        ("Day", "Event", "Table", "Property", "Facts", "Events", "Difference"),
+        _difference_rows,
+    )
     differing = sum(each["differing"] for each in results)
     if not as_json:
         click.echo(f"{sum(each['events'] for each in results)} events compared, {_found(differing)}.")
@@ -140,6 +147,8 @@ def _difference_rows(found: Answer) -> list[tuple[str, ...]]:
         (
             each["day"],
             printable(each["event"]),
+            each["table"],
+            printable(each["property"]),
             str(each["facts"]),
             str(each["events"]),
             "number" if each["facts"] != each["events"] else "content",
@@ -147,10 +156,10 @@ def _difference_rows(found: Answer) -> list[tuple[str, ...]]:
         for each in found["differences"]
     ]
     more = found["differing"] - len(rows)
-    return [*rows, ("…", f"and {more} more", "", "", "")] if more else rows
+    return [*rows, ("…", f"and {more} more", "", "", "", "", "")] if more else rows
 
 
 def _found(differing: int) -> str:
     if not differing:
         return "no difference"
-    return f"{differing} name and day differs" if differing == 1 else f"{differing} names and days differ"
+    return f"{differing} difference{'' if differing == 1 else 's'}"

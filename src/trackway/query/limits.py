@@ -10,7 +10,9 @@ IDENTITY_COUNT_S_MAX = 30
 FACTS_CHECK_EVENTS = 25_000
 """Events of one step of a check of facts, and so its memory and time: some seconds."""
 FACTS_CHECK_SHOWN_MAX = 100
-"""Shown names and days of one step whose facts differ from the events. All are counted."""
+"""Shown differences of one step of a check of facts. All are counted."""
+FACTS_CHECK_MEMORY_BYTES_MAX = 32 * 1024 * 1024
+"""Groups in memory while counts and sums are compared with their facts; more go to the disk."""
 FACTS_CHECK_TRIES = 3
 """A difference counts if it is found so often, since facts change while they are compared."""
 

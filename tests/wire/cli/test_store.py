@@ -73,11 +73,20 @@ def test_what_differs_is_printed_and_the_page_shows_the_state(tmp_path: Path) ->
             done = trackway("store", "check", "--data-dir", str(server.data_dir))
             assert (done.returncode, done.stderr) == (1, "")
             rows = [line.split() for line in done.stdout.splitlines()]
-            assert [row[-5:] for row in rows if "e1" in row] == [
-                [day, "e1", "1", "1", "content"] for day in ("2025-03-02", "2025-03-04", "2025-03-06")
+            days = ("2025-03-02", "2025-03-04", "2025-03-06")
+            assert [row[-6:] for row in rows if "e1" in row] == [
+                [day, "e1", "facts", "1", "1", "content"] for day in days
             ]
             assert not any("e0" in row for row in rows)
-            assert done.stdout.endswith(f"{EVENTS} events compared, 3 names and days differ.\n")
+            assert done.stdout.endswith(f"{EVENTS} events compared, 3 differences.\n")
+            assert trackway("store", "rebuild", "--data-dir", str(server.data_dir)).returncode == 0
+            store.command(
+                "ALTER TABLE facts_counts UPDATE events = events + 1 WHERE event = 'e0' AND slot = 255"
+                " AND toString(day) = '2025-03-01' SETTINGS mutations_sync = 1"
+            )
+            done = trackway("store", "check", "--data-dir", str(server.data_dir))
+            [row] = [line.split() for line in done.stdout.splitlines() if "e0" in line]
+            assert (done.returncode, row[-6:]) == (1, ["2025-03-01", "e0", "facts_counts", "1", "2", "number"])
             assert trackway("store", "rebuild", "--data-dir", str(server.data_dir)).returncode == 0
         done = trackway("store", "check", "--data-dir", str(server.data_dir))
         assert (done.returncode, done.stdout) == (0, f"{EVENTS} events compared, no difference.\n")

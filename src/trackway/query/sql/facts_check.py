@@ -16,8 +16,10 @@ from trackway.query.sql.segments import Facts
 from trackway.query.sql.tables import rows_from, rows_in
 
 _SETTINGS: Final = f"{JOIN_SETTINGS}, use_skip_indexes_if_final = 0, max_block_size = 16384"
-_PIECE: Final = "{pieces:UInt32} = 1 OR {key} % {pieces:UInt32} = {piece:UInt32}"
-_WITHIN: Final = "{day} >= toDate({from_date:String}) AND {day} <= toDate({to_date:String})"
+PIECE: Final = "{pieces:UInt32} = 1 OR {key} % {pieces:UInt32} = {piece:UInt32}"
+"""SQL of whether a row is of a step's piece, by a hash `{key}`."""
+WITHIN: Final = "{day} >= toDate({from_date:String}) AND {day} <= toDate({to_date:String})"
+"""SQL of whether a row's `{day}` is one of a step's."""
 _ENDED: Final = "position < {facts_end:UInt64}"
 _OF_EVENTS: Final = f"SELECT toDate(time) AS day, count() AS number {rows_in('events', _ENDED)} GROUP BY day"
 _LIVE: Final = rows_in("facts", "segment IN {segments:Array(UInt64)}")
@@ -38,7 +40,7 @@ class Step(NamedTuple):
 def difference(project_id: int, facts: Facts, step: Step, shown_max: int) -> tuple[str, Mapping[str, Any]]:
     """The statement that compares, and what it binds. Its one row: the numbers of facts and of events, how many names
     and days differ, and of these the first: (name, day, facts, events)."""
-    within = [_WITHIN.replace("{day}", "toDate(time)"), f"({_PIECE.replace('{key}', KEY)})"]
+    within = [WITHIN.replace("{day}", "toDate(time)"), f"({PIECE.replace('{key}', KEY)})"]
     events = project_events(project_id).having(key=within)
     bound = {
         **events.parameters,
@@ -63,8 +65,8 @@ def _of_facts(facts: Facts, late: str) -> str:
     """One row for each fact that counts: the name, the day, the side, and the hash of the rest."""
     used = ", ".join(slot(number) for number in range(min(len(facts.slots), SLOTS)))
     raws = f"[{used}]" if used else "emptyArrayString()"
-    conditions = ["segment IN {segments:Array(UInt64)}", _WITHIN.replace("{day}", "day")]
-    conditions += [f"({_PIECE.replace('{key}', 'key')})", f"(time, key) NOT IN ({late})"]
+    conditions = ["segment IN {segments:Array(UInt64)}", WITHIN.replace("{day}", "day")]
+    conditions += [f"({PIECE.replace('{key}', 'key')})", f"(time, key) NOT IN ({late})"]
     rows = f"SELECT event, day, time, key, person AS stored, who AS id, {raws} AS raws {rows_in('facts', *conditions)}"
     if facts.links is None:
         return f"SELECT event, day, 0 AS side, {_hash('stored')} {rows_from(rows)}"

@@ -1,0 +1,108 @@
+"""What is derived from facts, held against the facts: counts and sums of the segments that count, for some days.
+
+The facts are grouped again, by segment, name, hour, slot and, for counts, value. So any row that is missing, strange,
+or of another number is found, and nothing is hashed. Only rows that reports read are compared. Whole numbers are added
+up without an error. Other sums depend on the order of their numbers. So two sums of n numbers are equal if they differ
+by at most 2n × 2^-53 of the sum of the magnitudes: rounding can do no more.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from trackway.query.limits import FACTS_CHECK_MEMORY_BYTES_MAX
+from trackway.query.sql.facts import SLOTS, number_of, slot
+from trackway.query.sql.facts_check import PIECE, WITHIN, Step
+from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Derived, Facts
+from trackway.query.sql.tables import rows_from, rows_in
+
+_HOUR_MS: Final = "toUnixTimestamp64Milli(time)"
+_HOUR_OF_FACT_MS: Final = f"intDiv({_HOUR_MS}, 3600000) * 3600000"
+_LISTED: Final = "arrayElement({derived_slots:Array(Array(UInt8))}, indexOf({derived_segments:Array(UInt64)}, segment))"
+"""The slots of which a row's segment has derived rows."""
+_SEGMENTS: Final = "segment IN {derived_segments:Array(UInt64)}"
+_SETTINGS: Final = (
+    f" SETTINGS max_block_size = 4096, max_bytes_before_external_group_by = {FACTS_CHECK_MEMORY_BYTES_MAX}"
+)
+_ROUNDED: Final = "if(whole AND magnitude <= exp2(53), 0, 2 * facts_of * magnitude / exp2(53))"
+_SUM_DIFFERS: Final = f"isFinite(magnitude) AND NOT (total = kept OR abs(total - kept) <= {_ROUNDED})"
+"""Of numbers whose sum overflows, rounding alone decides what is kept. NaN is never equal."""
+
+
+class Question(NamedTuple):
+    """A statement about one table of derived rows. Its one row: how many names, days and slots differ, and of these the
+    first: (name, day, slot, facts, events)."""
+
+    table: str
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+def derived_differences(facts: Facts, step: Step, shown_max: int) -> Iterator[Question]:
+    """The statements that compare, of tables that have rows of the facts that count."""
+    for table, compared in ((COUNTS, _counts()), (SUMS, _sums())):
+        if found := [each for each in facts.derived if each.table == table and each.slots]:
+            bound = {**step._asdict(), **_bound(found), "shown": shown_max}
+            yield Question(table, f"{_first(compared)}{_SETTINGS}", bound)
+
+
+def _bound(found: list[Derived]) -> dict[str, Any]:
+    return {
+        "derived_segments": [each.segment for each in found],
+        "derived_slots": [list(each.slots) for each in found],
+    }
+
+
+def _facts(pair: str) -> str:
+    """One row for each fact and slot: `pair` is SQL of a value of the slot `n`, whose raw is `raws[n + 1]`."""
+    raws = f"[{', '.join(slot(number) for number in range(SLOTS))}]"
+    pairs = f"arrayJoin(arrayMap(n -> (n, {pair}), {_LISTED})) AS pair"
+    rows = f"SELECT segment, event, day, {_HOUR_OF_FACT_MS} AS hour, {raws} AS raws"
+    chosen = rows_in("facts", _SEGMENTS, WITHIN.replace("{day}", "day"), _piece(_HOUR_OF_FACT_MS))
+    return f"SELECT segment, event, day, hour, {pairs} {rows_from(f'{rows} {chosen}')}"
+
+
+def _held(table: str) -> str:
+    listed = f"has({_LISTED}, slot)"
+    return rows_in(table, _SEGMENTS, WITHIN.replace("{day}", "day"), _piece(_HOUR_MS), listed)
+
+
+def _piece(hour: str) -> str:
+    """Facts that are counted in one row are in one piece."""
+    return f"({PIECE.replace('{key}', f'cityHash64(event, {hour})')})"
+
+
+def _counts() -> str:
+    """Rows with event, day, slot, facts, events, differs."""
+    key = "segment, event, day, hour"
+    raw = f"if(n = {NO_SLOT}, '', raws[n + 1])"
+    of_facts = f"SELECT {key}, pair.1 AS slot, pair.2 AS raw, 1 AS facts, 0 AS held {rows_from(_facts(raw))}"
+    held = f"SELECT segment, event, day, {_HOUR_MS} AS hour, slot, raw, 0 AS facts, events AS held {_held(COUNTS)}"
+    both = f"{of_facts} UNION ALL {held}"
+    sums = f"SELECT event, day, slot, sum(facts) AS made, sum(held) AS events {rows_from(both)}"
+    rows = f"{sums} GROUP BY {key}, slot, raw"
+    return f"SELECT event, day, slot, made AS facts, events, made != events AS differs {rows_from(rows)}"
+
+
+def _sums() -> str:
+    """The same. A sum that is missing is of 0 events."""
+    key = "segment, event, day, hour"
+    number = number_of("raws[n + 1]")
+    of_facts = f"""
+SELECT {key}, pair.1 AS slot, 1 AS facts, 0 AS events, pair.2 AS made, 0. AS held_total {rows_from(_facts(number))}"""
+    held = f"""
+SELECT segment, event, day, {_HOUR_MS} AS hour, slot, 0 AS facts, events, 0. AS made, total AS held_total
+{_held(SUMS)}"""
+    both = f"{of_facts} UNION ALL {held}"
+    sums = """
+SELECT event, day, slot, sum(facts) AS facts_of, sum(events) AS events_of, sum(made) AS total, sum(held_total) AS kept,
+    sum(abs(made)) AS magnitude, min(made = trunc(made)) AS whole"""
+    rows = f"{sums} {rows_from(both)} GROUP BY {key}, slot"
+    differs = f"facts_of != events_of OR {_SUM_DIFFERS} AS differs"
+    return f"SELECT event, day, slot, facts_of AS facts, events_of AS events, {differs} {rows_from(rows)}"
+
+
+def _first(rows: str) -> str:
+    sums = "sum(facts) AS made, sum(events) AS counted, max(differs) AS differing"
+    groups = f"SELECT event, day, slot, {sums} {rows_from(rows)} GROUP BY event, day, slot HAVING differing"
+    shown = "(event, toString(day), slot, made, counted)"
+    return f"SELECT count(), arraySlice(arraySort(groupArray({shown})), 1, {{shown:UInt32}}) {rows_from(groups)}"
