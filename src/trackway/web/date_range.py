@@ -1,7 +1,7 @@
 """The range picker of reports: the ranges there are, and the days that each means."""
 
 from datetime import date, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from starlette.datastructures import QueryParams
 
@@ -19,6 +19,8 @@ RANGES: Final = {
     CUSTOM: "Custom",
 }
 """Names in the address of a page, and what a reader sees."""
+_WORDS: Final = {"yesterday": "yesterday", "month": "this month"}
+"""Ranges that bookmarks have a word for."""
 
 
 class Range(NamedTuple):
@@ -53,6 +55,30 @@ def days_of_range(name: str, from_text: str, to_text: str, today: date) -> tuple
         case "custom":
             return _custom(from_text, to_text, today)
     return today - timedelta(days=int(name) - 1), today
+
+
+def range_clause(name: str, from_text: str, to_text: str, today: date) -> dict[str, Any]:
+    """The range in the words of a bookmark, as it was chosen: what is saved as the last 7 days goes on with time.
+
+    Raises RequestError 400.
+    """
+    first, last = days_of_range(name, from_text, to_text, today)
+    if name == CUSTOM:
+        return {"dateRangeType": "between", "value": [first.isoformat(), last.isoformat()]}
+    if name in _WORDS:
+        return {"dateRangeType": _WORDS[name]}
+    return {"dateRangeType": "in the last", "window": {"unit": "day", "value": (last - first).days + 1}}
+
+
+def range_of(word: str | None, value: object, days: int) -> Range:
+    """The range that a bookmark's clause means, if it is one of RANGES. `days`: the last ones that it asks for, if it
+    does."""
+    names = {word: name for name, word in _WORDS.items()}
+    if word in names:
+        return Range(names[word], "", "")
+    if isinstance(value, list) and len(value) == 2:
+        return Range(CUSTOM, *map(str, value))
+    return Range("today" if days == 1 else str(days) if str(days) in RANGES else "30", "", "")
 
 
 def _custom(from_text: str, to_text: str, today: date) -> tuple[date, date]:

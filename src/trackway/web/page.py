@@ -72,6 +72,11 @@ class Page(NamedTuple):
         return self.visitor.may(self.project.project_id, right)
 
     @property
+    def may_save(self) -> bool:
+        """Whether the visitor may save reports, dashboards and annotations."""
+        return self.may(Right.SAVE)
+
+    @property
     def author(self) -> Author:
         """The visitor as an author for the audit."""
         return Author(self.visitor.name, self.address)

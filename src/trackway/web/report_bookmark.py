@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from trackway.domain.errors import RequestError
-from trackway.web.date_range import days_of_range
+from trackway.web.date_range import days_of_range, range_clause
 from trackway.web.limits import TREND_BUCKETS_MAX
 from trackway.web.report_filter import filter_clause
 from trackway.web.report_form import OF_PROPERTY, ReportForm
@@ -15,7 +15,15 @@ from trackway.web.report_form import OF_PROPERTY, ReportForm
 Bookmark = dict[str, Any]
 
 _EVENTS: Final = "events"
-_MEASUREMENTS: Final[dict[str, Bookmark]] = {
+TABLE_STYLE: Final = "table"
+"""`plotStyle` of a table by time. It changes no number, so the API passes over it."""
+DISPLAYED: Final[dict[str, Bookmark]] = {
+    "line": {"chartType": "line"},
+    "bar": {"chartType": "column"},
+    "table": {"chartType": "line", "plotStyle": TABLE_STYLE},
+    "number": {"chartType": "insights-metric"},
+}
+MEASUREMENTS: Final[dict[str, Bookmark]] = {
     "total": {"math": "total"},
     "unique": {"math": "unique"},
     "per person": {"math": "average", "perUserAggregation": "total"},
@@ -30,25 +38,23 @@ def bookmark_of(form: ReportForm, today: date) -> Bookmark:
     if form.measure in OF_PROPERTY and not form.property:
         raise RequestError(400, f"the {form.measure} needs a property: name one whose values are numbers")
     first, last = days_of_range(form.range, form.first, form.last, today)
-    chart = "insights-metric" if form.chart == "number" else "line"
-    if chart == "line" and ((last - first).days + 1) * _PER_DAY[form.unit] > TREND_BUCKETS_MAX:
+    if form.chart != "number" and ((last - first).days + 1) * _PER_DAY[form.unit] > TREND_BUCKETS_MAX:
         raise RequestError(
             400, f"this range has more than {TREND_BUCKETS_MAX} {form.unit}s: choose fewer days or a longer unit"
         )
-    time = {"dateRangeType": "between", "unit": form.unit, "value": [first.isoformat(), last.isoformat()]}
     return {
         "sections": {
             "show": [_show(form, event) for event in form.events],
-            "time": [time],
+            "time": [{"unit": form.unit, **range_clause(form.range, form.first, form.last, today)}],
             "filter": [filter_clause(each) for each in form.filters],
             "group": [{"value": form.by, "resourceType": _EVENTS}] if form.by else [],
         },
-        "displayOptions": {"chartType": chart, "analysis": "linear"},
+        "displayOptions": {"analysis": "linear", **DISPLAYED[form.chart]},
     }
 
 
 def _show(form: ReportForm, event: str) -> Bookmark:
-    measurement = dict(_MEASUREMENTS[form.measure])
+    measurement = dict(MEASUREMENTS[form.measure])
     if form.measure in OF_PROPERTY:
         measurement["property"] = {"name": form.property, "resourceType": _EVENTS}
     # The series has the name of its event alone: the page names the measure above all of them.

@@ -1,5 +1,6 @@
 """The filters of a report: conditions on properties, as rows of a form and as clauses of a bookmark."""
 
+import json
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final, NamedTuple
@@ -60,6 +61,21 @@ def filter_clause(given: Filter) -> Mapping[str, Any]:
     """The filter as a clause of a bookmark. Raises RequestError 400 for a value that does not fit the operator."""
     condition = {"value": given.name, "resourceType": "events", "filterOperator": _CLAUSES[given.operator]}
     return condition if given.operator in WITHOUT_VALUE else condition | {"filterValue": _value(given)}
+
+
+def filter_of(name: object, operator: str | None, value: object) -> Filter:
+    """The filter that a clause means, if it is one that `filter_clause` gives."""
+    words = {word: name for name, word in _CLAUSES.items()}
+    if isinstance(value, list):
+        value = next(iter(value), "")
+    return Filter(str(name), words.get(operator or "", "is"), _typed(value))
+
+
+def _typed(value: object) -> str:
+    """A value as a person types it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else json.dumps(value)
 
 
 def _value(given: Filter) -> object:

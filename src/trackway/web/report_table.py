@@ -1,6 +1,6 @@
 """The answer of a trend as a table: a row for each bucket of time, and a column for each series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -24,18 +24,31 @@ class Trend(NamedTuple):
         return not any(figure for figures in self.series.values() for figure in figures)
 
 
-def trend_of(answer: Mapping[str, Any], *, broken_down: bool) -> Trend:
-    """The table of an answer of insights. A breakdown has one series for each of its values, without the whole."""
+def trend_of(answer: Mapping[str, Any]) -> Trend:
+    """The table of an answer of insights. A breakdown has one series for each of its values, without the whole; a value
+    of two levels is `books · phone`. Raises TypeError for an answer whose values are no figures."""
+    metrics = answer["series"]
     series: dict[str, Mapping[str, Figure]] = {}
-    for name, found in answer["series"].items():
-        if not broken_down:
-            series[name] = found
-            continue
-        values = {value: figures for value, figures in found.items() if value != _WHOLE}
-        alone = len(answer["series"]) == 1
-        series |= {value if alone else f"{name} · {value}": figures for value, figures in values.items()}
-    times = list(next(iter(series.values()), {}))
-    return Trend(times, {name: [figures[time] for time in times] for name, figures in series.items()})
+    for name, found in metrics.items():
+        for path, figures in _leaves(found):
+            series[" · ".join(path if path and len(metrics) == 1 else (name, *path))] = figures
+    times = list(dict.fromkeys(time for figures in series.values() for time in figures))
+    return Trend(times, {name: [figures.get(time) for time in times] for name, figures in series.items()})
+
+
+def _leaves(found: Any) -> Iterator[tuple[tuple[str, ...], Mapping[str, Figure]]]:
+    """The series of a metric by the values of its breakdown, () for one that is not broken down."""
+    if not isinstance(found, Mapping):
+        raise TypeError("no figures")
+    if not any(isinstance(each, Mapping) for each in found.values()):
+        if not all(each is None or isinstance(each, int | float) for each in found.values()):
+            raise TypeError("no figures")
+        yield (), found
+        return
+    for value, inner in found.items():
+        if value != _WHOLE:
+            for path, figures in _leaves(inner):
+                yield (value, *path), figures
 
 
 def label(time: str, unit: str, *, short: bool = False) -> str:

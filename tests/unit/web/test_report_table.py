@@ -14,19 +14,19 @@ def at(*figures: float | None) -> dict[str, Any]:
 
 
 def test_a_series_of_each_event_has_a_figure_for_each_day() -> None:
-    trend = trend_of({"series": {"buy": at(1, 2), "look": at(0, None)}}, broken_down=False)
+    trend = trend_of({"series": {"buy": at(1, 2), "look": at(0, None)}})
     assert trend == Trend(DAYS, {"buy": [1, 2], "look": [0, None]})
 
 
 def test_a_breakdown_has_a_series_of_each_value_named_after_its_event_where_there_are_several() -> None:
     found = {"$overall": at(3, 3), "US": at(1, 2), "DE": at(2, 1)}
-    assert list(trend_of({"series": {"buy": found}}, broken_down=True).series) == ["US", "DE"]
-    both = trend_of({"series": {"buy": found, "look": found}}, broken_down=True)
+    assert list(trend_of({"series": {"buy": found}}).series) == ["US", "DE"]
+    both = trend_of({"series": {"buy": found, "look": found}})
     assert list(both.series) == ["buy · US", "buy · DE", "look · US", "look · DE"]
 
 
 def test_a_trend_of_nothing_is_empty() -> None:
-    assert trend_of({"series": {"buy": {"$overall": at(0, 0)}}}, broken_down=True).is_empty
+    assert trend_of({"series": {"buy": {"$overall": at(0, 0)}}}).is_empty
     assert Trend(DAYS, {"buy": [0, None]}).is_empty
     assert not Trend(DAYS, {"buy": [0, 1]}).is_empty
 

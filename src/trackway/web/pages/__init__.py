@@ -6,6 +6,7 @@ from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
 from trackway.edge.ingestion.replays import ReplayParts
 from trackway.edge.routes import Parts
 from trackway.projects.roles import Right
+from trackway.web import saved_report
 from trackway.web.page import PageFunction, PageRoute
 from trackway.web.pages import (
     accounts,
@@ -18,6 +19,7 @@ from trackway.web.pages import (
     lookup_tables,
     people,
     rejected,
+    reports,
     settings,
     time_zone,
     trends,
@@ -49,6 +51,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
         PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
         *_trends(parts),
+        *_reports(parts),
         PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
         PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
@@ -96,6 +99,31 @@ def _trends(parts: Parts) -> tuple[PageRoute, ...]:
             in_navigation=not path,
         )
         for path, function in functions.items()
+    )
+
+
+def _reports(parts: Parts) -> tuple[PageRoute, ...]:
+    """The list of saved reports, each of them, and the forms that change them."""
+    one = saved_report.PATH + "/{report}"
+    read = {saved_report.PATH: reports.show, one: reports.one}
+    change = {
+        f"{saved_report.PATH}/save": reports.save,
+        f"{one}/change": reports.change,
+        f"{one}/replace": reports.replace,
+        f"{one}/delete": reports.delete,
+    }
+    rows = [(path, "GET", function, Right.REPORTS) for path, function in read.items()]
+    rows += [(path, "POST", function, Right.SAVE) for path, function in change.items()]
+    return tuple(
+        PageRoute(
+            path,
+            (method,),
+            partial(function, changes=parts.changes),
+            right,
+            "Saved reports",
+            in_navigation=path == saved_report.PATH,
+        )
+        for path, method, function, right in rows
     )
 
 

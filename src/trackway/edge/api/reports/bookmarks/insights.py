@@ -1,7 +1,7 @@
 """A bookmark for insights, as a question: metrics and formulas of them, by time and by properties."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -196,6 +196,10 @@ def range_of(clauses: Sequence[TimeClause], calendar: Calendar) -> tuple[date, d
         case "on":
             day = bookmark_day(value, f"{path}.value")
             return between(day, day, today, f"{path}.value")
+        case "yesterday":
+            return today - timedelta(days=1), today - timedelta(days=1)
+        case "this month":
+            return today.replace(day=1), today
         case "in the last" | "relative_after" if asked.window is not None:
             return last(asked.window.unit, asked.window.value, today, f"{path}.window")
         case "in the last" | None:
