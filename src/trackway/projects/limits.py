@@ -18,9 +18,13 @@ USERNAME_CHARACTERS_MAX = 128
 HASH_CHARACTERS_MAX = 128
 """Hash of a secret, as argon2id writes it."""
 
-# Saved reports, cohorts and annotations
+# Saved reports, dashboards, cohorts and annotations
 BOOKMARKS_MAX = 500
 """Saved reports of a project. A list gives all of them."""
+DASHBOARDS_MAX = 100
+"""Dashboards of a project."""
+DASHBOARD_CARDS_MAX = 24
+"""Reports on a dashboard. A page asks all of them."""
 COHORTS_MAX = 100
 """Cohorts of a project. A list counts the members of each."""
 ANNOTATIONS_MAX = 10_000
@@ -30,9 +34,9 @@ ANNOTATION_TAGS_MAX = 100
 LOOKUP_MAPPINGS_MAX = 100
 """Properties of a project that are mapped to lookup tables."""
 SAVED_NAME_CHARACTERS_MAX = 255
-"""Name of a saved report, a cohort or a tag."""
+"""Name of a saved report, a dashboard, a cohort or a tag."""
 SAVED_DESCRIPTION_CHARACTERS_MAX = 1024
-"""Description of a saved report or a cohort."""
+"""Description of a saved report, a dashboard or a cohort."""
 ANNOTATION_CHARACTERS_MAX = 512
 """Text of an annotation."""
 SAVED_JSON_BYTES_MAX = 64 * 1024

@@ -1,4 +1,5 @@
-"""What people save in a project: reports (bookmarks), cohorts, annotations and their tags, mappings of lookup tables.
+"""What people save in a project: reports (bookmarks), dashboards, cohorts, annotations and their tags, mappings of
+lookup tables.
 
 The definition of a report or a cohort is JSON text, which only those parts read that answer from it. This module is
 pure: it checks single values. `projects.saved_table` has the statements.
@@ -8,7 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from trackway.domain.errors import InvalidInput, StateError
 from trackway.domain.limits import PROPERTY_NAME_CHARACTERS_MAX
@@ -56,6 +57,18 @@ class Bookmark:
     type: str
     description: str
     params: str
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Saved reports, arranged. `cards` are in the order of the page, as `projects.cards` reads and changes them."""
+
+    dashboard_id: int
+    project_id: int
+    name: str
+    description: str
+    cards: Sequence[Sequence[Any]]
     made: Made
 
 
@@ -115,14 +128,14 @@ def check_mapped_property(name: str) -> str:
 
 
 def check_saved_name(name: str) -> str:
-    """The name of a report, a cohort or a tag. Raises InvalidInput."""
+    """The name of a report, a dashboard, a cohort or a tag. Raises InvalidInput."""
     if not 1 <= len(name) <= SAVED_NAME_CHARACTERS_MAX or not name.isprintable() or not name.strip():
         raise InvalidInput(f"name must be 1 to {SAVED_NAME_CHARACTERS_MAX} printable characters")
     return name
 
 
 def check_description(text: str) -> str:
-    """The description of a report or a cohort. Raises InvalidInput."""
+    """The description of a report, a dashboard or a cohort. Raises InvalidInput."""
     if len(text) > SAVED_DESCRIPTION_CHARACTERS_MAX or "\0" in text:
         raise InvalidInput(f"description must be at most {SAVED_DESCRIPTION_CHARACTERS_MAX} characters, without NUL")
     return text

@@ -1,4 +1,5 @@
-"""Saved reports, cohorts, annotations, tags and mappings as rows of the projects database, by the same statements.
+"""Saved reports, dashboards, cohorts, annotations, tags and mappings as rows of the projects database, by the same
+statements.
 
 Each method is one transaction. A change and its audit entry are committed together. The row of the project is locked
 first, so that changes of one project have one order and no bound is passed.
@@ -20,12 +21,31 @@ from trackway.projects.limits import (
     ANNOTATIONS_MAX,
     BOOKMARKS_MAX,
     COHORTS_MAX,
+    DASHBOARDS_MAX,
     LOOKUP_MAPPINGS_MAX,
 )
-from trackway.projects.saved import Annotation, Bookmark, Cohort, Creator, LookupMapping, Made, Tag, UnknownSaved
-from trackway.projects.tables import annotation_tags, annotations, bookmarks, cohorts, lookup_mappings, projects
+from trackway.projects.saved import (
+    Annotation,
+    Bookmark,
+    Cohort,
+    Creator,
+    Dashboard,
+    LookupMapping,
+    Made,
+    Tag,
+    UnknownSaved,
+)
+from trackway.projects.tables import (
+    annotation_tags,
+    annotations,
+    bookmarks,
+    cohorts,
+    dashboards,
+    lookup_mappings,
+    projects,
+)
 
-Value = TypeVar("Value", Bookmark, Cohort, Annotation, Tag, LookupMapping)
+Value = TypeVar("Value", Bookmark, Dashboard, Cohort, Annotation, Tag, LookupMapping)
 _MADE: Final = 4
 """Columns of `Made`, the last ones of each table."""
 
@@ -50,6 +70,9 @@ class _Kind(NamedTuple):
 
 _KINDS: Final[Mapping[type, _Kind]] = {
     Bookmark: _Kind("report", bookmarks, BOOKMARKS_MAX, ("report saved", "report changed", "report deleted")),
+    Dashboard: _Kind(
+        "dashboard", dashboards, DASHBOARDS_MAX, ("dashboard saved", "dashboard changed", "dashboard deleted")
+    ),
     Cohort: _Kind("cohort", cohorts, COHORTS_MAX, ("cohort saved", "cohort changed", "cohort deleted")),
     Annotation: _Kind(
         "annotation",
@@ -123,13 +146,14 @@ class Saved:
         of: type[Value],
         project_id: int,
         saved_id: int,
-        columns: Mapping[str, Any],
+        columns: Mapping[str, Any] | Callable[[Value], Mapping[str, Any]],
         check: Check[Value] | None = None,
     ) -> Value:
-        """It after a change of these columns. Raises UnknownSaved."""
+        """It after a change of these columns; a function gives those that depend on it. Raises UnknownSaved."""
         kind = _KINDS[of]
-        changed = {**columns, "modified_at_ms": time.time_ns() // 1_000_000}
         with self._change(project_id) as change:
+            wanted = columns(_one(change.connection, of, project_id, saved_id)) if callable(columns) else columns
+            changed = {**wanted, "modified_at_ms": time.time_ns() // 1_000_000}
             change.connection.execute(update(kind.table).where(*_here(kind, project_id, saved_id)).values(changed))
             value = _one(change.connection, of, project_id, saved_id)
             _check(change.connection, of, project_id, check)

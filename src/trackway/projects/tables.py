@@ -141,6 +141,18 @@ bookmarks: Final = Table(
     Index("ix_bookmarks_project_id", "project_id"),
     sqlite_autoincrement=True,  # no id is used twice: clients keep ids of reports
 )
+dashboards: Final = Table(
+    "dashboards",
+    metadata,
+    Column("dashboard_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("name", String(SAVED_NAME_CHARACTERS_MAX), nullable=False),
+    Column("description", String(SAVED_DESCRIPTION_CHARACTERS_MAX), nullable=False),
+    Column("cards", JSON, nullable=False),  # ids of bookmarks with their widths; a deleted one leaves its card
+    *_made(),
+    Index("ix_dashboards_project_id", "project_id"),
+    sqlite_autoincrement=True,
+)
 cohorts: Final = Table(
     "cohorts",
     metadata,

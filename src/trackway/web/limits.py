@@ -75,6 +75,8 @@ TREND_DRAWN_MAX = 8
 """Series in the picture of a trend, as many as there are colors. The table has all."""
 TREND_DOTS_MAX = 62
 """Buckets up to which a line has a dot for each."""
+DASHBOARD_CARDS_AT_ONCE = 3
+"""Reports of a dashboard that are asked at once, by its script or by the page with all of them."""
 SUGGESTIONS_MAX = 100
 """Names or values that a form of reports suggests for a field."""
 EVENTS_OFFERED_MAX = 10

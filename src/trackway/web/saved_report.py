@@ -1,13 +1,16 @@
 """A saved report as pages read and name it."""
 
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
+
+from starlette.datastructures import FormData
 
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
-from trackway.projects.saved import Bookmark, Creator
+from trackway.projects.saved import Bookmark, Creator, check_description, check_saved_name
 from trackway.web.bookmark_form import NotExpressible
+from trackway.web.forms import text
 from trackway.web.page import Page
 from trackway.web.report_kinds import KINDS
 
@@ -45,6 +48,14 @@ def id_of(text: str, noun: str = "report") -> int:
 def creator_of(page: Page) -> Creator:
     """The visitor, as who saves something."""
     return Creator(page.visitor.account_id, page.visitor.name)
+
+
+def described(form: FormData) -> dict[str, Any]:
+    """The columns of a form that names and describes something saved. Raises InvalidInput."""
+    return {
+        "name": check_saved_name(text(form, "name").strip()),
+        "description": check_description(text(form, "description").strip()),
+    }
 
 
 async def report_of(page: Page, changes: Changes, number: int) -> Bookmark:

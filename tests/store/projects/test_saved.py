@@ -15,6 +15,7 @@ from trackway.projects.saved import (
     Bookmark,
     Cohort,
     Creator,
+    Dashboard,
     LookupMapping,
     Tag,
     UnknownSaved,
@@ -30,6 +31,11 @@ COLUMNS: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
         Cohort,
         {"name": "Buyers", "description": "d", "is_visible": True, "definition": "{}"},
         {"is_visible": False, "definition": '{"selector":{}}'},
+    ),
+    (
+        Dashboard,
+        {"name": "Shop", "description": "", "cards": [[7, True], [8, False]]},
+        {"name": "Sh\u00f6p", "cards": []},
     ),
     (Annotation, {"date": "2026-11-29 12:00:00", "description": "v2", "tags": [1, 2]}, {"tags": []}),
 ]
@@ -66,6 +72,23 @@ def test_each_kind_is_made_read_changed_and_deleted(
     assert saved.all(of, 1) == [other]
     newest = saved.create(of, 1, columns, ACCOUNT)
     assert newest.__getattribute__(newest.__slots__[0]) > ids[1]
+
+
+def test_a_change_may_depend_on_what_is_there(saved: Saved) -> None:
+    made = saved.create(Dashboard, 1, {"name": "Shop", "description": "", "cards": [[7, True]]}, ACCOUNT)
+    number = made.dashboard_id
+    for report_id in (8, 9):
+        saved.change(Dashboard, 1, number, lambda found: {"cards": [*found.cards, [report_id, False]]})  # noqa: B023
+    assert saved.one(Dashboard, 1, number).cards == [[7, True], [8, False], [9, False]]
+
+    def refuse(found: Dashboard) -> dict[str, Any]:
+        raise StateError("no room")
+
+    with pytest.raises(StateError, match="no room"):
+        saved.change(Dashboard, 1, number, refuse)
+    with pytest.raises(UnknownSaved):
+        saved.change(Dashboard, 2, number, lambda found: {"cards": []})
+    assert len(saved.one(Dashboard, 1, number).cards) == 3
 
 
 def test_what_a_project_saved_does_not_exist_for_another(saved: Saved) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from html import unescape
 from typing import Any
@@ -12,27 +11,17 @@ import pytest
 
 from tests.conftest import MakeProjects
 from tests.support.demo_shop import load_demo_shop
-from tests.support.http.encodings import JSON
-from tests.support.http.exchange import Reply, Request
 from tests.support.reports import report
-from tests.support.server import Project, Server, basic
+from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
 from tests.support.web.browser_window import PHONE
+from tests.support.web.saved import ACTIVE, below, number_of, numbers_in, save, saved_by_api
 from tests.support.web.visitor import Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
 
 RANGE = {"range": "custom", "from": "2025-03-01", "to": "2025-03-30"}
 QUESTION: dict[str, Any] = {"event": ["Order placed", "Signed up"], "measure": "unique", "unit": "week", **RANGE}
 HOSTILE = "<img src=x onerror=broken=1>"
-COHORTS = {"type": "event", "name": "Order placed", "resourceType": "events"}
-ACTIVE: dict[str, Any] = {
-    "sections": {
-        "show": [{"behavior": COHORTS, "measurement": {"math": "wau"}}],
-        "time": [{"dateRangeType": "between", "unit": "week", "value": ["2025-03-01", "2025-03-30"]}],
-    },
-    "displayOptions": {"chartType": "line"},
-}
-"""A question that the form of Trends has no field for."""
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +29,6 @@ def project(server: Server, make_projects: MakeProjects) -> Project:
     [made] = make_projects(1)
     load_demo_shop(server, made)
     return made
-
-
-def below(project: Project, path: str = "") -> str:
-    return f"/app/projects/{project.project_id}{path}"
-
-
-def saved_by_api(server: Server, project: Project, method: str = "GET", below: str = "", body: Any = None) -> Any:
-    path = f"/api/app/projects/{project.project_id}/bookmarks{below}"
-    reply = server.ask(Request(method, path, (JSON, basic(project.secret)), json.dumps(body).encode() if body else b""))
-    assert reply.status in (200, 201), reply
-    return json.loads(reply.body)["results"]
-
-
-def save(visit: Visit, project: Project, name: str, **question: Any) -> Reply:
-    fields = {"type": "insights", "name": name, "question": urlencode(question, doseq=True)}
-    return visit.post(below(project, "/reports/save"), fields)
-
-
-def number_of(reply: Reply) -> int:
-    assert reply.status == 303, reply
-    found = re.search(r"/reports/([0-9]+)", dict(reply.headers)["location"])
-    assert found
-    return int(found[1])
 
 
 def figures(visit: Visit, project: Project, query: str) -> dict[str, list[float]]:
@@ -136,7 +102,7 @@ def test_a_report_that_no_form_can_hold_is_shown_with_the_reason(
     page = unescape(admin.get(below(project, f"/reports/{made['id']}")).body.decode())
     assert "It cannot be opened as a form: the form has no field for sections.show.0.measurement.math" in page
     [points] = report(server, project, "insights", bookmark_id=made["id"])["series"].values()
-    cells = [int(cell.replace("\u202f", "")) for cell in re.findall(r'<td[^>]* class="number">([^<]*)</td>', page)]
+    cells = numbers_in(page)
     assert cells == list(points.values())[::-1] and any(cells)
     assert f'"bookmark_id": {made["id"]}' in page
 

@@ -12,6 +12,7 @@ from trackway.web.pages import (
     accounts,
     audit,
     checklist,
+    dashboards,
     event_names,
     events,
     health,
@@ -50,6 +51,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute("/names", ("GET",), event_names.show, Right.EXPORT, "Event names", True),
         PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
         PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
+        *_dashboards(parts),
         *_trends(parts),
         *_reports(parts),
         PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
@@ -99,6 +101,33 @@ def _trends(parts: Parts) -> tuple[PageRoute, ...]:
             in_navigation=not path,
         )
         for path, function in functions.items()
+    )
+
+
+def _dashboards(parts: Parts) -> tuple[PageRoute, ...]:
+    """The list of dashboards, each of them with its cards, and the forms that change them."""
+    one, shared = dashboards.PATH + "/{dashboard}", dashboards.Parts(parts.changes, parts.readers.reports, parts.rates)
+    read = {dashboards.PATH: dashboards.show_all, one: dashboards.show, f"{one}/cards/{{report}}": dashboards.card}
+    change = {
+        f"{dashboards.PATH}/create": dashboards.create,
+        f"{one}/add": dashboards.add,
+        f"{one}/move": dashboards.move,
+        f"{one}/rename": dashboards.rename,
+        f"{one}/delete": dashboards.delete,
+    }
+    rows = [(path, "GET", function, Right.REPORTS) for path, function in read.items()]
+    rows.append((f"{one}/arrange", "GET", dashboards.arrange, Right.SAVE))
+    rows += [(path, "POST", function, Right.SAVE) for path, function in change.items()]
+    return tuple(
+        PageRoute(
+            path,
+            (method,),
+            partial(function, parts=shared),
+            right,
+            "Dashboards",
+            in_navigation=path == dashboards.PATH,
+        )
+        for path, method, function, right in rows
     )
 
 

@@ -10,25 +10,19 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
-from starlette.datastructures import FormData, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes, Opened
-from trackway.projects.saved import (
-    BOOKMARK_TYPES,
-    Bookmark,
-    check_description,
-    check_object,
-    check_saved_name,
-)
+from trackway.projects.saved import BOOKMARK_TYPES, Bookmark, check_object
 from trackway.web.bookmark_answer import Asking, answer_bookmark
 from trackway.web.forms import text
 from trackway.web.page import Page, render
 from trackway.web.report_kinds import KINDS
 from trackway.web.report_run import curl_text, sql_text
 from trackway.web.report_view import View, shape_of, view_of
-from trackway.web.saved_report import DONE, PATH, creator_of, done_of, id_of, opening_of, report_of
+from trackway.web.saved_report import DONE, PATH, creator_of, described, done_of, id_of, opening_of, report_of
 
 INSIGHTS: Final = "insights"
 
@@ -91,7 +85,7 @@ async def save(page: Page, *, changes: Changes) -> Response:
     project_id, creator = page.project.project_id, creator_of(page)
 
     def create(opened: Opened) -> Bookmark:
-        columns = {**_described(page.form), "type": type, "params": check_object("the report", question)}
+        columns = {**described(page.form), "type": type, "params": check_object("the report", question)}
         return opened.saved.create(Bookmark, project_id, columns, creator)
 
     made = await changes.run(create, page.author)
@@ -100,7 +94,7 @@ async def save(page: Page, *, changes: Changes) -> Response:
 
 async def change(page: Page, *, changes: Changes) -> Response:
     """The form that renames and describes a report."""
-    return await _changed(page, changes, lambda: _described(page.form), "changed")
+    return await _changed(page, changes, lambda: described(page.form), "changed")
 
 
 async def replace(page: Page, *, changes: Changes) -> Response:
@@ -131,14 +125,6 @@ async def _named(page: Page, changes: Changes) -> Bookmark:
 
 def _to(page: Page, number: int, done: str) -> Response:
     return RedirectResponse(page.url(f"{PATH}/{number}", done=done), 303)
-
-
-def _described(form: FormData) -> dict[str, Any]:
-    """The columns of a form with a name. Raises InvalidInput."""
-    return {
-        "name": check_saved_name(text(form, "name").strip()),
-        "description": check_description(text(form, "description").strip()),
-    }
 
 
 def _question(page: Page) -> str:

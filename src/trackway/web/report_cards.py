@@ -1,0 +1,49 @@
+"""The cards of dashboards: each is a saved report, asked as the API asks it, within the limits of reports.
+
+A card counts among the reports of its project that run at once, since it is one. It does not count towards the hourly
+limit: a page that many look at must not keep a client out.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+from trackway.domain.errors import RequestError
+from trackway.edge.quotas.rate_limits import REPORTING, RateLimits
+from trackway.projects.saved import Bookmark
+from trackway.web.bookmark_answer import Asking, answer_bookmark
+from trackway.web.report_view import View, shape_of, view_of
+
+
+class CardView(NamedTuple):
+    """What a card shows: a view, or `fault`, the reason why there is none. `as_of_ms`: when it was asked, in
+    milliseconds since the epoch."""
+
+    view: View | None
+    fault: str
+    as_of_ms: int
+
+
+async def card_view(asking: Asking, report: Bookmark, rates: RateLimits) -> CardView:
+    """The answer of a report that no limit refuses now. Raises RequestError 429 and 503, and StorageError."""
+    ask, as_of_ms = VIEWS.get(report.type), time.time_ns() // 1_000_000
+    if ask is None:
+        return CardView(None, f"reports of type {report.type} have no picture here: open the report", as_of_ms)
+    rates.begin(asking.project, REPORTING, counted=False)
+    try:
+        return CardView(await ask(asking, report), "", as_of_ms)
+    except RequestError as error:
+        if error.status != 400:
+            raise
+        return CardView(None, error.message, as_of_ms)
+    finally:
+        rates.end(asking.project, REPORTING)
+
+
+async def _insights(asking: Asking, report: Bookmark) -> View:
+    answered = await answer_bookmark(asking, report.params)
+    return await view_of(report.name, shape_of(report.params), answered.answer)
+
+
+VIEWS: Final[Mapping[str, Callable[[Asking, Bookmark], Awaitable[View]]]] = {"insights": _insights}
+"""How reports of a type are asked and shown. Each raises RequestError 400 for a definition that cannot be answered."""
