@@ -90,3 +90,5 @@ FUNNEL_NUMBERS_MAX = 1_000_000
 the best are known, whatever `limit` is."""
 FLOW_NUMBERS_MAX = 200_000
 """Different paths of flows, or in a graph pairs of neighbours: some hundred bytes of the edge process each."""
+NAMED_AT_ONCE_MAX = 1000
+"""Persons whose ids and names one query looks up."""

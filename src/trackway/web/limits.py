@@ -81,3 +81,21 @@ SUGGESTIONS_MAX = 100
 """Names or values that a form of reports suggests for a field."""
 EVENTS_OFFERED_MAX = 10
 """Events that the empty page of trends offers as links."""
+
+# Reports
+STEP_FILTERS_MAX = 3
+"""Filters of one step of a funnel, or of one event of retention or flows."""
+REPORT_FILTERS_MAX = 6
+"""Filters of a whole report of funnels, retention or flows."""
+PAGE_REPORT_S_MAX = 15.0
+"""Seconds for the events of persons that a page of funnels or flows follows."""
+FUNNEL_FORM_STEPS_MAX = 8
+"""Steps of a funnel on its page. The API takes more."""
+FUNNEL_FORM_EXCLUSIONS_MAX = 3
+"""Exclusions of a funnel on its page."""
+FUNNEL_VALUES_MAX = 25
+"""Values of a funnel's breakdown, those with most entries."""
+FUNNEL_PEOPLE_PER_PAGE = 50
+"""Persons of a funnel on one page."""
+FUNNEL_PEOPLE_MAX = 10_000
+"""Persons of a funnel that can be listed, those who began last. All are counted."""

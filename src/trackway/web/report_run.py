@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from trackway.edge.access.change_queue import Changes
 from trackway.query.reports.run import Run, Statement
-from trackway.web.limits import EVENTS_OFFERED_MAX
+from trackway.web.limits import EVENTS_OFFERED_MAX, PAGE_REPORT_S_MAX
 from trackway.web.mapped_properties import mapped_for
 from trackway.web.page import Page
 from trackway.web.store_errors import answer_of
@@ -19,7 +19,8 @@ SMALLER: Final = "choose fewer days, or an event that is less frequent"
 
 async def run_of(page: Page, changes: Changes) -> Run:
     """The run of a page's report, with the lookup tables that its address may name. Raises RequestError 503."""
-    return Run(page.reader, page.project.project_id, await mapped_for(page, changes))
+    mapped = await mapped_for(page, changes)
+    return Run(page.reader, page.project.project_id, mapped, blocks_s_max=PAGE_REPORT_S_MAX)
 
 
 async def offered_events(page: Page) -> list[str]:

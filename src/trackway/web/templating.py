@@ -2,8 +2,8 @@
 
 Templates see the functions `site_url(path)`, a link below `/app`, and `static_url(name)`, an asset. They see the
 filters `local` (milliseconds since the epoch as a time in the project's zone), `grouped` (a number, its digits in
-groups of three), `duration` (seconds), `seen` (the text of `$last_seen`) and `labelled` (the rows of a table, each cell
-with the head of its column).
+groups of three), `percent` (a part of 1), `duration` (seconds), `seen` (the text of `$last_seen`) and `labelled` (the
+rows of a table, each cell with the head of its column).
 """
 
 import re
@@ -61,6 +61,11 @@ def duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
+def percent(part: float) -> str:
+    """`12.3 %` of a part of 1."""
+    return f"{100 * part:.1f}\N{NARROW NO-BREAK SPACE}%"
+
+
 def capitalize_first(text: str) -> str:
     """An error's text as a sentence of a page."""
     return text[:1].upper() + text[1:]
@@ -93,6 +98,7 @@ _environment.filters.update(
     utc_machine=utc_machine,
     grouped=grouped,
     duration=duration,
+    percent=percent,
     capitalize_first=capitalize_first,
     labelled=labelled,
     seen=seen,

@@ -88,6 +88,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "rejected_records.records": (PROJECT, Endpoint.TRACK, "no reason"),
     "rejected_records.record": (PROJECT, KEY, 10),
     "rejected_records.mark": (PROJECT, [KEY], State.OPEN, KEY.received_us, "Ann"),
+    "named_people.named_people": (PROJECT, [1], 0, 1),
     "users.count_by_user": (PROJECT, DAY, DAY),
 }
 NAMED = {"rejected_records.records": {"count": 10}}

@@ -27,8 +27,9 @@ def choices_of(asked: FunnelQuestion) -> list[Choice]:
     return list(dict.fromkeys((*steps, *(Choice(each.selector, False) for each in asked.funnel.exclusions))))
 
 
-def funnel_events(asked: FunnelQuestion, known: Known) -> Statement:
-    """Rows of persons who have a first step in the range: the list of the person's events, in the order of time.
+def funnel_events(asked: FunnelQuestion, known: Known, *, with_who: bool = False) -> Statement:
+    """Rows of persons who have a first step in the range: the list of the person's events, in the order of time; and
+    with `with_who` the person's number.
 
     An event is a number, its time in milliseconds since the epoch, times 2**BITS, and the bits of the first
     BITS choices. Where there are more choices, held values or a breakdown it is a list of this number, the bits of
@@ -50,7 +51,8 @@ def funnel_events(asked: FunnelQuestion, known: Known) -> Statement:
     each = f"({', '.join(event)})" if len(event) > 1 else event[0]
     sql = f"SELECT who, {each} AS each, {chosen[0]} AND t >= {{begin:UInt64}} AND t < {{before:UInt64}} AS begins"
     sql += f" {rows.sql} WHERE who != {NOBODY} AND ({' OR '.join(chosen)})"
-    sql = f"SELECT arraySort(groupArray(each)) AS events {rows_from(sql)} GROUP BY who HAVING countIf(begins) > 0"
+    columns = "arraySort(groupArray(each)) AS events" + ", who" * with_who
+    sql = f"SELECT {columns} {rows_from(sql)} GROUP BY who HAVING countIf(begins) > 0"
     return Statement(f"{sql}{rows.settings}", rows.parameters)
 
 

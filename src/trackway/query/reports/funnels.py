@@ -13,7 +13,8 @@ import msgspec
 from trackway.query.reports.funnel import FunnelNumbers, FunnelQuestion
 from trackway.query.reports.funnel_events import BITS, choices_of, funnel_events, plain_events
 from trackway.query.reports.funnel_person import Path
-from trackway.query.reports.funnel_totals import FunnelTotals, path_of
+from trackway.query.reports.funnel_totals import FunnelTotals
+from trackway.query.reports.funnel_tries import path_of
 from trackway.query.reports.run import Run, Statement
 
 Numbers = tuple[FunnelNumbers, dict[str, FunnelNumbers]]

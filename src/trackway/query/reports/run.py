@@ -41,7 +41,10 @@ class Statement(NamedTuple):
 
 
 class Run:
-    """The statements of one report of a project. Every method raises StoreError."""
+    """The statements of one report of a project. Every method raises StoreError.
+
+    `blocks_s_max`: seconds for a result that is read block by block.
+    """
 
     def __init__(
         self,
@@ -49,10 +52,12 @@ class Run:
         project_id: int,
         mapped: Sequence[Mapped] = (),
         results: ResultCache | None = None,
+        blocks_s_max: float = REPORT_BLOCKS_S_MAX,
     ) -> None:
         self._reader = reader
         self._mapped = mapped
         self._results = results
+        self._blocks_s_max = blocks_s_max
         self._facts: Facts | None = None
         self._seen: dict[tuple[str, ...], Any] = {}
         self.project_id = project_id
@@ -110,7 +115,7 @@ class Run:
         """The bytes of a result of any size in a format, cut anywhere. Leaving the context stops the query."""
         self.statements.append(statement)
         return self._reader.stream(
-            self.project_id, statement.sql, statement.parameters, format, time_s=REPORT_BLOCKS_S_MAX
+            self.project_id, statement.sql, statement.parameters, format, time_s=self._blocks_s_max
         )
 
     async def _rows(self, *forms: Statement) -> list[tuple[Any, ...]]:

@@ -1,6 +1,9 @@
 """The pages of a project, in the order of the navigation. A project opens with the first one."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
+
+from starlette.responses import Response
 
 from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
 from trackway.edge.ingestion.replays import ReplayParts
@@ -15,6 +18,8 @@ from trackway.web.pages import (
     dashboards,
     event_names,
     events,
+    funnel_people,
+    funnels,
     health,
     keys,
     lookup_tables,
@@ -26,6 +31,9 @@ from trackway.web.pages import (
     trends,
 )
 from trackway.web.pages import project_limits as limits
+
+ReportFunction = Callable[..., Awaitable[Response]]
+"""A page function that also takes `changes`."""
 
 
 def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
@@ -52,7 +60,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute("/names/one", ("GET",), event_names.one, Right.EXPORT, "Event name", False),
         PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
         *_dashboards(parts),
-        *_trends(parts),
+        *_report_pages(parts),
         *_reports(parts),
         PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
@@ -89,17 +97,23 @@ def _replays(parts: Parts) -> ReplayParts:
     )
 
 
-def _trends(parts: Parts) -> tuple[PageRoute, ...]:
-    functions = {"": trends.show, "/csv": trends.table, "/suggestions": trends.suggest}
+def _report_pages(parts: Parts) -> tuple[PageRoute, ...]:
+    """The pages of reports, each with its parts below it."""
+    pages: tuple[tuple[str, dict[str, ReportFunction], Right, str], ...] = (
+        (trends.PATH, {"": trends.show, "/csv": trends.table, "/suggestions": trends.suggest}, Right.REPORTS, "Trends"),
+        (funnels.PATH, {"": funnels.show, "/csv": funnels.table}, Right.REPORTS, "Funnels"),
+        (funnel_people.PATH, {"": funnel_people.show, "/csv": funnel_people.table}, Right.PROFILES, "Funnel"),
+    )
     return tuple(
         PageRoute(
-            trends.PATH + path,
+            above + path,
             ("GET",),
             partial(function, changes=parts.changes),
-            Right.REPORTS,
-            "Trends",
-            in_navigation=not path,
+            right,
+            title,
+            in_navigation=not path and right is Right.REPORTS,
         )
+        for above, functions, right, title in pages
         for path, function in functions.items()
     )
 

@@ -12,7 +12,8 @@ from trackway.query.reports import funnel_arrays, funnel_places, funnel_seconds
 from trackway.query.reports.funnel import Count, Funnel, FunnelNumbers, FunnelQuestion, Step
 from trackway.query.reports.funnel_arrays import FunnelArrays
 from trackway.query.reports.funnel_events import BITS
-from trackway.query.reports.funnel_totals import FunnelTotals, path_of
+from trackway.query.reports.funnel_totals import FunnelTotals
+from trackway.query.reports.funnel_tries import path_of
 from trackway.query.sql.buckets import Buckets
 from trackway.query.sql.days import Days
 from trackway.query.sql.selector import Selector

@@ -1,0 +1,73 @@
+"""A funnel's form as a bookmark: the JSON document in which the API takes the same question."""
+
+from datetime import date
+from typing import Any, Final
+
+from trackway.domain.errors import RequestError
+from trackway.edge.api.reports.funnel_rules import check_exclusions, window_ms
+from trackway.query.reports.funnel import Order
+from trackway.web.funnel_form import FEWEST_STEPS, ExclusionForm, FunnelForm
+from trackway.web.report_filter import filter_clause
+
+Bookmark = dict[str, Any]
+
+_EVENTS: Final = "events"
+_MATHS: Final = {"unique": "conversion_rate_unique", "general": "conversion_rate_total"}
+_WINDOW: Final = "the time to convert"
+_REENTRIES: Final = {"first": "default", "optimized": "optimized"}
+
+
+def funnel_bookmark(form: FunnelForm, today: date) -> Bookmark:
+    """The bookmark of a form. Raises RequestError 400 for fields that do not fit together."""
+    if len(form.steps) < FEWEST_STEPS:
+        raise RequestError(400, "a funnel needs at least two steps")
+    first, last = form.range.days(today)
+    return {
+        "sections": {
+            "show": [_show(form)],
+            "time": [{"dateRangeType": "between", "unit": "day", "value": [first.isoformat(), last.isoformat()]}],
+            "filter": [filter_clause(each) for each in form.filters],
+            "group": [{"value": form.by, "resourceType": _EVENTS}] if form.by else [],
+        },
+        "displayOptions": {"chartType": "funnel-steps"},
+    }
+
+
+def _show(form: FunnelForm) -> Bookmark:
+    steps = [
+        {
+            "type": "event",
+            "name": step.event,
+            "filters": [filter_clause(each) for each in step.filters],
+            "filtersDeterminer": "all",
+        }
+        for step in form.steps
+    ]
+    length = _number(form.window, _WINDOW)
+    window_ms(length, form.window_unit, _WINDOW)
+    check_exclusions(len(form.exclusions), Order(form.order), "exclusions")
+    behavior = {
+        "type": "funnel",
+        "resourceType": _EVENTS,
+        "behaviors": steps,
+        "conversionWindowDuration": length,
+        "conversionWindowUnit": form.window_unit,
+        "funnelOrder": form.order,
+        "funnelReentryMode": _REENTRIES[form.reentry],
+        "exclusions": [_exclusion(each, len(steps)) for each in form.exclusions],
+    }
+    return {"type": "metric", "behavior": behavior, "measurement": {"math": _MATHS[form.counted]}}
+
+
+def _exclusion(given: ExclusionForm, steps: int) -> Bookmark:
+    after = _number(given.after, "the step that an exclusion is after") if given.after else 1
+    before = _number(given.before, "the step that an exclusion is before") if given.before else steps
+    if not 1 <= after < before <= steps:
+        raise RequestError(400, f"{given.event} must be excluded from one step to a later one, of 1 to {steps}")
+    return {"event": given.event, "steps": {"from": after, "to": before}}
+
+
+def _number(text: str, name: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9:
+        raise RequestError(400, f"{name} must be a whole number above 0, not {text[:40]!r}")
+    return int(text)
