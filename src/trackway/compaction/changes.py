@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from trackway.compaction import statements as sql
+from trackway.compaction.broken_parts import BrokenParts
 from trackway.compaction.derived import derive
 from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
 from trackway.compaction.plan import Days
@@ -27,6 +28,7 @@ class Changes:
     def __init__(self, store: Store, versions: Versions):
         self._store = store
         self._versions = versions
+        self._broken = BrokenParts(store)
 
     def begin(self, version: Version, end: int) -> Version:
         """Choose the slots of a project without facts, and the position up to which all is built. While damaged events
@@ -112,8 +114,20 @@ class Changes:
         if not version.position:
             return version
         is_whole = rows == version.stored_rows and self._damages() == (version.damages, 0)
-        if is_whole and self._rebuilds(version) == version.rebuilds:
+        is_asked_for = self._rebuilds(version) != version.rebuilds
+        if is_whole and not is_asked_for:
             return version
+        if is_asked_for:  # maybe by a report that could not read a part
+            self._broken.found(version)
+        return self._emptied(version)
+
+    def readable(self, version: Version, *, doubted: bool = False) -> Version:
+        """The same version, or an empty one where a part of it was damaged. Parts whose files have other sizes than
+        before are read; all are read where they are `doubted`."""
+        is_broken = self._broken.found(version) if doubted else self._broken.found_by_size(version)
+        return self._emptied(version) if is_broken else version
+
+    def _emptied(self, version: Version) -> Version:
         return self._versions.commit(version.emptied(time.time()))
 
     def _damages(self) -> tuple[int, int]:

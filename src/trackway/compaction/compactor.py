@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 from trackway.compaction import statements as sql
 from trackway.compaction.changes import Changes
-from trackway.compaction.limits import POLL_S, RETRY_S, STEP_EVENTS_MIN, STEP_INTERVAL_S, TIDY_INTERVAL_S
+from trackway.compaction.limits import (
+    DOUBT_INTERVAL_S,
+    POLL_S,
+    RETRY_S,
+    STEP_EVENTS_MIN,
+    STEP_INTERVAL_S,
+    TIDY_INTERVAL_S,
+)
 from trackway.compaction.pace import Pace
 from trackway.compaction.plan import next_days, next_position, to_merge
 from trackway.compaction.statements import read_cursor
@@ -24,6 +31,7 @@ from trackway.journal.log import Progress
 from trackway.query.sql.segments import DERIVED
 from trackway.runtime.background import pause
 from trackway.store.client import Store
+from trackway.store.errors import UNREADABLE_CODES, StoreError
 from trackway.telemetry import logs, metrics
 
 _log = logs.get("compactor")
@@ -51,6 +59,7 @@ class Compactor:
         """Nothing is built before the loader is here: older loaders may have left events that they did not count."""
         self._stepped_s: dict[int, float] = {}
         self._tidied_s: dict[int, float] = {}
+        self._doubted_s: dict[int, float] = {}
 
     def run(self) -> None:
         """Compact, and try again while the store fails. Raises only programming errors."""
@@ -88,8 +97,23 @@ class Compactor:
             since_s = now_s - self._stepped_s.get(work.project_id, float("-inf"))
             if work.events >= STEP_EVENTS_MIN or since_s >= STEP_INTERVAL_S:
                 self._stepped_s[work.project_id] = now_s
-                return self._step(work.project_id, cursor)
-        return any(self._tidy(int(project), cursor) for (project,) in self._store.query(sql.PROJECTS))
+                return self._guarded(self._step, work.project_id, cursor)
+        return any(self._guarded(self._tidy, int(project), cursor) for (project,) in self._store.query(sql.PROJECTS))
+
+    def _guarded(self, change: Callable[[int, int], bool], project_id: int, cursor: int) -> bool:
+        """Make a change. Where the store cannot read a file, it may be one of the facts: then these are built anew."""
+        try:
+            return change(project_id, cursor)
+        except StoreError as error:
+            now_s = time.monotonic()
+            since_s = now_s - self._doubted_s.get(project_id, float("-inf"))
+            if error.code not in UNREADABLE_CODES or since_s < DOUBT_INTERVAL_S:
+                raise
+            self._doubted_s[project_id] = now_s
+            version = self._versions.newest(project_id)
+            if self._changes.readable(version, doubted=True) == version:
+                raise
+            return True
 
     def _step(self, project_id: int, cursor: int) -> bool:
         """Take in events of a project, and merge segments where there are many."""
@@ -117,7 +141,7 @@ class Compactor:
         now_s = time.monotonic()
         if now_s - self._tidied_s.get(project_id, float("-inf")) < TIDY_INTERVAL_S:
             return False
-        if self._changes.sound(version) != version:
+        if self._changes.sound(version) != version or self._changes.readable(version) != version:
             return True  # it is built anew from the next turn on
         version = self._changes.drop_ended(version)
         if old := to_merge(version.segments):

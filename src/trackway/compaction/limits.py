@@ -13,6 +13,8 @@ MERGED_AT_ONCE = 6
 """Segments of about one size that are merged into one."""
 TIDY_INTERVAL_S = 60.0
 """How often, with no new events to compact, segments are brought up to date with newer links."""
+DOUBT_INTERVAL_S = 60.0
+"""How often at most all facts of a project are read, because the store could not read a file."""
 RETIRED_KEPT_S = 600
 """A segment that no longer counts is dropped after this time: queries may read it that long."""
 SLOTS_SAMPLE_EVENTS = 50_000

@@ -1,53 +1,25 @@
-"""Damage: unreadable parts of the store and ranges of the journal. A table keeps them over a restart.
+"""Damage: unreadable parts of the store and ranges of the journal. A table keeps them over a restart
+(`store.damage_table`).
 
 A part that is not whole is detached from its table. If it was the result of a merge whose sources are still on the
 disk, the engine attaches the sources again and no row is missing. Other rows are loaded again from the journal
-(`loader.reload`). Rows that the journal no longer holds are lost, and reported as lost.
+(`loader.reload`). Rows that the journal no longer holds are lost, and reported as lost. Parts of tables that are made
+anew from others are noted only.
 """
 
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
-
-import msgspec
 
 from trackway.journal.log import Damage as JournalDamage
-from trackway.loader.part_verification import CONTENT, Unsound
+from trackway.loader.part_verification import CONTENT, DERIVED, Unsound
 from trackway.store.client import Store
+from trackway.store.damage_table import FOUND, SETTLED, UNKNOWN, Damage, all_damage, show_damage, write_damage
 from trackway.store.parts import Broken, Found, detach, fault_of, parts, reopen, rows_in_place_of, rows_of
 from trackway.telemetry import logs, metrics
 
 JOURNAL = "journal"
 """The `place` of damage in the journal."""
-UNKNOWN = -1
-
-_COLUMNS = ("place", "name", "state", "found", "fault", "rows", "lost")
-_FOUND, _RELOADED = 0, 1
-_ALL = "SELECT place, name, state, toUnixTimestamp64Milli(found), fault, `rows`, lost FROM damage FINAL ORDER BY found"
-
-
-class Damage(NamedTuple):
-    """A part of the table `place`, or a range of the journal. `rows` and `lost` may be UNKNOWN. While the damage is
-    pending, `lost` counts the rows to load again."""
-
-    place: str
-    name: str
-    state: int
-    found_ms: int
-    fault: str
-    rows: int
-    lost: int
-
-    @property
-    def pending(self) -> bool:
-        """Whether its rows are still to be loaded again."""
-        return self.state == _FOUND
-
-
-def all_damage(store: Store) -> list[Damage]:
-    """All damage that was ever found. Raises StorageError."""
-    return [Damage(*row) for row in store.query(_ALL)]
 
 
 def take_out(store: Store, unsound: Iterable[Unsound]) -> None:
@@ -77,9 +49,19 @@ def find(store: Store) -> tuple[Found, list[Damage]]:
 
 def _new_damage(store: Store, broken: Broken) -> Damage:
     rows = rows_of(broken)
+    if broken.table in DERIVED:
+        return _derived_damage(store, broken, UNKNOWN if rows is None else rows)
     missing = UNKNOWN if rows is None else max(rows - rows_in_place_of(store, broken), 0)
     fault = "the store could not read it and has taken it out"
     damage = _found(broken.table, broken.name, fault, UNKNOWN if rows is None else rows, missing)
+    _note(store, damage)
+    return damage
+
+
+def _derived_damage(store: Store, broken: Broken, rows: int) -> Damage:
+    """Nothing of it is lost, and the loader has nothing to do: others make the rows anew."""
+    fault = "the store could not read it and has taken it out"
+    damage = _found(broken.table, broken.name, fault, rows, 0)._replace(state=SETTLED)
     _note(store, damage)
     return damage
 
@@ -95,7 +77,7 @@ def settle(store: Store, damages: Sequence[Damage], came_back: Mapping[str, int]
         if lost > 0:
             lost = max(lost - left[damage.place], 0) if damage.place in came_back else UNKNOWN
             left[damage.place] -= damage.lost - lost
-        _write(store, damage._replace(state=_RELOADED, lost=lost))
+        write_damage(store, damage._replace(state=SETTLED, lost=lost))
         log = _log.warning if lost == 0 else _log.critical
         what = {"table": damage.place, "part": damage.name, "rows": _shown(damage.rows), "lost": _shown(lost)}
         log("loaded a damaged part again from the journal", **what)
@@ -105,27 +87,22 @@ def note_journal(store: Store, damage: JournalDamage) -> None:
     """Note acknowledged records of the journal that cannot be read and were not loaded. Raises StorageError."""
     _log.critical("journal is damaged: acknowledged records are lost", **damage._asdict())
     fault = f"{damage.bytes} bytes: {damage.reason}"
-    _write(store, _found(JOURNAL, str(damage.position), fault, damage.records)._replace(state=_RELOADED))
-    metrics.damage(Counter(each.place for each in all_damage(store)))
+    write_damage(store, _found(JOURNAL, str(damage.position), fault, damage.records)._replace(state=SETTLED))
+    show_damage(store)
 
 
 def _found(place: str, name: str, fault: str, rows: int, missing: int | None = None) -> Damage:
-    return Damage(place, name, _FOUND, time.time_ns() // 1_000_000, fault, rows, rows if missing is None else missing)
+    return Damage(place, name, FOUND, time.time_ns() // 1_000_000, fault, rows, rows if missing is None else missing)
 
 
 def _note(store: Store, damage: Damage) -> None:
     what = {"table": damage.place, "part": damage.name, "rows": _shown(damage.rows), "fault": damage.fault}
     _log.critical("a part of the store is damaged", **what)
-    _write(store, damage)
+    write_damage(store, damage)
 
 
 def _shown(rows: int) -> int | str:
     return "unknown" if rows == UNKNOWN else rows
-
-
-def _write(store: Store, damage: Damage) -> None:
-    row = (*damage[:3], f"{damage.found_ms // 1000}.{damage.found_ms % 1000:03}", *damage[4:])
-    store.insert_rows("damage", _COLUMNS, msgspec.json.encode(row), "JSONCompactEachRow")
 
 
 _log = logs.get("loader")

@@ -42,6 +42,7 @@ from trackway.loader.seen_keys import Window
 from trackway.loader.sweep import Sweep
 from trackway.runtime.background import pause, start_thread
 from trackway.settings.table import Settings
+from trackway.store import damage_table
 from trackway.store.client import Store
 from trackway.store.errors import DataRefused
 from trackway.store.migrate import UnusableStore, migrate
@@ -57,7 +58,7 @@ _log = logs.get("loader")
 class _Repair(NamedTuple):
     """Damage whose rows are all loaded again when the loader has reached `until`. `before`: rows by table at first."""
 
-    pending: Sequence[damage.Damage]
+    pending: Sequence[damage_table.Damage]
     before: dict[str, int]
     until: int
 
@@ -250,7 +251,7 @@ class Loader:
         if self._verification.unsound:
             raise StorageError("store: a part is not whole")
 
-    def _reload(self, pending: Sequence[damage.Damage], cursor: int) -> None:
+    def _reload(self, pending: Sequence[damage_table.Damage], cursor: int) -> None:
         """Load again the records before the cursor. Those after it are loaded in any case."""
         damaged = {each.place for each in pending}
         if not pending:

@@ -26,6 +26,8 @@ read are not whole or were detached."""
 
 WATCHED = (*CONTENT, "replays", "lookup_rows", "lookup_table_versions")
 """All tables of the store whose content cannot be derived again."""
+DERIVED = ("facts", "facts_counts", "facts_sums", "facts_versions", "facts_rebuilds", "profile_pages")
+"""Tables whose content is made anew where it is missing: by the compactor, or for the next query."""
 
 _log = logs.get("loader")
 

@@ -14,7 +14,7 @@ from trackway.domain.limits import LOOKUP_TABLES_MAX
 from trackway.lookup.csv_table import ROW_COLUMNS, LookupReader
 from trackway.lookup.limits import LOOKUP_REPLACEMENTS_WINDOW_S, LOOKUP_VERSION_KEPT_S
 from trackway.store.errors import StoreError
-from trackway.store.parts import NO_SUCH_PART_CODES, NOT_IMPLEMENTED, check_of
+from trackway.store.part_check import NO_SUCH_PART_CODES, NOT_IMPLEMENTED, check_of
 from trackway.store.reader import Reader
 
 _IDS = uuid.UUID("0d2f2b5c-6a0a-4a5e-9f0b-6c8c1f1d7f5e")

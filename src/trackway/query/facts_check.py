@@ -14,8 +14,8 @@ from trackway.store.reader import Reader
 class Difference(NamedTuple):
     """A name and a day whose facts are not the events. Where both have as many, their contents differ.
 
-    In another `table` than `facts` the rows of a `property`, "" for none, are not what the facts are; `events` is of how
-    many events they are then.
+    In another `table` than `facts` the rows of a `property`, "" for none, are not what the facts are; `events` is of
+    how many events they are then.
     """
 
     event: str

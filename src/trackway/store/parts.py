@@ -16,14 +16,11 @@ import msgspec
 
 from trackway.store.client import Store
 from trackway.store.errors import StoreError
+from trackway.store.part_check import NO_SUCH_PART_CODES, NOT_IMPLEMENTED, check_of
 
-NO_SUCH_PART_CODES = frozenset((232, 234))
-"""ClickHouse's codes for a part that does not exist, or is no longer active."""
 NO_SUCH_TABLE_CODES = frozenset((60, 107, 390))
 """ClickHouse's codes for a table to attach that was never made."""
-NOT_IMPLEMENTED = 48
 
-_NAME = re.compile(r"[0-9A-Za-z_-]+")
 _BROKEN_NAME = re.compile(r"broken[a-z-]*_([0-9A-Za-z-]+)_(\d+)_(\d+)_\d+")
 
 _PARTS = """
@@ -86,12 +83,6 @@ def parts(store: Store, tables: Sequence[str]) -> Found:
         else:
             broken.append(Broken(table, name, path))
     return Found(active, broken)
-
-
-def check_of(table: str, name: str) -> str:
-    """The statement that checks a part, without parameters. Its rows are (name, whether whole, fault)."""
-    assert _NAME.fullmatch(table) and _NAME.fullmatch(name), f"{table!r} and {name!r} become part of a statement"
-    return f"CHECK TABLE {table} PART '{name}' SETTINGS check_query_single_value_result = 0"
 
 
 _checked = msgspec.json.Decoder(tuple[str, int | bool, str]).decode

@@ -25,6 +25,7 @@ from trackway.edge.routes import PAGES_PATH, Parts
 from trackway.edge.wire.asgi import CLIENT_GONE, ClientGone, Receive, Scope, Send
 from trackway.projects.audit import Author
 from trackway.projects.roles import RIGHTS, ROLES, Right
+from trackway.query.broken_facts import may_ask_again
 from trackway.store.errors import StoreError
 from trackway.telemetry import logs, metrics
 from trackway.web import assets, project_list, sign_in
@@ -127,7 +128,14 @@ class Site:
 
     def _endpoint(self, route: PageRoute) -> Endpoint:
         async def answer(request: Request) -> Response:
-            return await route.function(await self._page(request, route))
+            page = await self._page(request, route)
+            try:
+                return await route.function(page)
+            except StoreError as error:
+                is_form = request.method == "POST"
+                if is_form or not await may_ask_again(page.reader, page.project.project_id, error):
+                    raise
+                return await route.function(page)
 
         return answer
 

@@ -31,13 +31,13 @@ from tests.support.waiting import wait_until
 from trackway.domain.link import LinkKind
 from trackway.journal.log import Progress, Source
 from trackway.loader import statements
-from trackway.loader.damage import UNKNOWN, Damage, all_damage
 from trackway.loader.loop import Loader
 from trackway.loader.part_verification import CONTENT, PartVerification
 from trackway.loader.reload import COUNTED
 from trackway.loader.seen_keys import Window
 from trackway.loader.sweep import Sweep
 from trackway.store.client import Store
+from trackway.store.damage_table import UNKNOWN, Damage, all_damage
 from trackway.store.errors import StoreError
 from trackway.store.migrate import migrate
 from trackway.store.parts import Part

@@ -20,7 +20,7 @@ from trackway.lookup.csv_table import InvalidTable
 from trackway.lookup.versions import LookupTable, TooManyTables
 from trackway.store.client import Store
 from trackway.store.migrate import migrate
-from trackway.store.parts import check_of
+from trackway.store.part_check import check_of
 
 PROJECT = 7
 KILLS = 6

@@ -1,17 +1,24 @@
 """A part of the store that is damaged while it runs, or while it is stopped: nothing vanishes without a word."""
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from tests.support.http.events import record, track
+import pytest
+
+from tests.support.http.events import import_all, record, track
 from tests.support.http.exchange import Request
-from tests.support.server import Server, running_server
+from tests.support.reports import report, wait_for_facts
+from tests.support.server import Project, Server, running_server
 from tests.support.store.damaged_parts import active, empty_marks, path_of, truncated_data
-from tests.support.store.process import running_store
+from tests.support.store.process import RunningStore, running_store
 from tests.support.waiting import wait_until
 from tests.support.web.visitor import admin_password, signed_in
+from trackway.store.client import Store
 
 WAIT_S = 60
 EVENTS = 40
+DAYS = {"from_date": "2025-03-01", "to_date": "2025-03-02"}
 
 
 def exported(server: Server) -> list[str]:
@@ -47,3 +54,62 @@ def test_damage_is_told_and_what_it_held_is_there_again(tmp_path: Path) -> None:
         wait_until(lambda: 'trackway_damage{place="events"} 2.0' in metrics(server), WAIT_S, lambda: metrics(server))
         wait_until(lambda: exported(server) == before, WAIT_S, lambda: str(exported(server)))
         assert b"2 damaged in events" in visit.get(health).body
+
+
+def numbers(server: Server, project: Project, path: str, asked: dict[str, str]) -> Any:
+    answer = report(server, project, path, **asked)
+    answer.pop("computed_at", None)
+    return answer
+
+
+def spoil_facts(store: RunningStore, table: str) -> None:
+    """Damage a part of which the engine has nothing in memory."""
+    with closing(Store(store.url)) as client:
+        client.command("SYSTEM DROP MARK CACHE")
+    empty_marks(path_of(store.url, active(store.url, table)[0]))
+
+
+@pytest.mark.parametrize(("table", "place"), [("facts", "persons"), ("facts_counts", "events"), ("facts_sums", "sum")])
+def test_reports_stay_right_beside_damaged_facts_which_are_built_anew(tmp_path: Path, table: str, place: str) -> None:
+    """By the API and on a page; persons are counted from facts, events and sums from what is derived."""
+    asked = {
+        "persons": ("segmentation", {"event": "a", "type": "unique", **DAYS}),
+        "events": ("segmentation", {"event": "a", **DAYS}),
+        "sum": ("segmentation/sum", {"event": "a", "on": 'properties["n"]', **DAYS}),
+    }[place]
+    with (
+        running_store(tmp_path / "store") as store,
+        running_server(tmp_path / "data", "--store-url", store.url, "--report-cache-bytes", "0") as server,
+    ):
+        project = server.project
+        health = f"/app/projects/{project.project_id}/health"
+        trends = f"/app/projects/{project.project_id}/trends/csv?event=a&from={DAYS['from_date']}&to={DAYS['to_date']}"
+        visit = signed_in(server, "admin", admin_password(server))
+        events = [
+            record(
+                project,
+                "a",
+                insert_id=f"id-{number}",
+                time=1_740_800_000 + number * 900,
+                distinct_id=f"p{number % 7}",
+                n=number,
+            )
+            for number in range(EVENTS)
+        ]
+        import_all(server, project, events)
+        server.wait_loaded()
+        expected = numbers(server, project, *asked)
+        wait_for_facts(server, project)
+        assert numbers(server, project, *asked) == expected
+        page = visit.get(trends)
+        assert page.status == 200
+
+        spoil_facts(store, table)
+        if place == "events":
+            assert visit.get(trends).body == page.body
+        assert numbers(server, project, *asked) == expected
+        wait_for_facts(server, project)
+        assert numbers(server, project, *asked) == expected
+        assert f'trackway_damage{{place="{table}"}} 1.0' in metrics(server)
+        assert f"1 damaged in {table}".encode() in visit.get(health).body
+        assert b"nothing lost" in visit.get(health).body

@@ -27,6 +27,7 @@ from trackway.edge.wire.replies import JSON, Reply, error_reply
 from trackway.edge.wire.streaming import refusal, send_stream, unless_gone, until_gone
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
+from trackway.query.broken_facts import may_ask_again
 from trackway.query.expressions import ExpressionError
 from trackway.store.reader import Readers
 from trackway.telemetry import metrics
@@ -165,7 +166,7 @@ class Shell:
             if load := query.load(wanted):
                 loading = partial(_loaded, load)
                 wanted = await self._changes.run(loading, self.access.author(request.scope))
-            return await self._answered(query, wanted, request)
+            return await self._answered_again(query, wanted, request, asked.project)
         except ExpressionError as error:
             raise bad_where(error) from error
         finally:
@@ -193,6 +194,17 @@ class Shell:
         if body:
             found = read_parameters(request.scope["query_string"], request.header(b"content-encoding"), body)
         return {**found, "project_id": str(request.ids["project"])} if "project" in request.ids else found
+
+    async def _answered_again(
+        self, query: Query[Wanted], wanted: Wanted, request: Request, project: Project
+    ) -> Reply | int:
+        """As `_answered`, by the events where the store could not read the facts."""
+        try:
+            return await self._answered(query, wanted, request)
+        except RequestError as error:
+            if not await may_ask_again(self._readers.api, project.project_id, error.__cause__):
+                raise
+        return await self._answered(query, wanted, request)
 
     async def _answered(self, query: Query[Wanted], wanted: Wanted, request: Request) -> Reply | int:
         answer = query.answer(self._readers, wanted)

@@ -40,11 +40,14 @@ SELECT position, complete, damages, slots, arrayMap(s -> s.number, segments), ar
     arrayMin(s -> s.links, segments), rebuilds, derived
 {rows_in("facts_versions")} ORDER BY sequence DESC LIMIT 1"""
 """What counts of a project's facts: the values of `Found`, in their order."""
-ROWS: Final = """
-SELECT sum(rows) FROM system.parts
+_ACTIVE: Final = """
+FROM system.parts
 WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
   AND partition_id IN {partitions:Array(String)}"""
+ROWS: Final = f"SELECT sum(rows) {_ACTIVE}"
 """The rows of some partitions of some tables."""
+PARTS: Final = f"SELECT table, name {_ACTIVE}"
+"""Their parts."""
 DAMAGES: Final = "SELECT count() FROM damage FINAL WHERE place IN ('events', 'identity_links')"
 """How often events or links were found damaged."""
 REBUILDS: Final = f"SELECT count() {rows_in('facts_rebuilds')}"
