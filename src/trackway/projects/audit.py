@@ -37,6 +37,8 @@ Action = Literal[
     "dashboard saved",
     "dashboard changed",
     "dashboard deleted",
+    "link shared",
+    "link revoked",
     "cohort saved",
     "cohort changed",
     "cohort deleted",

@@ -25,6 +25,10 @@ DASHBOARDS_MAX = 100
 """Dashboards of a project."""
 DASHBOARD_CARDS_MAX = 24
 """Reports on a dashboard. A page asks all of them."""
+SHARE_LINKS_MAX = 500
+"""Links of a project that share reports and dashboards, expired ones included until somebody revokes them."""
+SHARE_LINK_DAYS_MAX = 366
+"""How long a link may be valid."""
 COHORTS_MAX = 100
 """Cohorts of a project. A list counts the members of each."""
 ANNOTATIONS_MAX = 10_000

@@ -1,5 +1,5 @@
-"""What people save in a project: reports (bookmarks), dashboards, cohorts, annotations and their tags, mappings of
-lookup tables.
+"""What people save in a project: reports (bookmarks), dashboards, links that share them, cohorts, annotations and their
+tags, mappings of lookup tables.
 
 The definition of a report or a cohort is JSON text, which only those parts read that answer from it. This module is
 pure: it checks single values. `projects.saved_table` has the statements.
@@ -7,7 +7,7 @@ pure: it checks single values. `projects.saved_table` has the statements.
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -69,6 +69,22 @@ class Dashboard:
     name: str
     description: str
     cards: Sequence[Sequence[Any]]
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLink:
+    """A link that shows a report or a dashboard to everybody who has it, until `expires_at_ms` (Unix time).
+
+    `target` is what it shows, as `share_token.Target` writes it. `token_hash` is that of the link's token, which is
+    stored nowhere.
+    """
+
+    link_id: int
+    project_id: int
+    target: str
+    token_hash: str = field(repr=False)
+    expires_at_ms: int
     made: Made
 
 

@@ -23,6 +23,7 @@ from trackway.projects.limits import (
     COHORTS_MAX,
     DASHBOARDS_MAX,
     LOOKUP_MAPPINGS_MAX,
+    SHARE_LINKS_MAX,
 )
 from trackway.projects.saved import (
     Annotation,
@@ -32,6 +33,7 @@ from trackway.projects.saved import (
     Dashboard,
     LookupMapping,
     Made,
+    ShareLink,
     Tag,
     UnknownSaved,
 )
@@ -43,9 +45,10 @@ from trackway.projects.tables import (
     dashboards,
     lookup_mappings,
     projects,
+    share_links,
 )
 
-Value = TypeVar("Value", Bookmark, Dashboard, Cohort, Annotation, Tag, LookupMapping)
+Value = TypeVar("Value", Bookmark, Dashboard, ShareLink, Cohort, Annotation, Tag, LookupMapping)
 _MADE: Final = 4
 """Columns of `Made`, the last ones of each table."""
 
@@ -73,6 +76,7 @@ _KINDS: Final[Mapping[type, _Kind]] = {
     Dashboard: _Kind(
         "dashboard", dashboards, DASHBOARDS_MAX, ("dashboard saved", "dashboard changed", "dashboard deleted")
     ),
+    ShareLink: _Kind("link", share_links, SHARE_LINKS_MAX, ("link shared", "link shared", "link revoked"), "target"),
     Cohort: _Kind("cohort", cohorts, COHORTS_MAX, ("cohort saved", "cohort changed", "cohort deleted")),
     Annotation: _Kind(
         "annotation",
@@ -115,6 +119,17 @@ class Saved:
         """Raises UnknownSaved."""
         with self._database.reading() as connection:
             return _one(connection, of, project_id, saved_id)
+
+    def shared_by(self, token_hash: str) -> ShareLink | None:
+        """The link of any project whose token has this hash."""
+        table = share_links
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(table.c.project_id, table.c.link_id).where(table.c.token_hash == token_hash)
+            )
+            for project_id, link_id in found:
+                return _one(connection, ShareLink, project_id, link_id)
+        return None
 
     def create(
         self,

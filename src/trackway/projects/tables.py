@@ -153,6 +153,19 @@ dashboards: Final = Table(
     Index("ix_dashboards_project_id", "project_id"),
     sqlite_autoincrement=True,
 )
+share_links: Final = Table(
+    "share_links",
+    metadata,
+    Column("link_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("target", String(32), nullable=False),  # a report or dashboard, which may have been deleted
+    Column("token_hash", String(64), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    *_made(),
+    UniqueConstraint("token_hash"),
+    Index("ix_share_links_project_id", "project_id"),
+    sqlite_autoincrement=True,
+)
 cohorts: Final = Table(
     "cohorts",
     metadata,

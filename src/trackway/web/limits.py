@@ -62,6 +62,24 @@ UNHEEDED_S_MAX = 86_400.0
 CROWD_CONNECTIONS_MIN = 50
 """Connections of a process from which the checklist reports that most of them are from one address."""
 
+# Shared links
+SHARED_VIEW_KEPT_S = 300.0
+"""How old an answer may be that a link shows. An edge process asks a report once in this time, however many look."""
+SHARED_FAULT_KEPT_S = 10.0
+"""How long a failure to answer is kept for links."""
+SHARED_VIEWS_MAX = 100
+"""Answers that an edge process keeps for links, some 100 KB each. Beyond it the oldest is dropped."""
+SHARED_LINK_KNOWN_S = 2.0
+"""How long an edge process believes what it read of a link. A revoked link is closed after this time at most."""
+SHARED_LINKS_KNOWN_MAX = 1000
+"""Links that an edge process remembers, with tokens that open nothing."""
+SHARED_VISITS_PER_MINUTE = 300
+"""Visits of links by one client, at each edge process."""
+SHARED_GUESSES_PER_MINUTE = 600
+"""Look-ups of tokens that are not known to open anything, by all clients of an edge process."""
+SHARED_CLIENTS_COUNTED_MAX = 20_000
+"""Clients whose visits an edge process counts in a minute. Beyond it, further clients are refused."""
+
 # Trends
 TREND_EVENTS_MAX = 5
 """Events in one trend."""

@@ -28,7 +28,7 @@ from trackway.projects.roles import RIGHTS, ROLES, Right
 from trackway.query.broken_facts import may_ask_again
 from trackway.store.errors import StoreError
 from trackway.telemetry import logs, metrics
-from trackway.web import assets, project_list, sign_in
+from trackway.web import assets, project_list, shared, sign_in
 from trackway.web.forms import check_csrf, check_origin, read_form
 from trackway.web.limits import WEB_FORM_BYTES_MAX
 from trackway.web.page import Page, PageRoute
@@ -90,6 +90,7 @@ class Site:
             fresh_projects=parts.fresh_projects,
             in_flight=parts.in_flight,
         )
+        self._shared = shared.SharedPages(parts)
         self._router = Router(self._routes(), redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,6 +118,7 @@ class Site:
             Route(self._above + sign_in.PATH, self._sign_in.sign_in, methods=["POST"]),
             Route(self._above + sign_in.OUT_PATH, self._sign_out, methods=["POST"]),
             Route(self._above + assets.PATH + "/{name}", assets.serve_asset),
+            Route(self._above + shared.PATH + "/{token}", self._shared.show, methods=["GET"]),
             Route(self._above + _OF_PROJECT, self._first_page),
             Route(self._above + _OF_PROJECT + "/", self._first_page),
         ]

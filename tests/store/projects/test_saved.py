@@ -17,10 +17,12 @@ from trackway.projects.saved import (
     Creator,
     Dashboard,
     LookupMapping,
+    ShareLink,
     Tag,
     UnknownSaved,
 )
 from trackway.projects.saved_table import Saved
+from trackway.projects.share_token import hash_of, new_token
 
 ACCOUNT = Creator(7, "reports.3fa94c.mp-service-account")
 SECRET = Creator(None, "project secret")
@@ -146,6 +148,22 @@ def test_each_change_is_in_the_audit_and_no_edge_process_reads_projects_again(
         ("somebody", "192.0.2.1", "report deleted", f"{number} Renamed"),
     ]
     assert database.revision() == revision
+
+
+def test_a_link_is_found_by_the_hash_of_its_token_until_it_is_revoked(saved: Saved, database: ProjectsDatabase) -> None:
+    token = new_token()
+    columns = {"target": "report 7", "token_hash": hash_of(token), "expires_at_ms": 5_000_000_000_000}
+    made = saved.create(ShareLink, 2, columns, ACCOUNT)
+    assert saved.shared_by(hash_of(token)) == made == saved.one(ShareLink, 2, made.link_id)
+    assert saved.all(ShareLink, 2, target="report 7") == [made]
+    assert saved.shared_by(token) is saved.shared_by("") is None
+    with pytest.raises(UnknownSaved):
+        saved.delete(ShareLink, 1, made.link_id)
+    saved.delete(ShareLink, 2, made.link_id)
+    assert saved.shared_by(hash_of(token)) is None
+    entries = [(each.action, each.subject) for each in database.audit(2, project_id=2)]
+    assert entries == [("link revoked", f"{made.link_id} report 7"), ("link shared", f"{made.link_id} report 7")]
+    assert token not in repr(made) and hash_of(token) not in repr(made)
 
 
 def test_a_project_maps_a_property_once(saved: Saved) -> None:

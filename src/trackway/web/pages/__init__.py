@@ -27,6 +27,7 @@ from trackway.web.pages import (
     rejected,
     reports,
     settings,
+    shares,
     time_zone,
     trends,
 )
@@ -62,6 +63,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         *_dashboards(parts),
         *_report_pages(parts),
         *_reports(parts),
+        *_shares(parts),
         PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
         PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
@@ -167,6 +169,22 @@ def _reports(parts: Parts) -> tuple[PageRoute, ...]:
             in_navigation=path == saved_report.PATH,
         )
         for path, method, function, right in rows
+    )
+
+
+def _shares(parts: Parts) -> tuple[PageRoute, ...]:
+    """The links of a project, and the forms that make and revoke one."""
+    functions = {"": ("GET", shares.show), "/create": ("POST", shares.create), "/revoke": ("POST", shares.revoke)}
+    return tuple(
+        PageRoute(
+            shares.PATH + path,
+            (method,),
+            partial(function, changes=parts.changes),
+            Right.SAVE,
+            "Shared links",
+            in_navigation=False,
+        )
+        for path, (method, function) in functions.items()
     )
 
 

@@ -1,0 +1,104 @@
+"""What a link shows at this moment: its report, or the reports of its dashboard, as long as it may.
+
+A link is gone when it was revoked or has expired, when what it shows, its project or its author is gone, and when the
+author's role no longer allows to save. Nobody is shown which of these it was.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from trackway.edge.access.change_queue import Changes, Opened
+from trackway.projects.audit import SERVER
+from trackway.projects.cards import Card, cards_of
+from trackway.projects.project import Project
+from trackway.projects.project_lookup import ProjectDirectory
+from trackway.projects.roles import RIGHTS, Right
+from trackway.projects.saved import Bookmark, Dashboard, Made, ShareLink, UnknownSaved
+from trackway.projects.share_token import Target, hash_of
+from trackway.web.limits import SHARED_LINK_KNOWN_S, SHARED_LINKS_KNOWN_MAX
+from trackway.web.visitor import ADMIN
+
+
+class Shared(NamedTuple):
+    """A link, and what it shows: reports with their widths, under a title."""
+
+    link: ShareLink
+    title: str
+    description: str
+    reports: Sequence[tuple[Card, Bookmark]]
+
+
+class _Known(NamedTuple):
+    shared: Shared | None
+    until_s: float
+
+
+class Links:
+    """Finds links by their tokens. What was found is believed for SHARED_LINK_KNOWN_S. For one event loop."""
+
+    def __init__(self, directory: ProjectDirectory, changes: Changes):
+        self._directory = directory
+        self._changes = changes
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    async def find(self, token: str, guess: Callable[[], None]) -> tuple[Shared, Project] | None:
+        """What a token opens now. `guess` is called before a token is looked up that is not known to open anything.
+
+        Raises what `guess` raises, and RequestError 503.
+        """
+        hashed = hash_of(token)
+        if not hashed:
+            return None
+        known = self._known.get(hashed)
+        if known is None or time.monotonic() >= known.until_s:
+            if known is None or known.shared is None:
+                guess()
+            known = _Known(
+                await self._changes.run(lambda opened: _shared_by(opened, hashed), SERVER),
+                time.monotonic() + SHARED_LINK_KNOWN_S,
+            )
+            self._keep(hashed, known)
+        if known.shared is None:
+            return None
+        project = self._directory.by_id(known.shared.link.project_id)
+        return (known.shared, project) if project is not None and self._is_open(known.shared.link, project) else None
+
+    def _keep(self, hashed: str, known: _Known) -> None:
+        self._known.pop(hashed, None)
+        self._known[hashed] = known
+        while len(self._known) > SHARED_LINKS_KNOWN_MAX:
+            self._known.popitem(last=False)
+
+    def _is_open(self, link: ShareLink, project: Project) -> bool:
+        return time.time() * 1000 < link.expires_at_ms and self._may(link.made, project.project_id)
+
+    def _may(self, made: Made, project_id: int) -> bool:
+        """Whether the author has the right to save in the project at this moment."""
+        if made.creator_id is None:
+            return made.creator_name == ADMIN and self._directory.admin_hash is not None
+        account = self._directory.by_username(made.creator_name)
+        if account is None or account.account_id != made.creator_id or account.expired(time.time() * 1000):
+            return False
+        role = account.roles.get(project_id)
+        return role is not None and Right.SAVE in RIGHTS[role]
+
+
+def _shared_by(opened: Opened, hashed: str) -> Shared | None:
+    link = opened.saved.shared_by(hashed)
+    target = Target.of(link.target) if link else None
+    if link is None or target is None:
+        return None
+    try:
+        if target.kind == "report":
+            report = opened.saved.one(Bookmark, link.project_id, target.number)
+            return Shared(link, report.name, report.description, [(Card(target.number, is_wide=True), report)])
+        dashboard = opened.saved.one(Dashboard, link.project_id, target.number)
+    except UnknownSaved:
+        return None
+    cards = cards_of(dashboard.cards)
+    ids = [each.report_id for each in cards]
+    found = {each.bookmark_id: each for each in opened.saved.all(Bookmark, link.project_id, ids)}
+    reports = [(each, found[each.report_id]) for each in cards if each.report_id in found]
+    return Shared(link, dashboard.name, dashboard.description, reports)

@@ -1,0 +1,56 @@
+"""Answers that links show, kept for some minutes, so that strangers cost no query.
+
+One question is asked once, however many wait for its answer. Each edge process keeps answers of its own: with four
+processes a report is asked four times in five minutes at most. What failed is kept for some seconds, too.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import NamedTuple
+
+from trackway.domain.errors import RequestError, StorageError
+from trackway.web.limits import SHARED_FAULT_KEPT_S, SHARED_VIEW_KEPT_S, SHARED_VIEWS_MAX
+from trackway.web.report_cards import CardView
+
+_AWAY = "the report cannot be answered now: look again in a moment"
+
+
+class _Kept(NamedTuple):
+    view: CardView
+    until_s: float
+
+
+class SharedViews:
+    """For one event loop. `clock_s`: seconds of a clock that never goes back."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic):
+        self._clock_s = clock_s
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._asked: dict[Hashable, asyncio.Task[CardView]] = {}
+
+    async def view(self, key: Hashable, ask: Callable[[], Awaitable[CardView]]) -> CardView:
+        """The kept view of a key, or what `ask` gives. `key` says all that the view depends on but the data."""
+        kept = self._kept.get(key)
+        if kept is not None and self._clock_s() < kept.until_s:
+            return kept.view
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(self._answered(key, ask))
+        # A stranger who leaves ends nobody else's answer.
+        return await asyncio.shield(self._asked[key])
+
+    async def _answered(self, key: Hashable, ask: Callable[[], Awaitable[CardView]]) -> CardView:
+        try:
+            begun_s = self._clock_s()
+            try:
+                view, kept_s = await ask(), SHARED_VIEW_KEPT_S
+            except (RequestError, StorageError):
+                view, kept_s = CardView(None, _AWAY, 0), SHARED_FAULT_KEPT_S
+            self._kept.pop(key, None)
+            self._kept[key] = _Kept(view, begun_s + kept_s)
+            while len(self._kept) > SHARED_VIEWS_MAX:
+                self._kept.popitem(last=False)
+            return view
+        finally:
+            del self._asked[key]
