@@ -31,6 +31,7 @@ from trackway.projects.migrate import migrate_when_there
 from trackway.runtime.background import start_thread
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
+from trackway.runtime.thread_priority import may_raise_priority
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
 from trackway.supervisor.permissions import close_to_others
@@ -64,6 +65,8 @@ def serve(settings: Settings) -> int:
         welcome(settings, url)
         room = DiskRoom(settings.data_dir, settings.disk_free_bytes_min)
         _tell_room(room)
+        if not settings.store_url:
+            _tell_priorities()
         tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost)
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
@@ -149,6 +152,15 @@ def _tell_room(room: DiskRoom) -> None:
     elif disk.above_mark < 0:
         hint = "make room, or lower --disk-free-bytes-min"
         _log.error(f"the disk has less free space than it must keep, so no data is accepted: {hint}", **facts)
+
+
+def _tell_priorities() -> None:
+    """Log at the start if the store's process, which inherits the capabilities, may not set priorities."""
+    is_set = may_raise_priority()
+    metrics.store_priorities(is_set)
+    if not is_set:
+        hint = "give it the capability CAP_SYS_NICE, see docs/operations/run.md"
+        _log.warning(f"the server may set no priorities, so reports slow ingestion down more than needed: {hint}")
 
 
 def _tree(

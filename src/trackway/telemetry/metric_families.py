@@ -117,6 +117,10 @@ class _Store:
             "Time spent on verifying that the store's parts are whole.",
             "thread",
         )
+        self.priorities = make.gauge(
+            "trackway_store_priorities",
+            "1 where the embedded store's threads have priorities by kind of work, 0 where the server may not set any.",
+        )
         self.errors = make.counter("trackway_store_errors", "Failed calls to the store.", "call")
 
 

@@ -123,6 +123,11 @@ def verifying(thread: Literal["loader", "beside", "sweep"]) -> Iterator[None]:
         _families.store.verified.labels(thread).inc(time.monotonic() - began_s)
 
 
+def store_priorities(is_set: bool) -> None:
+    """Whether the embedded store's threads have priorities."""
+    _families.store.priorities.set(is_set)
+
+
 def store_error(call: str) -> None:
     """A failed call to the store. call: its name in the code, such as `insert`."""
     _families.store.errors.labels(call).inc()

@@ -21,6 +21,7 @@ from trackway.query.facts_state import state_of
 from trackway.query.ingestion_stats import OUTCOMES, Bucket
 from trackway.query.sql.days import Days
 from trackway.runtime.disk_room import DiskRoom
+from trackway.runtime.thread_priority import may_raise_priority
 from trackway.telemetry import metrics
 from trackway.web.chart import Chart, chart, top_of
 from trackway.web.limits import CUT_BARS_SHOWN_MAX
@@ -71,6 +72,8 @@ async def show(
         stored_bytes=room.stored,
         database=locator.database,
         uses=rates.uses(page.project),
+        has_own_store=not page.settings.store_url,
+        has_priorities=may_raise_priority(),
         now_s=time.time(),
         cut_shown=CUT_BARS_SHOWN_MAX,
         advice=advice,
