@@ -6,7 +6,10 @@ from typing import Any, Final
 from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.funnel_rules import check_exclusions, window_ms
 from trackway.query.reports.funnel import Order
+from trackway.web.date_range import range_clause
 from trackway.web.funnel_form import FEWEST_STEPS, ExclusionForm, FunnelForm
+from trackway.web.report_event import event_clause
+from trackway.web.report_fields import number_of
 from trackway.web.report_filter import filter_clause
 
 Bookmark = dict[str, Any]
@@ -21,11 +24,10 @@ def funnel_bookmark(form: FunnelForm, today: date) -> Bookmark:
     """The bookmark of a form. Raises RequestError 400 for fields that do not fit together."""
     if len(form.steps) < FEWEST_STEPS:
         raise RequestError(400, "a funnel needs at least two steps")
-    first, last = form.range.days(today)
     return {
         "sections": {
             "show": [_show(form)],
-            "time": [{"dateRangeType": "between", "unit": "day", "value": [first.isoformat(), last.isoformat()]}],
+            "time": [{"unit": "day", **range_clause(*form.range, today)}],
             "filter": [filter_clause(each) for each in form.filters],
             "group": [{"value": form.by, "resourceType": _EVENTS}] if form.by else [],
         },
@@ -34,16 +36,8 @@ def funnel_bookmark(form: FunnelForm, today: date) -> Bookmark:
 
 
 def _show(form: FunnelForm) -> Bookmark:
-    steps = [
-        {
-            "type": "event",
-            "name": step.event,
-            "filters": [filter_clause(each) for each in step.filters],
-            "filtersDeterminer": "all",
-        }
-        for step in form.steps
-    ]
-    length = _number(form.window, _WINDOW)
+    steps = [event_clause(each) for each in form.steps]
+    length = number_of(form.window, _WINDOW)
     window_ms(length, form.window_unit, _WINDOW)
     check_exclusions(len(form.exclusions), Order(form.order), "exclusions")
     behavior = {
@@ -60,14 +54,8 @@ def _show(form: FunnelForm) -> Bookmark:
 
 
 def _exclusion(given: ExclusionForm, steps: int) -> Bookmark:
-    after = _number(given.after, "the step that an exclusion is after") if given.after else 1
-    before = _number(given.before, "the step that an exclusion is before") if given.before else steps
+    after = number_of(given.after, "the step that an exclusion is after") if given.after else 1
+    before = number_of(given.before, "the step that an exclusion is before") if given.before else steps
     if not 1 <= after < before <= steps:
         raise RequestError(400, f"{given.event} must be excluded from one step to a later one, of 1 to {steps}")
     return {"event": given.event, "steps": {"from": after, "to": before}}
-
-
-def _number(text: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9:
-        raise RequestError(400, f"{name} must be a whole number above 0, not {text[:40]!r}")
-    return int(text)

@@ -11,8 +11,8 @@ from trackway.web.limits import (
     FUNNEL_FORM_EXCLUSIONS_MAX,
     FUNNEL_FORM_STEPS_MAX,
     REPORT_FILTERS_MAX,
-    STEP_FILTERS_MAX,
 )
+from trackway.web.report_event import EventForm, read_event
 from trackway.web.report_fields import choice_of, text_of, texts_of
 from trackway.web.report_filter import Filter, read_filters
 
@@ -21,13 +21,6 @@ WINDOW_UNITS: Final = {"minute": "Minutes", "hour": "Hours", "day": "Days", "wee
 COUNTS: Final = {"unique": "Users, each once", "general": "Totals, every try"}
 ORDERS: Final = {"loose": "In this order", "any": "After the first in any order"}
 REENTRIES: Final = {"first": "Only after a try has ended", "optimized": "At every first step"}
-
-
-class StepForm(NamedTuple):
-    """An event, and the conditions on it."""
-
-    event: str
-    filters: Sequence[Filter] = ()
 
 
 class ExclusionForm(NamedTuple):
@@ -42,7 +35,7 @@ class ExclusionForm(NamedTuple):
 class FunnelForm(NamedTuple):
     """The fields of the form. `by` is the property of the breakdown, `filters` are those of all steps."""
 
-    steps: Sequence[StepForm]
+    steps: Sequence[EventForm]
     window: str
     window_unit: str
     counted: str
@@ -66,7 +59,7 @@ def read_funnel(query: QueryParams) -> FunnelForm:
         raise RequestError(
             400, f"a funnel has at most {FUNNEL_FORM_EXCLUSIONS_MAX} exclusions and {REPORT_FILTERS_MAX} filters"
         )
-    steps = (_step(query, number) for number in range(1, FUNNEL_FORM_STEPS_MAX + 1))
+    steps = (read_event(query, number) for number in range(1, FUNNEL_FORM_STEPS_MAX + 1))
     return FunnelForm(
         [each for each in steps if each.event.strip()],
         text_of(query, "window") or "14",
@@ -79,10 +72,3 @@ def read_funnel(query: QueryParams) -> FunnelForm:
         filters,
         read_range(query),
     )
-
-
-def _step(query: QueryParams, number: int) -> StepForm:
-    filters = read_filters(query, str(number))
-    if len(filters) > STEP_FILTERS_MAX:
-        raise RequestError(400, f"a step has at most {STEP_FILTERS_MAX} filters")
-    return StepForm(text_of(query, f"event{number}"), filters)

@@ -117,3 +117,9 @@ FUNNEL_PEOPLE_PER_PAGE = 50
 """Persons of a funnel on one page."""
 FUNNEL_PEOPLE_MAX = 10_000
 """Persons of a funnel that can be listed, those who began last. All are counted."""
+RETENTION_PERIODS_MAX = 31
+"""Days, weeks or months after its begin for which a page shows retention."""
+RETENTION_ROWS_MAX = 100
+"""Rows of retention on a page."""
+RETENTION_SHOWN_VALUES_MAX = 25
+"""Values of a breakdown of retention on a page, those with most returns."""

@@ -35,3 +35,10 @@ def _bounded(name: str, text: str) -> str:
     if len(text) > FILTER_CHARACTERS_MAX:
         raise RequestError(400, f"{name} must have at most {FILTER_CHARACTERS_MAX} characters")
     return text
+
+
+def number_of(text: str, name: str) -> int:
+    """A whole number above 0. Raises RequestError 400, naming the field."""
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not int(text):
+        raise RequestError(400, f"{name} must be a whole number above 0, not {text[:40]!r}")
+    return int(text)

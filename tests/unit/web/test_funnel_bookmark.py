@@ -36,7 +36,7 @@ def test_the_api_reads_every_choice(counted: str, order: str, reentry: str) -> N
     assert [step.selector.event for step in asked.funnel.steps] == ["view", "cart", "buy"]
     assert asked.funnel.counted is Count(counted)
     assert asked.funnel.order is Order(order) and asked.funnel.reentry is Reentry(reentry)
-    assert asked.buckets.from_date == date(2026, 2, 23) and asked.buckets.keys() == ["2026-02-23"]
+    assert (asked.buckets.to_date - asked.buckets.from_date).days == 6 and len(asked.buckets.keys()) == 1
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_exclusion_is_between_its_steps_or_the_first_and_the_last() -> None:
             f"{STEPS}&window=99&window_unit=month",
             "to convert must be from 2 seconds to 367 days, not 99 months",
         ),
-        (f"{STEPS}&window=0", "the time to convert must be from 2 seconds to 367 days"),
+        (f"{STEPS}&window=0", "the time to convert must be a whole number above 0"),
         (f"{STEPS}&exclude=a&after=3&before=2", "a must be excluded from one step to a later one, of 1 to 3"),
         (f"{STEPS}&exclude=a&after=&before=4", "from one step to a later one"),
         (f"{STEPS}&exclude=a&after=&before=&order=any", "exclusions and order any cannot be combined"),

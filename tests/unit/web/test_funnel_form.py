@@ -5,7 +5,8 @@ from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
 from trackway.web.date_range import Range
-from trackway.web.funnel_form import ExclusionForm, FunnelForm, StepForm, read_funnel
+from trackway.web.funnel_form import ExclusionForm, FunnelForm, read_funnel
+from trackway.web.report_event import EventForm
 from trackway.web.report_filter import Filter
 
 
@@ -22,7 +23,7 @@ def test_each_step_has_its_own_filters_and_an_empty_one_is_left_out() -> None:
         "event1=+view&where1=a&is1=is&value1=1&where1=&is1=is&value1=&event2=&event3=buy&where3=b&is3=set&value3="
         "&where=c&is=above&value=2"
     )
-    assert found.steps == [StepForm(" view", [Filter("a", "is", "1")]), StepForm("buy", [Filter("b", "set", "")])]
+    assert found.steps == [EventForm(" view", [Filter("a", "is", "1")]), EventForm("buy", [Filter("b", "set", "")])]
     assert found.filters == [Filter("c", "above", "2")]
 
 
@@ -41,7 +42,7 @@ def test_exclusions_have_the_steps_that_they_are_between() -> None:
         ("range=8", "range must be one of today"),
         ("event1=a&where1=a&is1=like&value1=b", "is1 must be one of is"),
         ("event1=" + "x" * 256, "event1 must have at most"),
-        ("&".join("where1=a&is1=set&value1=" for _ in range(4)), "a step has at most 3 filters"),
+        ("&".join("where1=a&is1=set&value1=" for _ in range(4)), "an event has at most 3 filters"),
         ("&".join("exclude=a&after=&before=" for _ in range(4)), "at most 3 exclusions"),
         ("&".join("where=a&is=set&value=" for _ in range(7)), "and 6 filters"),
     ],

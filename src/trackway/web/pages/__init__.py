@@ -26,6 +26,7 @@ from trackway.web.pages import (
     people,
     rejected,
     reports,
+    retention,
     settings,
     shares,
     time_zone,
@@ -105,6 +106,7 @@ def _report_pages(parts: Parts) -> tuple[PageRoute, ...]:
         (trends.PATH, {"": trends.show, "/csv": trends.table, "/suggestions": trends.suggest}, Right.REPORTS, "Trends"),
         (funnels.PATH, {"": funnels.show, "/csv": funnels.table}, Right.REPORTS, "Funnels"),
         (funnel_people.PATH, {"": funnel_people.show, "/csv": funnel_people.table}, Right.PROFILES, "Funnel"),
+        (retention.PATH, {"": retention.show, "/csv": retention.table}, Right.REPORTS, "Retention"),
     )
     return tuple(
         PageRoute(

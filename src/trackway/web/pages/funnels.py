@@ -26,7 +26,6 @@ from trackway.web.funnel_form import (
     WINDOW_UNITS,
     ExclusionForm,
     FunnelForm,
-    StepForm,
     read_funnel,
 )
 from trackway.web.funnel_table import FunnelTable, csv_of_funnel, funnel_table
@@ -35,11 +34,11 @@ from trackway.web.limits import (
     FUNNEL_FORM_STEPS_MAX,
     FUNNEL_VALUES_MAX,
     REPORT_FILTERS_MAX,
-    STEP_FILTERS_MAX,
     TREND_DRAWN_MAX,
 )
 from trackway.web.page import Page, render
 from trackway.web.report_address import with_fields
+from trackway.web.report_event import EventForm
 from trackway.web.report_filter import NO_FILTER, OPERATORS
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
 from trackway.web.store_errors import answer_of
@@ -102,7 +101,7 @@ def _page(page: Page, form: FunnelForm, *, status: int = 200, **values: Any) -> 
     """The page with one empty row more of steps, filters and exclusions, as long as there may be more."""
     known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
     shown = max(_STEPS_SHOWN_MIN, len(form.steps) + 1)
-    steps = [*form.steps, *[StepForm("")] * (shown - len(form.steps))][:FUNNEL_FORM_STEPS_MAX]
+    steps = [*form.steps, *[EventForm("")] * (shown - len(form.steps))][:FUNNEL_FORM_STEPS_MAX]
     query = page.request.query_params
     return render(
         page,
@@ -112,7 +111,7 @@ def _page(page: Page, form: FunnelForm, *, status: int = 200, **values: Any) -> 
         as_of_ms=time.time_ns() // 1_000_000,
         address=page.request.url.query,
         fields=lambda **fields: with_fields(query, **fields),
-        step_rows=[(step.event, [*step.filters, NO_FILTER][:STEP_FILTERS_MAX]) for step in steps],
+        step_rows=steps,
         filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
         exclusion_rows=[*form.exclusions, ExclusionForm("", "", "")][:FUNNEL_FORM_EXCLUSIONS_MAX],
         lists_people=page.may(Right.PROFILES),

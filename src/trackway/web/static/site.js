@@ -30,9 +30,9 @@ export function showCopyButtons(within) {
   }
 }
 
-/** Scrolls the charts below an element to their newest end, if they are wider than the screen. */
+/** Scrolls the charts by time below an element to their newest end, if they are wider than the screen. */
 export function showNewest(within) {
-  for (const chart of within.querySelectorAll(".picture")) {
+  for (const chart of within.querySelectorAll(".picture:not(.by-steps)")) {
     chart.scrollLeft = chart.scrollWidth;
   }
 }

@@ -19,6 +19,7 @@ from trackway.query.reports.retention import Retention
 from trackway.query.reports.return_windows import Windows
 from trackway.query.sql.days import Unit
 
+_COMPOUNDED: Final = "compounded"
 _UNITS: Final = {"day": Unit.DAY, "week": Unit.WEEK, "month": Unit.MONTH}
 _DAYS: Final = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 30}
 _UNBOUNDED: Final = {None: False, "none": False, "carry_back": True}
@@ -58,7 +59,10 @@ def read_retention_bookmark(bookmark: Bookmark, project_id: int, calendar: Calen
     rows = buckets(calendar.days, *days, windows.unit)
     check_values(len(rows.keys()) * len(windows.ends))
     read = rows._replace(to_date=last_day(rows, windows, calendar.today))
-    births = Births(project_id, rows, read, born, returning, True, levels[0].on if levels else None)
+    once = behavior.retentionType != _COMPOUNDED
+    if not once and born != returning:
+        raise RequestError(400, f"{path}.behavior.behaviors must be the same event twice for {_COMPOUNDED}")
+    births = Births(project_id, rows, read, born, returning, once, levels[0].on if levels else None)
     name = show[0].name or f"{events[0].renamed or events[0].name} and then {events[1].renamed or events[1].name}"
     headers = ["$metric", *(str(each.propertyName or each.value) for each in groups)]
     return RetentionQuestion(name, Retention(births, windows, limit), headers)
@@ -81,7 +85,7 @@ def _windows(behavior: Behavior, days: tuple[date, date], path: str) -> tuple[Wi
         raise not_built(f"{path}.retentionUnit", behavior.retentionUnit)
     if behavior.retentionAlignmentType not in (None, "birth", "interval_start"):
         raise not_built(f"{path}.retentionAlignmentType", behavior.retentionAlignmentType)
-    if behavior.retentionType not in (None, "birth"):
+    if behavior.retentionType not in (None, "birth", _COMPOUNDED):
         raise not_built(f"{path}.retentionType", behavior.retentionType)
     if behavior.retentionUnboundedMode not in _UNBOUNDED:
         raise not_built(f"{path}.retentionUnboundedMode", behavior.retentionUnboundedMode)

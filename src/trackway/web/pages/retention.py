@@ -1,0 +1,122 @@
+"""Retention: how many come back after so many days, weeks or months. The page asks what the API's `insights` answers
+to a bookmark of retention."""
+
+import json
+import time
+from typing import Any, Final, NamedTuple
+
+from starlette.responses import Response
+
+from trackway.domain.errors import RequestError
+from trackway.edge.access.change_queue import Changes
+from trackway.edge.api.reports.bookmarks.retention import RetentionQuestion
+from trackway.edge.api.reports.insights import INSIGHTS_REPORT
+from trackway.query.reports.run import Run
+from trackway.web.chart import Chart
+from trackway.web.csv_table import csv_reply
+from trackway.web.date_range import RANGES
+from trackway.web.limits import REPORT_FILTERS_MAX, RETENTION_SHOWN_VALUES_MAX, TREND_DRAWN_MAX
+from trackway.web.page import Page, render
+from trackway.web.report_address import with_fields
+from trackway.web.report_filter import NO_FILTER, OPERATORS
+from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
+from trackway.web.report_table import label
+from trackway.web.retention_bookmark import Bookmark, retention_bookmark
+from trackway.web.retention_form import KINDS, RETURNS, UNITS, WINDOWS, RetentionForm, read_retention_form
+from trackway.web.retention_table import RetentionTable, csv_of_retention, retention_table
+from trackway.web.store_errors import answer_of
+from trackway.web.trend_chart import trend_chart
+
+PATH: Final = "/retention"
+EVERYBODY: Final = "All users"
+
+
+class Asked(NamedTuple):
+    """A form as the API's bookmark, and as its question."""
+
+    bookmark: Bookmark
+    question: RetentionQuestion
+
+
+async def show(page: Page, *, changes: Changes) -> Response:
+    """The form, and the retention that it asks for. A question that cannot be answered keeps its form, with the
+    reason."""
+    form = read_retention_form(page.request.query_params)
+    if not form.born.event.strip():
+        return _page(page, form, offered=await offered_events(page))
+    run = await run_of(page, changes)
+    try:
+        asked = asked_of(page, form)
+        table = await _answered(run, asked.question)
+    except RequestError as error:
+        return _page(page, form, fault=error.message, status=error.status)
+    return _page(
+        page,
+        form,
+        table=table,
+        picture=None if table.is_empty else await _curve(table, form),
+        labels=[label(row.time, form.unit) for row in table.rows],
+        sql=sql_text(run.statements),
+        curl=curl_text(page, "insights", {"bookmark": asked.bookmark}),
+    )
+
+
+async def table(page: Page, *, changes: Changes) -> Response:
+    """The tables of the same question as CSV."""
+    form = read_retention_form(page.request.query_params)
+    asked = asked_of(page, form)
+    found = await _answered(await run_of(page, changes), asked.question)
+    return csv_reply("retention", csv_of_retention(found, form.by, form.unit))
+
+
+def asked_of(page: Page, form: RetentionForm) -> Asked:
+    """Raises RequestError 400 for a question that cannot be answered."""
+    bookmark = retention_bookmark(form, page.days.day_of(time.time_ns() // 1_000_000))
+    limits = json.dumps({"limit": RETENTION_SHOWN_VALUES_MAX})
+    wanted = INSIGHTS_REPORT.parse({"bookmark": json.dumps(bookmark), "queryLimits": limits}, page.project)
+    if not isinstance(wanted, RetentionQuestion):
+        raise RequestError(400, "this page filters by properties, not by what is saved")
+    return Asked(bookmark, wanted)
+
+
+async def _answered(run: Run, question: RetentionQuestion) -> RetentionTable:
+    answer = await answer_of(INSIGHTS_REPORT.answer(run, question), SMALLER)
+    return retention_table(answer, broken_down=question.retention.born.on is not None)
+
+
+async def _curve(table: RetentionTable, form: RetentionForm) -> Chart:
+    """The mean of all rows by period, in percent; with a breakdown a line for each of the first values."""
+    means = dict(list(table.values.items())[:TREND_DRAWN_MAX]) or {EVERYBODY: table.mean}
+    periods = max((len(row.cells) for row in means.values()), default=0)
+    series = {
+        name: [round(100 * each.part, 2) for each in row.cells] + [None] * (periods - len(row.cells))
+        for name, row in means.items()
+    }
+    labels = [f"{UNITS[form.unit]} {period}" for period in range(periods)]
+    return await trend_chart(f"Percent who came back, by {form.unit}", labels, series, "line")
+
+
+def _page(page: Page, form: RetentionForm, *, status: int = 200, **values: Any) -> Response:
+    """The page with one empty row more of filters, as long as there may be more."""
+    known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
+    query = page.request.query_params
+    return render(
+        page,
+        "retention.html",
+        status=status,
+        form=form,
+        as_of_ms=time.time_ns() // 1_000_000,
+        address=page.request.url.query,
+        fields=lambda **fields: with_fields(query, **fields),
+        filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
+        unit=UNITS[form.unit],
+        choices={
+            "is": list(OPERATORS.items()),
+            "range": list(RANGES.items()),
+            "kind": list(KINDS.items()),
+            "window": list(WINDOWS.items()),
+            "unit": list(UNITS.items()),
+            "returns": list(RETURNS.items()),
+        },
+        **(known | values),
+    )
