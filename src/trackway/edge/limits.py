@@ -178,6 +178,11 @@ ATTEMPTS_FADE_S = 60.0
 ATTEMPTS_REMEMBERED = 8192
 """Addresses, and names from an address, whose failed attempts an edge process remembers, as keyed digests."""
 
+PROJECTS_LOOK_INTERVAL_S = 0.02
+"""Shortest time between two reads of the projects before refusals: a flood of wrong credentials reads no more."""
+PROJECTS_LOOK_S_MAX = 3.0
+"""How long a refusal waits for such a read. A database that does not answer refuses by what is known."""
+
 # Changes of projects, and the audit
 CHANGES_WAITING_MAX = 16
 """Changes of projects and accounts that wait in an edge process. A further request gets a 503."""

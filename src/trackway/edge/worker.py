@@ -82,7 +82,9 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
         trusted = networks(settings.trusted_proxies)
         changes = Changes(directory, settings.projects_at)
         audit = Audit(changes, settings.projects_at, settings.audit_retention_days)
-        access, peers = Access(directory, basic, settings.region, trusted, audit), Peers(trusted)
+        fresh_projects = FreshProjects(directory)
+        access = Access(directory, basic, settings.region, trusted, audit, fresh_projects)
+        peers = Peers(trusted)
         connections = Connections(peers.of)
         closing.callback(start_task(audit.write_for_ever(), "audit").cancel)
         for part in (changes, basic, forms, readers):
@@ -109,7 +111,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
             room=handed.room,
             connections=connections,
             audit=audit,
-            fresh_projects=FreshProjects(directory),
+            fresh_projects=fresh_projects,
         )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:

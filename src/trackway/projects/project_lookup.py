@@ -172,7 +172,8 @@ class ProjectDirectory:
         return held.project if held is not None and self._clock_s() < held.until_s else None
 
     def _new_view(self, revision: int) -> _View:
-        projects, accounts = self._source.all_projects(), self._source.all_accounts()
+        accounts = self._source.all_accounts()  # first, so that a project in which one has a role is known, too
+        projects = self._source.all_projects()
         tokens, secrets = _held(projects, "token"), _held(projects, "secret")
         return _View(
             revision,

@@ -4,20 +4,25 @@ Accepted are the project secret as user name, the project token as user name, ea
 the password, and a service account's user name and secret with `project_id`. Some tools send `user:secret` without
 base64, which Mixpanel documents as accepted. `Access.caller` authenticates before a body is read. `Access.project`
 alone decides whether the caller has the right. A request that changes something is checked again when its body has
-arrived.
+arrived. Nobody is refused by a state of the projects that is older than the request: before a refusal this process
+reads them once more, if it can.
 """
 
+import asyncio
 import base64
 import binascii
 import time
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from trackway.domain.errors import RequestError
 from trackway.domain.region import refusal
 from trackway.edge.access.audit_writer import Audit
 from trackway.edge.access.client_address import Network, client_address
+from trackway.edge.access.project_refresh import FreshProjects
 from trackway.edge.access.secret_verification import Verifier
+from trackway.edge.limits import PROJECTS_LOOK_S_MAX
 from trackway.edge.wire.asgi import Scope, header
 from trackway.edge.wire.asgi_request import Request
 from trackway.projects.account import Account
@@ -84,12 +89,14 @@ class Access:
         region: str,
         trusted: Sequence[Network] = (),
         audit: Audit | None = None,
+        fresh_projects: FreshProjects | None = None,
     ):
         self._directory = directory
         self._verifier = verifier
         self._region = region
         self._trusted = trusted
         self._audit = audit
+        self._fresh_projects = fresh_projects
 
     async def caller(self, scope: Scope) -> Caller:
         """The caller by the `Authorization` header. Raises RequestError 401, or 503 when too many are waiting."""
@@ -97,11 +104,24 @@ class Access:
         if basic is None or not basic.user:
             signed = b"&sig=" in b"&" + scope.get("query_string", b"")
             raise RequestError(401, SIGNED if signed else INVALID)
-        return await self.account(basic, scope) if basic.password else self._project_key(basic.user)
+        if basic.password:
+            return await self.account(basic, scope)
+        if (key := self._project_key(basic.user)) is None:
+            await self._look()
+            key = self._project_key(basic.user)
+        if key is None:
+            raise RequestError(401, INVALID)
+        return key
 
     async def account(self, basic: Basic, scope: Scope) -> Account:
         """The service account of these credentials of a request. Raises as `caller`."""
+        if (before := self._directory.by_username(basic.user)) is None:
+            await self._look()
         account = await self._verifier.account(basic.user, basic.password, self.address(scope))
+        if account is None and before is not None:
+            await self._look()
+            if self._directory.by_username(basic.user) != before:  # the name has got another secret
+                account = await self._verifier.account(basic.user, basic.password, self.address(scope))
         if account is not None and not account.expired(time.time() * 1000):
             return account
         is_known = self._directory.by_username(basic.user) is not None
@@ -132,20 +152,20 @@ class Access:
         Raises RequestError as `caller` and `project`, and 400 for parameters that cannot be read.
         """
         caller = await self.caller(request.scope)
-        return self.project(caller, right, request.parameters, request.scope)
+        return await self.project(caller, right, request.parameters, request.scope)
 
-    def project(self, caller: Caller, right: Right, parameters: Mapping[str, str], scope: Scope) -> Project:
+    async def project(self, caller: Caller, right: Right, parameters: Mapping[str, str], scope: Scope) -> Project:
         """The project of a request whose caller has the right there, and whose data is in this region.
 
         Raises RequestError as `granted`, and 403 when the project's data lives in another region, naming the right host
         after the one that was asked.
         """
-        project = self.granted(caller, right, parameters)
+        project = await self.granted(caller, right, parameters)
         if reason := refusal(project.region, self._region, header(scope, b"host")):
             raise RequestError(403, reason)
         return project
 
-    def granted(self, caller: Caller, right: Right, parameters: Mapping[str, str]) -> Project:
+    async def granted(self, caller: Caller, right: Right, parameters: Mapping[str, str]) -> Project:
         """The project of a request whose caller has the right there, whatever the region of its data.
 
         Raises RequestError 400 when `project_id` is needed and missing, 401 when it names another project than the
@@ -156,7 +176,7 @@ class Access:
             project, who, rights = caller
             check_project_id(project, parameters)
         else:
-            project, role = self._membership(caller, named)
+            project, role = await self._membership(caller, named)
             who, rights = f"role {role}", RIGHTS[role]
         if right not in rights:
             raise RequestError(403, f"{who} may not {right.value}")
@@ -168,19 +188,35 @@ class Access:
         ids = sorted(present.roles) if present is not None else ()
         return [project for each in ids if (project := self._directory.by_id(each)) is not None]
 
-    def _project_key(self, user: str) -> ProjectKey:
+    async def _look(self) -> None:
+        """Return once this process knows what the projects were when this was called. While their database does not
+        answer, what is known counts."""
+        if self._fresh_projects is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PROJECTS_LOOK_S_MAX):
+                    await self._fresh_projects.look()
+
+    def _project_key(self, user: str) -> ProjectKey | None:
         project = self._directory.by_secret(user)
         if project is not None:
             return ProjectKey(project, "project secret", SECRET_RIGHTS)
         project = self._directory.by_token_credential(user)
         if project is not None:
             return ProjectKey(project, "project token", TOKEN_RIGHTS)
-        raise RequestError(401, INVALID)
+        return None
 
-    def _membership(self, caller: Account, named: str) -> tuple[Project, Role]:
+    async def _membership(self, caller: Account, named: str) -> tuple[Project, Role]:
         """The membership at this moment: a body may have taken minutes to arrive since the verification."""
         if not named:
             raise RequestError(400, "project_id is required with the credentials of a service account")
+        if (found := self._known_membership(caller, named)) is None:
+            await self._look()
+            found = self._known_membership(caller, named)
+        if found is None:
+            raise RequestError(401, OTHER_PROJECT)
+        return found
+
+    def _known_membership(self, caller: Account, named: str) -> tuple[Project, Role] | None:
         account = self._directory.by_username(caller.username)
         if account is None:
             raise RequestError(401, NO_ACCOUNT)
@@ -191,7 +227,7 @@ class Access:
                 project = self._directory.by_id(project_id)
                 if project is not None:
                     return project, role
-        raise RequestError(401, OTHER_PROJECT)
+        return None
 
 
 def check_project_id(project: Project, parameters: Mapping[str, str]) -> None:

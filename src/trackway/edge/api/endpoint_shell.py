@@ -185,7 +185,7 @@ class Shell:
                 body = await read_body(request.receive, body_bytes_max, claim)
             caller = await self.access.caller(request.scope)  # a key may have ended while the body arrived
         parameters = self._parameters(request, body if is_form else b"")
-        project = self.access.project(caller, right, parameters, request.scope)
+        project = await self.access.project(caller, right, parameters, request.scope)
         table.check(parameters)
         return Asked(request, caller, project, parameters, b"" if is_form else body)
 

@@ -55,7 +55,7 @@ class Admission:
         parameters = request.query.parameters
         if caller is None or (isinstance(caller, Account) and not parameters.get("project_id")):
             return Admitted(caller, None)
-        return self._counted(request, caller, parameters)
+        return await self._counted(request, caller, parameters)
 
     async def at_body(
         self, request: RecordsRequest, admitted: Admitted, form: Callable[[], Mapping[str, str]]
@@ -66,15 +66,15 @@ class Admission:
         if caller is None or admitted.caller is None:
             return admitted
         if admitted.project is None:
-            return self._counted(request, admitted.caller, form())
-        self._access.granted(caller, Right.IMPORT, request.query.parameters)
+            return await self._counted(request, admitted.caller, form())
+        await self._access.granted(caller, Right.IMPORT, request.query.parameters)
         return admitted
 
     async def _caller(self, request: RecordsRequest) -> Caller | None:
         return await self._access.caller(request.scope) if self._endpoint is Endpoint.IMPORT else None
 
-    def _counted(self, request: RecordsRequest, caller: Caller, parameters: Mapping[str, str]) -> Admitted:
-        project = self._access.granted(caller, Right.IMPORT, parameters)
+    async def _counted(self, request: RecordsRequest, caller: Caller, parameters: Mapping[str, str]) -> Admitted:
+        project = await self._access.granted(caller, Right.IMPORT, parameters)
         self._rates.count_import(project)
         host, misled = header(request.scope, b"host"), self.is_misled(request.scope)
         return Admitted(caller, project, refusal(project.region, self._settings.region, host, misled=misled))
