@@ -26,12 +26,14 @@ from trackway.edge.api.reports.bookmarks.documents import (
 from trackway.edge.api.reports.bookmarks.strict_json import converted, strict_json
 from trackway.web.date_range import range_of
 from trackway.web.report_bookmark import DISPLAYED, MEASUREMENTS, TABLE_STYLE, bookmark_of
-from trackway.web.report_filter import filter_of
+from trackway.web.report_filter import filter_of, whose_of
 from trackway.web.report_form import OF_PROPERTY, ReportForm, read_form
 
 _COUNTS: Final = frozenset({"value", "filterValue"})
 """Fields of any type that do change numbers, in clauses."""
 _SAME_RESOURCE: Final = {"event": "events", "user": "people"}
+_UNSAID: Final = dict.fromkeys(("by_whose", "by2_whose", "property_whose"), "event")
+"""Fields that are left out of an address where they say nothing."""
 _DEFAULTS: Final = {"filtersDeterminer": "all", "analysis": "linear"}
 """Values that mean the same as none."""
 
@@ -44,7 +46,7 @@ def query_of(form: ReportForm) -> str:
     """The query string that holds the form."""
     pairs = [("event", name) for name in form.events]
     for each in form.filters:
-        pairs += [("where", each.name), ("is", each.operator), ("value", each.value)]
+        pairs += [("where", each.name), ("is", each.operator), ("value", each.value), ("whose", each.whose)]
     single = {
         "measure": form.measure,
         "property": form.property,
@@ -54,8 +56,15 @@ def query_of(form: ReportForm) -> str:
         "to": form.last,
         "unit": form.unit,
         "chart": form.chart,
+        "by_whose": form.by_whose,
+        "by2": form.by2,
+        "by2_whose": form.by2_whose,
+        "property_whose": form.property_whose,
+        "formula": form.formula,
+        "rolling": form.rolling,
     }
-    return urlencode([*pairs, *((name, value) for name, value in single.items() if value)])
+    single = {name: value for name, value in single.items() if value != _UNSAID.get(name, "")}
+    return urlencode([*pairs, *single.items()])
 
 
 def form_of(params: str, today: date) -> ReportForm:
@@ -78,20 +87,34 @@ def form_of(params: str, today: date) -> ReportForm:
 def _read(document: Bookmark) -> ReportForm:
     """What the form would hold, if it can hold the document."""
     sections, display = document.sections, document.displayOptions
+    formula = next((each.definition for each in sections.show if each.definition), "")
+    groups = [(str(each.value), whose_of(each.resourceType)) for each in sections.group or ()]
+    (by, by_whose), (by2, by2_whose) = [*groups, ("", "event"), ("", "event")][:2]
     first = sections.show[0] if sections.show else ShowClause()
     measurement = first.measurement or Measurement()
-    measured = measurement.property.name if measurement.property else ""
+    measured, resource = "", ""
+    if measurement.property:
+        measured, resource = measurement.property.name, measurement.property.resourceType
     time = sections.time[0] if sections.time else TimeClause()
     chosen = range_of(time.dateRangeType, time.value, time.window.value if time.window else 0)
     return ReportForm(
-        [_event(each) for each in sections.show],
+        [_event(each) for each in sections.show if each.definition is None],
         _measure(measurement),
         measured,
-        str(sections.group[0].value) if sections.group else "",
-        [filter_of(each.value, each.filterOperator, each.filterValue) for each in sections.filter or ()],
+        by,
+        [
+            filter_of(each.value, each.filterOperator, each.filterValue, each.resourceType)
+            for each in sections.filter or ()
+        ],
         *chosen,
         time.unit,
         _chart(display),
+        by_whose,
+        by2,
+        by2_whose,
+        whose_of(resource),
+        formula or "",
+        "" if display.rollingWindowSize is None else str(display.rollingWindowSize),
     )
 
 

@@ -7,9 +7,11 @@ from datetime import date
 from typing import Any, Final
 
 from trackway.domain.errors import RequestError
+from trackway.edge.limits import BOOKMARK_ROLLING_MAX
+from trackway.query.reports.formula import Formula, FormulaError
 from trackway.web.date_range import days_of_range, range_clause
 from trackway.web.limits import TREND_BUCKETS_MAX
-from trackway.web.report_filter import filter_clause
+from trackway.web.report_filter import RESOURCES, filter_clause
 from trackway.web.report_form import OF_PROPERTY, ReportForm
 
 Bookmark = dict[str, Any]
@@ -29,6 +31,7 @@ MEASUREMENTS: Final[dict[str, Bookmark]] = {
     "per person": {"math": "average", "perUserAggregation": "total"},
     "sum": {"math": "total"},
     "average": {"math": "average"},
+    "median": {"math": "median"},
 }
 _PER_DAY: Final = {"hour": 24.0, "day": 1, "week": 1 / 7, "month": 1 / 28}
 
@@ -42,21 +45,47 @@ def bookmark_of(form: ReportForm, today: date) -> Bookmark:
         raise RequestError(
             400, f"this range has more than {TREND_BUCKETS_MAX} {form.unit}s: choose fewer days or a longer unit"
         )
+    levels = [(form.by, form.by_whose), (form.by2, form.by2_whose)]
     return {
         "sections": {
-            "show": [_show(form, event) for event in form.events],
+            "show": [*(_show(form, event) for event in form.events), *_formula(form)],
             "time": [{"unit": form.unit, **range_clause(form.range, form.first, form.last, today)}],
             "filter": [filter_clause(each) for each in form.filters],
-            "group": [{"value": form.by, "resourceType": _EVENTS}] if form.by else [],
+            "group": [{"value": name, "resourceType": RESOURCES[whose]} for name, whose in levels if name],
         },
-        "displayOptions": {"analysis": "linear", **DISPLAYED[form.chart]},
+        "displayOptions": {**_analysis(form), **DISPLAYED[form.chart]},
     }
+
+
+def _analysis(form: ReportForm) -> Bookmark:
+    if not form.rolling:
+        return {"analysis": "linear"}
+    text = form.rolling
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 2 <= int(text) <= BOOKMARK_ROLLING_MAX):
+        raise RequestError(
+            400, f"a rolling average is made of 2 to {BOOKMARK_ROLLING_MAX} values, not of {text[:40]!r}"
+        )
+    return {"analysis": "rolling", "rollingWindowSize": int(text)}
+
+
+def _formula(form: ReportForm) -> list[Bookmark]:
+    """The formula of the events. It is shown instead of them."""
+    if not form.formula:
+        return []
+    try:
+        needed = Formula(form.formula).operands
+    except FormulaError as error:
+        raise RequestError(400, f"the formula {error}") from error
+    if needed > len(form.events):
+        raise RequestError(400, f"the formula needs {needed} events, by letters in their order")
+    return [{"type": "formula", "name": form.formula, "definition": form.formula}]
 
 
 def _show(form: ReportForm, event: str) -> Bookmark:
     measurement = dict(MEASUREMENTS[form.measure])
     if form.measure in OF_PROPERTY:
-        measurement["property"] = {"name": form.property, "resourceType": _EVENTS}
+        measurement["property"] = {"name": form.property, "resourceType": RESOURCES[form.property_whose]}
     # The series has the name of its event alone: the page names the measure above all of them.
     behavior = {"type": "event", "name": event, "resourceType": _EVENTS}
-    return {"type": "metric", "name": event, "behavior": behavior, "measurement": measurement}
+    shown = {"type": "metric", "name": event, "behavior": behavior, "measurement": measurement}
+    return {**shown, "isHidden": True} if form.formula else shown

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from starlette.datastructures import QueryParams
 
+from tests.support.web.filter_values import VALUES
 from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.funnels import FunnelAsked
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
@@ -49,7 +50,8 @@ def test_the_window_has_its_unit(unit: str, window_ms: int) -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_the_api_reads_every_operator_at_a_step_and_at_all_steps(operator: str) -> None:
-    asked = question(f"{STEPS}&where2=n&is2={operator}&value2=3&where=m&is={operator}&value=4")
+    value = VALUES[operator]
+    asked = question(f"{STEPS}&where2=n&is2={operator}&value2={value}&where=m&is={operator}&value={value}")
     assert [step.selector.where is None for step in asked.funnel.steps] == [True, False, True]
     assert asked.where is not None
 

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from starlette.datastructures import QueryParams
 
+from tests.support.web.filter_values import VALUES
 from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.insights import Question
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
@@ -33,9 +34,25 @@ def test_the_api_reads_every_choice(measure: str, unit: str, chart: str) -> None
     assert [each.name for each in wanted.series] == ["a", "b"]
 
 
+def test_a_formula_is_shown_instead_of_its_events() -> None:
+    asked = bookmark("event=a&event=b&formula=A+/+B&by=plan&by_whose=user&by2=country&rolling=7&range=7")
+    wanted = INSIGHTS_REPORT.parse({"bookmark": json.dumps(asked)}, PROJECT)
+    assert isinstance(wanted, Question)
+    assert [each.name for each in wanted.series] == ["A / B"]
+    assert wanted.headers == ["$metric", "plan", "country"]
+    assert [(each.analysis, each.window) for each in wanted.metrics] == [("rolling", 7)] * 2
+    assert [each["resourceType"] for each in asked["sections"]["group"]] == ["people", "events"]
+
+
+@pytest.mark.parametrize("text", ["10 to 20", "10..20", "10,20", " 10 and 20 "])
+def test_two_numbers_are_written_in_several_ways(text: str) -> None:
+    [condition] = bookmark(f"event=a&where=n&is=between&value={text}")["sections"]["filter"]
+    assert condition["filterValue"] == [10, 20]
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_the_api_reads_every_operator(operator: str) -> None:
-    asked = bookmark(f"event=a&where=n&is={operator}&value=3")
+    asked = bookmark(f"event=a&where=n&is={operator}&value={VALUES[operator]}")
     assert INSIGHTS_REPORT.parse({"bookmark": json.dumps(asked)}, PROJECT)
 
 
@@ -54,6 +71,11 @@ def test_a_value_is_compared_as_a_text_and_as_what_it_spells(text: str, values: 
         ("event=a&measure=sum", "the sum needs a property"),
         ("event=a&where=n&is=above&value=many", "n is compared with a number, not with 'many'"),
         ("event=a&where=n&is=contains&value=", "must not be empty"),
+        ("event=a&where=n&is=between&value=10", "between two numbers, such as 10 to 20"),
+        ("event=a&where=n&is=since&value=soon", "n is compared with a day, such as 2026-11-30, not 'soon'"),
+        ("event=a&formula=A+/+B", "the formula needs 2 events"),
+        ("event=a&formula=A+/", "the formula is incomplete"),
+        ("event=a&rolling=1", "a rolling average is made of 2 to 366 values"),
         ("event=a&range=90&unit=hour", f"more than {TREND_BUCKETS_MAX} hours: choose fewer days or a longer unit"),
         ("event=a&range=custom&from=2020-01-01&to=2026-01-01", f"more than {TREND_BUCKETS_MAX} days"),
     ],

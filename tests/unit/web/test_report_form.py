@@ -31,12 +31,25 @@ def test_rows_without_a_name_are_left_out_and_the_others_keep_their_fields() -> 
     assert found.filters == [Filter("plan", "not set", ""), Filter("n", "above", "3")]
 
 
+def test_a_second_breakdown_without_a_first_one_is_the_first() -> None:
+    found = form("event=a&by=&by_whose=event&by2=plan&by2_whose=user")
+    assert (found.by, found.by_whose, found.by2, found.by2_whose) == ("plan", "user", "", "event")
+
+
+def test_a_filter_may_be_of_the_user() -> None:
+    found = form("where=a&is=is&value=1&whose=event&where=b&is=is&value=2&whose=user")
+    assert [each.whose for each in found.filters] == ["event", "user"]
+    assert [each.whose for each in form("where=a&is=is&value=1").filters] == ["event"]
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("measure=median", "measure must be one of total, unique"),
+        ("measure=mode", "measure must be one of total, unique"),
         ("range=8", "range must be one of today"),
         ("unit=minute", "unit must be one of hour"),
+        ("where=a&is=is&value=b&whose=mine", "whose must be one of event, user"),
+        ("by=a&by_whose=mine", "by_whose must be one of event, user"),
         ("chart=pie", "chart must be one of line"),
         ("where=a&is=like&value=b", "is must be one of is, is not"),
         ("&".join(f"event={n}" for n in range(TREND_EVENTS_MAX + 1)), "a report has at most"),

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from starlette.datastructures import QueryParams
 
+from tests.support.web.filter_values import VALUES
 from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.retention import RetentionQuestion
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
@@ -48,7 +49,7 @@ def test_without_a_second_event_any_is_a_return() -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_the_api_reads_every_operator_at_an_event_and_at_both(operator: str) -> None:
-    asked = question(f"event1=a&where2=n&is2={operator}&value2=3")
+    asked = question(f"event1=a&where2=n&is2={operator}&value2={VALUES[operator]}")
     assert asked.born.born.where is None and asked.born.returning.where is not None
     asked = question(f"event1=a&where=n&is={operator}&value=3")
     assert asked.born.born.where is not None and asked.born.returning.where is not None

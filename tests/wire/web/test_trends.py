@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import MakeProjects
 from tests.support.demo_shop import load_demo_shop
 from tests.support.http.encodings import JSON
-from tests.support.http.events import import_numbered, record
+from tests.support.http.events import import_all, import_numbered, record
 from tests.support.http.exchange import Request
 from tests.support.reports import at, report, values
 from tests.support.server import Project, Server, basic
@@ -91,28 +91,69 @@ def test_a_breakdown_and_filters_choose_the_events_that_were_sent(project: Proje
     [
         {"event": ["Order placed", "Signed up"], "unit": "week"},
         {"event": "Order placed", "measure": "average", "property": "amount", "by": "$os"},
+        {"event": "Order placed", "measure": "median", "property": "amount", "by": "category", "by2": "device"},
+        {"event": ["Order placed", "Product viewed"], "formula": "100 * A / B", "measure": "unique", "rolling": "7"},
+        {
+            "event": "Order placed",
+            "by": "plan",
+            "by_whose": "user",
+            "where": "amount",
+            "is": "between",
+            "value": "10 to 50",
+        },
+        {"event": "Order placed", "unit": "hour", "from": "2025-03-20"},
         {"event": "Page viewed", "where": "utm_campaign", "is": "not set", "value": "", "unit": "month"},
     ],
 )
 def test_the_command_that_is_copied_asks_the_api_for_the_same_numbers(
     server: Server, project: Project, shop: Shop, admin: Visit, fields: dict[str, Any]
 ) -> None:
-    found = re.search(r'id="curl"[^>]*>(.*?)</pre>', shown(admin, project, **fields), re.DOTALL)
-    assert found
-    words = shlex.split(unescape(found[1]))
+    command = re.search(r'id="curl"[^>]*>(.*?)</pre>', shown(admin, project, **fields), re.DOTALL)
+    assert command
+    words = shlex.split(unescape(command[1]))
     assert words[:3] == ["curl", "-u", "<secret>:"]
     target, body = urlsplit(words[3]).path, words[words.index("-d") + 1]
     reply = server.ask(Request("POST", target, (basic(project.secret), JSON), body.encode()))
     assert reply.status == 200, reply
-    series = json.loads(reply.body)["series"]
+    expected: dict[str, list[Any]] = {}
+    for name, found in json.loads(reply.body)["series"].items():
+        expected |= flat(found, () if "by" in fields else (name,))
     page = table(admin, project, **fields)
-    for name, points in series.items():
-        parts = (
-            {value: each for value, each in points.items() if value != "$overall"} if "by" in fields else {name: points}
-        )
-        assert parts
-        for value, each in parts.items():
-            assert page[value] == [pytest.approx(figure or 0) for figure in each.values()]
+    assert page == {name: [pytest.approx(figure or 0) for figure in figures] for name, figures in expected.items()}
+    assert any(any(figures) for figures in page.values())
+
+
+def flat(found: dict[str, Any], path: tuple[str, ...]) -> dict[str, list[Any]]:
+    """The series of a metric by the values of its breakdown, without the wholes."""
+    if not any(isinstance(each, dict) for each in found.values()):
+        return {" · ".join(path): list(found.values())}
+    parts: dict[str, list[Any]] = {}
+    for value, inner in found.items():
+        if value != "$overall":
+            parts |= flat(inner, (*path, value))
+    return parts
+
+
+def test_properties_of_users_break_down_and_filter(server: Server, make_projects: MakeProjects, admin: Visit) -> None:
+    [project] = make_projects(1)
+    at_noon = at("2025-03-02T12:00")
+    people = {"ann": ("pro", 3), "bob": ("free", 5), "eve": ("pro", 7)}
+    events = [record(project, "a", distinct_id=name, time=at_noon, insert_id=name) for name in people]
+    import_all(server, project, events)
+    profiles = [
+        {"$token": project.token, "$distinct_id": name, "$set": {"plan": plan, "visits": visits}}
+        for name, (plan, visits) in people.items()
+    ]
+    server.ask(Request("POST", "/engage", (JSON,), json.dumps(profiles).encode()))
+    server.wait_loaded()
+    day: dict[str, Any] = {"event": "a", "chart": "number"}
+    assert table(admin, project, **day, by="plan", by_whose="user") == {"pro": [2], "free": [1]}
+    only = {"where": "plan", "is": "is", "value": "pro", "whose": "user"}
+    assert table(admin, project, **day, **only) == {"a": [2]}
+    measured = {"measure": "median", "property": "visits", "property_whose": "user"}
+    assert table(admin, project, **day, **only, **measured) == {"a": [5]}
+    between = {"where": "visits", "is": "between", "value": "4 to 6", "whose": "user"}
+    assert table(admin, project, **day, **between) == {"a": [1]}
 
 
 def test_the_statements_are_those_of_the_api(server: Server, project: Project, shop: Shop, admin: Visit) -> None:

@@ -123,4 +123,7 @@ def _title(form: ReportForm) -> str:
     if form.measure in OF_PROPERTY:
         measure = measure.replace("a property", form.property)
     named = f"{form.events[0]}: {measure.lower()}" if len(form.events) == 1 else measure
-    return f"{named}, by {form.by}" if form.by else named
+    named = f"{form.formula} of {measure.lower()}" if form.formula else named
+    named += f", by {form.by}" if form.by else ""
+    named += f" and {form.by2}" if form.by2 else ""
+    return f"{named}, mean of {form.rolling}" if form.rolling and form.chart != "number" else named
