@@ -51,7 +51,7 @@ def test_without_a_second_event_any_is_a_return() -> None:
 def test_the_api_reads_every_operator_at_an_event_and_at_both(operator: str) -> None:
     asked = question(f"event1=a&where2=n&is2={operator}&value2={VALUES[operator]}")
     assert asked.born.born.where is None and asked.born.returning.where is not None
-    asked = question(f"event1=a&where=n&is={operator}&value=3")
+    asked = question(f"event1=a&where=n&is={operator}&value={VALUES[operator]}")
     assert asked.born.born.where is not None and asked.born.returning.where is not None
 
 
