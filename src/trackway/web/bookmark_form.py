@@ -62,6 +62,7 @@ def query_of(form: ReportForm) -> str:
         "property_whose": form.property_whose,
         "formula": form.formula,
         "rolling": form.rolling,
+        "compare": form.compare,
     }
     single = {name: value for name, value in single.items() if value != _UNSAID.get(name, "")}
     return urlencode([*pairs, *single.items()])
@@ -115,6 +116,7 @@ def _read(document: Bookmark) -> ReportForm:
         whose_of(resource),
         formula or "",
         "" if display.rollingWindowSize is None else str(display.rollingWindowSize),
+        "before" if display.timeComparison else "",
     )
 
 

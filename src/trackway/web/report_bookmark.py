@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from trackway.domain.errors import RequestError
+from trackway.edge.api.reports.bookmarks.sections import PREVIOUS_PERIOD
 from trackway.edge.limits import BOOKMARK_ROLLING_MAX
 from trackway.query.reports.formula import Formula, FormulaError
 from trackway.web.date_range import days_of_range, range_clause
@@ -53,7 +54,7 @@ def bookmark_of(form: ReportForm, today: date) -> Bookmark:
             "filter": [filter_clause(each) for each in form.filters],
             "group": [{"value": name, "resourceType": RESOURCES[whose]} for name, whose in levels if name],
         },
-        "displayOptions": {**_analysis(form), **DISPLAYED[form.chart]},
+        "displayOptions": {**_analysis(form), **DISPLAYED[form.chart], **_comparison(form)},
     }
 
 
@@ -66,6 +67,10 @@ def _analysis(form: ReportForm) -> Bookmark:
             400, f"a rolling average is made of 2 to {BOOKMARK_ROLLING_MAX} values, not of {text[:40]!r}"
         )
     return {"analysis": "rolling", "rollingWindowSize": int(text)}
+
+
+def _comparison(form: ReportForm) -> Bookmark:
+    return {"timeComparison": PREVIOUS_PERIOD} if form.compare else {}
 
 
 def _formula(form: ReportForm) -> list[Bookmark]:

@@ -25,6 +25,7 @@ OF_PROPERTY: Final = ("sum", "average", "median")
 """Measures that need a property."""
 UNITS: Final = {"hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
 CHARTS: Final = {"line": "Line", "bar": "Bar", "table": "Table", "number": "Single number"}
+COMPARISONS: Final = {"": "Nothing", "before": "The period before"}
 
 
 class ReportForm(NamedTuple):
@@ -32,7 +33,7 @@ class ReportForm(NamedTuple):
 
     `by` is the property of the breakdown, `by2` that of a second level; each is the event's or, by `by_whose` and
     `by2_whose`, the user's. `formula` combines the events, by letters in their order. `rolling` is how many values make
-    a mean, as a text, "" for none.
+    a mean, as a text, "" for none. `compare` is one of COMPARISONS.
     """
 
     events: list[str]
@@ -51,6 +52,7 @@ class ReportForm(NamedTuple):
     property_whose: str = "event"
     formula: str = ""
     rolling: str = ""
+    compare: str = ""
 
 
 def read_form(query: QueryParams) -> ReportForm:
@@ -79,4 +81,5 @@ def read_form(query: QueryParams) -> ReportForm:
         choice_of(query, "property_whose", WHOSE, "event"),
         text_of(query, "formula").strip(),
         text_of(query, "rolling").strip(),
+        choice_of(query, "compare", COMPARISONS, ""),
     )

@@ -8,6 +8,8 @@ from trackway.web.csv_table import csv_text
 
 _WHOLE: Final = "$overall"
 """The whole of a breakdown, in the API's answer."""
+BEFORE: Final = ", period before"
+"""What the name of a series that is compared with ends in."""
 Figure = float | None
 
 
@@ -26,8 +28,22 @@ class Trend(NamedTuple):
 
 def trend_of(answer: Mapping[str, Any]) -> Trend:
     """The table of an answer of insights. A breakdown has one series for each of its values, without the whole; a value
-    of two levels is `books · phone`. Raises TypeError for an answer whose values are no figures."""
-    metrics = answer["series"]
+    of two levels is `books · phone`. A series of the period before follows its own, place by place.
+
+    Raises TypeError for an answer whose values are no figures.
+    """
+    trend = _trend_of(answer["series"])
+    if "time_comparison" not in answer:
+        return trend
+    earlier, length = _trend_of(answer["time_comparison"]["series"]), len(trend.times)
+    both: dict[str, list[Figure]] = {}
+    for name, figures in trend.series.items():
+        before = earlier.series.get(name, [])[:length]
+        both |= {name: figures, f"{name}{BEFORE}": [*before, *[None] * (length - len(before))]}
+    return Trend(trend.times, both)
+
+
+def _trend_of(metrics: Mapping[str, Any]) -> Trend:
     series: dict[str, Mapping[str, Figure]] = {}
     for name, found in metrics.items():
         for path, figures in _leaves(found):

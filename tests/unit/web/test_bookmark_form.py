@@ -56,6 +56,7 @@ FORMS = st.tuples(
     WHOSE,
     st.sampled_from(["", "A", "2 * A", "A / B"]),
     st.sampled_from(["", "2", "7"]),
+    st.sampled_from(["", "before"]),
 ).map(lambda row: ReportForm(*row))
 
 

@@ -25,6 +25,29 @@ def test_a_breakdown_has_a_series_of_each_value_named_after_its_event_where_ther
     assert list(both.series) == ["buy · US", "buy · DE", "look · US", "look · DE"]
 
 
+def test_a_series_of_the_period_before_follows_its_own_place_by_place() -> None:
+    def days(begin: int, *figures: int) -> dict[str, int]:
+        return {f"2026-03-0{begin + place}T00:00:00+00:00": figure for place, figure in enumerate(figures)}
+
+    answer = {
+        "series": {"buy": {"$overall": days(4, 9, 9), "US": days(4, 1, 2), "DE": days(4, 3, 4), "FR": days(4, 5, 6)}},
+        "time_comparison": {
+            "series": {"buy": {"$overall": days(1, 9, 9, 9), "DE": days(1, 7, 8, 9), "US": days(1, 5)}}
+        },
+    }
+    assert trend_of(answer) == Trend(
+        ["2026-03-04T00:00:00+00:00", "2026-03-05T00:00:00+00:00"],
+        {
+            "US": [1, 2],
+            "US, period before": [5, None],
+            "DE": [3, 4],
+            "DE, period before": [7, 8],
+            "FR": [5, 6],
+            "FR, period before": [None, None],
+        },
+    )
+
+
 def test_a_trend_of_nothing_is_empty() -> None:
     assert trend_of({"series": {"buy": {"$overall": at(0, 0)}}}).is_empty
     assert Trend(DAYS, {"buy": [0, None]}).is_empty

@@ -134,6 +134,19 @@ def flat(found: dict[str, Any], path: tuple[str, ...]) -> dict[str, list[Any]]:
     return parts
 
 
+def test_a_trend_is_compared_with_the_period_before(server: Server, project: Project, shop: Shop, admin: Visit) -> None:
+    asked: dict[str, Any] = {"event": "Order placed", "from": "2025-03-16", "to": "2025-03-30"}
+    found = table(admin, project, **asked, compare="before", by="device")
+    for device in ("phone", "desktop"):
+        only = {"event": "Order placed", "where": "device", "is": "is", "value": device}
+        [now] = table(admin, project, **asked | only).values()
+        [before] = table(admin, project, **only, **{"from": "2025-03-01", "to": "2025-03-15"}).values()
+        assert found[device] == now and found[f"{device}, period before"] == before
+        assert any(before)
+    counted = table(admin, project, **asked, compare="before", chart="number")
+    assert counted["Order placed, period before"] == [sum(sum(found[name]) for name in found if "before" in name)]
+
+
 def test_properties_of_users_break_down_and_filter(server: Server, make_projects: MakeProjects, admin: Visit) -> None:
     [project] = make_projects(1)
     at_noon = at("2025-03-02T12:00")

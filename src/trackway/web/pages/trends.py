@@ -23,6 +23,7 @@ from trackway.web.report_bookmark import Bookmark, bookmark_of
 from trackway.web.report_filter import NO_FILTER, OPERATORS
 from trackway.web.report_form import (
     CHARTS,
+    COMPARISONS,
     MEASURES,
     OF_PROPERTY,
     UNITS,
@@ -102,6 +103,7 @@ def _page(page: Page, form: ReportForm, as_of_ms: int, *, status: int = 200, **v
             "range": list(RANGES.items()),
             "unit": list(UNITS.items()),
             "chart": list(CHARTS.items()),
+            "compare": list(COMPARISONS.items()),
         },
         **(known | values),
     )

@@ -89,7 +89,12 @@ async def answer(run: Run, wanted: Asked | Named[Asked]) -> dict[str, Any]:
     if isinstance(wanted, FunnelAsked):
         series, axis = await funnel_series(run, wanted), Axis(wanted.question.buckets)
         return _envelope(axis, wanted.headers, series, queries=1, is_cut=False)
-    return await _insights(run, wanted)
+    found = await _insights(run, wanted)
+    if wanted.earlier is None:
+        return found
+    before = await _insights(run, wanted._replace(insights=wanted.insights._replace(axis=wanted.earlier)))
+    found["meta"]["sub_query_count"] += before["meta"]["sub_query_count"]
+    return {**found, "time_comparison": {"date_range": before["date_range"], "series": before["series"]}}
 
 
 async def _insights(run: Run, wanted: Question) -> dict[str, Any]:

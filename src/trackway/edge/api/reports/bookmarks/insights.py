@@ -19,7 +19,7 @@ from trackway.edge.api.reports.bookmarks.filters import (
 from trackway.edge.api.reports.bookmarks.metrics import distinct_names, metric_of, series_name
 from trackway.edge.api.reports.bookmarks.sections import check_sections
 from trackway.edge.api.reports.bookmarks.strict_json import not_built
-from trackway.edge.api.reports.parameters import buckets
+from trackway.edge.api.reports.parameters import buckets, check_year
 from trackway.edge.limits import (
     BOOKMARK_COHORTS_MAX,
     BOOKMARK_GROUPS_MAX,
@@ -63,19 +63,20 @@ class Series(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What a bookmark asks for."""
+    """What a bookmark asks for. `earlier` is the axis that the answer is compared with."""
 
     insights: Insights
     metrics: Sequence[Measured]
     series: Sequence[Series]
     headers: Sequence[str]
+    earlier: Axis | None = None
 
 
 def read_insights(
     bookmark: Bookmark, project_id: int, calendar: Calendar, limit: int, cohorts: Cohorts | None = None
 ) -> Question:
     """The question of a bookmark. Raises RequestError 400, naming the field."""
-    check_sections(bookmark)
+    check_sections(bookmark, compares=True)
     sections, display = bookmark.sections, bookmark.displayOptions
     groups = sections.group or []
     if len(groups) > BOOKMARK_GROUPS_MAX:
@@ -87,9 +88,22 @@ def read_insights(
     where = filters_expression(others, "all", calendar, "sections.filter")
     levels = [_level(each, cohorts, f"sections.group.{number}") for number, each in enumerate(groups)]
     metrics, series = _shown(bookmark, calendar)
-    room = INSIGHTS_VALUES_MAX // (len(axis.keys()) * len(metrics) * max(len(levels), 1))
+    earlier = _period_before(axis) if display.timeComparison else None
+    answers = 1 if earlier is None else 2
+    room = INSIGHTS_VALUES_MAX // (len(axis.keys()) * len(metrics) * max(len(levels), 1) * answers)
     insights = Insights(project_id, axis, where, levels, max(min(limit, room), 1), belonging)
-    return Question(insights, metrics, series, ["$metric", *names])
+    return Question(insights, metrics, series, ["$metric", *names], earlier)
+
+
+def _period_before(axis: Axis) -> Axis:
+    """As many days, up to the day before the first one. Raises RequestError 400."""
+    buckets = axis.buckets
+    days = (buckets.to_date - buckets.from_date).days + 1
+    if buckets.from_date.toordinal() <= days:
+        raise RequestError(400, "sections.time.0.value has no period before it")
+    first, last = buckets.from_date - timedelta(days=days), buckets.from_date - timedelta(days=1)
+    check_year(first.year, "sections.time.0.value")
+    return axis._replace(buckets=buckets._replace(from_date=first, to_date=last))
 
 
 def _shown(bookmark: Bookmark, calendar: Calendar) -> tuple[list[Measured], list[Series]]:
