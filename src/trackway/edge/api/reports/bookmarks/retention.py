@@ -20,6 +20,8 @@ from trackway.query.reports.return_windows import Windows
 from trackway.query.sql.days import Unit
 
 _COMPOUNDED: Final = "compounded"
+_CHOOSING: Final = ("name", "filters", "filtersDeterminer")
+"""Fields of an event by which it is chosen."""
 _UNITS: Final = {"day": Unit.DAY, "week": Unit.WEEK, "month": Unit.MONTH}
 _DAYS: Final = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 30}
 _UNBOUNDED: Final = {None: False, "none": False, "carry_back": True}
@@ -60,8 +62,10 @@ def read_retention_bookmark(bookmark: Bookmark, project_id: int, calendar: Calen
     check_values(len(rows.keys()) * len(windows.ends))
     read = rows._replace(to_date=last_day(rows, windows, calendar.today))
     once = behavior.retentionType != _COMPOUNDED
-    if not once and born != returning:
-        raise RequestError(400, f"{path}.behavior.behaviors must be the same event twice for {_COMPOUNDED}")
+    if not once:
+        if any(getattr(events[0], name) != getattr(events[1], name) for name in _CHOOSING):
+            raise RequestError(400, f"{path}.behavior.behaviors must be the same event twice for {_COMPOUNDED}")
+        born = returning
     births = Births(project_id, rows, read, born, returning, once, levels[0].on if levels else None)
     name = show[0].name or f"{events[0].renamed or events[0].name} and then {events[1].renamed or events[1].name}"
     headers = ["$metric", *(str(each.propertyName or each.value) for each in groups)]
