@@ -123,3 +123,9 @@ RETENTION_ROWS_MAX = 100
 """Rows of retention on a page."""
 RETENTION_SHOWN_VALUES_MAX = 25
 """Values of a breakdown of retention on a page, those with most returns."""
+FLOW_FORM_HIDDEN_MAX = 5
+"""Events that the form of flows passes over."""
+FLOW_EVENTS_DRAWN_MAX = 6
+"""Events of a column in the picture of flows, the most frequent ones."""
+FLOW_PATHS_SHOWN_MAX = 25
+"""Paths of flows on a page, the most frequent ones."""

@@ -18,6 +18,7 @@ from trackway.web.pages import (
     dashboards,
     event_names,
     events,
+    flows,
     funnel_people,
     funnels,
     health,
@@ -107,6 +108,7 @@ def _report_pages(parts: Parts) -> tuple[PageRoute, ...]:
         (funnels.PATH, {"": funnels.show, "/csv": funnels.table}, Right.REPORTS, "Funnels"),
         (funnel_people.PATH, {"": funnel_people.show, "/csv": funnel_people.table}, Right.PROFILES, "Funnel"),
         (retention.PATH, {"": retention.show, "/csv": retention.table}, Right.REPORTS, "Retention"),
+        (flows.PATH, {"": flows.show, "/csv": flows.table}, Right.REPORTS, "Flows"),
     )
     return tuple(
         PageRoute(

@@ -1,0 +1,113 @@
+"""Flows: what users do after or before an event. The page asks what the API's `arb_funnels` answers."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from trackway.domain.errors import RequestError
+from trackway.edge.access.change_queue import Changes
+from trackway.edge.api.reports.bookmarks.flows import FlowAsked
+from trackway.edge.api.reports.flows import FLOWS_REPORT
+from trackway.query.reports.run import Run
+from trackway.web.csv_table import csv_reply
+from trackway.web.date_range import RANGES
+from trackway.web.flow_bookmark import flow_bookmark
+from trackway.web.flow_form import COLUMNS, COUNTS, REPEATS, WINDOW_UNITS, FlowForm, read_flow
+from trackway.web.flow_table import FlowTable, csv_of_flows, flow_table, path_text
+from trackway.web.limits import (
+    FLOW_EVENTS_DRAWN_MAX,
+    FLOW_FORM_HIDDEN_MAX,
+    FLOW_PATHS_SHOWN_MAX,
+    REPORT_FILTERS_MAX,
+)
+from trackway.web.page import Page, render
+from trackway.web.report_address import with_fields
+from trackway.web.report_filter import NO_FILTER, OPERATORS
+from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
+from trackway.web.sankey import flow_chart
+from trackway.web.store_errors import answer_of
+
+PATH: Final = "/flows"
+_GRAPH, _PATHS = "flows_sankey", "flows_top_paths"
+
+
+async def show(page: Page, *, changes: Changes) -> Response:
+    """The form, and the flows that it asks for. A question that cannot be answered keeps its form, with the reason."""
+    form = read_flow(page.request.query_params)
+    if not form.event.event.strip():
+        return _page(page, form, offered=await offered_events(page))
+    run = await run_of(page, changes)
+    try:
+        table = await _answered(page, run, form)
+    except RequestError as error:
+        return _page(page, form, fault=error.message, status=error.status)
+    asked = {"bookmark": _bookmark(page, form, FLOW_EVENTS_DRAWN_MAX), "query_type": _GRAPH}
+    return _page(
+        page,
+        form,
+        table=table,
+        picture=await flow_chart(_title(form), table) if table.entered else None,
+        paths=[(path_text(path), path.number) for path in table.paths],
+        sql=sql_text(run.statements[:1]),  # the paths have the same one
+        curl=curl_text(page, "arb_funnels", asked),
+    )
+
+
+async def table(page: Page, *, changes: Changes) -> Response:
+    """The most frequent paths of the same question as CSV."""
+    form = read_flow(page.request.query_params)
+    return csv_reply("flows", csv_of_flows(await _answered(page, await run_of(page, changes), form)))
+
+
+async def _answered(page: Page, run: Run, form: FlowForm) -> FlowTable:
+    """Raises RequestError 400 for a question that cannot be answered, and StorageError."""
+    graph = await _answer(page, run, _bookmark(page, form, FLOW_EVENTS_DRAWN_MAX), _GRAPH)
+    paths = await _answer(page, run, _bookmark(page, form, FLOW_PATHS_SHOWN_MAX), _PATHS)
+    return flow_table(graph, paths, form.event.event)
+
+
+async def _answer(page: Page, run: Run, bookmark: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    wanted = FLOWS_REPORT.parse({"bookmark": json.dumps(bookmark), "query_type": kind}, page.project)
+    if not isinstance(wanted.flows, FlowAsked):
+        raise RequestError(400, "this page filters by properties, not by what is saved")
+    return await answer_of(FLOWS_REPORT.answer(run, wanted), SMALLER)
+
+
+def _bookmark(page: Page, form: FlowForm, shown_max: int) -> dict[str, Any]:
+    return flow_bookmark(form, page.days.day_of(time.time_ns() // 1_000_000), shown_max)
+
+
+def _title(form: FlowForm) -> str:
+    """Such as `After Order placed`."""
+    sides = [word for word, count in (("Before", form.before), ("after", form.after)) if count != "0"]
+    return f"{' and '.join(sides).capitalize()} {form.event.event}"
+
+
+def _page(page: Page, form: FlowForm, *, status: int = 200, **values: Any) -> Response:
+    """The page with one empty row more of filters and hidden events, as long as there may be more."""
+    known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
+    query = page.request.query_params
+    return render(
+        page,
+        "flows.html",
+        status=status,
+        form=form,
+        title_of_flows=_title(form),
+        as_of_ms=time.time_ns() // 1_000_000,
+        address=page.request.url.query,
+        fields=lambda **fields: with_fields(query, **fields),
+        filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
+        hidden_rows=[*form.hidden, ""][:FLOW_FORM_HIDDEN_MAX],
+        choices={
+            "is": list(OPERATORS.items()),
+            "range": list(RANGES.items()),
+            "columns": list(COLUMNS.items()),
+            "counted": list(COUNTS.items()),
+            "window_unit": list(WINDOW_UNITS.items()),
+            "repeats": list(REPEATS.items()),
+        },
+        **(known | values),
+    )
