@@ -29,7 +29,7 @@ def funnel_bookmark(form: FunnelForm, today: date) -> Bookmark:
             "show": [_show(form)],
             "time": [{"unit": "day", **range_clause(*form.range, today)}],
             "filter": [filter_clause(each) for each in form.filters],
-            "group": [{"value": form.by, "resourceType": _EVENTS}] if form.by else [],
+            "group": form.by.groups,
         },
         "displayOptions": {"chartType": "funnel-steps"},
     }

@@ -12,6 +12,7 @@ from trackway.web.limits import (
     FUNNEL_FORM_STEPS_MAX,
     REPORT_FILTERS_MAX,
 )
+from trackway.web.report_breakdown import Breakdown, read_breakdown
 from trackway.web.report_event import EventForm, read_event
 from trackway.web.report_fields import choice_of, text_of, texts_of
 from trackway.web.report_filter import Filter, read_filters
@@ -33,7 +34,7 @@ class ExclusionForm(NamedTuple):
 
 
 class FunnelForm(NamedTuple):
-    """The fields of the form. `by` is the property of the breakdown, `filters` are those of all steps."""
+    """The fields of the form. `filters` are those of all steps."""
 
     steps: Sequence[EventForm]
     window: str
@@ -42,7 +43,7 @@ class FunnelForm(NamedTuple):
     order: str
     reentry: str
     exclusions: Sequence[ExclusionForm]
-    by: str
+    by: Breakdown
     filters: Sequence[Filter]
     range: Range
 
@@ -68,7 +69,7 @@ def read_funnel(query: QueryParams) -> FunnelForm:
         choice_of(query, "order", ORDERS, "loose"),
         choice_of(query, "reentry", REENTRIES, "first"),
         exclusions,
-        text_of(query, "by"),
+        read_breakdown(query),
         filters,
         read_range(query),
     )

@@ -32,7 +32,7 @@ def retention_bookmark(form: RetentionForm, today: date) -> Bookmark:
             "show": [_show(form)],
             "time": [{"unit": "day", **range_clause(*form.range, today)}],
             "filter": [filter_clause(each) for each in form.filters],
-            "group": [{"value": form.by, "resourceType": "events"}] if form.by else [],
+            "group": form.by.groups,
         },
         "displayOptions": {"chartType": "retention-curve"},
     }

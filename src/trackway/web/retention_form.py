@@ -8,6 +8,7 @@ from starlette.datastructures import QueryParams
 from trackway.domain.errors import RequestError
 from trackway.web.date_range import Range, read_range
 from trackway.web.limits import REPORT_FILTERS_MAX
+from trackway.web.report_breakdown import Breakdown, read_breakdown
 from trackway.web.report_event import EventForm, read_event
 from trackway.web.report_fields import choice_of, text_of
 from trackway.web.report_filter import Filter, read_filters
@@ -19,8 +20,8 @@ RETURNS: Final = {"in": "In that period", "from": "In that period or later"}
 
 
 class RetentionForm(NamedTuple):
-    """The fields of the form. An empty event of `returning` is any event. `periods` is a text; `by` is the property of
-    returning events by which the report is broken down; `filters` are those of both events."""
+    """The fields of the form. An empty event of `returning` is any event. `periods` is a text; `by`
+    is a breakdown of returning events; `filters` are those of both events."""
 
     born: EventForm
     returning: EventForm
@@ -29,7 +30,7 @@ class RetentionForm(NamedTuple):
     unit: str
     periods: str
     returns: str
-    by: str
+    by: Breakdown
     filters: Sequence[Filter]
     range: Range
 
@@ -48,7 +49,7 @@ def read_retention_form(query: QueryParams) -> RetentionForm:
         choice_of(query, "unit", UNITS, "day"),
         text_of(query, "periods") or "7",
         choice_of(query, "returns", RETURNS, "in"),
-        text_of(query, "by"),
+        read_breakdown(query),
         filters,
         read_range(query),
     )

@@ -11,10 +11,11 @@ from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.funnels import FunnelAsked
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.projects.project import Project
+from trackway.query.expressions import Property
 from trackway.query.reports.funnel import Count, FunnelQuestion, Order, Reentry
 from trackway.web.funnel_bookmark import funnel_bookmark
 from trackway.web.funnel_form import COUNTS, ORDERS, REENTRIES, WINDOW_UNITS, read_funnel
-from trackway.web.report_filter import OPERATORS
+from trackway.web.report_filter import OPERATORS, WHOSE
 
 PROJECT = Project(1, "Shop", "t" * 32, "s" * 32, "us", 0)
 TODAY = date(2026, 3, 1)
@@ -54,6 +55,12 @@ def test_the_api_reads_every_operator_at_a_step_and_at_all_steps(operator: str) 
     asked = question(f"{STEPS}&where2=n&is2={operator}&value2={value}&where=m&is={operator}&value={value}")
     assert [step.selector.where is None for step in asked.funnel.steps] == [True, False, True]
     assert asked.where is not None
+
+
+@pytest.mark.parametrize("whose", WHOSE)
+def test_a_breakdown_is_by_a_property_of_the_event_or_of_the_user(whose: str) -> None:
+    on = question(f"{STEPS}&by=plan&by_whose={whose}").on
+    assert isinstance(on, Property) and on.of_user is (whose == "user")
 
 
 def test_an_exclusion_is_between_its_steps_or_the_first_and_the_last() -> None:

@@ -6,6 +6,7 @@ from starlette.datastructures import QueryParams
 from trackway.domain.errors import RequestError
 from trackway.web.date_range import Range
 from trackway.web.funnel_form import ExclusionForm, FunnelForm, read_funnel
+from trackway.web.report_breakdown import Breakdown
 from trackway.web.report_event import EventForm
 from trackway.web.report_filter import Filter
 
@@ -15,7 +16,7 @@ def form(query: str) -> FunnelForm:
 
 
 def test_an_empty_address_has_no_steps_and_a_window_of_two_weeks() -> None:
-    assert form("") == FunnelForm([], "14", "day", "unique", "loose", "first", [], "", [], Range("30", "", ""))
+    assert form("") == FunnelForm([], "14", "day", "unique", "loose", "first", [], Breakdown(), [], Range("30", "", ""))
 
 
 def test_each_step_has_its_own_filters_and_an_empty_one_is_left_out() -> None:

@@ -11,9 +11,10 @@ from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.retention import RetentionQuestion
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.projects.project import Project
+from trackway.query.expressions import Property
 from trackway.query.reports.retention import Retention
 from trackway.query.sql.days import Unit
-from trackway.web.report_filter import OPERATORS
+from trackway.web.report_filter import OPERATORS, WHOSE
 from trackway.web.retention_bookmark import retention_bookmark
 from trackway.web.retention_form import KINDS, RETURNS, UNITS, WINDOWS, read_retention_form
 
@@ -41,6 +42,12 @@ def test_the_api_reads_every_choice(kind: str, window: str, unit: str, returns: 
     windows = asked.windows
     assert (windows.unit, windows.rolling, [*windows.ends]) == (Unit(unit), window == "rolling", [1, 2, 3, 4])
     assert windows.unbounded is (returns == "from")
+
+
+@pytest.mark.parametrize("whose", WHOSE)
+def test_a_breakdown_is_by_a_property_of_the_event_or_of_the_user(whose: str) -> None:
+    on = question(f"event1=a&by=plan&by_whose={whose}").born.on
+    assert isinstance(on, Property) and on.of_user is (whose == "user")
 
 
 def test_without_a_second_event_any_is_a_return() -> None:

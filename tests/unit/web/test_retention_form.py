@@ -5,6 +5,7 @@ from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
 from trackway.web.date_range import Range
+from trackway.web.report_breakdown import Breakdown
 from trackway.web.report_event import EventForm
 from trackway.web.report_filter import Filter
 from trackway.web.retention_form import RetentionForm, read_retention_form
@@ -16,7 +17,7 @@ def form(query: str) -> RetentionForm:
 
 def test_an_empty_address_is_any_return_within_seven_days() -> None:
     assert form("") == RetentionForm(
-        EventForm("", []), EventForm("", []), "birth", "rolling", "day", "7", "in", "", [], Range("30", "", "")
+        EventForm("", []), EventForm("", []), "birth", "rolling", "day", "7", "in", Breakdown(), [], Range("30", "", "")
     )
 
 
@@ -24,7 +25,7 @@ def test_each_event_has_its_own_filters() -> None:
     found = form("event1=a&where1=x&is1=is&value1=1&event2=b&where2=y&is2=set&value2=&where=z&is=below&value=3&by=plan")
     assert found.born == EventForm("a", [Filter("x", "is", "1")])
     assert found.returning == EventForm("b", [Filter("y", "set", "")])
-    assert (found.filters, found.by) == ([Filter("z", "below", "3")], "plan")
+    assert (found.filters, found.by) == ([Filter("z", "below", "3")], Breakdown("plan"))
 
 
 @pytest.mark.parametrize(

@@ -77,15 +77,20 @@ def test_the_numbers_of_each_step_are_those_of_the_api(
         )
 
 
-def test_a_breakdown_has_the_numbers_of_each_value(server: Server, project: Project, shop: Shop, admin: Visit) -> None:
-    expected = of_api(server, project, on="device")
-    rows = csv_rows(admin, address(project, "/funnels/csv", **QUESTION, by="device"))
+@pytest.mark.parametrize(
+    ("by", "whose", "on", "value"),
+    [("device", "event", "device", "phone"), ("plan", "user", 'user["plan"]', "plus")],
+)
+def test_a_breakdown_has_the_numbers_of_each_value(
+    server: Server, project: Project, shop: Shop, admin: Visit, by: str, whose: str, on: str, value: str
+) -> None:
+    expected, fields = of_api(server, project, on=on), {"by": by, "by_whose": whose}
     found: dict[str, list[int]] = {}
-    for row in rows:
-        found.setdefault(row["device"], []).append(int(row["came"]))
+    for row in csv_rows(admin, address(project, "/funnels/csv", **QUESTION | fields)):
+        found.setdefault(row[by], []).append(int(row["came"]))
     assert found == {value: [each["count"] for each in steps] for value, steps in expected.items()}
-    page = shown(admin, address(project, "/funnels", **QUESTION, by="device"))
-    assert "By device" in page and "phone" in page
+    page = shown(admin, address(project, "/funnels", **QUESTION | fields))
+    assert f"By {by}" in page and value in page
 
 
 @pytest.mark.parametrize("fields", [{}, {"counted": "general", "exclude": "Signed up", "after": "", "before": ""}])

@@ -94,7 +94,7 @@ def _chosen(page: Page, form: FunnelForm) -> Chosen:
     text, steps = query.get("step", ""), len(form.steps)
     if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= steps:
         raise RequestError(400, f"step must be the number of a step, from 1 to {steps}")
-    value = text_of(query, "of") if form.by and "of" in query else None
+    value = text_of(query, "of") if form.by.name and "of" in query else None
     return Chosen(int(text), _outcome(page) == "left", value)
 
 

@@ -79,7 +79,9 @@ async def table(page: Page, *, changes: Changes) -> Response:
     """The tables of the same question as CSV."""
     form = read_funnel(page.request.query_params)
     asked = asked_of(page, form)
-    return csv_reply("funnel", csv_of_funnel(await _answered(await run_of(page, changes), asked.question), form.by))
+    return csv_reply(
+        "funnel", csv_of_funnel(await _answered(await run_of(page, changes), asked.question), form.by.name)
+    )
 
 
 def asked_of(page: Page, form: FunnelForm) -> Asked:

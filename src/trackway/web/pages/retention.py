@@ -66,7 +66,7 @@ async def table(page: Page, *, changes: Changes) -> Response:
     form = read_retention_form(page.request.query_params)
     asked = asked_of(page, form)
     found = await _answered(await run_of(page, changes), asked.question)
-    return csv_reply("retention", csv_of_retention(found, form.by, form.unit))
+    return csv_reply("retention", csv_of_retention(found, form.by.name, form.unit))
 
 
 def asked_of(page: Page, form: RetentionForm) -> Asked:
