@@ -22,6 +22,21 @@ async def answer_of(answer: Awaitable[Answer], instead: str) -> Answer:
     except ExpressionError as error:
         raise RequestError(400, f"properties to choose by: {error.message}") from error
     except StoreError as error:
-        if error.code in TIME_EXCEEDED_CODES or error.code == MEMORY_LIMIT_EXCEEDED:
+        if _is_too_much(error):
             raise RequestError(400, f"to look through all of this takes too long: {instead}") from error
         raise
+
+
+async def in_time(answer: Awaitable[Answer]) -> Answer | None:
+    """The answer. None where the query exceeds its time or memory: a part of a page that the rest does without. Raises
+    StorageError."""
+    try:
+        return await answer
+    except StoreError as error:
+        if _is_too_much(error):
+            return None
+        raise
+
+
+def _is_too_much(error: StoreError) -> bool:
+    return error.code in TIME_EXCEEDED_CODES or error.code == MEMORY_LIMIT_EXCEEDED

@@ -13,10 +13,14 @@ from trackway.domain.errors import RequestError
 from trackway.domain.limits import EVENT_NAMES_SHOWN_MAX
 from trackway.query.event_names import NameVolume, Sample, shapes, volumes
 from trackway.query.property_times import property_times
+from trackway.query.reports.run import Run
+from trackway.query.reports.segmentation import Chosen, Segmentation, segmentation
+from trackway.query.reports.series import Measure
+from trackway.query.sql.buckets import Buckets
 from trackway.web.chart import Chart, chart
 from trackway.web.limits import CHARTED_NAMES, FILTER_CHARACTERS_MAX
 from trackway.web.page import Page, render
-from trackway.web.store_errors import answer_of
+from trackway.web.store_errors import answer_of, in_time
 
 
 class Figures(NamedTuple):
@@ -47,6 +51,7 @@ async def show(page: Page) -> Response:
         choices=DAYS,
         search=search,
         names=found,
+        users=await in_time(_users(page, [each.name for each in found], labels)),
         is_cut=len(found) == EVENT_NAMES_SHOWN_MAX,
         picture=await _picture(found, labels),
         by_day=_table(found, labels),
@@ -70,6 +75,7 @@ async def one(page: Page) -> Response:
         days=days,
         choices=DAYS,
         volume=found[0] if found else None,
+        users=await in_time(_users(page, [name], labels)),
         picture=await _picture(found, labels),
         by_day=_table(found, labels),
         sample=sample,
@@ -94,6 +100,16 @@ async def _volumes(page: Page, days: int, *, search: str = "", name: str = "") -
     reader, project_id = page.reader, page.project.project_id
     found = volumes(reader, project_id, labels[0], labels[-1], days=page.days, search=search, names=names)
     return await answer_of(found, FEWER_DAYS)
+
+
+async def _users(page: Page, names: Sequence[str], labels: Sequence[date]) -> dict[str, int]:
+    """How many users had each event in these days, as the API's `segmentation` counts them."""
+    if not names:
+        return {}
+    project_id, whole = page.project.project_id, Buckets(page.days, labels[0], labels[-1], interval=len(labels))
+    asked = Segmentation(Chosen(project_id, names, whole), Measure.UNIQUE, None, len(names))
+    found = await segmentation(Run(page.reader, project_id), asked)
+    return {name: round(sum(points.values())) for name, points in found}
 
 
 async def _sample(page: Page, name: str = "") -> Sample:

@@ -5,9 +5,8 @@ have events.
 """
 
 import time
-from collections.abc import Awaitable
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,17 +15,15 @@ from trackway.domain.limits import PEOPLE_PER_PAGE, PERSON_PROFILES_SHOWN_MAX, S
 from trackway.query import profile_search
 from trackway.query.identity_lookup import person_of
 from trackway.query.profile_search import Activity, Search
-from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, StoreError
 from trackway.web.chart import Chart, chart
 from trackway.web.limits import PERSON_CHARTED_NAMES
 from trackway.web.page import Page, render
+from trackway.web.store_errors import in_time
 
 USERS_PATH: Final = "/users"
 USER_PATH: Final = "/users/one"
 GROUPS_PATH: Final = "/groups"
 GROUP_PATH: Final = "/groups/one"
-
-Answer = TypeVar("Answer")
 
 
 async def users(page: Page) -> Response:
@@ -61,7 +58,7 @@ def _search(page: Page) -> Search:
 
 
 async def _found(page: Page, asked: Search) -> list[profile_search.Found] | None:
-    return await _in_time(profile_search.search(page.reader, page.project.project_id, asked))
+    return await in_time(profile_search.search(page.reader, page.project.project_id, asked))
 
 
 def _list(
@@ -88,26 +85,16 @@ async def _user(page: Page, id: str) -> dict[str, Any]:
     reader, of = page.reader, page.project.project_id
     person = await person_of(reader, of, id)
     ids = list(dict.fromkeys([*person.ids, id]))
-    activity = await _in_time(profile_search.activity_of_person(reader, of, person.ids, _today(page), page.days))
+    activity = await in_time(profile_search.activity_of_person(reader, of, person.ids, _today(page), page.days))
     profiles = await profile_search.profiles(reader, of, "", ids[:PERSON_PROFILES_SHOWN_MAX])
     return {"id": id, "person": person, "profiles": profiles, **await _shown(activity)}
 
 
 async def _group(page: Page, key: str, id: str) -> dict[str, Any]:
     reader, of = page.reader, page.project.project_id
-    activity = await _in_time(profile_search.activity_of_group(reader, of, key, id, _today(page), page.days))
+    activity = await in_time(profile_search.activity_of_group(reader, of, key, id, _today(page), page.days))
     profiles = await profile_search.profiles(reader, of, key, [id])
     return {"key": key, "id": id, "profiles": profiles, **await _shown(activity)}
-
-
-async def _in_time(answer: Awaitable[Answer]) -> Answer | None:
-    """The store's answer. None where a full scan takes more time or memory than a page may."""
-    try:
-        return await answer
-    except StoreError as error:
-        if error.code in TIME_EXCEEDED_CODES or error.code == MEMORY_LIMIT_EXCEEDED:
-            return None
-        raise
 
 
 def _today(page: Page) -> date:
