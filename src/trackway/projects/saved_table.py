@@ -115,6 +115,14 @@ class Saved:
         with self._database.reading() as connection:
             return _found(connection, of, project_id, *conditions)
 
+    def between(self, of: type[Value], project_id: int, column: str, first: str, last: str) -> list[Value]:
+        """Those of a project whose column has a text from `first` to `last`, by id; "" is no bound."""
+        text = _KINDS[of].table.c[column]
+        bounds: list[tuple[str, ColumnElement[bool]]] = [(first, text >= first), (last, text <= last)]
+        conditions = [condition for bound, condition in bounds if bound]
+        with self._database.reading() as connection:
+            return _found(connection, of, project_id, *conditions)
+
     def one(self, of: type[Value], project_id: int, saved_id: int) -> Value:
         """Raises UnknownSaved."""
         with self._database.reading() as connection:

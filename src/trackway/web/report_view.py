@@ -10,6 +10,7 @@ from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.documents import Bookmark
 from trackway.edge.api.reports.bookmarks.strict_json import strict_json
 from trackway.web.chart import Chart
+from trackway.web.chart_notes import Note, marks_of
 from trackway.web.limits import TREND_DRAWN_MAX
 from trackway.web.report_bookmark import TABLE_STYLE
 from trackway.web.report_table import Trend, label, rows, trend_of
@@ -51,8 +52,9 @@ def shape_of(params: str) -> Shape:
     return Shape("number", unit)
 
 
-async def view_of(heading: str, shape: Shape, answer: Mapping[str, Any]) -> View:
-    """The view of an answer. Raises RequestError 400 for an answer that is no table of figures."""
+async def view_of(heading: str, shape: Shape, answer: Mapping[str, Any], notes: Sequence[Note] = ()) -> View:
+    """The view of an answer, with annotations marked on its picture. Raises RequestError 400 for an answer that is no
+    table of figures."""
     try:
         trend = trend_of(answer)
     except TypeError as error:
@@ -61,7 +63,9 @@ async def view_of(heading: str, shape: Shape, answer: Mapping[str, Any]) -> View
     picture = None
     if shape.chart in ("line", "bar") and not trend.is_empty:
         labels = [label(each, shape.unit, short=True) for each in trend.times]
-        picture = await trend_chart(heading, labels, drawn, "bar" if shape.chart == "bar" else "line")
+        picture = await trend_chart(
+            heading, labels, drawn, "bar" if shape.chart == "bar" else "line", marks_of(notes, trend.times)
+        )
     is_cut = bool(answer["meta"]["is_segmentation_limit_hit"])
     left_out = len(trend.series) - len(drawn)
     return View(heading, shape.chart, trend, rows(trend, shape.unit), picture, left_out, is_cut)

@@ -20,6 +20,18 @@ def test_a_chart_names_its_series(kind: Kind) -> None:
     assert {"1 Mar", "2 Mar", "3 Mar"} <= {text.text for text in picture.iter(f"{SVG}text")}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_marks_are_lines_with_their_texts(kind: Kind) -> None:
+    labels: list[str] = ["a", "b", "c"]
+    series: dict[str, list[float | None]] = {"x": [1.0, 3.0, 2.0], "y": [None, 1.0, 0.0]}
+    plain, marked = (draw_trend("t", labels, series, kind, marks).decode() for marks in ({}, {0: "1", 2: "<2>, 3"}))
+    assert 'class="mark"' not in plain
+    found = re.findall(r'<line class="mark" x1="([^"]*)" x2="([^"]*)" y1="([^"]*)" y2="([^"]*)"', marked)
+    assert len(found) == 2 and all(left == right and float(top) < float(bottom) for left, right, top, bottom in found)
+    assert float(found[0][0]) < float(found[1][0])
+    assert ">1</text>" in marked and ">&lt;2&gt;, 3</text>" in marked
+
+
 def test_a_line_leaves_gaps_where_there_is_no_figure() -> None:
     picture = ET.fromstring(draw_trend("t", ["1", "2", "3", "4"], {"s": [2, None, 1, 3]}, "line"))
     lines = [each.get("d", "") for each in picture.iter(f"{SVG}path") if "line reactive" in each.get("class", "")]

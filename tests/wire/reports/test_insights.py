@@ -489,7 +489,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 def test_the_period_before_has_the_series_of_its_own_days(server: Server, project: Project) -> None:
-    compared = {"timeComparison": {"type": "previous-period"}}
+    compared: dict[str, Any] = {"timeComparison": {"type": "previous-period"}}
     show = [metric("buy", "average", "amount"), metric("buy", "unique")]
     answer = answered(server, project, bookmark(*show, days=("2025-03-02", "2025-03-03"), **compared))
     assert {name: list(series.values()) for name, series in answer["series"].items()} == {

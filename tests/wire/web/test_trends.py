@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from base64 import b64decode
 from collections import Counter
 from html import unescape
 from typing import Any
@@ -132,6 +133,46 @@ def flat(found: dict[str, Any], path: tuple[str, ...]) -> dict[str, list[Any]]:
         if value != "$overall":
             parts |= flat(inner, (*path, value))
     return parts
+
+
+def test_annotations_are_those_of_the_api_and_are_marked_on_the_picture(
+    server: Server, windows: OpenWindow, session: dict[str, str], project: Project, shop: Shop, admin: Visit
+) -> None:
+    api = f"/api/app/projects/{project.project_id}/annotations"
+    headers, body = (JSON, basic(project.secret)), {"date": "2025-03-10 12:00:00", "description": HOSTILE}
+    made = server.ask(Request("POST", api, headers, json.dumps(body).encode()))
+    assert made.status == 201, made
+    server.ask(Request("POST", api, headers, json.dumps({"date": "2025-04-01", "description": "later"}).encode()))
+    window = windows()
+    window.take_cookies(session)
+    window.open(below(project, event="Order placed", **RANGE))
+    assert f"2025-03-10 12:00:00 {HOSTILE}" in window.text(".notes") and "later" not in window.text(".notes")
+    window.wait(window.page.get_by_text("Annotate a day", exact=True).click())
+    window.fill("Day", "2025-03-20")
+    window.fill("What happened", "Version 2")
+    window.press("Annotate")
+    window.until(lambda: "Version 2" in window.text())
+    assert "event=Order" in window.path
+    found = json.loads(server.ask(Request("GET", api, headers)).body)["results"]
+    assert ("2025-03-20 00:00:00", "Version 2") in {(each["date"], each["description"]) for each in found}
+    picture = window.wait(window.find("img.chart").get_attribute("src"))
+    assert picture and b64decode(picture.partition(",")[2]).count(b'class="mark"') == 2
+    assert window.violations() == [] and not window.is_wider_than_screen()
+    window.screenshot("annotations")
+    window.press("Remove annotation 2")
+    window.until(lambda: "Version 2" not in window.text())
+    assert window.complaints == []
+    reader = new_account(server, {project.project_id: "consumer"})
+    visit = signed_in(server, reader.username, reader.secret)
+    page = shown(visit, project, event="Order placed")
+    assert "Annotations" in page and "Annotate a day" not in page
+    note = {"type": "insights", "question": "event=a", "date": "2025-03-20", "description": "x", "annotation": "1"}
+    for path in ("add", "remove"):
+        target = f"/app/projects/{project.project_id}/annotations/{path}"
+        assert visit.post(target, note).status == 403
+        assert admin.send(target, {**note, "csrf": "x"}, ("Origin", admin.origin)).status == 403
+    for wrong in ({"date": "soon"}, {"description": " "}, {"type": "user"}):
+        assert admin.post(target.replace("remove", "add"), note | wrong).status == 400, wrong
 
 
 def test_a_trend_is_compared_with_the_period_before(server: Server, project: Project, shop: Shop, admin: Visit) -> None:

@@ -13,6 +13,7 @@ from trackway.web import saved_report
 from trackway.web.page import PageFunction, PageRoute
 from trackway.web.pages import (
     accounts,
+    annotations,
     audit,
     checklist,
     dashboards,
@@ -64,6 +65,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute("/names/properties", ("GET",), event_names.properties, Right.EXPORT, "Properties", False),
         *_dashboards(parts),
         *_report_pages(parts),
+        *_annotations(parts),
         *_reports(parts),
         *_shares(parts),
         PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
@@ -148,6 +150,21 @@ def _dashboards(parts: Parts) -> tuple[PageRoute, ...]:
             in_navigation=path == dashboards.PATH,
         )
         for path, method, function, right in rows
+    )
+
+
+def _annotations(parts: Parts) -> tuple[PageRoute, ...]:
+    """The forms that add and remove an annotation of a chart."""
+    return tuple(
+        PageRoute(
+            annotations.PATH + path,
+            ("POST",),
+            partial(function, changes=parts.changes),
+            Right.SAVE,
+            "Annotations",
+            in_navigation=False,
+        )
+        for path, function in {"/add": annotations.add, "/remove": annotations.remove}.items()
     )
 
 

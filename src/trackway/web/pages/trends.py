@@ -10,6 +10,7 @@ from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
 from trackway.web.bookmark_answer import Answered, Asking, answer_bookmark
 from trackway.web.bookmark_form import query_of
+from trackway.web.chart_notes import span_of
 from trackway.web.csv_table import csv_reply
 from trackway.web.date_range import RANGES
 from trackway.web.limits import (
@@ -19,6 +20,7 @@ from trackway.web.limits import (
     TREND_FILTERS_MAX,
 )
 from trackway.web.page import Page, render
+from trackway.web.pages.annotations import notes_in
 from trackway.web.report_bookmark import Bookmark, bookmark_of
 from trackway.web.report_filter import NO_FILTER, OPERATORS
 from trackway.web.report_form import (
@@ -51,12 +53,14 @@ async def show(page: Page, *, changes: Changes) -> Response:
         answered = await _answered(page, bookmark, changes)
     except RequestError as error:
         return _page(page, form, as_of_ms, saved=saved, fault=error.message, status=error.status)
+    notes = [] if form.chart == "number" else await notes_in(page, changes, span_of(answered.answer))
     return _page(
         page,
         form,
         as_of_ms,
         saved=saved,
-        view=await view_of(_title(form), Shape(form.chart, form.unit), answered.answer),
+        notes=notes,
+        view=await view_of(_title(form), Shape(form.chart, form.unit), answered.answer, notes),
         sql=sql_text(answered.statements),
         curl=curl_text(page, "insights", {"bookmark": bookmark}),
     )
@@ -85,7 +89,7 @@ async def suggest(page: Page, *, changes: Changes) -> Response:
 
 def _page(page: Page, form: ReportForm, as_of_ms: int, *, status: int = 200, **values: Any) -> Response:
     """The page with one empty row more of events and of filters, as long as there may be more."""
-    known: dict[str, Any] = {"view": None, "fault": "", "offered": None}
+    known: dict[str, Any] = {"view": None, "notes": [], "fault": "", "offered": None}
     return render(
         page,
         "trends.html",

@@ -129,11 +129,7 @@ def _between(saved: "Saved", asked: Asked, first: str, last: str) -> list[Annota
     begin = begin and check_time(first, begin)
     if end:
         end = check_time(last, end) if len(end) > len("2026-11-29") else f"{check_time(last, end)[:10]} 23:59:59"
-    found = [
-        each
-        for each in saved.all(Annotation, asked.project.project_id)
-        if (not begin or each.date >= begin) and (not end or each.date <= end)
-    ]
+    found = saved.between(Annotation, asked.project.project_id, "date", begin, end)
     return sorted(found, key=lambda each: (each.date, each.annotation_id))
 
 
