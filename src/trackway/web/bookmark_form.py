@@ -29,7 +29,7 @@ from trackway.web.report_bookmark import DISPLAYED, MEASUREMENTS, TABLE_STYLE, b
 from trackway.web.report_filter import filter_of, whose_of
 from trackway.web.report_form import OF_PROPERTY, ReportForm, read_form
 
-_COUNTS: Final = frozenset({"value", "filterValue"})
+_COUNTS: Final = frozenset({"value", "filterValue", "operand", "from_date", "to_date"})
 """Fields of any type that do change numbers, in clauses."""
 _SAME_RESOURCE: Final = {"event": "events", "user": "people"}
 _UNSAID: Final = dict.fromkeys(("by_whose", "by2_whose", "property_whose"), "event")
@@ -80,7 +80,7 @@ def form_of(params: str, today: date) -> ReportForm:
         expected = _settled(converted(bookmark_of(form, today), Bookmark, "bookmark"))
     except RequestError as error:
         raise NotExpressible(error.message) from error
-    if path := _difference(_plain(document), _plain(expected), ""):
+    if path := difference(document, expected):
         raise NotExpressible(f"the form has no field for {path}")
     return form
 
@@ -165,6 +165,11 @@ def _settle(clause: FilterClause | GroupClause) -> None:
         clause.propertyType = None  # says what a page shows, as `filterType` does
     else:
         clause.filterType = None
+
+
+def difference(given: msgspec.Struct, expected: msgspec.Struct) -> str:
+    """The path of the first part of a document by which it is not the expected one, "" where there is none."""
+    return _difference(_plain(given), _plain(expected), "")
 
 
 def _plain(value: object) -> Any:

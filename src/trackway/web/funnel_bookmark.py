@@ -15,9 +15,9 @@ from trackway.web.report_filter import filter_clause
 Bookmark = dict[str, Any]
 
 _EVENTS: Final = "events"
-_MATHS: Final = {"unique": "conversion_rate_unique", "general": "conversion_rate_total"}
+MATHS: Final = {"unique": "conversion_rate_unique", "general": "conversion_rate_total"}
 _WINDOW: Final = "the time to convert"
-_REENTRIES: Final = {"first": "default", "optimized": "optimized"}
+REENTRIES: Final = {"first": "default", "optimized": "optimized"}
 
 
 def funnel_bookmark(form: FunnelForm, today: date) -> Bookmark:
@@ -47,10 +47,10 @@ def _show(form: FunnelForm) -> Bookmark:
         "conversionWindowDuration": length,
         "conversionWindowUnit": form.window_unit,
         "funnelOrder": form.order,
-        "funnelReentryMode": _REENTRIES[form.reentry],
+        "funnelReentryMode": REENTRIES[form.reentry],
         "exclusions": [_exclusion(each, len(steps)) for each in form.exclusions],
     }
-    return {"type": "metric", "behavior": behavior, "measurement": {"math": _MATHS[form.counted]}}
+    return {"type": "metric", "behavior": behavior, "measurement": {"math": MATHS[form.counted]}}
 
 
 def _exclusion(given: ExclusionForm, steps: int) -> Bookmark:

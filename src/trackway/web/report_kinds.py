@@ -12,8 +12,16 @@ from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
 from trackway.web.bookmark_form import form_of, query_of
+from trackway.web.flow_bookmark import flow_bookmark
+from trackway.web.flow_form import read_flow
+from trackway.web.funnel_bookmark import funnel_bookmark
+from trackway.web.funnel_form import read_funnel
+from trackway.web.limits import FLOW_EVENTS_DRAWN_MAX
+from trackway.web.opened_reports import flow_query, funnel_query, retention_query
 from trackway.web.report_bookmark import bookmark_of
 from trackway.web.report_form import read_form
+from trackway.web.retention_bookmark import retention_bookmark
+from trackway.web.retention_form import read_retention_form
 
 
 class Kind(NamedTuple):
@@ -33,7 +41,22 @@ def _trend_params(query: QueryParams, today: date) -> Mapping[str, Any]:
     return bookmark_of(form, today)
 
 
+def _funnel_params(query: QueryParams, today: date) -> Mapping[str, Any]:
+    return funnel_bookmark(read_funnel(query), today)
+
+
+def _retention_params(query: QueryParams, today: date) -> Mapping[str, Any]:
+    return retention_bookmark(read_retention_form(query), today)
+
+
+def _flow_params(query: QueryParams, today: date) -> Mapping[str, Any]:
+    return flow_bookmark(read_flow(query), today, FLOW_EVENTS_DRAWN_MAX)
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "insights": Kind("/trends", "Trends", _trend_params, lambda params, today: query_of(form_of(params, today))),
+    "funnels": Kind("/funnels", "Funnels", _funnel_params, funnel_query),
+    "retention": Kind("/retention", "Retention", _retention_params, retention_query),
+    "flows": Kind("/flows", "Flows", _flow_params, flow_query),
 }
 """By type of the saved report."""

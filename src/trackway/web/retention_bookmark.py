@@ -14,7 +14,7 @@ from trackway.web.retention_form import RetentionForm
 
 Bookmark = dict[str, Any]
 
-_ALIGNMENTS: Final = {"rolling": "birth", "calendar": "interval_start"}
+ALIGNMENTS: Final = {"rolling": "birth", "calendar": "interval_start"}
 _ROWS_PER_DAY: Final = {"day": 1.0, "week": 1 / 7, "month": 1 / 31}
 
 
@@ -48,7 +48,7 @@ def _show(form: RetentionForm) -> Bookmark:
         "resourceType": "events",
         "behaviors": [born, born if form.kind == "compounded" else returning],
         "retentionType": form.kind,
-        "retentionAlignmentType": _ALIGNMENTS[form.window],
+        "retentionAlignmentType": ALIGNMENTS[form.window],
         "retentionUnit": form.unit,
         "retentionCustomBucketSizes": list(range(1, periods + 2)),
         "retentionUnbounded": form.returns == "from",

@@ -11,6 +11,7 @@ from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.reports.bookmarks.flows import FlowAsked
 from trackway.edge.api.reports.flows import FLOWS_REPORT
+from trackway.projects.saved import Bookmark
 from trackway.query.reports.run import Run
 from trackway.web.csv_table import csv_reply
 from trackway.web.date_range import RANGES
@@ -28,6 +29,7 @@ from trackway.web.report_address import with_fields
 from trackway.web.report_filter import NO_FILTER, OPERATORS
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
 from trackway.web.sankey import flow_chart
+from trackway.web.saved_report import done_of, open_report
 from trackway.web.store_errors import answer_of
 
 PATH: Final = "/flows"
@@ -36,18 +38,19 @@ _GRAPH, _PATHS = "flows_sankey", "flows_top_paths"
 
 async def show(page: Page, *, changes: Changes) -> Response:
     """The form, and the flows that it asks for. A question that cannot be answered keeps its form, with the reason."""
-    form = read_flow(page.request.query_params)
+    form, saved = read_flow(page.request.query_params), await open_report(page, changes)
     if not form.event.event.strip():
-        return _page(page, form, offered=await offered_events(page))
+        return _page(page, form, saved, offered=await offered_events(page))
     run = await run_of(page, changes)
     try:
         table = await _answered(page, run, form)
     except RequestError as error:
-        return _page(page, form, fault=error.message, status=error.status)
+        return _page(page, form, saved, fault=error.message, status=error.status)
     asked = {"bookmark": _bookmark(page, form, FLOW_EVENTS_DRAWN_MAX), "query_type": _GRAPH}
     return _page(
         page,
         form,
+        saved,
         table=table,
         picture=await flow_chart(_title(form), table) if table.entered else None,
         paths=[(path_text(path), path.number) for path in table.paths],
@@ -86,7 +89,7 @@ def _title(form: FlowForm) -> str:
     return f"{' and '.join(sides).capitalize()} {form.event.event}"
 
 
-def _page(page: Page, form: FlowForm, *, status: int = 200, **values: Any) -> Response:
+def _page(page: Page, form: FlowForm, saved: Bookmark | None, *, status: int = 200, **values: Any) -> Response:
     """The page with one empty row more of filters and hidden events, as long as there may be more."""
     known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
     query = page.request.query_params
@@ -97,7 +100,9 @@ def _page(page: Page, form: FlowForm, *, status: int = 200, **values: Any) -> Re
         form=form,
         title_of_flows=_title(form),
         as_of_ms=time.time_ns() // 1_000_000,
-        address=page.request.url.query,
+        address=with_fields(query, report=None, done=None),
+        saved=saved,
+        done=done_of(page),
         fields=lambda **fields: with_fields(query, **fields),
         filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
         hidden_rows=[*form.hidden, ""][:FLOW_FORM_HIDDEN_MAX],

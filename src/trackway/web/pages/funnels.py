@@ -12,11 +12,13 @@ from trackway.edge.api.reports.bookmarks.funnels import FunnelAsked
 from trackway.edge.api.reports.funnels import FUNNELS_REPORT
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.projects.roles import Right
+from trackway.projects.saved import Bookmark
 from trackway.query.reports.funnel import FunnelQuestion
 from trackway.query.reports.run import Run
 from trackway.web.csv_table import csv_reply
 from trackway.web.date_range import RANGES
-from trackway.web.funnel_bookmark import Bookmark, funnel_bookmark
+from trackway.web.funnel_bookmark import Bookmark as Document
+from trackway.web.funnel_bookmark import funnel_bookmark
 from trackway.web.funnel_chart import funnel_chart
 from trackway.web.funnel_form import (
     COUNTS,
@@ -41,6 +43,7 @@ from trackway.web.report_address import with_fields
 from trackway.web.report_event import EventForm
 from trackway.web.report_filter import NO_FILTER, OPERATORS
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
+from trackway.web.saved_report import done_of, open_report
 from trackway.web.store_errors import answer_of
 
 PATH: Final = "/funnels"
@@ -50,24 +53,25 @@ _STEPS_SHOWN_MIN: Final = 3
 class Asked(NamedTuple):
     """A form as the API's bookmark, and as its question."""
 
-    bookmark: Bookmark
+    bookmark: Document
     question: FunnelQuestion
 
 
 async def show(page: Page, *, changes: Changes) -> Response:
     """The form, and the funnel that it asks for. A question that cannot be answered keeps its form, with the reason."""
-    form = read_funnel(page.request.query_params)
+    form, saved = read_funnel(page.request.query_params), await open_report(page, changes)
     if len(form.steps) < FEWEST_STEPS:
-        return _page(page, form, offered=await offered_events(page))
+        return _page(page, form, saved, offered=await offered_events(page))
     run = await run_of(page, changes)
     try:
         asked = asked_of(page, form)
         table = await _answered(run, asked.question)
     except RequestError as error:
-        return _page(page, form, fault=error.message, status=error.status)
+        return _page(page, form, saved, fault=error.message, status=error.status)
     return _page(
         page,
         form,
+        saved,
         table=table,
         picture=None if table.is_empty else await funnel_chart(table, TREND_DRAWN_MAX),
         sql=sql_text(run.statements),
@@ -99,7 +103,7 @@ async def _answered(run: Run, question: FunnelQuestion) -> FunnelTable:
     return funnel_table(answer, broken_down=question.on is not None)
 
 
-def _page(page: Page, form: FunnelForm, *, status: int = 200, **values: Any) -> Response:
+def _page(page: Page, form: FunnelForm, saved: Bookmark | None, *, status: int = 200, **values: Any) -> Response:
     """The page with one empty row more of steps, filters and exclusions, as long as there may be more."""
     known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
     shown = max(_STEPS_SHOWN_MIN, len(form.steps) + 1)
@@ -111,7 +115,9 @@ def _page(page: Page, form: FunnelForm, *, status: int = 200, **values: Any) -> 
         status=status,
         form=form,
         as_of_ms=time.time_ns() // 1_000_000,
-        address=page.request.url.query,
+        address=with_fields(query, report=None, done=None),
+        saved=saved,
+        done=done_of(page),
         fields=lambda **fields: with_fields(query, **fields),
         step_rows=steps,
         filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],

@@ -11,6 +11,7 @@ from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.reports.bookmarks.retention import RetentionQuestion
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
+from trackway.projects.saved import Bookmark
 from trackway.query.reports.run import Run
 from trackway.web.chart import Chart
 from trackway.web.csv_table import csv_reply
@@ -21,9 +22,11 @@ from trackway.web.report_address import with_fields
 from trackway.web.report_filter import NO_FILTER, OPERATORS
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
 from trackway.web.report_table import label
-from trackway.web.retention_bookmark import Bookmark, retention_bookmark
+from trackway.web.retention_bookmark import Bookmark as Document
+from trackway.web.retention_bookmark import retention_bookmark
 from trackway.web.retention_form import KINDS, RETURNS, UNITS, WINDOWS, RetentionForm, read_retention_form
 from trackway.web.retention_table import RetentionTable, csv_of_retention, retention_table
+from trackway.web.saved_report import done_of, open_report
 from trackway.web.store_errors import answer_of
 from trackway.web.trend_chart import trend_chart
 
@@ -34,25 +37,26 @@ EVERYBODY: Final = "All users"
 class Asked(NamedTuple):
     """A form as the API's bookmark, and as its question."""
 
-    bookmark: Bookmark
+    bookmark: Document
     question: RetentionQuestion
 
 
 async def show(page: Page, *, changes: Changes) -> Response:
     """The form, and the retention that it asks for. A question that cannot be answered keeps its form, with the
     reason."""
-    form = read_retention_form(page.request.query_params)
+    form, saved = read_retention_form(page.request.query_params), await open_report(page, changes)
     if not form.born.event.strip():
-        return _page(page, form, offered=await offered_events(page))
+        return _page(page, form, saved, offered=await offered_events(page))
     run = await run_of(page, changes)
     try:
         asked = asked_of(page, form)
         table = await _answered(run, asked.question)
     except RequestError as error:
-        return _page(page, form, fault=error.message, status=error.status)
+        return _page(page, form, saved, fault=error.message, status=error.status)
     return _page(
         page,
         form,
+        saved,
         table=table,
         picture=None if table.is_empty else await _curve(table, form),
         labels=[label(row.time, form.unit) for row in table.rows],
@@ -96,7 +100,7 @@ async def _curve(table: RetentionTable, form: RetentionForm) -> Chart:
     return await trend_chart(f"Percent who came back, by {form.unit}", labels, series, "line")
 
 
-def _page(page: Page, form: RetentionForm, *, status: int = 200, **values: Any) -> Response:
+def _page(page: Page, form: RetentionForm, saved: Bookmark | None, *, status: int = 200, **values: Any) -> Response:
     """The page with one empty row more of filters, as long as there may be more."""
     known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
     query = page.request.query_params
@@ -106,7 +110,9 @@ def _page(page: Page, form: RetentionForm, *, status: int = 200, **values: Any) 
         status=status,
         form=form,
         as_of_ms=time.time_ns() // 1_000_000,
-        address=page.request.url.query,
+        address=with_fields(query, report=None, done=None),
+        saved=saved,
+        done=done_of(page),
         fields=lambda **fields: with_fields(query, **fields),
         filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
         unit=UNITS[form.unit],

@@ -1,0 +1,94 @@
+"""Funnels, retention and flows are saved on their pages, open there again, and are the ones that the API knows."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.conftest import MakeProjects
+from tests.support.demo_shop import load_demo_shop
+from tests.support.reports import report
+from tests.support.server import Project, Server
+from tests.support.web.report_page import address, csv_rows
+from tests.support.web.saved import saved_by_api
+from tests.support.web.visitor import Visit
+from tests.wire.web.conftest import OpenWindow
+
+RANGE = {"range": "custom", "from": "2025-03-01", "to": "2025-03-30"}
+DATES = {"from_date": "2025-03-01", "to_date": "2025-03-30", "interval": "30"}
+QUESTIONS: dict[str, dict[str, str]] = {
+    "funnels": {"event1": "Product viewed", "event2": "Order placed", "where1": "device", "is1": "is",
+                "value1": "phone", "whose1": "event", "window": "3", **RANGE},
+    "retention": {"event1": "Signed up", "unit": "week", "periods": "2", **RANGE},
+    "flows": {"event1": "Added to cart", "before": "1", "hide": "Page viewed", **RANGE},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(server: Server, make_projects: MakeProjects) -> Project:
+    [made] = make_projects(1)
+    load_demo_shop(server, made)
+    return made
+
+
+def numbers(type: str, answer: Any) -> list[Any]:
+    """The numbers of an answer of the API, as the page's CSV has them."""
+    match type:
+        case "funnels":
+            [found] = answer["data"].values()
+            return [each["count"] for each in found["steps"]]
+        case "retention":
+            return [count for row in answer.values() for count in row["counts"]]
+    return [int(flow["totalCount"]) for flow in answer["flows"]]
+
+
+def of_page(type: str, visit: Visit, project: Project, fields: dict[str, str]) -> list[int]:
+    rows = csv_rows(visit, address(project, f"/{type}/csv", **fields))
+    column = {"funnels": "came", "retention": "came back", "flows": "flows"}[type]
+    return [int(row[column]) for row in rows if row.get("began") != "mean"]
+
+
+def asked_by_id(type: str, number: int) -> tuple[str, dict[str, Any]]:
+    return {
+        "funnels": ("funnels", {"funnel_id": number, **DATES}),
+        "retention": ("retention", {"bookmark_id": number}),
+        "flows": ("arb_funnels", {"bookmark_id": number, "query_type": "flows_top_paths"}),
+    }[type]
+
+
+@pytest.mark.parametrize("type", QUESTIONS)
+def test_a_report_is_saved_opened_and_replaced(
+    server: Server, windows: OpenWindow, session: dict[str, str], project: Project, admin: Visit, type: str
+) -> None:
+    window, question, name = windows(), QUESTIONS[type], f"My {type}"
+    window.take_cookies(session)
+    window.open(address(project, f"/{type}", **question))
+    window.fill("Name of the report", name)
+    window.press("Save")
+    window.until(lambda: "The report is saved." in window.text())
+    assert f"Saved report {name}" in window.text() and f"/{type}?" in window.path
+    [made] = [each for each in saved_by_api(server, project) if each["name"] == name]
+    assert made["type"] == type
+    path, parameters = asked_by_id(type, made["id"])
+    found, shown = numbers(type, report(server, project, path, **parameters)), of_page(type, admin, project, question)
+    # The picture of flows, which is what is saved, has fewer events than the table has paths.
+    assert found == shown[: len(found)] and any(found)
+
+    window.open(address(project, "/reports"))
+    window.follow(name)
+    window.until(lambda: "Saved report" in window.text())
+    assert window.violations() == []
+    window.wait(window.page.get_by_label("Custom to", exact=True).fill("2025-03-20"))
+    window.press("Show")
+    window.until(lambda: "to=2025-03-20" in window.path)
+    window.press(f"Replace {name}")
+    window.until(lambda: "The report has the question that you chose." in window.text())
+    params = str(saved_by_api(server, project, below=f"/{made['id']}")["params"])
+    assert "2025-03-20" in params and "2025-03-30" not in params
+    assert window.complaints == []
+
+
+@pytest.mark.parametrize("type", QUESTIONS)
+def test_an_unfinished_question_is_not_saved(project: Project, admin: Visit, type: str) -> None:
+    fields = {"type": type, "question": urlencode({"event2": "Order placed"}), "name": "x", "description": ""}
+    assert admin.post(f"/app/projects/{project.project_id}/reports/save", fields).status == 400
