@@ -49,11 +49,12 @@ def of_page(type: str, visit: Visit, project: Project, fields: dict[str, str]) -
 
 
 def asked_by_id(type: str, number: int) -> tuple[str, dict[str, Any]]:
-    return {
+    asked: dict[str, tuple[str, dict[str, Any]]] = {
         "funnels": ("funnels", {"funnel_id": number, **DATES}),
         "retention": ("retention", {"bookmark_id": number}),
         "flows": ("arb_funnels", {"bookmark_id": number, "query_type": "flows_top_paths"}),
-    }[type]
+    }
+    return asked[type]
 
 
 @pytest.mark.parametrize("type", QUESTIONS)
