@@ -140,7 +140,9 @@ def _scene(
 ) -> _Scene:
     """All accounts and projects, as the actor sees them. The actor must manage that project, or (None) any project."""
     acting = None if by is COMMAND_LINE else acting_account(connection, by)
-    actor = Actor(acting, connection.execute(select(projects.c.project_id)).scalars())
+    actor = Actor(
+        acting, connection.execute(select(projects.c.project_id).where(projects.c.deleted_at_ms.is_(None))).scalars()
+    )
     actor.check_manages(project_id)
     return _Scene(connection, actor, actor.seen(read_accounts(connection)), note)
 

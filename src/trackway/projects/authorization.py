@@ -21,13 +21,13 @@ class NotGranted(StateError):
     """The actor sees the account or project, but has no right to this action."""
 
 
-def check_manages_project(account: Account, project_id: int) -> None:
-    """Raises UnknownAccount unless the account is a member of the project, NotGranted unless its role manages it."""
+def check_manages_project(account: Account, project_id: int, right: Right = Right.MANAGE) -> None:
+    """Raises UnknownAccount unless the account is a member of the project, NotGranted unless its role has the right."""
     role = account.roles.get(project_id)
     if role is None:
         raise UnknownAccount(f"project {project_id} was not found")
-    if Right.MANAGE not in RIGHTS[role]:
-        raise NotGranted(f"role {role} may not {Right.MANAGE.value}")
+    if right not in RIGHTS[role]:
+        raise NotGranted(f"role {role} may not {right.value}")
 
 
 class Actor:

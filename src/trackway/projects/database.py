@@ -24,35 +24,29 @@ from sqlalchemy.pool import NullPool
 from trackway.domain.errors import StateError, StorageError
 from trackway.domain.identity_mode import SIMPLIFIED
 from trackway.domain.time_zone import MONDAY, UTC_NAME, check_time_zone, check_week_start
-from trackway.projects import audit_table
+from trackway.projects import audit_table, project_end
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.audit import SERVER, Author, Entry, Note
 from trackway.projects.audit_channel import tell
 from trackway.projects.authorization import NotGranted, check_manages_project
+from trackway.projects.change import Change
 from trackway.projects.key_rotation import new_key, replace_key
 from trackway.projects.limits import POSTGRESQL_STATEMENT_MS_MAX, SQLITE_BUSY_S_MAX
 from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name, check_region
 from trackway.projects.project_changes import NO_LIMITS, changes_of
 from trackway.projects.read_statements import project_of, with_old_keys
+from trackway.projects.roles import Right
 from trackway.projects.tables import memberships, old_keys, projects, revisions, service_accounts
 from trackway.settings.table import masked
 
+_PRESENT: Final = select(*(each for each in projects.c if each.name != "deleted_at_ms")).where(
+    projects.c.deleted_at_ms.is_(None)
+)
+"""All projects but deleted ones, with the columns of `project_of`."""
 _WAL_ATTEMPTS: Final = 200
 _WAL_PAUSE_S: Final = 0.05
 _MIGRATION_LOCK: Final = 0x747261636B776179
 """The advisory lock of migrations in PostgreSQL: "trackway" as a number."""
-
-
-class Change:
-    """A transaction that changes projects, keys or accounts. It collects notes for the audit."""
-
-    def __init__(self, connection: Connection):
-        self.connection = connection
-        self.notes: list[Note] | None = None
-
-    def note(self, *notes: Note) -> None:
-        """Add notes for the audit. A change that never calls this is refused: call it without notes for no effect."""
-        self.notes = [*(self.notes or ()), *notes]
 
 
 class ProjectsDatabase:
@@ -121,6 +115,8 @@ class ProjectsDatabase:
             "identity_mode": check_identity_mode(identity_mode),
             "time_zone": check_time_zone(time_zone),
             "week_start": check_week_start(week_start),
+            "description": "",
+            "archived_at_ms": None,
         }
         try:
             with self.changing() as change:
@@ -152,6 +148,27 @@ class ProjectsDatabase:
                 change.connection.execute(update(projects).where(projects.c.project_id == project_id).values(**columns))
             change.note(*notes)
             return _one(change.connection, project_id)
+
+    def describe(self, project_id: int, name: str, description: str, by: int | None = None) -> Project:
+        """Name and describe a project. `by` and the errors are those of `change_settings`; a taken name is one, too."""
+        try:
+            with self.changing() as change:
+                project_end.describe(change, _managed(change.connection, project_id, by), name, description)
+                return _one(change.connection, project_id)
+        except IntegrityError as error:
+            raise StateError(f"project name {name!r} is taken") from error
+
+    def archive(self, project_id: int, *, archived: bool, by: int | None = None) -> Project:
+        """Let a project take nothing any more, or take it up again. `by` must have the right to end it."""
+        with self.changing() as change:
+            project_end.archive(change, _managed(change.connection, project_id, by, Right.END), archived=archived)
+            return _one(change.connection, project_id)
+
+    def delete(self, project_id: int, typed_name: str, by: int | None = None) -> None:
+        """Delete a project whose name somebody typed: nobody finds it any more, and its keys end. Its data stays in
+        the store for now. `by` must have the right to end it. Raises InvalidInput for another name."""
+        with self.changing() as change:
+            project_end.delete(change, _managed(change.connection, project_id, by, Right.END), typed_name)
 
     def managed(self, project_id: int, by: int) -> Project:
         """The project, for a service account that manages it. Raises UnknownAccount where it is no member, NotGranted
@@ -185,7 +202,7 @@ class ProjectsDatabase:
     def all_projects(self) -> list[Project]:
         """Every project, by id."""
         with self._transaction(self._engine) as connection:
-            return _found(connection, select(projects).order_by(projects.c.project_id))
+            return _found(connection, _PRESENT.order_by(projects.c.project_id))
 
     def all_accounts(self) -> list[Account]:
         """Every service account, by id."""
@@ -304,14 +321,14 @@ def acting_account(connection: Connection, by: int) -> Account:
     return acting
 
 
-def _managed(connection: Connection, project_id: int, by: int | None) -> Project:
+def _managed(connection: Connection, project_id: int, by: int | None, right: Right = Right.MANAGE) -> Project:
     if by is not None:
-        check_manages_project(acting_account(connection, by), project_id)
+        check_manages_project(acting_account(connection, by), project_id, right)
     return _one(connection, project_id)
 
 
 def _one(connection: Connection, project_id: int) -> Project:
-    for project in _found(connection, select(projects).where(projects.c.project_id == project_id)):
+    for project in _found(connection, _PRESENT.where(projects.c.project_id == project_id)):
         return project
     raise StateError(f"no project has the id {project_id}")
 
@@ -320,7 +337,7 @@ def _named(connection: Connection, name: str) -> Project:
     chosen = projects.c.name == check_name(name)
     if re.fullmatch("[1-9][0-9]{0,8}", name):
         chosen |= projects.c.project_id == int(name)
-    found = _found(connection, select(projects).where(chosen))
+    found = _found(connection, _PRESENT.where(chosen))
     for project in sorted(found, key=lambda each: each.name != name):
         return project
     raise StateError(f"no project is named {name!r}")

@@ -3,6 +3,8 @@
 # Projects
 PROJECT_NAME_CHARACTERS_MAX = 255
 """Name of a project."""
+PROJECT_DESCRIPTION_CHARACTERS_MAX = 1024
+"""Description of a project."""
 KEY_OVERLAP_S_MAX = 365 * 86_400
 """How long a replaced key may stay valid."""
 OLD_KEYS_MAX = 16

@@ -14,7 +14,7 @@ from trackway.domain.errors import InvalidInput
 from trackway.domain.identity_mode import IDENTITY_MODES, SIMPLIFIED, IdentityMode
 from trackway.domain.region import REGIONS, Region
 from trackway.domain.time_zone import MONDAY, UTC_NAME, WeekStart
-from trackway.projects.limits import PROJECT_NAME_CHARACTERS_MAX
+from trackway.projects.limits import PROJECT_DESCRIPTION_CHARACTERS_MAX, PROJECT_NAME_CHARACTERS_MAX
 from trackway.settings.table import ROWS_BY_NAME, did_you_mean
 
 KEY_HEX_DIGITS: Final = 32
@@ -50,7 +50,7 @@ class Project:
     """A project. `settings` holds only overrides of the server's settings. `created_at_ms` is Unix time.
 
     `old_keys` are in the order of their end, which may have passed. `identity_mode` is how ids are linked (protocol
-    §6). `time_zone` is a name of the IANA database: pages show times and days in it.
+    §6). `time_zone` is a name of the IANA database: pages show times and days in it. `archived_at_ms` is Unix time.
     """
 
     project_id: int
@@ -64,6 +64,13 @@ class Project:
     old_keys: tuple[OldKey, ...] = ()
     time_zone: str = UTC_NAME
     week_start: WeekStart = MONDAY
+    description: str = ""
+    archived_at_ms: int | None = None
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the project takes nothing any more, and is only read."""
+        return self.archived_at_ms is not None
 
     def setting(self, name: str, default: int) -> int:
         """The project's own value of one of PROJECT_SETTINGS, else `default`, which is the server's."""
@@ -77,6 +84,13 @@ def check_name(name: str) -> str:
     if not name.isprintable() or name != name.strip():
         raise InvalidInput(f"project name must be printable and not begin or end with a blank: {name!r}")
     return name
+
+
+def check_project_description(text: str) -> str:
+    """The description. Raises InvalidInput."""
+    if len(text) > PROJECT_DESCRIPTION_CHARACTERS_MAX or "\0" in text:
+        raise InvalidInput(f"description must be at most {PROJECT_DESCRIPTION_CHARACTERS_MAX} characters, without NUL")
+    return text
 
 
 def check_region(region: str) -> Region:

@@ -2,7 +2,8 @@
 
 A token, a secret or an id arrives, and its project leaves, or None. A user name arrives, and its service account
 leaves. Credentials are looked up by a keyed digest, so that the time of an answer shows nothing about a wrong guess.
-When the database is away, the last view stays valid and known projects continue to work.
+When the database is away, the last view stays valid and known projects continue to work. The keys of an archived
+project are unknown.
 
 `refresh` may block for as long as the database does. A serving process calls it in a thread of its own.
 """
@@ -174,7 +175,8 @@ class ProjectDirectory:
     def _new_view(self, revision: int) -> _View:
         accounts = self._source.all_accounts()  # first, so that a project in which one has a role is known, too
         projects = self._source.all_projects()
-        tokens, secrets = _held(projects, "token"), _held(projects, "secret")
+        taking = [project for project in projects if not project.is_archived]
+        tokens, secrets = _held(taking, "token"), _held(taking, "secret")
         return _View(
             revision,
             {project.project_id: project for project in projects},

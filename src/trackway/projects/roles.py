@@ -3,7 +3,7 @@
 The names are Mixpanel's, in order of power. Consumers see reports, but no raw personal data (events as they came,
 profiles). Only owners and admins import and replace data. A project's own keys have rights, too. The secret imports and
 exports data, but grants no access to others. The token is in every app that sends, so it exports nothing. Only owners
-see the audit, since it holds addresses of people.
+see the audit, since it holds addresses of people, and only they end the project.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ class Right(Enum):
     LIMITS = "see rate limits"
     MANAGE = "see and replace keys, and change limits and settings"
     AUDIT = "see the audit"
+    END = "archive and delete the project"
 
 
 _READING: Final = frozenset({Right.REPORTS, Right.READ_TABLES, Right.LIMITS})
@@ -41,7 +42,7 @@ _ALL: Final = frozenset(Right)
 
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     "owner": _ALL,
-    "admin": _ALL - {Right.AUDIT},
+    "admin": _ALL - {Right.AUDIT, Right.END},
     "analyst": _RAW,
     "consumer": _READING,
 }
@@ -54,7 +55,9 @@ GRANTS: Final[Mapping[Role, frozenset[Role]]] = {
 """The roles that an account of each role may grant and revoke in its project. An admin cannot grant its own role, so
 that only an owner's grant can outlive the grantor's access."""
 
-SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.AUDIT}
+SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.AUDIT, Right.END}
+ARCHIVED_RIGHTS: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.AUDIT}
+"""What roles still allow in an archived project: to read. Its keys open nothing."""
 TOKEN_RIGHTS: Final = frozenset({Right.IMPORT})
 
 

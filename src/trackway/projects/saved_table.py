@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from trackway.domain.errors import StateError
 from trackway.projects.audit import Action, Note
-from trackway.projects.database import Change, ProjectsDatabase
+from trackway.projects.change import Change
+from trackway.projects.database import ProjectsDatabase
 from trackway.projects.limits import (
     ANNOTATION_TAGS_MAX,
     ANNOTATIONS_MAX,

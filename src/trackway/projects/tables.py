@@ -29,6 +29,7 @@ from trackway.projects.limits import (
     ANNOTATION_CHARACTERS_MAX,
     AUDIT_SUBJECT_CHARACTERS_MAX,
     HASH_CHARACTERS_MAX,
+    PROJECT_DESCRIPTION_CHARACTERS_MAX,
     PROJECT_NAME_CHARACTERS_MAX,
     SAVED_DESCRIPTION_CHARACTERS_MAX,
     SAVED_NAME_CHARACTERS_MAX,
@@ -57,6 +58,9 @@ projects: Final = Table(
     Column("identity_mode", String(16), nullable=False, server_default=SIMPLIFIED),
     Column("time_zone", String(TIME_ZONE_CHARACTERS_MAX), nullable=False, server_default=UTC_NAME),
     Column("week_start", String(8), nullable=False, server_default=MONDAY),
+    Column("description", String(PROJECT_DESCRIPTION_CHARACTERS_MAX), nullable=True),
+    Column("archived_at_ms", BigInteger, nullable=True),
+    Column("deleted_at_ms", BigInteger, nullable=True),  # no reader finds such a row; its data is removed later
     CheckConstraint("name <> ''", name="name_not_empty"),
     sqlite_autoincrement=True,  # no id is used twice, even after the newest project is deleted
 )

@@ -24,6 +24,9 @@ SELECT endpoint, reason, sum(records) AS number, toUnixTimestamp(max(minute))
 {rows_in("loads", _SINCE, "outcome = 'rejected'")}
 GROUP BY endpoint, reason ORDER BY number DESC, reason LIMIT {REJECTED_REASONS_SHOWN_MAX}"""
 _LATEST = f"SELECT toUnixTimestamp(max(minute)), sum(records) {rows_in('loads', 'records > 0')}"
+_ACTIVITY = f"""
+SELECT sumIf(records, {_SINCE}), toUnixTimestamp(max(minute)), sum(records)
+{rows_in("loads", "outcome = 'stored'", "records > 0", f"endpoint IN ({Endpoint.TRACK:d}, {Endpoint.IMPORT:d})")}"""
 
 
 class Bucket(NamedTuple):
@@ -54,6 +57,19 @@ class Arrivals(NamedTuple):
 
     latest_s: int | None
     records: int
+
+
+class Activity(NamedTuple):
+    """The events that were stored since a time, and the last minute in which one came in, None before the first one."""
+
+    events: int
+    latest_s: int | None
+
+
+async def activity(reader: Reader, project_id: int, since_s: int) -> Activity:
+    """How lively a project is. Raises StoreError."""
+    [(events, latest, all)] = await reader.rows(project_id, _ACTIVITY, {"since": since_s})
+    return Activity(int(events), int(latest) if all else None)
 
 
 async def buckets(reader: Reader, project_id: int, now_s: int, step_s: int, count: int) -> list[Bucket]:

@@ -9,6 +9,10 @@ WEB_ROWS_MAX = 500
 """Rows of a table of projects or service accounts on a page, which also shows the number of all rows."""
 PROJECTS_UNSEARCHED_MAX = 20
 """Projects in a list without a search. A longer list has one."""
+PROJECTS_ACTIVE_MAX = 50
+"""Projects of a list whose events are counted. The others of a long list are found by its search."""
+PROJECTS_ACTIVE_S_MAX = 2.0
+"""Seconds that a list of projects waits for these counts. After them it comes without."""
 AUDIT_PAGE_ROWS = 100
 """Entries of the audit on a page."""
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from trackway.edge.routes import PAGES_PATH
 from trackway.projects.audit import Author
 from trackway.projects.project import Project
-from trackway.projects.roles import Right
+from trackway.projects.roles import ARCHIVED_RIGHTS, Right
 from trackway.query.sql.days import Days
 from trackway.settings.table import Settings
 from trackway.store.reader import Reader
@@ -68,8 +68,9 @@ class Page(NamedTuple):
         return self.request.url.path == base or self.request.url.path.startswith(base + "/")
 
     def may(self, right: Right) -> bool:
-        """Whether the visitor has the right in this project."""
-        return self.visitor.may(self.project.project_id, right)
+        """Whether the visitor may use the right in this project now. An archived one is only read, and ended."""
+        allowed = not self.project.is_archived or right in ARCHIVED_RIGHTS or right is Right.END
+        return allowed and self.visitor.may(self.project.project_id, right)
 
     @property
     def may_save(self) -> bool:
@@ -94,7 +95,7 @@ class PageRoute(NamedTuple):
     """`path` is below the project, with parameters in starlette's notation (`/users/{distinct_id:path}`).
 
     A visitor needs `right` for each of the methods. `in_navigation`: whether every page links to it, by its title.
-    `form_bytes_max` bounds the body of a POST.
+    `form_bytes_max` bounds the body of a POST. `is_for_archived`: whether its form is accepted in an archived project.
     """
 
     path: str
@@ -104,6 +105,7 @@ class PageRoute(NamedTuple):
     title: str
     in_navigation: bool
     form_bytes_max: int = WEB_FORM_BYTES_MAX
+    is_for_archived: bool = False
 
 
 def render(page: Page, template: str, /, *, status: int = 200, **values: Any) -> Response:

@@ -20,6 +20,7 @@ from starlette.routing import Route, Router
 
 from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RETRY_AFTER_STORAGE_S
+from trackway.edge.access.credentials import ARCHIVED
 from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
 from trackway.edge.routes import PAGES_PATH, Parts
 from trackway.edge.wire.asgi import CLIENT_GONE, ClientGone, Receive, Scope, Send
@@ -152,6 +153,8 @@ class Site:
             raise RequestError(403, _right_needed(route.right))
         form = FormData()
         if request.method == "POST":
+            if project.is_archived and not route.is_for_archived:
+                raise RequestError(403, ARCHIVED)
             form = await self._form(request, session, route.form_bytes_max)
         navigation = tuple(each for each in self._pages if each.in_navigation and visitor.may(project_id, each.right))
         visitor_now = partial(self._visitor_now, request)
@@ -194,7 +197,8 @@ class Site:
     async def _projects(self, request: Request) -> Response:
         session = await self._session(request)
         search = request.query_params.get("search", "").strip()
-        return project_list.draw_list(self._parts.settings, self._parts.directory, session, search)
+        parts = self._parts
+        return await project_list.show(parts.settings, parts.directory, session, search, parts.readers.pages)
 
     async def _create_project(self, request: Request) -> Response:
         session = await self._session(request)
@@ -202,7 +206,13 @@ class Site:
         author = Author(session.visitor.name, self._parts.access.address(request.scope))
         parts = self._parts
         return await project_list.create(
-            session, form, author, settings=parts.settings, directory=parts.directory, changes=parts.changes
+            session,
+            form,
+            author,
+            settings=parts.settings,
+            directory=parts.directory,
+            changes=parts.changes,
+            reader=parts.readers.pages,
         )
 
     async def _audit(self, request: Request) -> Response:

@@ -28,12 +28,13 @@ from trackway.edge.wire.asgi_request import Request
 from trackway.projects.account import Account
 from trackway.projects.audit import UNKNOWN, Action, Author, Note
 from trackway.projects.project import Project
-from trackway.projects.roles import RIGHTS, SECRET_RIGHTS, TOKEN_RIGHTS, Right, Role
+from trackway.projects.roles import ARCHIVED_RIGHTS, RIGHTS, SECRET_RIGHTS, TOKEN_RIGHTS, Right, Role
 
 INVALID: Final = "Invalid credentials"
 NO_ACCOUNT: Final = "Not a valid service account username"
 SIGNED: Final = "signatures (api_key and sig) are not supported, send the project's secret as the user of HTTP Basic"
 OTHER_PROJECT: Final = "Credentials in request did not match project_id URL parameter"
+ARCHIVED: Final = "this project is archived: it is read, and takes nothing"
 
 
 class Directory(Protocol):
@@ -169,7 +170,7 @@ class Access:
         """The project of a request whose caller has the right there, whatever the region of its data.
 
         Raises RequestError 400 when `project_id` is needed and missing, 401 when it names another project than the
-        credentials do, 403 when these do not have the right.
+        credentials do, 403 when these do not have the right, or when the project is archived and would be changed.
         """
         named = parameters.get("project_id", "")
         if isinstance(caller, ProjectKey):
@@ -180,6 +181,8 @@ class Access:
             who, rights = f"role {role}", RIGHTS[role]
         if right not in rights:
             raise RequestError(403, f"{who} may not {right.value}")
+        if project.is_archived and right not in ARCHIVED_RIGHTS:
+            raise RequestError(403, ARCHIVED)
         return project
 
     def projects_of(self, account: Account) -> list[Project]:

@@ -26,6 +26,7 @@ from trackway.web.pages import (
     keys,
     lookup_tables,
     people,
+    project_end,
     rejected,
     reports,
     retention,
@@ -240,11 +241,19 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
         "/accounts/role": accounts.give_role,
         "/accounts/remove": accounts.remove,
         "/accounts/revoke": accounts.revoke,
+        "/describe": project_end.describe,
     }
+    ends = {"/archive": project_end.archive, "/take-up": project_end.take_up, "/delete": project_end.delete}
     return (
         PageRoute(settings.PATH, ("GET",), show, Right.LIMITS, "Settings", in_navigation=True),
         _form("/keys/show", show_key),
         *(_form(path, partial(form, changes=parts.changes, shown=shown)) for path, form in forms.items()),
+        *(
+            _form(path, partial(form, changes=parts.changes, shown=shown))._replace(
+                right=Right.END, is_for_archived=True
+            )
+            for path, form in ends.items()
+        ),
     )
 
 

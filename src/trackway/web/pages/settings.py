@@ -33,6 +33,9 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
         "secret": "The secret was replaced. Give the new one to what imports and exports before the old one ends.",
         "limits": "The limits were changed.",
         "time_zone": "The time zone and the start of weeks were changed.",
+        "described": "The name and the description were changed.",
+        "archived": "The project is archived. It takes nothing any more.",
+        "taken_up": "The project takes events again, with the keys that it had.",
         "role": "The role was given.",
         "removed": "The account was taken out of this project.",
         "revoked": "The account was revoked: its secret opens nothing any more.",
@@ -116,6 +119,7 @@ def _values(page: Page, shown: Shown) -> dict[str, Any]:
     accounts = shown.directory.members(page.project.project_id)
     return {
         "may_manage": may_manage,
+        "may_end": page.may(Right.END),
         "old_keys": _old_keys(page) if may_manage else [],
         "overlaps": OVERLAPS,
         "members": _members(page, accounts) if may_manage else [],
