@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from trackway.edge.access.change_queue import Changes, Opened
 from trackway.edge.api.mapped_columns import mapped_of, may_name_columns
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
+from trackway.edge.api.reports.report import Report
 from trackway.projects.audit import Author
 from trackway.projects.project import Project
 from trackway.query.mapped_tables import Mapped
@@ -34,14 +35,14 @@ class Answered(NamedTuple):
     statements: Sequence[Statement]
 
 
-async def answer_bookmark(asking: Asking, params: str) -> Answered:
-    """The answer to a bookmark as JSON text, with the most frequent values of a breakdown.
+async def answer_bookmark(asking: Asking, params: str, report: Report[Any] = INSIGHTS_REPORT) -> Answered:
+    """The answer of a report to a bookmark as JSON text, with the most frequent values of a breakdown.
 
     Raises RequestError 400 for one that cannot be read or takes too long, and 503; StorageError.
     """
     limits = json.dumps({"limit": TREND_VALUES_MAX})
-    wanted = INSIGHTS_REPORT.parse({"bookmark": params, "queryLimits": limits}, asking.project)
-    load = INSIGHTS_REPORT.load(wanted) if INSIGHTS_REPORT.load else None
+    wanted = report.parse({"bookmark": params, "queryLimits": limits}, asking.project)
+    load = report.load(wanted) if report.load else None
     names_columns = may_name_columns({"bookmark": params})
     mapped: Sequence[Mapped] = ()
     if load or names_columns:
@@ -52,5 +53,5 @@ async def answer_bookmark(asking: Asking, params: str) -> Answered:
 
         wanted, mapped = await asking.changes.run(loaded, asking.author)
     run = Run(asking.reader, asking.project.project_id, mapped, asking.reader.results)
-    answer = await answer_of(INSIGHTS_REPORT.answer(run, wanted), SMALLER)
+    answer = await answer_of(report.answer(run, wanted), SMALLER)
     return Answered(answer, run.statements)

@@ -45,9 +45,15 @@ class FlowTable(NamedTuple):
     entered: int
 
 
-def flow_table(graph: Mapping[str, Any], paths: Mapping[str, Any], event: str) -> FlowTable:
+def flow_table(graph: Mapping[str, Any], paths: Mapping[str, Any]) -> FlowTable:
     """The tables of two answers of `arb_funnels`: to a graph and to paths of flows with one event that they go
     through."""
+    found = [Path([_name(step) for step in flow["flowSteps"]], int(flow["totalCount"])) for flow in paths["flows"]]
+    return flow_columns(graph)._replace(paths=found)
+
+
+def flow_columns(graph: Mapping[str, Any]) -> FlowTable:
+    """The same of the graph alone, without paths."""
     steps = [step["nodes"] for step in graph["steps"]]
     places = [{(node["event"], node["type"]): place for place, node in enumerate(nodes)} for nodes in steps]
     columns = [
@@ -66,14 +72,14 @@ def flow_table(graph: Mapping[str, Any], paths: Mapping[str, Any], event: str) -
         ]
         for nodes in steps
     ]
-    found = [Path([_name(step) for step in flow["flowSteps"]], int(flow["totalCount"])) for flow in paths["flows"]]
-    return FlowTable(_titles(graph, event), columns, found, int(graph["metadata"]["totalCount"]))
+    return FlowTable(_titles(graph), columns, [], int(graph["metadata"]["totalCount"]))
 
 
-def _titles(graph: Mapping[str, Any], event: str) -> list[str]:
-    """`2 before`, `1 before`, the event, `1 after` …"""
+def _titles(graph: Mapping[str, Any]) -> list[str]:
+    """`2 before`, `1 before`, the event's name, `1 after` …; no name where there are no flows."""
     sides = [{node["anchorType"] for node in step["nodes"]} for step in graph["steps"]]
     at = next((number for number, side in enumerate(sides) if "NORMAL" in side), 0)
+    event = next((str(node["event"]) for node in graph["steps"][at]["nodes"]), "")
     return [event if number == at else _beside(number - at) for number in range(len(sides))]
 
 

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
 from trackway.domain.errors import RequestError
+from trackway.edge.api.reports.flows import FLOWS_REPORT
 from trackway.edge.quotas.rate_limits import REPORTING, RateLimits
 from trackway.projects.saved import Bookmark
 from trackway.web.bookmark_answer import Asking, answer_bookmark
+from trackway.web.kind_views import flow_view, funnel_view, retention_view
 from trackway.web.report_view import View, shape_of, view_of
 
 
@@ -45,5 +47,25 @@ async def _insights(asking: Asking, report: Bookmark) -> View:
     return await view_of(report.name, shape_of(report.params), answered.answer)
 
 
-VIEWS: Final[Mapping[str, Callable[[Asking, Bookmark], Awaitable[View]]]] = {"insights": _insights}
+async def _funnel(asking: Asking, report: Bookmark) -> View:
+    answered = await answer_bookmark(asking, report.params)
+    return await funnel_view(report.name, answered.answer)
+
+
+async def _retention(asking: Asking, report: Bookmark) -> View:
+    answered = await answer_bookmark(asking, report.params)
+    return await retention_view(report.name, answered.answer, report.params)
+
+
+async def _flows(asking: Asking, report: Bookmark) -> View:
+    answered = await answer_bookmark(asking, report.params, FLOWS_REPORT)
+    return await flow_view(report.name, answered.answer)
+
+
+VIEWS: Final[Mapping[str, Callable[[Asking, Bookmark], Awaitable[View]]]] = {
+    "insights": _insights,
+    "funnels": _funnel,
+    "retention": _retention,
+    "flows": _flows,
+}
 """How reports of a type are asked and shown. Each raises RequestError 400 for a definition that cannot be answered."""

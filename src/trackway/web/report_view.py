@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 
 class View(NamedTuple):
     """`picture` is None for tables and numbers, and where nothing was counted. `undrawn`: series that the picture
-    leaves out. `is_cut`: the breakdown has more values than are shown."""
+    leaves out. `is_cut`: the breakdown has more values than are shown. `head` says what the rows are, if not times."""
 
     heading: str
     chart: str
@@ -38,6 +38,7 @@ class View(NamedTuple):
     picture: Chart | None
     undrawn: int
     is_cut: bool
+    head: str = "Time"
 
 
 def shape_of(params: str) -> Shape:

@@ -27,13 +27,17 @@ _OF_PEOPLE: Final = frozenset((*_IDS, *_CONTACTS, *_NAMES))
 """Names in lower case, letters alone: `$user_id`, `userId` and `User ID` are one."""
 _OF_PROFILES: Final = frozenset({"name"})
 """The same for properties of users. An event's `name` is often that of a product."""
+_BROKEN_DOWN: Final = ("insights", "funnels", "retention")
+"""Types of reports that may have a breakdown."""
 _USERS: Final = ("people", "user")
 _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
 def check_shareable(type: str, params: str) -> None:
     """Raise RequestError 400 for a saved report that no link may show."""
-    if type != "insights":
+    if type == "flows":  # events alone
+        return
+    if type not in _BROKEN_DOWN:
         raise RequestError(400, f"a link does not show reports of type {type}")
     for clause in strict_json(params, Bookmark, "the definition").sections.group or ():
         name = str(clause.propertyName or clause.value)

@@ -13,7 +13,7 @@ PATHS = {
 
 
 def table() -> FlowTable:
-    return flow_table(*answers(PATHS), "buy")
+    return flow_table(*answers(PATHS))
 
 
 def test_columns_are_named_by_their_distance_from_the_event() -> None:
@@ -42,7 +42,7 @@ def test_the_ways_of_a_node_are_places_in_later_columns() -> None:
 
 
 def test_an_event_of_a_client_is_no_word_of_the_page() -> None:
-    found = flow_table(*answers({((1, "DROPOFF"), (2, "$other"), (3, "left")): 2}), "DROPOFF")
+    found = flow_table(*answers({((1, "DROPOFF"), (2, "$other"), (3, "left")): 2}))
     assert [[(node.name, node.is_event) for node in column] for column in found.columns[1:]] == [
         [("DROPOFF", True)],
         [("$other", True)],

@@ -19,7 +19,7 @@ PATHS = {
 
 
 def drawn(paths: dict[tuple[tuple[int, str], ...], int]) -> tuple[ElementTree.Element, FlowTable, int]:
-    table = flow_table(*answers(paths), "buy")
+    table = flow_table(*answers(paths))
     picture, height = draw_flows("After buy", table)
     return ElementTree.fromstring(picture), table, height
 
@@ -49,7 +49,7 @@ def test_the_picture_stays_within_its_bounds() -> None:
     many: dict[tuple[tuple[int, str], ...], int] = {
         ((1, "buy"), (2, f"event {number}")): number + 1 for number in range(60)
     }
-    table = flow_table(*answers(many, shown_max=50), "buy")
+    table = flow_table(*answers(many, shown_max=50))
     picture, height = draw_flows("After buy", table)
     root = ElementTree.fromstring(picture)
     for bar in root.findall(f"{SVG}rect"):
@@ -58,7 +58,7 @@ def test_the_picture_stays_within_its_bounds() -> None:
 
 
 def test_texts_of_clients_run_nothing() -> None:
-    table = flow_table(*answers(PATHS), "buy")
+    table = flow_table(*answers(PATHS))
     picture, _ = draw_flows(HOSTILE, table)
     assert b"<script" not in picture
     root = ElementTree.fromstring(picture)

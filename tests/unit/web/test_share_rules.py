@@ -21,10 +21,15 @@ def params(*groups: dict[str, Any]) -> str:
     return json.dumps({"sections": sections, "displayOptions": {"chartType": "line"}})
 
 
+@pytest.mark.parametrize("type", ["insights", "funnels", "retention"])
 @pytest.mark.parametrize("name", ["plan", "country", "name", "sku → name", "$os", "utm_campaign"])
-def test_a_breakdown_by_what_many_share_is_shown(name: str) -> None:
-    check_shareable("insights", params({"value": name, "resourceType": "events"}))
-    check_shareable("insights", params())
+def test_a_breakdown_by_what_many_share_is_shown(name: str, type: str) -> None:
+    check_shareable(type, params({"value": name, "resourceType": "events"}))
+    check_shareable(type, params())
+
+
+def test_flows_have_no_breakdown_and_are_shown() -> None:
+    check_shareable("flows", json.dumps({"steps": [{"event": "a"}]}))
 
 
 @pytest.mark.parametrize(
@@ -42,8 +47,9 @@ def test_a_breakdown_by_what_many_share_is_shown(name: str) -> None:
     ],
 )
 def test_a_breakdown_by_people_is_not_shown(name: str, resource: str) -> None:
-    with pytest.raises(RequestError, match="a link shows no people"):
-        check_shareable("insights", params({"value": "plan"}, {"propertyName": name, "resourceType": resource}))
+    for type in ("insights", "funnels", "retention"):
+        with pytest.raises(RequestError, match="a link shows no people"):
+            check_shareable(type, params({"value": "plan"}, {"propertyName": name, "resourceType": resource}))
 
 
 def test_other_types_and_what_cannot_be_read_are_not_shown() -> None:

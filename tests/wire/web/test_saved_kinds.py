@@ -10,7 +10,7 @@ from tests.support.demo_shop import load_demo_shop
 from tests.support.reports import report
 from tests.support.server import Project, Server
 from tests.support.web.report_page import address, csv_rows
-from tests.support.web.saved import saved_by_api
+from tests.support.web.saved import below, new_dashboard, number_of, saved_by_api
 from tests.support.web.visitor import Visit
 from tests.wire.web.conftest import OpenWindow
 
@@ -93,3 +93,19 @@ def test_a_report_is_saved_opened_and_replaced(
 def test_an_unfinished_question_is_not_saved(project: Project, admin: Visit, type: str) -> None:
     fields = {"type": type, "question": urlencode({"event2": "Order placed"}), "name": "x", "description": ""}
     assert admin.post(f"/app/projects/{project.project_id}/reports/save", fields).status == 400
+
+
+def test_dashboards_show_them(project: Project, admin: Visit) -> None:
+    made = []
+    for type, asked in QUESTIONS.items():
+        fields = {"type": type, "name": type, "description": "", "question": urlencode(asked)}
+        made.append(number_of(admin.post(below(project, "/reports/save"), fields)))
+    board = new_dashboard(admin, project, "All kinds", *made)
+    for type, number in zip(QUESTIONS, made, strict=True):
+        card = admin.get(below(project, f"/dashboards/{board}/cards/{number}")).body.decode()
+        assert 'class="chart"' in card and 'class="note wrong"' not in card, type
+        first = of_page(type, admin, project, QUESTIONS[type])[0]
+        assert type != "funnels" or f">{first} (100.0\u202f%)<" in card
+    page = admin.get(below(project, f"/dashboards/{board}?complete=1")).body.decode()
+    assert "1. Product viewed" in page and "Week 0" in page and "Added to cart, 1 before" not in page
+    assert page.count('class="chart"') == len(QUESTIONS)

@@ -69,7 +69,7 @@ async def _answered(page: Page, run: Run, form: FlowForm) -> FlowTable:
     """Raises RequestError 400 for a question that cannot be answered, and StorageError."""
     graph = await _answer(page, run, _bookmark(page, form, FLOW_EVENTS_DRAWN_MAX), _GRAPH)
     paths = await _answer(page, run, _bookmark(page, form, FLOW_PATHS_SHOWN_MAX), _PATHS)
-    return flow_table(graph, paths, form.event.event)
+    return flow_table(graph, paths)
 
 
 async def _answer(page: Page, run: Run, bookmark: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -13,7 +13,6 @@ from trackway.edge.api.reports.bookmarks.retention import RetentionQuestion
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.projects.saved import Bookmark
 from trackway.query.reports.run import Run
-from trackway.web.chart import Chart
 from trackway.web.csv_table import csv_reply
 from trackway.web.date_range import RANGES
 from trackway.web.limits import REPORT_FILTERS_MAX, RETENTION_SHOWN_VALUES_MAX, TREND_DRAWN_MAX
@@ -24,14 +23,13 @@ from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, 
 from trackway.web.report_table import label
 from trackway.web.retention_bookmark import Bookmark as Document
 from trackway.web.retention_bookmark import retention_bookmark
+from trackway.web.retention_chart import retention_chart
 from trackway.web.retention_form import KINDS, RETURNS, UNITS, WINDOWS, RetentionForm, read_retention_form
 from trackway.web.retention_table import RetentionTable, csv_of_retention, retention_table
 from trackway.web.saved_report import done_of, open_report
 from trackway.web.store_errors import answer_of
-from trackway.web.trend_chart import trend_chart
 
 PATH: Final = "/retention"
-EVERYBODY: Final = "All users"
 
 
 class Asked(NamedTuple):
@@ -58,7 +56,7 @@ async def show(page: Page, *, changes: Changes) -> Response:
         form,
         saved,
         table=table,
-        picture=None if table.is_empty else await _curve(table, form),
+        picture=None if table.is_empty else await retention_chart(table, form.unit, TREND_DRAWN_MAX),
         labels=[label(row.time, form.unit) for row in table.rows],
         sql=sql_text(run.statements),
         curl=curl_text(page, "insights", {"bookmark": asked.bookmark}),
@@ -86,18 +84,6 @@ def asked_of(page: Page, form: RetentionForm) -> Asked:
 async def _answered(run: Run, question: RetentionQuestion) -> RetentionTable:
     answer = await answer_of(INSIGHTS_REPORT.answer(run, question), SMALLER)
     return retention_table(answer, broken_down=question.retention.born.on is not None)
-
-
-async def _curve(table: RetentionTable, form: RetentionForm) -> Chart:
-    """The mean of all rows by period, in percent; with a breakdown a line for each of the first values."""
-    means = dict(list(table.values.items())[:TREND_DRAWN_MAX]) or {EVERYBODY: table.mean}
-    periods = max((len(row.cells) for row in means.values()), default=0)
-    series = {
-        name: [round(100 * each.part, 2) for each in row.cells] + [None] * (periods - len(row.cells))
-        for name, row in means.items()
-    }
-    labels = [f"{UNITS[form.unit]} {period}" for period in range(periods)]
-    return await trend_chart(f"Percent who came back, by {form.unit}", labels, series, "line")
 
 
 def _page(page: Page, form: RetentionForm, saved: Bookmark | None, *, status: int = 200, **values: Any) -> Response:
