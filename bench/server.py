@@ -29,7 +29,7 @@ STOP_S_MAX: Final = 60.0
 POLL_S: Final = 0.005
 LAG_POLL_S: Final = 0.02
 IDLE_S_MAX: Final = 1200.0
-IDLE_SEEN_S: Final = 3.0
+IDLE_SEEN_S: Final = 6.0
 IDLE_SHARE: Final = 0.2
 """Of one core: heartbeats and looks at the journal take less."""
 _TRACKWAY: Final = str(Path(sys.executable).with_name("trackway"))

@@ -5,7 +5,7 @@ the project changes again.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from trackway.compaction import statements as sql
 from trackway.compaction.broken_parts import BrokenParts
@@ -15,8 +15,8 @@ from trackway.compaction.plan import Days
 from trackway.compaction.statements import Slice, partition_id
 from trackway.compaction.versions import Segment, Version, Versions
 from trackway.domain.errors import StorageError
-from trackway.query.sql.facts import REBUILDS, ROWS
-from trackway.query.sql.segments import TABLES
+from trackway.query.sql.facts import REBUILDS, partition_rows
+from trackway.query.sql.segments import TABLES, Derived
 from trackway.store.client import Store
 from trackway.store.parts import fault_of, parts
 
@@ -110,7 +110,8 @@ class Changes:
     def sound(self, version: Version) -> Version:
         """The same version, or an empty one where facts are lost, events were damaged, or a rebuild was asked for."""
         partitions = [partition_id(version.project_id, segment.number) for segment in version.segments]
-        ((rows,),) = self._store.query(ROWS, {"tables": list(TABLES), "partitions": partitions})
+        asked = {"tables": list(TABLES), "partitions": partitions}
+        ((rows,),) = self._store.query(partition_rows("{partitions:Array(String)}"), asked)
         if not version.position:
             return version
         is_whole = rows == version.stored_rows and self._damages() == (version.damages, 0)
@@ -150,16 +151,25 @@ class Changes:
     ) -> Segment:
         text, bound = sql.facts_of_facts(but)
         given = {"old": [segment.number for segment in old], "links": min(segment.links for segment in old)}
-        return self._write(version, text, bound | given, number, cursor)
+        derived = () if but else [segment.derived for segment in old]
+        return self._write(version, text, bound | given, number, cursor, derived)
 
-    def _write(self, version: Version, text: str, bound: dict[str, object], number: int, links: int) -> Segment:
+    def _write(
+        self,
+        version: Version,
+        text: str,
+        bound: dict[str, object],
+        number: int,
+        links: int,
+        old: Sequence[Collection[Derived]] = (),
+    ) -> Segment:
         asked = {"project": version.project_id, "segment": number}
         self._store.command(text, bound | asked)
         ((rows,),) = self._store.query(sql.SEGMENT_ROWS, asked)
         written = Segment(number, int(rows), links)
         if written.rows:
             written = written._replace(
-                derived=derive(self._store, version.project_id, number, written.rows, len(version.slots))
+                derived=derive(self._store, version.project_id, number, written.rows, len(version.slots), old)
             )
         partition = f"{partition_id(version.project_id, number)}_"
         for part in parts(self._store, TABLES).active:

@@ -1,8 +1,9 @@
 """What counts of a project's facts now: for one question, and for people."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from trackway.query.sql.facts import NEWEST, REBUILDS, STATE
+from trackway.query.sql.facts import REBUILDS, STATE
+from trackway.query.sql.person import Known
 from trackway.query.sql.segments import TABLES, Derived, Facts
 from trackway.query.sql.tables import rows_in
 from trackway.store.reader import Reader
@@ -36,29 +37,23 @@ class FactsState(NamedTuple):
         return 100 * (self.events - self.behind) // self.events if self.events else 100
 
 
-async def facts_of(reader: Reader, project_id: int) -> Facts | None:
-    """The facts of a project; None where they are not complete, or do not hold what the events are. Raises StoreError.
+async def known_of(reader: Reader, project_id: int) -> Known:
+    """What a report must know of a project: its links, and its facts. Raises StoreError.
 
-    None is also the answer while facts are built anew, after damage or when a rebuild was asked for. Then a report
-    reads the events.
+    There are no facts while they are not complete or do not hold what the events are: after damage, or when a rebuild
+    was asked for. Then a report reads the events.
     """
-    for position, complete, damages, slots, segments, rows, links, rebuilds, more in await reader.rows(
-        project_id, NEWEST
-    ):
-        if not complete:
-            return None
-        asked: dict[str, Any] = {
-            "begin": position,
-            "links": links if segments else position,
-            "tables": list(TABLES),
-            "partitions": [f"{project_id}-{number}" for number in segments],
-        }
-        [(late_days, newer, *found)] = await reader.rows(project_id, STATE, asked)
-        derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in more]
-        if found != [rows + sum(each.rows for each in derived), damages, rebuilds]:
-            return None
-        return Facts(position, segments, slots, asked["links"] if newer else None, late_days, derived)
-    return None
+    [(links, plain, counts, *found)] = await reader.rows(project_id, STATE, {"tables": list(TABLES)})
+    if not counts:
+        return Known(bool(links), bool(plain))
+    facts = Facts(*found)
+    derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in facts.derived]
+    return Known(bool(links), bool(plain), facts=facts._replace(derived=derived))
+
+
+async def facts_of(reader: Reader, project_id: int) -> Facts | None:
+    """The facts of a project, if they count. Raises StoreError."""
+    return (await known_of(reader, project_id)).facts
 
 
 async def state_of(reader: Reader, project_id: int) -> FactsState:

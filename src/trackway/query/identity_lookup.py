@@ -97,7 +97,7 @@ async def known(reader: Reader, project_id: int) -> Known:
 
 async def known_links(reader: Reader, project_id: int) -> Known:
     """The same for a query that needs persons and no failures. It is cheaper. Raises StoreError."""
-    [(links, plain)] = await reader.rows(project_id, KNOWN_LINKS)
+    [(links, plain)] = await reader.rows(project_id, f"SELECT {KNOWN_LINKS}")
     return Known(bool(links), bool(plain))
 
 

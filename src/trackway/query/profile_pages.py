@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from trackway.domain.limits import PROFILE_SESSION_S, PROFILES_PER_PAGE
-from trackway.query.facts_state import facts_of
+from trackway.query.facts_state import known_of
 from trackway.query.identity_lookup import known_links
 from trackway.query.limits import PROFILE_PAGE_BYTES_HELD_MAX
 from trackway.query.profile_query import (
@@ -111,10 +111,10 @@ async def first_page(
 async def in_cohort(questions: Reader, query: ProfileQuery, cohort: Condition) -> ProfileQuery:
     """The same query for members of a cohort. Raises StoreError, and ExpressionError for conditions whose SQL is too
     large."""
-    known = (await known_links(questions, query.project_id))._replace(lookups=query.lookups)
     if query.lists_all:  # facts do not have the ids of persons
+        known = (await known_links(questions, query.project_id))._replace(lookups=query.lookups)
         return query._replace(cohort=members(query.project_id, cohort, known))
-    known = known._replace(facts=await facts_of(questions, query.project_id))
+    known = (await known_of(questions, query.project_id))._replace(lookups=query.lookups)
     return query._replace(cohort=members(query.project_id, cohort, known, "who"))
 
 

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ BY_HOUR: Final = ("UTC", "Europe/Berlin")
 RANGE: Final = {"from_date": "2025-03-28", "to_date": "2025-04-07"}
 NAMES: Final = ("buy", "look")
 COLOURS: Final = ("red", "blue", 7, None, ["red", "green"])
+LONG: Final = "a list of such texts is so long that no counts are kept " * 2
 
 
 class Asked(NamedTuple):
@@ -54,11 +55,17 @@ def _send(server: Server, asked: Asked, first: int, end: int) -> None:
     for number in range(first, end):
         name, time_ms, colour = asked.events[number]
         given = {} if colour is None else {"colour": colour}
-        event = record(asked.project, name, time=time_ms, distinct_id="u", size=number, **given)
+        event = record(asked.project, name, time=time_ms, distinct_id="u", size=number, note=_note(number), **given)
         event["properties"]["$insert_id"] = f"event-{number}"
         sent.append(event)
     import_all(server, asked.project, sent)
     server.wait_loaded()
+
+
+def _note(number: int) -> Any:
+    """A text or a list of texts; some texts are more frequent than others, and some as frequent as others."""
+    text = f"{LONG}{number % 17 % 7}"
+    return [text, "short", text, text] if number % 3 == 0 else text
 
 
 def _reads(server: Server, asked: Asked, path: str, table: str, **parameters: Any) -> bool:
@@ -102,6 +109,31 @@ def test_numbers_by_name_and_by_value_are_those_of_the_events(
         answer = report(server, asked.project, "segmentation", **RANGE, **wanted)
         assert _found(answer, length) == _expected(asked, length, keys)
         assert _reads(server, asked, "segmentation", "facts_counts", **wanted) == (zone in BY_HOUR)
+
+
+@pytest.mark.parametrize("zone", BY_HOUR)
+@pytest.mark.parametrize("unit", ["day", "week"])
+@pytest.mark.parametrize("limit", [1, 3, 20])
+@pytest.mark.parametrize("where", [{}, {"where": f'"{LONG}1" in properties["note"]'}])
+def test_the_most_frequent_of_many_values_have_all_their_events(
+    server: Server, every: Mapping[str, Asked], zone: str, unit: str, limit: int, where: dict[str, str]
+) -> None:
+    asked = every[zone]
+    found: dict[str, Counter[str]] = {}
+    for number, (_, time_ms, _) in enumerate(asked.events):
+        day = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(asked.zone)).date()
+        note = _note(number)
+        if not RANGE["from_date"] <= day.isoformat() <= RANGE["to_date"] or (where and f"{LONG}1" not in note):
+            continue
+        bucket = day - timedelta(days=day.weekday()) if unit == "week" else day
+        for key in {note} if isinstance(note, str) else set(note):
+            found.setdefault(key, Counter())[bucket.isoformat()] += 1
+    best = sorted(found, key=lambda key: (-found[key].total(), key))[:limit]
+    wanted: dict[str, Any] = {"event": "", "unit": unit, "on": 'properties["note"]', "limit": limit, **where}
+    answer = report(server, asked.project, "segmentation", **RANGE, **wanted)
+    assert _found(answer, 10) == {key: dict(found[key]) for key in best}
+    statements = report(server, asked.project, "segmentation", explain="sql", **RANGE, **wanted)["statements"]
+    assert any("raw_0 IN (SELECT" in each["sql"] for each in statements)
 
 
 @pytest.mark.parametrize("zone", ZONES)

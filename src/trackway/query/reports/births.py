@@ -1,11 +1,11 @@
-"""The births of retention, each with the places of the events by which the person came back or could have."""
+"""The births of retention, with the events by which the persons came back or could have."""
 
 from typing import Final, NamedTuple
 
 from trackway.query.expressions import Expression
 from trackway.query.reports.return_windows import Windows, time_sql
 from trackway.query.sql.buckets import Buckets
-from trackway.query.sql.person import Known
+from trackway.query.sql.person import JOIN_SETTINGS, Known
 from trackway.query.sql.projection import NOBODY, Projection
 from trackway.query.sql.scope import TIME_MS, Rows
 from trackway.query.sql.selector import Selector, named_by
@@ -33,26 +33,28 @@ class Births(NamedTuple):
     on: Expression | None
 
 
-def births(wanted: Births, windows: Windows, known: Known) -> Rows:
-    """A row for each birth that counts: `row`; `birth`, its place; `places` of the person's returning events, with a
-    breakdown pairs of place and value; `own`, how often the birth itself is among them."""
-    return _first_births(wanted, windows, known) if wanted.once else _births_by_row(wanted, windows, known)
+def first_births(wanted: Births, windows: Windows, known: Known) -> Rows:
+    """A row for each event of a person who began, births and returns: `who`, `place`, `returning`, `row` and `birth` of
+    the first birth, `own`, whether the birth is a returning event itself, and `key` with a breakdown.
 
-
-def _first_births(wanted: Births, windows: Windows, known: Known) -> Rows:
-    """If two births of a person have one time, the one that is no return counts."""
+    If two births of a person have one time, the one that is no return counts.
+    """
     events = _events(wanted, windows, known)
-    place = "place" if wanted.on is None else "(place, key)"
-    sql = f"SELECT minIf(place * 2 + returning, born) AS first, groupArrayIf({place}, returning) AS places"
-    sql += f" {events.sql} GROUP BY who HAVING countIf(born) > 0"
-    sql = f"SELECT intDiv(first, 2) AS birth, first % 2 AS own, places {rows_from(sql)}"
+    born = f"SELECT who, min(place * 2 + returning) AS first {events.sql} WHERE born GROUP BY who"
+    sql = f"SELECT *, intDiv(first, 2) AS birth, first % 2 AS own {rows_from(f'SELECT * {events.sql}', 'event')}"
+    sql += f" LEFT ANY JOIN ({born}) AS born ON event.who = born.who WHERE first != 0"
     row = wanted.read.sql(events.parameters, time_sql("birth"))
-    return events._replace(sql=rows_from(f"SELECT {row} AS row, birth, own, places {rows_from(sql)}"))
+    sql = f"SELECT *, {row} AS row {rows_from(sql)}"
+    return events._replace(sql=rows_from(sql), settings=events.settings or JOIN_SETTINGS)
 
 
-def _births_by_row(wanted: Births, windows: Windows, known: Known) -> Rows:
-    """A unit after a birth is the end of one unit of the clock and the beginning of the next, so the first and the last
-    event of each suffice."""
+def births_by_row(wanted: Births, windows: Windows, known: Known) -> Rows:
+    """A row for the first birth of each person in each row of the report: `row`; `birth`, its place; `places` of the
+    person's returning events, with a breakdown pairs of place and value.
+
+    A unit after a birth is the end of one unit of the clock and the beginning of the next, so the first and the last
+    event of each suffice.
+    """
     events = _events(wanted, windows, known)
     key, first, last = ("", "first", "last") if wanted.on is None else (", key", "(first, key)", "(last, key)")
     sql = f"SELECT who, row{key}, min(place) AS first, max(place) AS last, count() AS number {events.sql}"
@@ -62,7 +64,7 @@ def _births_by_row(wanted: Births, windows: Windows, known: Known) -> Rows:
     births = "groupArrayIf((row, birth), isNotNull(row))"
     sql = f"SELECT {births} AS births, groupArrayArray(each) AS places {rows_from(sql)} GROUP BY who"
     sql = f"SELECT arrayJoin(births) AS one, places {rows_from(sql)}"
-    return events._replace(sql=rows_from(f"SELECT one.1 AS row, one.2 AS birth, 1 AS own, places {rows_from(sql)}"))
+    return events._replace(sql=rows_from(f"SELECT one.1 AS row, one.2 AS birth, places {rows_from(sql)}"))
 
 
 def _events(wanted: Births, windows: Windows, known: Known) -> Rows:

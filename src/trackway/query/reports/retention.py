@@ -6,7 +6,7 @@ A person begins with an event, the birth, and comes back with another. An event 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from trackway.query.reports.births import Births, births
+from trackway.query.reports.births import Births, births_by_row, first_births
 from trackway.query.reports.return_windows import Windows
 from trackway.query.reports.run import Run, Statement
 from trackway.query.sql.person import Known
@@ -33,6 +33,8 @@ class Row(NamedTuple):
 RowsByKey = dict[str, Row]
 """The rows that have persons."""
 
+_SMALL: Final = 255
+"""So many buckets have numbers of one byte, which the store puts together fastest."""
 _BORN: Final = -1
 """The bucket of births in a statement's result."""
 
@@ -89,23 +91,55 @@ def _by_value(wanted: Retention, known: Known) -> Statement:
 def _reached(wanted: Retention, known: Known) -> Rows:
     """A row for each birth: `row`, and `buckets` in which the person came back; with a breakdown these are pairs of
     bucket and value. Of unbounded windows only the last bucket is there."""
-    born = births(wanted.born, wanted.windows, known)
-    paired, windows = wanted.born.on is not None, wanted.windows
+    paired = wanted.born.on is not None
+    rows = _after_first(wanted, known) if wanted.born.once else _after_each(wanted, known)
+    if not wanted.windows.unbounded:
+        return rows
+    last = "arrayFilter(each -> each = arrayMax(reached), reached)"
+    if paired:
+        last = "arrayFilter(each -> NOT arrayExists(other -> other.2 = each.2 AND other.1 > each.1, reached), reached)"
+    return rows._replace(
+        sql=rows_from(f"SELECT row, {last} AS buckets {rows_from(f'SELECT row, buckets AS reached {rows.sql}')}")
+    )
+
+
+def _after_first(wanted: Retention, known: Known) -> Rows:
+    """Of a person's only birth. Every return is put into its bucket before the person's are put together: lists of all
+    places would take several times as long."""
+    born, windows, paired = first_births(wanted.born, wanted.windows, known), wanted.windows, wanted.born.on is not None
+    number = "toUInt8" if len(windows.ends) <= _SMALL else "toInt32"
+    bucket = f"{number}({windows.bucket_sql('units', born.parameters)})"
+    sql = f"SELECT *, {windows.units_sql('place')} AS units {born.sql}"
+    each = f"({bucket}, key)" if paired else bucket
+    later = f"groupUniqArrayIf({each}, returning AND place > birth AND units < {windows.ends[-1]})"
+    # Another return at the time of the birth, besides the birth itself.
+    same, again = "countIf(returning AND place = birth)", f"if(same > own, [{number}(0)], [])"
+    if paired:
+        same = "groupArrayIf(key, returning AND place = birth)"
+        again = f"arrayMap(key -> ({number}(0), key), arrayFilter(key -> countEqual(same, key) > own, same))"
+    sql = f"SELECT any(row) AS row, any(own) AS own, {later} AS later, {same} AS same {rows_from(sql)} GROUP BY who"
+    sql = f"SELECT row, arrayDistinct(arrayConcat(later, {again})) AS buckets {rows_from(sql)}"
+    return born._replace(sql=rows_from(sql))
+
+
+def _after_each(wanted: Retention, known: Known) -> Rows:
+    """Of each birth of a person, which is a return itself."""
+    born, windows, paired = (
+        births_by_row(wanted.born, wanted.windows, known),
+        wanted.windows,
+        wanted.born.on is not None,
+    )
     place = "each.1" if paired else "each"
-    sql = f"SELECT row, birth, own, arrayFilter(each -> {place} > birth, places) AS later"
+    sql = f"SELECT row, birth, arrayFilter(each -> {place} > birth, places) AS later"
     sql += f", arrayFilter(each -> {place} = birth, places) AS same {born.sql}"
     # Another return at the time of the birth, besides the birth itself.
-    again = "arrayFilter(each -> countEqual(same, each) > own, same)"
+    again = "arrayFilter(each -> countEqual(same, each) > 1, same)"
     sql = f"SELECT row, birth, arrayConcat(later, {again}) AS returns {rows_from(sql)}"
     units = windows.units_sql(place)
     sql = f"SELECT row, arrayMap(each -> {_pair(units, paired)}, returns) AS after {rows_from(sql)}"
     in_time = f"arrayFilter(each -> {place} < {windows.ends[-1]}, after)"
     bucket = windows.bucket_sql(place, born.parameters)
-    sql = f"SELECT row, arrayDistinct(arrayMap(each -> {_pair(bucket, paired)}, {in_time})) AS reached {rows_from(sql)}"
-    last = "arrayFilter(each -> NOT arrayExists(other -> other.2 = each.2 AND other.1 > each.1, reached), reached)"
-    if not paired:
-        last = "arrayFilter(each -> each = arrayMax(reached), reached)"
-    sql = f"SELECT row, {last if windows.unbounded else 'reached'} AS buckets {rows_from(sql)}"
+    sql = f"SELECT row, arrayDistinct(arrayMap(each -> {_pair(bucket, paired)}, {in_time})) AS buckets {rows_from(sql)}"
     return born._replace(sql=rows_from(sql))
 
 

@@ -3,7 +3,7 @@
 A report asks through a run, which keeps the statements for `explain=sql`. A statement that exceeds the memory of a
 query may have another form, which takes longer and less memory, and gives the same rows.
 
-Where facts count, results are kept for later runs. A run looks at what the store has that the facts have not before it
+Where facts count, results are kept for later runs. A run knows what the store has that the facts have not before it
 asks a statement (`query.sql.seen`). So a result is kept under a state that is no newer than what it was made of, and is
 found only while nothing has changed since.
 """
@@ -15,13 +15,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from trackway.query.facts_state import facts_of
-from trackway.query.identity_lookup import known_links
+from trackway.query.facts_state import known_of
 from trackway.query.limits import REPORT_BLOCKS_S_MAX
 from trackway.query.mapped_tables import Mapped, lookups_of
 from trackway.query.sql.lookups import Lookups
 from trackway.query.sql.person import Known
-from trackway.query.sql.seen import NO_LINK, SEEN, other_tables
+from trackway.query.sql.seen import SEEN, other_tables
 from trackway.query.sql.segments import Facts
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, StoreError
 from trackway.store.reader import Reader
@@ -66,10 +65,10 @@ class Run:
 
     async def known(self) -> Known:
         """What the project's identity has, the facts that may be read instead of its events, and lookup tables."""
-        found = await known_links(self._reader, self.project_id)
-        self._facts = await facts_of(self._reader, self.project_id)
+        found = await known_of(self._reader, self.project_id)
+        self._facts = found.facts
         self._seen.clear()
-        return found._replace(facts=self._facts, lookups=await self.lookups())
+        return found._replace(lookups=await self.lookups())
 
     async def lookups(self) -> Lookups:
         """The lookup tables whose columns the report may name."""
@@ -135,10 +134,9 @@ class Run:
         if self._results is None or facts is None:
             return None
         tables = tuple(other_tables(statement.sql))
-        if tables not in self._seen:
-            bound = {"begin": facts.position, "links": facts.links or NO_LINK, "tables": list(tables)}
-            [self._seen[tables]] = await self._reader.rows(self.project_id, SEEN, bound)
-        depends = (self.project_id, statement.sql, statement.parameters, rule, facts, self._seen[tables])
+        if tables and tables not in self._seen:
+            [self._seen[tables]] = await self._reader.rows(self.project_id, SEEN, {"tables": list(tables)})
+        depends = (self.project_id, statement.sql, statement.parameters, rule, facts, self._seen.get(tables))
         packed = _packed(depends)
         return packed and blake2b(packed, digest_size=32).digest()
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from trackway.query.reports.run import Run, Statement
-from trackway.query.sql.projection import NOBODY, Projection
+from trackway.query.sql.projection import NOBODY, Projection, Top
 from trackway.query.sql.tables import rows_from
 
 
@@ -69,7 +69,7 @@ def _statement(
         rows = projection.summed_rows("number")
         counts, value = f"sum(times) AS events, {_MADE[measure]} AS made", "made"
     else:
-        rows = projection.counted_rows() if measure is Measure.GENERAL else projection.rows()
+        rows = projection.counted_rows(Top(key, limit)) if measure is Measure.GENERAL else projection.rows()
         counts, value = _COUNTS[measure], _VALUES[measure]
     counted = f"SELECT {key} AS key, bucket, {counts} {rows.sql} GROUP BY key, bucket"
     if spilling:

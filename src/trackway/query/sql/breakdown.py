@@ -28,9 +28,11 @@ def breakdown_keys(
         single = f"if(isNull({text}), [], {single})"
     if not expression.can(Kind.LIST):
         return single
-    listed = elements(f"ifNull({of_kind(expression, Kind.LIST, scope, parameters)}, '')")
+    whole = f"ifNull({of_kind(expression, Kind.LIST, scope, parameters)}, '')"
+    listed = elements(whole)
     string, null = is_raw("_raw", Kind.STRING), is_raw("_raw", Kind.NULL)
     key = f"multiIf({string}, JSONExtractString(_raw), {null}, '{UNDEFINED_KEY}', _raw)"
     counted = listed if with_undefined else f"arrayFilter(_raw -> NOT {null}, {listed})"
     keys = f"arrayDistinct(arrayMap(_raw -> {key}, {counted}))"
-    return f"if(empty({listed}), {single}, {keys})"
+    # Elements are looked for in lists alone, since that takes long.
+    return f"if({whole} = '', {single}, if(empty({listed}), {single}, {keys}))"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from trackway.query.expressions import Kind, of_raw, readable
 from trackway.query.sql.events import Events
-from trackway.query.sql.person import JOIN_SETTINGS
+from trackway.query.sql.person import JOIN_SETTINGS, KNOWN_LINKS
 from trackway.query.sql.scope import Rows
 from trackway.query.sql.segments import DERIVED, NO_SLOT, SUMS, Facts
 from trackway.query.sql.tables import rows_from, rows_in
@@ -35,31 +35,48 @@ TAIL_SETTINGS: Final = "use_skip_indexes_if_final_exact_mode = 0"
 """FINAL looks at the granules with events of some positions, and no others. Copies that it does not see there were
 superseded, or are late."""
 
-NEWEST: Final = f"""
-SELECT position, complete, damages, slots, arrayMap(s -> s.number, segments), arraySum(s -> s.rows, segments),
-    arrayMin(s -> s.links, segments), rebuilds, derived
-{rows_in("facts_versions")} ORDER BY sequence DESC LIMIT 1"""
-"""What counts of a project's facts: the values of `Found`, in their order."""
-_ACTIVE: Final = """
-FROM system.parts
-WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
-  AND partition_id IN {partitions:Array(String)}"""
-ROWS: Final = f"SELECT sum(rows) {_ACTIVE}"
-"""The rows of some partitions of some tables."""
-PARTS: Final = f"SELECT table, name {_ACTIVE}"
-"""Their parts."""
+_ACTIVE: Final = "FROM system.parts WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}"
+PARTS: Final = f"SELECT table, name {_ACTIVE} AND partition_id IN {{partitions:Array(String)}}"
+"""The parts of some partitions of some tables."""
 DAMAGES: Final = "SELECT count() FROM damage FINAL WHERE place IN ('events', 'identity_links')"
 """How often events or links were found damaged."""
 REBUILDS: Final = f"SELECT count() {rows_in('facts_rebuilds')}"
 """How often a rebuild of the facts was asked for."""
+
+
+def partition_rows(partitions: str) -> str:
+    """A query's text that gives how many rows some partitions of `tables` have; `partitions` is SQL of their names."""
+    return f"SELECT sum(rows) {_ACTIVE} AND has({partitions}, partition_id)"
+
+
+_VERSION: Final = f"""
+SELECT argMax((position, complete, damages, rebuilds, slots, segments, derived), sequence)
+{rows_in("facts_versions")}"""
+_TAIL: Final = f"""
+SELECT (groupUniqArrayIf(toString(toDate(time)), {LATE}), count(), sum(cityHash64(position, loaded)))
+{rows_in("events", "position >= newest.1")}"""
+_LINKS: Final = f"""
+SELECT (count(), sum(cityHash64(sequence, id, canonical_id))) {rows_in("identity_links", "sequence >= since")}"""
+_REFUSALS: Final = f"""
+SELECT (count(), sum(cityHash64(sequence, insert_id))) {rows_in("identity_refusals", "sequence >= newest.1")}"""
+_OWN_PARTITIONS: Final = "arrayMap(s -> concat(toString({project:UInt32}), '-', toString(s.number)), newest.6)"
+_STORED: Final = "arraySum(s -> s.rows, newest.6) + arraySum(d -> d.rows, newest.7)"
 STATE: Final = f"""
-SELECT
-    (SELECT groupUniqArray(toString(toDate(time))) {rows_in("events", "position >= {begin:UInt64}", LATE)}),
-    (SELECT count() {rows_from(f"SELECT 1 {rows_in('identity_links', 'sequence >= {links:UInt64}')} LIMIT 1")}),
-    ({ROWS}),
-    ({DAMAGES}),
-    ({REBUILDS})"""
-"""The days of late events of the tail, whether there are newer links, the rows of the segments, damages, rebuilds."""
+WITH ({_VERSION}) AS newest,
+    if(empty(newest.6), newest.1, arrayMin(s -> s.links, newest.6)) AS since,
+    ({_TAIL}) AS tail,
+    ({_LINKS}) AS links
+SELECT {KNOWN_LINKS},
+    newest.2 AND newest.3 = ({DAMAGES}) AND newest.4 = ({REBUILDS})
+        AND ({partition_rows(_OWN_PARTITIONS)}) = {_STORED} AS counts,
+    newest.1, arrayMap(s -> s.number, newest.6), newest.5, if(links.1 = 0, NULL, since), tail.1, newest.7, tail.2 > 0,
+    [tail.2, tail.3, links.1, links.2, tupleElement(({_REFUSALS}) AS refused, 1), refused.2]"""
+"""What a report must know first, as one row: whether the project has links and plain links (`query.sql.person`), and
+whether its facts count. Then the values of `Facts`, in their order. It binds `tables`.
+
+Facts count when they are complete, all their rows are there, nothing was found damaged since they were made, and no
+rebuild was asked for.
+"""
 
 
 def slot(number: int) -> str:
@@ -111,7 +128,8 @@ def fact_rows(
         bound["late_segments"] = list(facts.segments)
         chosen = f"{_chosen(events, 'late_segments')} AND {_OF_LATE_DAYS} AND NOT (time, key) IN ({_tail_keys(events)})"
         branches.append(_facts(chosen, slots, facts, bound, persons))
-    branches.append(_tail(events, facts, list(properties.values()), persons))
+    if facts.has_tail or not branches:
+        branches.append(_tail(events, facts, list(properties.values()), persons))
     if derived == SUMS:
         branches = [
             f"SELECT event, time, day, times, {number_of('raw_0')} AS total {rows_from(each)}" for each in branches

@@ -57,10 +57,11 @@ def _any_row(rows: str) -> str:
     return f"(SELECT count() {rows_from(f'SELECT 1 {rows} LIMIT 1')})"
 
 
-KNOWN_LINKS: Final = f"""
-SELECT {_any_row(rows_in("identity_links"))}, {_any_row(rows_in("identity_links", _NO_DEVICE, _OF_DEVICES))}"""
-"""A statement that gives the first two fields of `Known`."""
-KNOWN: Final = f"{KNOWN_LINKS}, {_any_row(rows_in('identity_refusals'))}, {_any_row(rows_from(_CONFLICTS))}"
+KNOWN_LINKS: Final = (
+    f"{_any_row(rows_in('identity_links'))}, {_any_row(rows_in('identity_links', _NO_DEVICE, _OF_DEVICES))}"
+)
+"""SQL of the first two fields of `Known`."""
+KNOWN: Final = f"SELECT {KNOWN_LINKS}, {_any_row(rows_in('identity_refusals'))}, {_any_row(rows_from(_CONFLICTS))}"
 """A statement that gives all fields of `Known`. It costs more, because it compares claims."""
 
 

@@ -8,7 +8,7 @@ the table of events. Both give the same.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from trackway.query.expressions import Expression, Kind, Property, condition, event_properties, of_kind
 from trackway.query.expressions.rawjson import elements
@@ -52,6 +52,14 @@ class _Raws:
     def elements(self, name: str) -> str:
         """As `Raws.elements`."""
         return elements(self.raw(name))
+
+
+class Top(NamedTuple):
+    """The keys with the highest totals, and by key where these are equal, `limit` at most. `key` is SQL over the
+    columns of a projection, of one key or an arrayJoin of several."""
+
+    key: str
+    limit: int
 
 
 class Projection:
@@ -169,12 +177,14 @@ class Projection:
         rows = f"SELECT {columns} {self._looked_up.above(entries.sql)}{_where(self._conditions)}"
         return Rows(rows_from(rows), entries.settings, entries.parameters)
 
-    def counted_rows(self) -> Rows:
+    def counted_rows(self, top: Top | None = None) -> Rows:
         """The same with `times`: equal events may share a row, and `times` is their number.
 
         What expressions make of a property is then computed once for each of its values. With no or several properties,
         and where an expression reads more than one property, each row of the source has its row: where nothing finer is
         read than the hour, this is a count of many facts.
+
+        Where `top` is given, the rows of keys that are not at the top may be left out, or some of them.
         """
         made = [(name, sql) for name, sql in self._columns.items() if _OF_RAW.search(sql)]
         later = [each for each in self._conditions if _OF_RAW.search(each)]
@@ -183,12 +193,24 @@ class Projection:
         if len(self._raws.bound) != 1 or any(map(_OTHERS.search, of_raw)):
             return self._selected(entries, "times")
         read = {name: sql for name, sql in self._columns.items() if not _OF_RAW.search(sql)}
-        columns = ", ".join([*(f"{sql} AS {name}" for name, sql in read.items()), _RAW])
-        chosen = _where([each for each in self._conditions if not _OF_RAW.search(each)])
-        grouped = f"SELECT {columns}, sum(times) AS times {entries.sql}{chosen} GROUP BY {', '.join([*read, _RAW])}"
-        columns = ", ".join([*read, *(f"{sql} AS {name}" for name, sql in made), "times"])
-        rows = f"SELECT {columns} {self._looked_up.above(rows_from(grouped))}{_where(later)}"
-        return Rows(rows_from(rows), entries.settings, entries.parameters)
+        chosen = [each for each in self._conditions if not _OF_RAW.search(each)]
+        computed = [f"{sql} AS {name}" for name, sql in made]
+
+        def grouped(by: Sequence[str], columns: Sequence[str], conditions: Sequence[str], more: Sequence[str]) -> str:
+            """The rows of all combinations of some columns, with what is made of the raw."""
+            each = f"SELECT {', '.join([*columns, _RAW])}, sum(times) AS times {entries.sql}{_where(conditions)}"
+            each += f" GROUP BY {', '.join([*by, _RAW])}"
+            shown = ", ".join([*by, *computed, "times", *more])
+            return f"SELECT {shown} {self._looked_up.above(rows_from(each))}{_where(later)}"
+
+        parameters = entries.parameters
+        if top is not None and made and set(read) == {"bucket"} and self._has_many_values():
+            values = f"SELECT {top.key} AS key, sum(times) AS total, groupArray({_RAW}) AS raws"
+            values += f" {rows_from(grouped([], [], chosen, [_RAW]))} GROUP BY key ORDER BY total DESC, key"
+            values = f"SELECT arrayJoin(raws) {rows_from(f'{values} LIMIT {{top:UInt32}}')}"
+            chosen, parameters = [*chosen, f"{_RAW} IN ({values})"], parameters | {"top": top.limit}
+        rows = grouped(list(read), [f"{sql} AS {name}" for name, sql in read.items()], chosen, [])
+        return Rows(rows_from(rows), entries.settings, parameters)
 
     def _read(self, expression: Expression) -> None:
         needs, lookups = needs_of(expression, self._known.lookups), self._known.lookups
@@ -205,6 +227,13 @@ class Projection:
     def _reads_facts(self) -> bool:
         facts = self._known.facts
         return facts is not None and self._is_narrow and self._events.is_narrow and facts.has(self._raws.bound)
+
+    def _has_many_values(self) -> bool:
+        """Whether the values of the only raw are so many that facts are read for it: not all segments have counts."""
+        facts, names = self._known.facts, list(self._raws.bound)
+        if facts is None or not self._reads_facts():
+            return False
+        return len(facts.derived_in(COUNTS, facts.slot_of(names[0]))) < len(facts.segments)
 
     def _entries(self, *, derived: str | None = None) -> Rows:
         """The events with `event`, `time` and, where they are read, `person_number` and raws.

@@ -29,7 +29,8 @@ class Facts(NamedTuple):
 
     `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on, change
     persons; None if there are none. `late_days`: days of late events of the tail. `derived`: what else there is of the
-    segments.
+    segments. `has_tail`: whether there are events from the position on. `newer`: numbers that are others when events,
+    links or refused links come that the facts do not have.
     """
 
     position: int
@@ -38,6 +39,8 @@ class Facts(NamedTuple):
     links: int | None
     late_days: Sequence[str]
     derived: Sequence[Derived] = ()
+    has_tail: bool = True
+    newer: Sequence[int] = ()
 
     def has(self, properties: Iterable[str]) -> bool:
         """Whether each of these properties has a column."""
