@@ -111,9 +111,15 @@ def _float(raw: str) -> str:
     return f"JSONExtractFloat(if({whole}, concat({raw}, 'e0'), {raw}))"
 
 
+def named(name: str, value: str, sql: str) -> str:
+    """SQL that uses a value several times under a name. The engine analyses the value's SQL once, and a statement stays
+    short: a list within a list within a condition would be there thirty times."""
+    return f"arrayMap({name} -> {sql}, [{value}])[1]"
+
+
 def elements(raw: str) -> str:
     """The raws of the elements of a list; none if it is no list."""
-    return f"JSONExtractArrayRaw({readable(raw)})"
+    return named("_text", raw, f"JSONExtractArrayRaw({readable('_text')})")
 
 
 def equal_elements(left: str, right: str) -> str:

@@ -8,7 +8,7 @@ counts under `undefined`: absent values, null, objects, empty lists.
 from typing import Any, Final
 
 from trackway.query.expressions import Expression, Kind, Scope, is_raw, of_kind
-from trackway.query.expressions.rawjson import elements
+from trackway.query.expressions.rawjson import elements, named
 from trackway.query.expressions.tree import Cast
 
 UNDEFINED_KEY: Final = "undefined"
@@ -28,11 +28,9 @@ def breakdown_keys(
         single = f"if(isNull({text}), [], {single})"
     if not expression.can(Kind.LIST):
         return single
-    whole = f"ifNull({of_kind(expression, Kind.LIST, scope, parameters)}, '')"
-    listed = elements(whole)
+    listed = elements(f"ifNull({of_kind(expression, Kind.LIST, scope, parameters)}, '')")
     string, null = is_raw("_raw", Kind.STRING), is_raw("_raw", Kind.NULL)
     key = f"multiIf({string}, JSONExtractString(_raw), {null}, '{UNDEFINED_KEY}', _raw)"
-    counted = listed if with_undefined else f"arrayFilter(_raw -> NOT {null}, {listed})"
+    counted = "_listed" if with_undefined else f"arrayFilter(_raw -> NOT {null}, _listed)"
     keys = f"arrayDistinct(arrayMap(_raw -> {key}, {counted}))"
-    # Elements are looked for in lists alone, since that takes long.
-    return f"if({whole} = '', {single}, if(empty({listed}), {single}, {keys}))"
+    return named("_listed", listed, f"if(empty(_listed), {single}, {keys})")
