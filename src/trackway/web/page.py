@@ -20,6 +20,7 @@ from trackway.query.sql.days import Days
 from trackway.settings.table import Settings
 from trackway.store.reader import Reader
 from trackway.web.limits import WEB_FORM_BYTES_MAX
+from trackway.web.navigation import Group, groups_of
 from trackway.web.public_url import server_address
 from trackway.web.templating import draw
 from trackway.web.visitor import Visitor
@@ -57,6 +58,11 @@ class Page(NamedTuple):
     def days(self) -> Days:
         """The days and weeks of the project, in its time zone."""
         return Days.of(self.project.time_zone, self.project.week_start)
+
+    @property
+    def groups(self) -> list[Group["PageRoute"]]:
+        """The navigation in groups."""
+        return groups_of(self.navigation)
 
     def may_open(self, path: str) -> bool:
         """Whether the visitor may open the page of that path in the navigation. Pages link only to those."""
