@@ -20,11 +20,11 @@ from trackway.query.reports.run import Run
 class Flows:
     """The numbers of flows. `entered`: all; `converted`: those that reach the last anchor.
 
-    Memory grows with different paths, or where these are not kept with different pairs of neighbours.
+    Memory grows with different paths where these are kept, and with different pairs of neighbours for a graph.
     """
 
-    def __init__(self, *, keeps_paths: bool) -> None:
-        self._keeps_paths = keeps_paths
+    def __init__(self, *, keeps_graph: bool, keeps_paths: bool) -> None:
+        self._keeps_graph, self._keeps_paths = keeps_graph, keeps_paths
         self.entered = self.converted = 0
         self.paths: Counter[Shown] = Counter()
         self.nodes: Counter[tuple[int, str]] = Counter()
@@ -40,7 +40,7 @@ class Flows:
         self.converted += is_whole
         if self._keeps_paths:
             self.paths[shown] += 1
-        else:
+        if self._keeps_graph:
             self.nodes.update(shown)
             self.edges.update(pairwise(shown))
             self.ends[shown[-1]] += 1
@@ -51,10 +51,10 @@ class Flows:
             )
 
 
-async def follow(run: Run, asked: FlowQuestion, *, keeps_paths: bool) -> Flows:
+async def follow(run: Run, asked: FlowQuestion, *, keeps_graph: bool, keeps_paths: bool) -> Flows:
     """The flows of all persons. Raises StoreError, ExpressionError for expressions whose SQL is too large, and
     RequestError 400 for too many different paths."""
-    followed = _Followed(asked, Flows(keeps_paths=keeps_paths))
+    followed = _Followed(asked, Flows(keeps_graph=keeps_graph, keeps_paths=keeps_paths))
     async with run.blocks(flow_events(asked, await run.known())) as blocks:
         async for rows in blocks:
             await asyncio.to_thread(followed.add, rows)

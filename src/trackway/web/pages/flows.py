@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -10,7 +9,7 @@ from starlette.responses import Response
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.reports.bookmarks.flows import FlowAsked
-from trackway.edge.api.reports.flows import FLOWS_REPORT
+from trackway.edge.api.reports.flows import FLOWS_REPORT, graph_and_paths
 from trackway.projects.saved import Bookmark
 from trackway.query.reports.run import Run
 from trackway.web.csv_table import csv_reply
@@ -33,7 +32,6 @@ from trackway.web.saved_report import done_of, open_report
 from trackway.web.store_errors import answer_of
 
 PATH: Final = "/flows"
-_GRAPH, _PATHS = "flows_sankey", "flows_top_paths"
 
 
 async def show(page: Page, *, changes: Changes) -> Response:
@@ -46,7 +44,6 @@ async def show(page: Page, *, changes: Changes) -> Response:
         table = await _answered(page, run, form)
     except RequestError as error:
         return _page(page, form, saved, fault=error.message, status=error.status)
-    asked = {"bookmark": _bookmark(page, form, FLOW_EVENTS_DRAWN_MAX), "query_type": _GRAPH}
     return _page(
         page,
         form,
@@ -54,8 +51,8 @@ async def show(page: Page, *, changes: Changes) -> Response:
         table=table,
         picture=await flow_chart(_title(form), table) if table.entered else None,
         paths=[(path_text(path), path.number) for path in table.paths],
-        sql=sql_text(run.statements[:1]),  # the paths have the same one
-        curl=curl_text(page, "arb_funnels", asked),
+        sql=sql_text(run.statements),
+        curl=curl_text(page, "arb_funnels", {"bookmark": _bookmark(page, form)}),
     )
 
 
@@ -67,20 +64,15 @@ async def table(page: Page, *, changes: Changes) -> Response:
 
 async def _answered(page: Page, run: Run, form: FlowForm) -> FlowTable:
     """Raises RequestError 400 for a question that cannot be answered, and StorageError."""
-    graph = await _answer(page, run, _bookmark(page, form, FLOW_EVENTS_DRAWN_MAX), _GRAPH)
-    paths = await _answer(page, run, _bookmark(page, form, FLOW_PATHS_SHOWN_MAX), _PATHS)
-    return flow_table(graph, paths)
-
-
-async def _answer(page: Page, run: Run, bookmark: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    wanted = FLOWS_REPORT.parse({"bookmark": json.dumps(bookmark), "query_type": kind}, page.project)
-    if not isinstance(wanted.flows, FlowAsked):
+    asked = {"bookmark": json.dumps(_bookmark(page, form))}
+    wanted = FLOWS_REPORT.parse(asked, page.project).flows
+    if not isinstance(wanted, FlowAsked):
         raise RequestError(400, "this page filters by properties, not by what is saved")
-    return await answer_of(FLOWS_REPORT.answer(run, wanted), SMALLER)
+    return flow_table(*await answer_of(graph_and_paths(run, wanted, FLOW_PATHS_SHOWN_MAX), SMALLER))
 
 
-def _bookmark(page: Page, form: FlowForm, shown_max: int) -> dict[str, Any]:
-    return flow_bookmark(form, page.days.day_of(time.time_ns() // 1_000_000), shown_max)
+def _bookmark(page: Page, form: FlowForm) -> dict[str, Any]:
+    return flow_bookmark(form, page.days.day_of(time.time_ns() // 1_000_000), FLOW_EVENTS_DRAWN_MAX)
 
 
 def _title(form: FlowForm) -> str:

@@ -70,8 +70,18 @@ def load(wanted: Asked) -> Callable[["Saved"], Asked] | None:
 async def answer(run: Run, wanted: Asked) -> dict[str, Any]:
     asked = wanted.flows
     assert isinstance(asked, FlowAsked), "it was looked up"
-    found = await follow(run, asked.question, keeps_paths=wanted.form != _GRAPH)
-    shown = await asyncio.to_thread(_shown, wanted.form, found, asked.question.columns(), asked.shown_max)
+    found = await follow(run, asked.question, keeps_graph=wanted.form == _GRAPH, keeps_paths=wanted.form != _GRAPH)
+    return await _answer(wanted.form, found, asked)
+
+
+async def graph_and_paths(run: Run, asked: FlowAsked, paths_max: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The answers to a graph and to paths, `paths_max` of them, of flows that are followed once."""
+    found = await follow(run, asked.question, keeps_graph=True, keeps_paths=True)
+    return await _answer(_GRAPH, found, asked), await _answer(_PATHS, found, asked._replace(shown_max=paths_max))
+
+
+async def _answer(form: str, found: Flows, asked: FlowAsked) -> dict[str, Any]:
+    shown = await asyncio.to_thread(_shown, form, found, asked.question.columns(), asked.shown_max)
     return {
         "computed_at": datetime.now(UTC).isoformat(),
         **shown,
