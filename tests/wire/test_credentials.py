@@ -57,6 +57,10 @@ def send_import(world: World, named: str) -> Request:
     return Request("POST", f"/import?strict=1{named}", (JSON,), body)
 
 
+def mappings(world: World) -> str:
+    return f"/api/app/projects/{world.own.project_id}/lookup-mappings"
+
+
 ENDPOINTS: dict[str, Callable[[World, str], Request]] = {
     "import": send_import,
     "export": lambda world, named: Request("GET", f"/api/2.0/export?{DATES}{named}"),
@@ -71,12 +75,18 @@ ENDPOINTS: dict[str, Callable[[World, str], Request]] = {
         "PUT", f"/lookup-tables/{world.table}?{named}", (CSV,), b"id,a\n1,2\n"
     ),
     "delete table": lambda world, named: Request("DELETE", f"/lookup-tables/{NO_TABLE}?{named}"),
+    "mappings": lambda world, named: Request("GET", f"{mappings(world)}?{named}"),
+    "map": lambda world, named: Request(
+        "PUT", f"{mappings(world)}?{named}", (JSON,), json.dumps({"property": "P", "table_id": world.table}).encode()
+    ),
     "facts": lambda world, named: Request("GET", f"/api/app/facts?{named}"),
     "rebuild": lambda world, named: Request("POST", f"/api/app/facts/rebuild?{named}", (JSON,), b"{}"),
     "limits": lambda world, named: Request("GET", f"/api/app/rate-limits?{named}"),
     "accounts": lambda world, named: Request("GET", ORGANIZATION),
 }
-OF_A_PROJECT = [endpoint for endpoint in ENDPOINTS if endpoint != "accounts"]
+OF_PATHS = ["mappings", "map"]
+"""Endpoints whose path names the project, which counts more than a parameter."""
+OF_A_PROJECT = [endpoint for endpoint in ENDPOINTS if endpoint not in ("accounts", *OF_PATHS)]
 
 NAMED = {
     "other": "{other}",
@@ -124,8 +134,8 @@ ACTS = {
     "export events": ["export"],
     "query profiles": ["profiles", "query", "identity", "preview"],
     "unlink ids": ["unlink"],
-    "read lookup tables": ["tables"],
-    "replace lookup tables": ["create table", "replace table", "delete table"],
+    "read lookup tables": ["tables", "mappings"],
+    "replace lookup tables": ["create table", "replace table", "delete table", "map"],
     "check and rebuild facts": ["facts", "rebuild"],
     "see rate limits": ["limits"],
 }
@@ -194,14 +204,16 @@ def assert_told(reply: Reply, told: Told, endpoint: str) -> None:
     status, error = told or (404, f"Lookup table with id '{NO_TABLE}' was not found.")
     phrase = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}[status]
     expected: dict[str, Any] = {"code": status, "error": error, "status": phrase}
-    if endpoint == "accounts":
+    if endpoint in ("accounts", *OF_PATHS):
         expected = {"error": error, "status": "error"}
     assert (reply.status, json.loads(reply.body)) == (status, expected)
 
 
 def test_every_kind_of_credentials_and_every_endpoint_of_a_project_is_in_the_tables() -> None:
     assert CREDENTIALS.keys() == ALLOWED.keys() ^ REFUSED.keys()
-    assert sorted(OF_A_PROJECT) == sorted(endpoint for endpoints in ACTS.values() for endpoint in endpoints)
+    assert sorted([*OF_A_PROJECT, *OF_PATHS]) == sorted(
+        endpoint for endpoints in ACTS.values() for endpoint in endpoints
+    )
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

@@ -27,7 +27,7 @@ from tests.support.store.questions import Tables
 from trackway.lookup.versions import LookupTable
 from trackway.projects.account import Account
 from trackway.projects.roles import ROLES
-from trackway.projects.saved import Annotation, Bookmark, Cohort
+from trackway.projects.saved import Annotation, Bookmark, Cohort, LookupMapping
 from trackway.projects.saved_table import Saved
 
 MARK, DEVICE, EVENT, VALUE = "only-of-the-other-project", "their-device", "their-event", "their-value"
@@ -80,6 +80,9 @@ def two(profile_server: ProfileServer, make_profile_projects: MakeProjects) -> T
         assert reply.status == 201
     profile_server.wait_loaded()
     my_table, their_table = (table_of(server, mine, "my"), table_of(server, theirs, MARK))
+    mapped = json.dumps({"property": MARK, "table_id": their_table}).encode()
+    path = f"/api/app/projects/{theirs.project_id}/lookup-mappings"
+    assert server.ask(Request("PUT", path, (JSON, basic(theirs.secret)), mapped)).status == 200
     return Two(mine, theirs, my_table, their_table, callers, [account.account_id for account in accounts[1:]], others)
 
 
@@ -114,7 +117,7 @@ def everything_of(running: ProfileServer, project: Project) -> Everything:
         json.loads(person.body),
         Tables(running.store).all(project.project_id),
         [each for each in accounts_of(server).all() if project.project_id in each.roles],
-        [Saved(server.projects).all(of, project.project_id) for of in SAVED.values()],
+        [Saved(server.projects).all(of, project.project_id) for of in (*SAVED.values(), LookupMapping)],
         running.store.query(
             "SELECT count() FROM facts_rebuilds WHERE project_id = {id:UInt32}", {"id": project.project_id}
         )[0][0],
@@ -163,6 +166,17 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
         body = b"id,a\n1,3\n" if method == "PUT" else b""
         return Request(method, f"/lookup-tables{named}?{query(project_id=project, name='mine')}", (caller,), body)
 
+    def mapped(caller: Any, project: Any, method: str, number: str, table: str) -> Request:
+        """A DELETE names a mapping, a PUT a table."""
+        path = f"/api/app/projects/{project}/lookup-mappings{number if method == 'DELETE' else ''}"
+        body = json.dumps({"property": "mine", "table_id": table}).encode() if method == "PUT" else b""
+        return Request(method, path, (JSON, caller), body)
+
+    def column(caller: Any, project: Any) -> Request:
+        dates = DATES | {"to_date": "2020-12-31"}
+        text = query(project_id=project, event=MARK, on=f'properties["{MARK} → a"]', **dates)
+        return Request("GET", f"/api/query/segmentation?{text}", (caller,))
+
     def facts(caller: Any, project: Any, path: str) -> Request:
         text = query(project_id=project, from_date="2026-01-01", to_date="2026-01-01")
         return Request(
@@ -208,6 +222,15 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
         st.builds(profiles, callers, named, wheres, st.sampled_from([None, MARK]), st.booleans()),
         st.builds(asked_of_ids, callers, named, st.sampled_from([MARK, DEVICE]), st.sampled_from(IDENTITY)),
         st.builds(tables, callers, named, methods, st.sampled_from([two.my_table, two.their_table])),
+        st.builds(
+            mapped,
+            callers,
+            ids,
+            st.sampled_from(["GET", "PUT", "DELETE"]),
+            st.sampled_from(["/1", "/2"]),
+            st.sampled_from([two.my_table, two.their_table]),
+        ),
+        st.builds(column, callers, named),
         st.builds(limits, callers, named),
         st.builds(facts, callers, named, st.sampled_from(["", "/steps", "/compare"])),
         st.builds(rebuilt, callers, named),
@@ -259,7 +282,7 @@ def test_credentials_of_one_project_show_and_change_nothing_of_another(profile_s
     ask()
     done = {200, 201, 409}  # 409 while facts are built anew
     answered_both = [seen & done and seen & {400, 401, 403, 404} for seen in statuses.values()]
-    assert len(answered_both) == 18 and all(answered_both), statuses
+    assert len(answered_both) == 19 and all(answered_both), statuses
     assert everything_of(profile_server, two.theirs) == before
 
 

@@ -34,6 +34,7 @@ from trackway.query.sql.cohort import Has
 from trackway.query.sql.event_filter import EventFilter
 from trackway.query.sql.facts_check import Step
 from trackway.store.client import Store
+from trackway.store.errors import StoreError
 from trackway.store.migrate import migrate
 from trackway.store.reader import Reader
 from trackway.store.workload import LOADER
@@ -51,6 +52,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "event_feed.fresh": (PROJECT, FILTER, 0, 10),
     "event_feed.last_loaded": (PROJECT, FILTER),
     "event_feed.sample": (PROJECT, FILTER, 10),
+    "broken_facts.may_ask_again": (PROJECT, StoreError("store: a file is too short", 33)),
     "damage_log.damaged": (PROJECT,),
     "facts_check.compare": (PROJECT, Step("2026-02-28", "2026-02-28", 0, 1)),
     "facts_check.steps": (PROJECT,),

@@ -94,7 +94,7 @@ def test_roles_have_the_rights_of_lookup_tables(server: Server, make_projects: M
 
 
 def run(server: Server, project: Project, *arguments: str) -> tuple[int, str, str]:
-    where = ["--data-dir", str(server.data_dir), "--project", str(project.project_id)]
+    where = ["--data-dir", str(server.data_dir), *server.projects_at, "--project", str(project.project_id)]
     done = subprocess.run([TRACKWAY, "lookup-table", *arguments, *where], capture_output=True, check=False)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
