@@ -1,4 +1,4 @@
-"""The order in which a profile query gives profiles, and which of them `search` finds, as SQL.
+"""The order in which a profile query gives profiles, as SQL.
 
 One property orders profiles, and it may be of several kinds. Booleans come first, then numbers, then strings by code
 point, then lists and objects by their text. Profiles without the property, or with null, come last in either direction.
@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from trackway.query.expressions import ExpressionError, Kind, Literal, Property, Scope, is_raw, of_raw, parse
 
-_SEARCHED = ("$name", "$email")
 _COMPARED_BYTES_MAX = 1024
 """Lists and objects are compared by so many bytes; strings are shorter."""
 _KINDS = (Kind.BOOLEAN, Kind.NUMBER, Kind.STRING, Kind.LIST, Kind.OBJECT)
@@ -50,11 +49,3 @@ def order_sql(order: Order, scope: Scope, parameters: dict[str, Any]) -> str:
     text = f"multiIf({is_raw(raw, Kind.STRING)}, JSONExtractString({raw}), {rank} > 2, {raw}, '')"
     text = f"substring({text}, 1, {_COMPARED_BYTES_MAX})"
     return ", ".join(f"{value} {direction} NULLS LAST" for value in (rank, number, text))
-
-
-def search_sql(text: str, scope: Scope, parameters: dict[str, Any]) -> str:
-    """Whether a profile's id, `$name` or `$email` contains a text, in upper or lower case."""
-    parameters["search"] = text
-    raws = (scope.properties.raw(f"'{name}'") for name in _SEARCHED)
-    searched = (scope.columns["$distinct_id"].sql, *(f"ifNull({of_raw(raw, Kind.STRING)}, '')" for raw in raws))
-    return f"({' OR '.join(f'positionCaseInsensitiveUTF8({value}, {{search:String}}) > 0' for value in searched)})"

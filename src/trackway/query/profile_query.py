@@ -21,10 +21,11 @@ from trackway.query.expressions import (
     no_boolean,
     readable,
 )
-from trackway.query.profile_order import Order, order_sql, search_sql
+from trackway.query.profile_order import Order, order_sql
 from trackway.query.sql.cohort import Members
 from trackway.query.sql.lookups import LookedUp, Lookups
 from trackway.query.sql.person import canonical_ids
+from trackway.query.sql.searched import search_sql
 from trackway.query.sql.tables import GIVEN_IDS, rows_from, rows_in
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, StoreError
 from trackway.store.reader import Reader

@@ -209,12 +209,12 @@ def _enough_since(days: Sequence[date], counts: Mapping[str, Sequence[int]]) -> 
 
 def _members(text: str) -> dict[str, Shown] | None:
     try:
-        return {name: _shown(raw) for name, raw in _members_of(text).items()}
+        return {name: shown_value(raw) for name, raw in _members_of(text).items()}
     except (msgspec.MsgspecError, RecursionError):
         return None
 
 
-def _shown(raw: msgspec.Raw) -> Shown:
-    """A number is shown as it is stored, with all of its digits."""
+def shown_value(raw: msgspec.Raw) -> Shown:
+    """A value as a page shows it. A number is shown as it is stored, with all of its digits."""
     text = bytes(raw)
     return Shown(_text_of(text), True) if text.startswith(b'"') else Shown(text.decode(), False)

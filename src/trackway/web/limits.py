@@ -104,6 +104,16 @@ SUGGESTIONS_MAX = 100
 EVENTS_OFFERED_MAX = 10
 """Events that the empty page of trends offers as links."""
 
+# Users
+PEOPLE_ROWS = 50
+"""Users of one page of their list."""
+PEOPLE_LISTED_MAX = 10_000
+"""Users of a search that can be listed, in its order. All are counted."""
+PEOPLE_FILTERS_MAX = 6
+"""Filters of a search for users."""
+PEOPLE_COLUMNS_MAX = 12
+"""Properties of users that a list shows."""
+
 # Reports
 STEP_FILTERS_MAX = 3
 """Filters of one step of a funnel, or of one event of retention or flows."""

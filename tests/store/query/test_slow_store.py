@@ -72,6 +72,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ingestion_stats.rejected_for": (PROJECT, 0),
     "ingestion_stats.rejected_of_nobody": (0,),
     "ingestion_stats.arrivals": (PROJECT,),
+    "people.people": (ProfileQuery(PROJECT, search="a"), 0, 10),
+    "people.people_count": (ProfileQuery(PROJECT, where=WHERE),),
     "profile_search.search": (PROJECT, Search()),
     "profile_search.profiles": (PROJECT, "", ["ada"]),
     "profile_search.group_keys": (PROJECT,),

@@ -225,8 +225,9 @@ def test_checklist_says_that_nothing_came(window: Window, project: Project) -> N
 def test_user_is_found_and_shown_with_ids_properties_and_activity(window: Window, fed: Project) -> None:
     until(window, below(fed, "users"), USER)
     window.screenshot("users")
+    window.wait(window.find("summary:has-text('Filters')").click())
     window.fill("Property", "$email")
-    window.fill("Its value", "ada@example.com")
+    window.fill("Value", "ada@example.com")
     window.press("Search")
     window.until(lambda: "email" in window.path)
     assert window.texts("tbody th") == [USER]
@@ -259,7 +260,7 @@ def test_group_is_shown_with_properties_and_activity(window: Window, fed: Projec
 
 
 def test_search_that_finds_nothing_says_so(window: Window, fed: Project) -> None:
-    window.open(below(fed, "users?start=nobody-of-that-name"))
+    window.open(below(fed, "users?search=nobody-of-that-name"))
     assert "No users match." in window.text()
     window.follow("open nobody-of-that-name")
     window.until(lambda: "has no profile" in window.text())

@@ -14,10 +14,16 @@ from trackway.query.sql.tables import rows_from
 
 TIMEOUT_MS: Final = 30 * 60 * 1000
 _NOT_CAUSED: Final = (*LINKING_EVENTS, "$hotshard_events", "$message_suppressed", "$unsubscribe", "$journey_entered")
-IN_SESSIONS: Final = f"event NOT IN {_NOT_CAUSED} AND NOT startsWith(event, '$campaign_')"
+_CAMPAIGN: Final = "$campaign_"
+IN_SESSIONS: Final = f"event NOT IN {_NOT_CAUSED} AND NOT startsWith(event, '{_CAMPAIGN}')"
 """SQL over the table of events: the event is part of a session."""
 _BEFORE: Final = "arrayPushFront(arrayPopBack(moments.1), moments.1[1])"
 _ENDED: Final = f"arrayMap((moment, before) -> moment.1 - before >= {TIMEOUT_MS}, moments, {_BEFORE})"
+
+
+def is_in_sessions(event: str) -> bool:
+    """The same for the name of an event."""
+    return event not in _NOT_CAUSED and not event.startswith(_CAMPAIGN)
 
 
 def sessions_sql(rows: str, keys: Sequence[str]) -> str:

@@ -29,6 +29,7 @@ from trackway.query.sql.events import Events, project_events
 from trackway.query.sql.lookups import LookedUp, Lookups, MappedTable, own_names
 from trackway.query.sql.person import JOIN_SETTINGS, Known, with_person
 from trackway.query.sql.projection import NOBODY, Projection
+from trackway.query.sql.searched import search_sql
 from trackway.query.sql.selector import ACTIVITY, ANY_EVENT
 from trackway.query.sql.tables import rows_from, rows_in
 
@@ -37,6 +38,12 @@ class Has(NamedTuple):
     """An expression is true for the person's profile. `properties` and `user` are the profile's own properties."""
 
     where: Expression
+
+
+class Found(NamedTuple):
+    """The person's id, `$name` or `$email` contains a text, in either case."""
+
+    text: str
 
 
 class Did(NamedTuple):
@@ -64,7 +71,9 @@ class Junction(NamedTuple):
     parts: tuple["Condition", ...]
 
 
-Condition = Has | Did | Not | Junction
+Condition = Has | Found | Did | Not | Junction
+_OfProfile = Has | Found
+"""What is asked of a profile alone."""
 
 
 Key = Literal["person", "who"]
@@ -101,7 +110,7 @@ def members(project_id: int, cohort: Condition, known: Known, key: Key = "person
     time. `prefix` keeps two of a statement apart. Raises ExpressionError for SQL that is too large."""
     has, did = _leaves(cohort)
     users = known.lookups.users
-    if any(_reads_id(leaf.where, users) for leaf in has):
+    if any(_reads_id(leaf, users) for leaf in has):
         found = _members(project_id, cohort, known, "person", prefix)
         sql = found.sql if key == "person" else f"SELECT cityHash64(person) AS who {rows_from(found.sql)}"
         return found._replace(sql=sql)
@@ -139,10 +148,10 @@ def _named(sql: str, parameters: dict[str, Any], prefix: str) -> Members:
     return Members(text, bound, JOIN_SETTINGS)
 
 
-def _leaves(cohort: Condition) -> tuple[list[Has], list[Did]]:
+def _leaves(cohort: Condition) -> tuple[list[_OfProfile], list[Did]]:
     """The different conditions that are not combined, in order."""
 
-    def each(part: Condition) -> Iterator[Has | Did]:
+    def each(part: Condition) -> Iterator[_OfProfile | Did]:
         if isinstance(part, Junction):
             for inner in part.parts:
                 yield from each(inner)
@@ -152,7 +161,7 @@ def _leaves(cohort: Condition) -> tuple[list[Has], list[Did]]:
             yield part
 
     found = list(dict.fromkeys(each(cohort)))
-    return [leaf for leaf in found if isinstance(leaf, Has)], [leaf for leaf in found if isinstance(leaf, Did)]
+    return [leaf for leaf in found if not isinstance(leaf, Did)], [leaf for leaf in found if isinstance(leaf, Did)]
 
 
 def _outcomes(cohort: Condition, users: Sequence[MappedTable]) -> set[bool]:
@@ -165,8 +174,10 @@ def _outcomes(cohort: Condition, users: Sequence[MappedTable]) -> set[bool]:
             return {outcome for outcome in (True, False) if _can_be(outcome, word == "and", found)}
         case Did():
             return {_compare(cohort.sign, 0, cohort.times)}
+        case Found():
+            return {True, False}
         case Has(where):
-            if _reads_id(where, users):
+            if _reads_id(cohort, users):
                 return {True, False}
             try:
                 return {evaluate(where, Row({})) is True}
@@ -194,8 +205,15 @@ def _compare(sign: str, count: int, times: int) -> bool:
     return count < times
 
 
-def _reads_id(where: Expression, users: Sequence[MappedTable]) -> bool:
-    return _ID in own_names(users, event_properties(where))
+def _reads_id(leaf: _OfProfile, users: Sequence[MappedTable]) -> bool:
+    return isinstance(leaf, Found) or _ID in own_names(users, event_properties(leaf.where))
+
+
+def _holds(leaf: _OfProfile, number: int, scope: Scope, parameters: dict[str, Any], of: str) -> str:
+    """SQL of whether it is so for the profile of a scope. `number` and `of` keep its bound text apart from others."""
+    if isinstance(leaf, Found):
+        return search_sql(leaf.text, scope, parameters, f"{of}_{number}")
+    return condition(leaf.where, scope, parameters)
 
 
 def _scope(document: JsonColumn, id: str, lookups: Lookups, parameters: dict[str, Any]) -> LookedUp:
@@ -208,12 +226,12 @@ def _without_profile(lookups: Lookups, parameters: dict[str, Any]) -> LookedUp:
     return _scope(_NO_PROFILE, "person", lookups, parameters)
 
 
-def _profiles(has: list[Has], did: list[Did], known: Known, key: Key, parameters: dict[str, Any]) -> str:
+def _profiles(has: list[_OfProfile], did: list[Did], known: Known, key: Key, parameters: dict[str, Any]) -> str:
     looked_up = _scope(_PROFILE, "distinct_id", known.lookups, parameters)
     users = rows_in("profiles", _USERS, final=True)
     documents = f"SELECT profile_id AS distinct_id, {readable('properties')} AS document {users}"
     flags = "".join(
-        f", toUInt8({condition(leaf.where, looked_up.scope, parameters)}) AS has_{number}"
+        f", toUInt8({_holds(leaf, number, looked_up.scope, parameters, 'text')}) AS has_{number}"
         for number, leaf in enumerate(has)
     )
     rows = with_person(f"SELECT distinct_id{flags} {looked_up.above(rows_from(documents))}", known, naming=False)
@@ -222,7 +240,7 @@ def _profiles(has: list[Has], did: list[Did], known: Known, key: Key, parameters
     return f"SELECT {own}, toUInt8(1) AS profiled{shown} {rows_from(rows)} WHERE person = distinct_id"
 
 
-def _empty(name: str, leaves: Sequence[Has | Did]) -> str:
+def _empty(name: str, leaves: Sequence[_OfProfile | Did]) -> str:
     kind = {"has": "toUInt8", "did": "toUInt64"}[name]
     return "".join(f", {kind}(0) AS {name}_{number}" for number in range(len(leaves)))
 
@@ -270,7 +288,9 @@ def _is_counted(leaf: Did, number: int, parameters: dict[str, Any]) -> str:
     return f"{sql} AND event = {{event_{number}:String}})"
 
 
-def _truth(cohort: Condition, has: list[Has], did: list[Did], parameters: dict[str, Any], without: LookedUp) -> str:
+def _truth(
+    cohort: Condition, has: list[_OfProfile], did: list[Did], parameters: dict[str, Any], without: LookedUp
+) -> str:
     """The whole condition over the row of one person. `without` is the scope of one without a profile."""
     match cohort:
         case Not(part):
@@ -281,6 +301,7 @@ def _truth(cohort: Condition, has: list[Has], did: list[Did], parameters: dict[s
             number = did.index(cohort)
             parameters[f"times_{number}"] = cohort.times
             return f"(did_{number} {_SIGNS[cohort.sign]} {{times_{number}:UInt64}})"
-        case Has(where):
-            otherwise = condition(where, without.scope, parameters)
-            return f"if(profiled, has_{has.index(cohort)} = 1, {otherwise})"
+        case Has() | Found():
+            number = has.index(cohort)
+            otherwise = _holds(cohort, number, without.scope, parameters, "id")
+            return f"if(profiled, has_{number} = 1, {otherwise})"

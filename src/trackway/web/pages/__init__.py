@@ -34,6 +34,7 @@ from trackway.web.pages import (
     shares,
     time_zone,
     trends,
+    users,
 )
 from trackway.web.pages import project_limits as limits
 
@@ -58,6 +59,8 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         rates=parts.rates,
         connections=parts.connections,
     )
+    show_users = partial(users.show, changes=parts.changes)
+    save_cohort = partial(users.save_cohort, changes=parts.changes)
     show_audit = partial(audit.show, directory=parts.directory, changes=parts.changes)
     return (
         *_events(parts, track),
@@ -69,7 +72,8 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         *_annotations(parts),
         *_reports(parts),
         *_shares(parts),
-        PageRoute(people.USERS_PATH, ("GET",), people.users, Right.PROFILES, "Users", in_navigation=True),
+        PageRoute(users.PATH, ("GET",), show_users, Right.PROFILES, "Users", in_navigation=True),
+        PageRoute(f"{users.PATH}/cohort", ("POST",), save_cohort, Right.SAVE, "Users", in_navigation=False),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
         PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
         PageRoute(people.GROUP_PATH, ("GET",), people.group, Right.PROFILES, "Group", in_navigation=False),

@@ -1,4 +1,4 @@
-"""Users and groups: a search of profiles by id or property, and the page of one with properties, ids and events.
+"""The page of one user, with properties, ids and events; and groups: a search by id or property, and the page of one.
 
 A user is a person: the page of each linked id shows all of them. An id without a profile has a page, too, since it may
 have events.
@@ -14,22 +14,17 @@ from starlette.responses import Response
 from trackway.domain.limits import PEOPLE_PER_PAGE, PERSON_PROFILES_SHOWN_MAX, STRING_CHARACTERS_MAX
 from trackway.query import profile_search
 from trackway.query.identity_lookup import person_of
+from trackway.query.limits import PERSON_EVENTS_SHOWN_MAX
 from trackway.query.profile_search import Activity, Search
 from trackway.web.chart import Chart, chart
 from trackway.web.limits import PERSON_CHARTED_NAMES
 from trackway.web.page import Page, render
 from trackway.web.store_errors import in_time
+from trackway.web.timeline import sessions_of
 
-USERS_PATH: Final = "/users"
 USER_PATH: Final = "/users/one"
 GROUPS_PATH: Final = "/groups"
 GROUP_PATH: Final = "/groups/one"
-
-
-async def users(page: Page) -> Response:
-    asked = _search(page)
-    found = await _found(page, asked)
-    return _list(page, asked, found, USERS_PATH, [])
 
 
 async def groups(page: Page) -> Response:
@@ -39,7 +34,7 @@ async def groups(page: Page) -> Response:
     if not asked.group_key and keys:
         asked = asked._replace(group_key=keys[0][0])
     found = await _found(page, asked) if asked.group_key else []
-    return _list(page, asked, found, GROUPS_PATH, keys)
+    return _list(page, asked, found, keys)
 
 
 async def user(page: Page) -> Response:
@@ -61,22 +56,19 @@ async def _found(page: Page, asked: Search) -> list[profile_search.Found] | None
     return await in_time(profile_search.search(page.reader, page.project.project_id, asked))
 
 
-def _list(
-    page: Page, asked: Search, found: list[profile_search.Found] | None, path: str, keys: list[tuple[str, int]]
-) -> Response:
+def _list(page: Page, asked: Search, found: list[profile_search.Found] | None, keys: list[tuple[str, int]]) -> Response:
     shown = (found or [])[:PEOPLE_PER_PAGE]
     given = {name: value for name, value in asked._asdict().items() if value and name != "after"}
-    older = page.url(path, **given, after=shown[-1].profile_id) if len(found or ()) > PEOPLE_PER_PAGE else ""
-    first = page.url(path, **given) if asked.after else ""
+    older = page.url(GROUPS_PATH, **given, after=shown[-1].profile_id) if len(found or ()) > PEOPLE_PER_PAGE else ""
+    first = page.url(GROUPS_PATH, **given) if asked.after else ""
     return render(
         page,
-        "people.html",
+        "groups.html",
         asked=asked,
         found=shown,
         took_too_long=found is None,
         older=older,
         first=first,
-        path=path,
         keys=keys,
     )
 
@@ -87,7 +79,11 @@ async def _user(page: Page, id: str) -> dict[str, Any]:
     ids = list(dict.fromkeys([*person.ids, id]))
     activity = await in_time(profile_search.activity_of_person(reader, of, person.ids, _today(page), page.days))
     profiles = await profile_search.profiles(reader, of, "", ids[:PERSON_PROFILES_SHOWN_MAX])
-    return {"id": id, "person": person, "profiles": profiles, **await _shown(activity)}
+    shown = {
+        "sessions": sessions_of(activity.latest, page.days) if activity else [],
+        "latest_max": PERSON_EVENTS_SHOWN_MAX,
+    }
+    return {"id": id, "person": person, "profiles": profiles, **shown, **await _shown(activity)}
 
 
 async def _group(page: Page, key: str, id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tests.support.query.events import NOON_MS, Events, event
 from tests.support.query.links import change, link
 from tests.support.query.profiles import insert_profiles
 from trackway.query.expressions import ExpressionError, Row, evaluate, from_json, parse
-from trackway.query.sql.cohort import Condition, Did, Has, Junction, Not, members
+from trackway.query.sql.cohort import Condition, Did, Found, Has, Junction, Not, members
 from trackway.query.sql.person import Known
 from trackway.store.client import Store
 
@@ -151,6 +151,7 @@ PROFILE_TEXTS = [
 EVENT_TEXTS = ['properties["n"] > 0', 'user["n"] == 1', 'properties["$distinct_id"] == "a"']
 LEAVES: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from(PROFILE_TEXTS).map(has),
+    st.sampled_from(["a", "B", "3"]).map(Found),
     st.builds(
         lambda name, first, length, text, sign, times: Did(
             name, BEGIN_MS + first * DAY_MS, BEGIN_MS + (first + length) * DAY_MS, text and parse(text), sign, times
@@ -193,6 +194,8 @@ def holds(world: World, cohort: Condition, person: str) -> bool:
         case Has(where):
             own = {name: from_json(json.dumps(value)) for name, value in world.profiles.get(person, {}).items()}
             return is_true(where, Row({**own, "$distinct_id": from_json(json.dumps(person))}, own))
+        case Found(text):
+            return text.casefold() in person.casefold()
     count = sum(counts(world, cohort, each) for each in world.events if world.links.get(each[0], each[0]) == person)
     return bool(eval(f"{count} {cohort.sign} {cohort.times}"))
 

@@ -19,12 +19,13 @@ from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 from trackway.domain.errors import InvalidInput, RequestError
+from trackway.domain.limits import STRING_CHARACTERS_MAX
 from trackway.edge.api.reports.bookmarks.cohort_selectors import event_filter, profile_filter
 from trackway.edge.api.reports.bookmarks.dates import bookmark_day
 from trackway.edge.api.reports.bookmarks.filters import Calendar
 from trackway.edge.limits import COHORT_CONDITIONS_MAX, COHORT_DAYS_MAX, COHORT_DEPTH_MAX, COHORT_TIMES_MAX
 from trackway.query.expressions import Expression, ExpressionError, parse
-from trackway.query.sql.cohort import Condition, Did, Has, Junction, Not
+from trackway.query.sql.cohort import Condition, Did, Found, Has, Junction, Not
 from trackway.query.sql.days import Days
 
 _SIGNS: Final = ("==", "!=", ">=", "<=", ">", "<")
@@ -71,11 +72,13 @@ class _Reading:
         match _object("selector", node).get("property"):
             case "user":
                 return Has(profile_filter(node, self._calendar))
+            case "search":
+                return _search(node)
             case "behaviors":
                 return self._did(node, behaviors)
             case "cohort":
                 return self._of_cohort(node, path)
-        raise InvalidInput("property must be user, behaviors or cohort in each condition of selector")
+        raise InvalidInput("property must be user, search, behaviors or cohort in each condition of selector")
 
     def _junction(self, node: Definition, behaviors: Definition, path: tuple[int, ...], depth: int) -> Condition:
         word, children = node.get("operator"), node["children"]
@@ -151,6 +154,14 @@ def read_cohort(
     """The condition of a definition. `saved` gives the definition of a cohort by its id, and raises InvalidInput when
     there is none; `cohort_id` is the cohort's own. Raises InvalidInput, naming the field."""
     return _Reading(now, saved).cohort(definition, () if cohort_id is None else (cohort_id,))
+
+
+def _search(node: Definition) -> Found:
+    """A condition of ours, which the page of users saves."""
+    text = node.get("operand")
+    if node.get("operator") != "in" or not isinstance(text, str) or not 1 <= len(text) <= STRING_CHARACTERS_MAX:
+        raise InvalidInput(f"a search needs the operator in, and an operand of 1 to {STRING_CHARACTERS_MAX} characters")
+    return Found(text)
 
 
 def _object(name: str, value: Any) -> Definition:

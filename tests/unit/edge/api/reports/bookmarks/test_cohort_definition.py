@@ -139,7 +139,7 @@ for _ in range(COHORT_DEPTH_MAX + 1):
 BAD: list[tuple[Any, Any, str]] = [
     (None, None, "selector is required: the conditions of the cohort"),
     (7, None, "selector must be an object"),
-    ({"property": "group"}, None, "property must be user, behaviors or cohort in each condition of selector"),
+    ({"property": "group"}, None, "property must be user, search, behaviors or cohort in each condition of selector"),
     ({"operator": "xor", "children": [node("defined")]}, None, "operator must be and or or where a"),
     ({"operator": "and", "children": []}, None, "children must be a list of at least one condition"),
     (deep, None, f"selector must not have more than {COHORT_DEPTH_MAX} levels"),
