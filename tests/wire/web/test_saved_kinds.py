@@ -109,3 +109,21 @@ def test_dashboards_show_them(project: Project, admin: Visit) -> None:
     page = admin.get(below(project, f"/dashboards/{board}?complete=1")).body.decode()
     assert "1. Product viewed" in page and "Week 0" in page and "Added to cart, 1 before" not in page
     assert page.count('class="chart"') == len(QUESTIONS)
+
+
+def test_a_funnel_that_no_form_can_hold_is_shown_with_the_reason(
+    server: Server, project: Project, admin: Visit
+) -> None:
+    steps = [{"type": "event", "name": name} for name in ("Product viewed", "Order placed")]
+    behavior = {"type": "funnel", "behaviors": steps, "aggregateBy": [{"value": "device"}], "resourceType": "events"}
+    sections = {
+        "show": [{"type": "metric", "behavior": behavior, "measurement": {"math": "conversion_rate_unique"}}],
+        "time": [{"dateRangeType": "between", "unit": "day", "value": [RANGE["from"], RANGE["to"]]}],
+    }
+    params = {"sections": sections, "displayOptions": {"chartType": "funnel-steps"}}
+    body = {"name": "Same device", "type": "funnels", "params": params}
+    made = saved_by_api(server, project, "POST", body=body)
+    page = admin.get(below(project, f"/reports/{made['id']}")).body.decode()
+    assert "the form has no field for sections.show.0.behavior" in page
+    came = numbers("funnels", report(server, project, "funnels", funnel_id=made["id"], **DATES))
+    assert came[-1] > 0 and f">{came[0]} (100.0\u202f%)<" in page and f">{came[1]} (" in page

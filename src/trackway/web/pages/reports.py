@@ -19,6 +19,7 @@ from trackway.projects.saved import BOOKMARK_TYPES, Bookmark, check_object
 from trackway.web.bookmark_answer import Asking, answer_bookmark
 from trackway.web.forms import text
 from trackway.web.page import Page, render
+from trackway.web.report_cards import VIEWS
 from trackway.web.report_kinds import KINDS
 from trackway.web.report_run import curl_text, sql_text
 from trackway.web.report_view import View, shape_of, view_of
@@ -55,15 +56,18 @@ async def one(page: Page, *, changes: Changes) -> Response:
         return RedirectResponse(opening.address + (f"&done={done}" if done in DONE else ""), 303)
     view: View | None = None
     fault, sql = "", ""
-    if report.type == INSIGHTS:
-        try:
-            answered = await answer_bookmark(Asking(page.reader, page.project, changes, page.author), report.params)
+    asking = Asking(page.reader, page.project, changes, page.author)
+    try:
+        if report.type == INSIGHTS:
+            answered = await answer_bookmark(asking, report.params)
             view, sql = (
                 await view_of(report.name, shape_of(report.params), answered.answer),
                 sql_text(answered.statements),
             )
-        except RequestError as error:
-            fault = error.message
+        elif report.type in VIEWS:
+            view = await VIEWS[report.type](asking, report)
+    except RequestError as error:
+        fault = error.message
     return render(
         page,
         "report.html",
