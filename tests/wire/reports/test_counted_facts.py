@@ -1,5 +1,6 @@
 """Counts of facts instead of facts: which questions read them, and that the answers are the same."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -9,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.support.bookmarks import bookmark, grouped, metric
 from tests.support.http.events import import_all, record
-from tests.support.reports import at, report, values, wait_for_facts
+from tests.support.reports import at, post_report, report, values, wait_for_facts
 from tests.support.server import Project, ProjectDays, Server
 
 ZONES: Final = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Asia/Kolkata", "Australia/Lord_Howe")
@@ -109,6 +111,45 @@ def test_numbers_by_name_and_by_value_are_those_of_the_events(
         answer = report(server, asked.project, "segmentation", **RANGE, **wanted)
         assert _found(answer, length) == _expected(asked, length, keys)
         assert _reads(server, asked, "segmentation", "facts_counts", **wanted) == (zone in BY_HOUR)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("unit", ["day", "hour"])
+@pytest.mark.parametrize(
+    ("group", "key"),
+    [
+        (grouped("colour"), lambda _, colour: _colours("", colour)),
+        (grouped("size", "number", customBucket={"bucketSize": 100}), lambda number, _: [_range(number)]),
+    ],
+    ids=["values", "ranges"],
+)
+def test_insights_count_the_same(
+    server: Server, every: Mapping[str, Asked], zone: str, unit: str, group: dict[str, Any], key: Any
+) -> None:
+    asked = every[zone]
+    expected: dict[str, Counter[str]] = {}
+    for number, (name, time_ms, colour) in enumerate(asked.events):
+        local = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(asked.zone)).isoformat()
+        if name == "buy" and RANGE["from_date"] <= local[:10] <= RANGE["to_date"]:
+            for each in key(number, colour):
+                expected.setdefault(each, Counter())[local[: 10 if unit == "day" else 13]] += 1
+    wanted = bookmark(metric("buy"), groups=[group], unit=unit, days=list(RANGE.values()))
+    body = {"bookmark": wanted, "project_id": asked.project.project_id}
+    reply = post_report(server, asked.project, "insights", body)
+    assert reply.status == 200, reply
+    found = json.loads(reply.body)["series"]["buy [Total Events]"]
+    found.pop("$overall")
+    cut = 10 if unit == "day" else 13
+    by_key = {name: {time[:cut]: int(n) for time, n in points.items() if n} for name, points in found.items()}
+    assert by_key == {name: dict(points) for name, points in expected.items()}
+    statements = json.loads(post_report(server, asked.project, "insights", body | {"explain": "sql"}).body)[
+        "statements"
+    ]
+    assert any("FROM facts_counts " in each["sql"] for each in statements) == (zone in BY_HOUR)
+
+
+def _range(number: int) -> str:
+    return f"{number // 100 * 100} - {number // 100 * 100 + 100}"
 
 
 @pytest.mark.parametrize("zone", BY_HOUR)

@@ -16,7 +16,7 @@ from trackway.query.reports.sessions import IN_SESSIONS
 from trackway.query.sql.cohort import Condition, members
 from trackway.query.sql.events import project_events
 from trackway.query.sql.person import Known
-from trackway.query.sql.projection import Projection
+from trackway.query.sql.projection import Projection, Top
 from trackway.query.sql.selector import Selector, named_by
 from trackway.query.sql.tables import rows_from
 
@@ -108,7 +108,7 @@ def _statement(
         else:
             projection.add(f"keys_{number}", belongs.keys(level))
     measure.add_columns(projection, read)
-    rows = projection.rows()
+    rows = projection.rows() if measure.subject is not Subject.EVENTS else projection.counted_rows(_top(wanted, levels))
     names = [f"key_{number}" for number in range(len(levels))]
     counted = counted_sql(measure, rows.sql, names, spilling=spilling)
     keys = "".join(f"{name}, " for name in names)
@@ -120,6 +120,11 @@ def _statement(
     sql += max(rows.settings, belongs.settings, key=len)  # those of facts begin as the others do
     parameters = rows.parameters | measure.bound(wanted.axis) | {"limit": wanted.limit + 1}
     return Statement(sql, parameters)
+
+
+def _top(wanted: Insights, levels: Sequence[Level | CohortLevel]) -> Top | None:
+    """The segments that are given, where there is one level."""
+    return Top("arrayJoin(keys_0)", wanted.limit + 1, "place") if len(levels) == 1 else None
 
 
 def _chosen(wanted: Insights, metric: Metric, read: Axis, known: Known) -> Projection:

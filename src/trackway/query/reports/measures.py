@@ -1,8 +1,8 @@
 """What a metric of insights measures, and the SQL that counts it.
 
 The rows that are counted have `place` (the key on the axis), `keys_0` and on (the levels of a breakdown), and, where
-the measure needs them, `who` and `value`. The result has a row for each segment and place, with its `value`; NULL where
-nothing was there to measure.
+the measure needs them, `who`, `value` or `times`. The result has a row for each segment and place, with its `value`;
+NULL where nothing was there to measure.
 """
 
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ class Measure(NamedTuple):
 
     def add_columns(self, projection: Projection, read: Axis) -> None:
         """Add the columns that are counted. `read` is the axis that `read` gave."""
-        projection.add("place", read.sql(projection.parameters))
+        projection.add_bucket("place", read.buckets, read.sql(projection.parameters))
         if self.subject not in (Subject.EVENTS, Subject.NUMBERS, Subject.TEXTS):
             projection.add_who()
         if self.subject is Subject.SESSIONS:
@@ -116,7 +116,7 @@ def counted_sql(measure: Measure, rows: str, keys: Sequence[str], *, spilling: b
     names = "".join(f"{name}, " for name in keys)
     match measure.subject:
         case Subject.EVENTS:
-            value = "count()"
+            value = "sum(times)"
         case Subject.SESSIONS:
             return sessions_sql(rows, keys)
         case Subject.PERSONS if spilling:

@@ -24,8 +24,9 @@ from trackway.query.sql.selector import ACTIVITY, Selector
 from trackway.query.sql.tables import rows_from
 
 _RAW: Final = "raw_0"
-_OF_RAW: Final = re.compile(r"\b(raw_0|looked_[0-9]+)\b")
-"""What is made of the only raw: itself, or columns that are looked up by it."""
+_OF_RAW: Final = re.compile(r"\b(raw_0|looked_[0-9]+|range_[0-9]+)\b")
+"""What is made of the only raw: itself, columns that are looked up by it, or numbers from which a caller's columns are
+made."""
 _FINE: Final = re.compile(r"\b(time|day|endpoint|received|loaded|insert_id|distinct_id|person|person_number|raws)\b")
 """Columns in which events of one name, hour and value may differ."""
 _OTHERS: Final = re.compile(rf"\bevent\b|{_FINE.pattern}")
@@ -56,10 +57,11 @@ class _Raws:
 
 class Top(NamedTuple):
     """The keys with the highest totals, and by key where these are equal, `limit` at most. `key` is SQL over the
-    columns of a projection, of one key or an arrayJoin of several."""
+    columns of a projection, of one key or an arrayJoin of several; `by` the column by which the events are counted."""
 
     key: str
     limit: int
+    by: str = "bucket"
 
 
 class Projection:
@@ -91,9 +93,9 @@ class Projection:
         """Add a column of SQL over `event` and `time`."""
         self._columns[name] = sql
 
-    def add_bucket(self, name: str, buckets: Buckets) -> None:
-        """Add the bucket of the event, as `Buckets.sql` gives it."""
-        self.add(name, buckets.sql(self.parameters))
+    def add_bucket(self, name: str, buckets: Buckets, sql: str = "") -> None:
+        """Add the bucket of the event, as `Buckets.sql` gives it, or SQL that is made of it."""
+        self.add(name, sql or buckets.sql(self.parameters))
         if buckets.is_by_hour:
             self._by_hour.add(name)
 
@@ -204,7 +206,7 @@ class Projection:
             return f"SELECT {shown} {self._looked_up.above(rows_from(each))}{_where(later)}"
 
         parameters = entries.parameters
-        if top is not None and made and set(read) == {"bucket"} and self._has_many_values():
+        if top is not None and made and set(read) == {top.by} and self._has_many_values():
             values = f"SELECT {top.key} AS key, sum(times) AS total, groupArray({_RAW}) AS raws"
             values += f" {rows_from(grouped([], [], chosen, [_RAW]))} GROUP BY key ORDER BY total DESC, key"
             values = f"SELECT arrayJoin(raws) {rows_from(f'{values} LIMIT {{top:UInt32}}')}"
