@@ -225,6 +225,14 @@ def test_a_visitor_asks_in_the_browser_and_gets_suggestions(
     window.wait(window.find("#field-event-1").focus())
     suggested = "() => [...document.getElementById('list-event-1').options].map((each) => each.value)"
     window.until(lambda: window.run(suggested) == ["seen lately"])
+    update = {"$token": project.token, "$distinct_id": "u", "$set": {"tier": "gold"}}
+    server.ask(Request("POST", "/engage", (JSON,), json.dumps(update).encode()))
+    server.wait_loaded()
+    window.wait(window.find("#by-whose").select_option("user"))
+    window.wait(window.find("#field-by-2").focus())
+    by = "() => [...document.getElementById('list-by-2').options].map((each) => each.value)"
+    window.until(lambda: "tier" in window.run(by))
+    window.wait(window.find("#by-whose").select_option("event"))
     window.fill("Event", "Product viewed")
     window.fill("Only where", "device")
     window.fill("Value", "phone")
@@ -248,6 +256,13 @@ def test_suggestions_are_what_was_sent_lately(server: Server, make_projects: Mak
     assert "plan" in suggested(kind="properties", event="buy")
     assert suggested(kind="values", event="buy", property="plan") == ["pro"]
     assert sorted(suggested(kind="values", event="", property="plan")) == ["free", "pro"]
+    update = {"$token": project.token, "$distinct_id": "u", "$set": {"plan of the user": "pro"}}
+    server.ask(Request("POST", "/engage", (JSON,), json.dumps(update).encode()))
+    server.wait_loaded()
+    assert "plan of the user" in suggested(kind="users")
+    account = new_account(server, {project.project_id: "consumer"})
+    reader = signed_in(server, account.username, account.secret)
+    assert json.loads(reader.get(below(project, "/suggestions", kind="users")).body) == []
     assert admin.get(below(project, "/suggestions", kind="secrets")).status == 400
     offered = admin.get(below(project)).body.decode()
     assert "Choose an event." in offered and "?event=buy" in offered

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
+from trackway.projects.roles import Right
 from trackway.web.bookmark_answer import Answered, Asking, answer_bookmark
 from trackway.web.bookmark_form import query_of
 from trackway.web.chart_notes import span_of
@@ -82,6 +83,8 @@ async def suggest(page: Page, *, changes: Changes) -> Response:
     kind = next((each for each in KINDS if each == asked), None)
     if kind is None or any(len(name) > FILTER_CHARACTERS_MAX for name in names):
         raise RequestError(400, f"kind must be one of {', '.join(KINDS)}, and names at most {FILTER_CHARACTERS_MAX}")
+    if kind == "users" and not page.may(Right.PROFILES):
+        return JSONResponse([])
     run = await run_of(page, changes)
     found = suggestions(run, page.project, kind, event=names[0], property=names[1], limit=SUGGESTIONS_MAX)
     return JSONResponse(await answer_of(found, SMALLER))

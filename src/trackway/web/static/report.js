@@ -3,7 +3,16 @@
 const form = document.getElementById("report");
 const asked = new Map();
 
+/** Whether the choice beside a property, or in the row of a value, says that it is a user's. */
+function isOfUser(field) {
+  const row = field.dataset.kind === "values" ? field.closest("fieldset") : field.closest(".field").nextElementSibling;
+  return row?.querySelector("select[name*=whose]")?.value === "user";
+}
+
 function question(field) {
+  if (field.dataset.kind !== "events" && isOfUser(field)) {
+    return field.dataset.kind === "properties" ? "kind=users" : null;
+  }
   const asks = new URLSearchParams({ kind: field.dataset.kind });
   if (field.dataset.kind !== "events") {
     const near = field.closest("[data-step]") ?? form;
@@ -19,7 +28,7 @@ function question(field) {
 
 async function suggest(field) {
   const asks = question(field);
-  if (asks === null) return;
+  if (asks === null) return field.list.replaceChildren();
   if (!asked.has(asks)) {
     asked.set(asks, fetch(`${form.dataset.suggestions}?${asks}`).then((reply) => (reply.ok ? reply.json() : [])));
   }
