@@ -148,6 +148,7 @@ def test_pages_of_users_hold_each_once_with_name_and_time(project: Project, shop
     for place, row in enumerate(rows[:100]):
         assert f"id={row['id'].replace('$', '%24').replace(':', '%3A')}" in pages[place // 50], row
     assert rows == sorted(rows, key=lambda row: row["began"], reverse=True)
+    assert all(row["began"].endswith("+00:00") for row in rows)
     buyers = csv_rows(admin, address(project, "/funnels/people/csv", **{**QUESTION, "step": 4}))
     for row in buyers:
         profile = shop.profiles[row["id"]]

@@ -1,6 +1,8 @@
 """The users of a funnel: who came to a step, or came to it and no farther. Their number is the report's."""
 
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -9,7 +11,7 @@ from trackway.edge.access.change_queue import Changes
 from trackway.query.named_people import NamedPerson, named_people
 from trackway.query.reports.funnel import FunnelQuestion
 from trackway.query.reports.funnel_people import Chosen, FunnelPeople, FunnelPerson, funnel_people
-from trackway.web.csv_table import csv_reply, csv_text
+from trackway.web.csv_table import Cell, csv_reply, csv_text
 from trackway.web.funnel_form import FunnelForm, read_funnel
 from trackway.web.limits import FUNNEL_PEOPLE_MAX, FUNNEL_PEOPLE_PER_PAGE
 from trackway.web.page import Page, render
@@ -64,13 +66,14 @@ async def table(page: Page, *, changes: Changes) -> Response:
     chosen, question = _chosen(page, form), asked_of(page, form).question
     people = await _people(page, changes, question, chosen, FUNNEL_PEOPLE_MAX)
     rows = await _named(page, question, people.latest)
+    zone = ZoneInfo(page.days.zone)
     head = ["id", "name", "email", "began", "last step", "steps"]
-    return csv_reply("people", csv_text(head, (_cells(page, each) for each in rows)))
+    return csv_reply("people", csv_text(head, (_cells(zone, each) for each in rows)))
 
 
-def _cells(page: Page, row: Row) -> list[Any]:
-    began, last = (page.days.local(each).isoformat() for each in (row.found.began_ms, row.found.last_ms))
-    return [*row.person, began, last, row.found.reached]
+def _cells(zone: ZoneInfo, row: Row) -> list[Cell]:
+    times = (datetime.fromtimestamp(each / 1000, zone) for each in (row.found.began_ms, row.found.last_ms))
+    return [*row.person, *(each.isoformat(timespec="milliseconds") for each in times), row.found.reached]
 
 
 async def _people(
