@@ -16,9 +16,10 @@ from trackway.embedded.failures import Refusal
 
 USER = "trackway"
 
-# Parameters of the interface without a meaning here: there is one server, no session, no quota, and no compression in
-# ClickHouse's own framing.
+# Parameters of the interface without a meaning here: there is one server, no session, no quota, no compression in
+# ClickHouse's own framing, and one client, which says of its reads that they change nothing.
 _WITHOUT_EFFECT_WORDS = """
+readonly
 session_id session_timeout session_check role buffer_size client_protocol_version
 send_progress_in_http_headers http_headers_progress_interval_ms cancel_http_readonly_queries_on_client_close
 enable_http_compression http_zlib_compression_level http_write_exception_in_output_format user password

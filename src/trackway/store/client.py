@@ -30,8 +30,10 @@ Parameters = Mapping[str, Any]
 
 # Indexes are looked at before all reading. Otherwise the engine remembers for one condition what the index of another
 # left out, and later queries miss rows (findings/rows-lost-to-the-condition-cache.sh).
-# A client that leaves ends its query; the embedded store does so by itself.
-_ALWAYS = {"use_skip_indexes_on_data_read": "0", "cancel_http_readonly_queries_on_client_close": "1"}
+_ALWAYS = {"use_skip_indexes_on_data_read": "0"}
+# A client that leaves ends its query; the embedded store does so by itself. A ClickHouse server heeds the first setting
+# only for queries that may change nothing, which a POST says by the second: 2, so that a query may still have settings.
+_READING = {"cancel_http_readonly_queries_on_client_close": "1", "readonly": "2"}
 _CODE = re.compile(r"Code: (\d+)\.")
 
 
@@ -116,7 +118,8 @@ class Store:
         format: str = "JSONEachRow",
         settings: Mapping[str, str] | None = None,
     ) -> Generator[bytes]:
-        """The bytes of a result of any size in `format`, as they arrive. Closing the iterator stops the query.
+        """The bytes of a result of any size in `format`, as they arrive. Closing the iterator stops the query, which must
+        change nothing.
 
         If the query fails midway, StorageError is raised before the piece that contains the error's text.
         """
@@ -124,7 +127,7 @@ class Store:
             response: Any = self._driver().raw_stream(
                 sql,
                 parameters=dict(parameters or {}),
-                settings=self._named | dict(settings or {}),
+                settings=self._named | _READING | dict(settings or {}),
                 fmt=format,
             )
         tag = response.headers.get("X-ClickHouse-Exception-Tag")
