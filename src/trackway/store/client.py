@@ -118,8 +118,8 @@ class Store:
         format: str = "JSONEachRow",
         settings: Mapping[str, str] | None = None,
     ) -> Generator[bytes]:
-        """The bytes of a result of any size in `format`, as they arrive. Closing the iterator stops the query, which must
-        change nothing.
+        """The bytes of a result of any size in `format`, as they arrive. The query must change nothing. Closing the
+        iterator stops it.
 
         If the query fails midway, StorageError is raised before the piece that contains the error's text.
         """
