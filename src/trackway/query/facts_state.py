@@ -46,9 +46,9 @@ async def known_of(reader: Reader, project_id: int) -> Known:
     [(links, plain, counts, *found)] = await reader.rows(project_id, STATE, {"tables": list(TABLES)})
     if not counts:
         return Known(bool(links), bool(plain))
-    facts = Facts(*found)
-    derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in facts.derived]
-    return Known(bool(links), bool(plain), facts=facts._replace(derived=derived))
+    *first, made, has_tail, newer = found
+    derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in made]
+    return Known(bool(links), bool(plain), facts=Facts(*first, derived, bool(has_tail), newer))
 
 
 async def facts_of(reader: Reader, project_id: int) -> Facts | None:

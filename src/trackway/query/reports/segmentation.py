@@ -6,7 +6,7 @@ A value counts under its text (`query.sql.breakdown`). Without a breakdown each 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from trackway.query.expressions import Expression
+from trackway.query.expressions import Expression, Literal
 from trackway.query.reports.run import Run
 from trackway.query.reports.series import Action, Measure, Series, series
 from trackway.query.sql.buckets import Buckets
@@ -60,6 +60,9 @@ class Segmentation(NamedTuple):
 async def segmentation(run: Run, wanted: Segmentation) -> Series:
     """The series. Raises StoreError, and ExpressionError for expressions whose SQL is too large."""
     projection = wanted.chosen.projection(await run.known())
+    if (key := _only_key(wanted)) is not None:
+        projection.parameters["key"] = key
+        return await series(run, projection, "{key:String}", wanted.measure, wanted.limit)
     if wanted.on is None:
         projection.add("key", NAMES)
         return await series(run, projection, "key", wanted.measure, wanted.limit)
@@ -69,6 +72,16 @@ async def segmentation(run: Run, wanted: Segmentation) -> Series:
         projection.parameters["values"] = list(wanted.values)
         keys = "arrayFilter(_key -> has({values:Array(String)}, _key), keys)"
     return await series(run, projection, f"arrayJoin({keys})", wanted.measure, wanted.limit)
+
+
+def _only_key(wanted: Segmentation) -> str | None:
+    """The key of all events, where there is one. To group without a key takes half the time, so it is not computed for
+    each event."""
+    if wanted.on is None:
+        return wanted.chosen.events[0] if len(wanted.chosen.events) == 1 else None
+    if isinstance(wanted.on, Literal) and isinstance(wanted.on.value, str) and wanted.values is None:
+        return wanted.on.value
+    return None
 
 
 async def of_numbers(run: Run, chosen: Chosen, on: Expression, action: Action) -> dict[str, float]:
