@@ -27,12 +27,14 @@ from tests.support.store.questions import Tables
 from trackway.lookup.versions import LookupTable
 from trackway.projects.account import Account
 from trackway.projects.roles import ROLES
-from trackway.projects.saved import Annotation, Bookmark, Cohort, LookupMapping
+from trackway.projects.saved import Annotation, Bookmark, Cohort, Creator, Dashboard, LookupMapping, ShareLink
 from trackway.projects.saved_table import Saved
+from trackway.projects.share_token import hash_of, new_token
 
 MARK, DEVICE, EVENT, VALUE = "only-of-the-other-project", "their-device", "their-event", "their-value"
 IDENTITY = ["", "/preview", "unlink"]
 SAVED = {"bookmarks": Bookmark, "cohorts": Cohort, "annotations": Annotation}
+MADE_BY_PAGES = (Dashboard, ShareLink)
 OLD = 1_600_000_000
 DATES = {"from_date": "2020-01-01", "to_date": "2030-01-01"}
 
@@ -78,6 +80,11 @@ def two(profile_server: ProfileServer, make_profile_projects: MakeProjects) -> T
         path = f"/api/app/projects/{theirs.project_id}/{kind}"
         reply = server.ask(Request("POST", path, (JSON, basic(theirs.secret)), json.dumps(saved).encode()))
         assert reply.status == 201
+    theirs_saved, maker = Saved(server.projects), Creator(None, "admin")
+    board = {"name": MARK, "description": VALUE, "cards": [[1, True]]}
+    link = {"target": "dashboard 1", "token_hash": hash_of(new_token()), "expires_at_ms": 5_000_000_000_000}
+    theirs_saved.create(Dashboard, theirs.project_id, board, maker)
+    theirs_saved.create(ShareLink, theirs.project_id, link, maker)
     profile_server.wait_loaded()
     my_table, their_table = (table_of(server, mine, "my"), table_of(server, theirs, MARK))
     mapped = json.dumps({"property": MARK, "table_id": their_table}).encode()
@@ -117,7 +124,7 @@ def everything_of(running: ProfileServer, project: Project) -> Everything:
         json.loads(person.body),
         Tables(running.store).all(project.project_id),
         [each for each in accounts_of(server).all() if project.project_id in each.roles],
-        [Saved(server.projects).all(of, project.project_id) for of in (*SAVED.values(), LookupMapping)],
+        [Saved(server.projects).all(of, project.project_id) for of in (*SAVED.values(), *MADE_BY_PAGES, LookupMapping)],
         running.store.query(
             "SELECT count() FROM facts_rebuilds WHERE project_id = {id:UInt32}", {"id": project.project_id}
         )[0][0],
