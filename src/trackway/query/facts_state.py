@@ -48,7 +48,8 @@ async def known_of(reader: Reader, project_id: int) -> Known:
         return Known(bool(links), bool(plain))
     *first, made, has_tail, newer = found
     derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in made]
-    return Known(bool(links), bool(plain), facts=Facts(*first, derived, bool(has_tail), newer))
+    facts = Facts(*first)._replace(derived=derived, has_tail=bool(has_tail), newer=newer)
+    return Known(bool(links), bool(plain), facts=facts)
 
 
 async def facts_of(reader: Reader, project_id: int) -> Facts | None:
