@@ -22,6 +22,8 @@ from tests.wire.web.conftest import OpenWindow
 ZONE = "Pacific/Pago_Pago"
 """Eleven hours behind UTC: 23:30 there is 10:30 of the next day in UTC."""
 PAGES = ("/events", "/names", "/names/one?name=Late", "/names/properties?name=Late", "/trends?event=Late",
+         "/funnels?event1=Late&event2=Early", "/funnels/people?event1=Late&event2=Early&step=1",
+         "/retention?event1=Late", "/flows?event1=Late",
          "/users", "/users/one?id=ann",
          "/groups", "/groups/one?key=company&id=acme", "/health", "/health?span=day", "/rejected", "/checklist",
          "/settings", "/audit")  # fmt: skip
@@ -103,6 +105,28 @@ def test_an_event_of_the_late_evening_is_of_that_day_in_lists_charts_and_tables(
     one = page(admin, fed, "/names/one?name=Late&days=7")
     assert texts(one, rf"({local_day}) 1 ") == [str(local_day)]
     assert "First seen <time" in one and f"{local_day} 23:30:00" in one
+
+
+def test_reports_count_days_of_the_zone(server: Server, fed: Project, admin: Visit, local_day: date) -> None:
+    def came(first: date, last: date) -> list[int]:
+        custom = f"range=custom&from={first}&to={last}"
+        reply = admin.get(below(fed, f"/funnels/csv?event1=Late&event2=Early&{custom}"))
+        return [int(line.split(",")[2]) for line in reply.body.decode().splitlines()[1:]]
+
+    next_day = local_day + timedelta(days=1)
+    assert came(local_day, local_day) == [1, 1]
+    assert came(next_day, next_day) == [0, 0]
+    of_the_day = f"range=custom&from={local_day}&to={local_day}"
+    people = page(admin, fed, f"/funnels/people?event1=Late&event2=Early&step=2&{of_the_day}")
+    assert f"{local_day} 23:30:00" in people and f"{next_day} 00:30:00" in people
+    rows = (
+        admin.get(below(fed, f"/retention/csv?event1=Late&window=calendar&periods=1&{of_the_day}"))
+        .body.decode()
+        .splitlines()
+    )
+    assert [line[:10] for line in rows[1:3]] == [str(local_day)] * 2
+    assert [line.split(",")[1:4] for line in rows[1:3]] == [["1", "0", "0"], ["1", "1", "1"]]
+    assert rows[1].startswith(f"{local_day}T00:00:00-11:00,")
 
 
 def test_the_filter_of_events_is_in_the_zone(server: Server, fed: Project, admin: Visit, local_day: date) -> None:
