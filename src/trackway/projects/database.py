@@ -7,7 +7,6 @@ changes have one order and the revision never decreases.
 """
 
 import copy
-import os
 import re
 import sqlite3
 import time
@@ -16,10 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, select, update
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, Engine, Select, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.pool import NullPool
 
 from trackway.domain.errors import StateError, StorageError
 from trackway.domain.identity_mode import SIMPLIFIED
@@ -30,8 +27,9 @@ from trackway.projects.audit import SERVER, Author, Entry, Note
 from trackway.projects.audit_channel import tell
 from trackway.projects.authorization import NotGranted, check_manages_project
 from trackway.projects.change import Change
+from trackway.projects.engines import make_private, postgres_engine, sqlite_engine
 from trackway.projects.key_rotation import new_key, replace_key
-from trackway.projects.limits import POSTGRESQL_STATEMENT_MS_MAX, SQLITE_BUSY_S_MAX
+from trackway.projects.limits import SQLITE_BUSY_S_MAX
 from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name, check_region
 from trackway.projects.project_changes import NO_LIMITS, changes_of
 from trackway.projects.read_statements import project_of, with_old_keys
@@ -59,7 +57,7 @@ class ProjectsDatabase:
     def __init__(self, at: Path | str, author: Author = SERVER):
         self._at = at
         self._author = author
-        self._engine = _sqlite_engine(at) if isinstance(at, Path) else _postgres_engine(at)
+        self._engine = sqlite_engine(at) if isinstance(at, Path) else postgres_engine(at)
         self._writing = self._engine.execution_options(trackway_writes=True)
 
     def by(self, author: Author) -> Self:
@@ -75,7 +73,7 @@ class ProjectsDatabase:
         do. After a kill midway the tables are unchanged.
         """
         if isinstance(self._at, Path):
-            _make_private(self._at.absolute())
+            make_private(self._at.absolute())
             self._switch_to_write_ahead(self._at.absolute())
         with self._transaction(self._writing) as connection:
             if not isinstance(self._at, Path):
@@ -349,55 +347,3 @@ def _found(connection: Connection, chosen: Select[Any]) -> list[Project]:
     mine = old_keys.c.project_id.in_([project.project_id for project in found])
     columns = (old_keys.c.project_id, old_keys.c.kind, old_keys.c.key, old_keys.c.until_ms)
     return with_old_keys(found, connection.execute(select(*columns).where(mine).order_by(old_keys.c.until_ms)))
-
-
-def _sqlite_engine(path: Path) -> Engine:
-    url = URL.create("sqlite", database=str(path.absolute()))
-    arguments = {"timeout": SQLITE_BUSY_S_MAX, "isolation_level": None}
-    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _postgres_engine(url: str) -> Engine:
-    """An engine that connects as the readers do, so that a URL has one meaning."""
-    from trackway.projects import postgresql  # noqa: PLC0415  # 0.2 s that SQLite does without
-
-    engine = create_engine(
-        "postgresql+psycopg://", poolclass=NullPool, creator=lambda: postgresql.connect(url), use_native_hstore=False
-    )
-    timeout = f"SET LOCAL statement_timeout = {POSTGRESQL_STATEMENT_MS_MAX}"
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(timeout))
-    return engine
-
-
-def _make_private(path: Path) -> None:
-    """Make the file, readable by its owner alone: it holds secrets. SQLite gives its log files the same mode."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        for directory in (path.parent, path.parent.parent):
-            _sync_directory(directory)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise StorageError(f"projects database {path} cannot be opened: {(reason or str(error)).lower()}") from error
-
-
-def _sync_directory(directory: Path) -> None:
-    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA synchronous = FULL")  # in write-ahead mode this syncs every commit
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """The driver's own BEGIN would exclude DDL, and take the write lock too late to wait for it."""
-    writes = connection.get_execution_options().get("trackway_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
