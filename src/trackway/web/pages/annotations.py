@@ -21,12 +21,18 @@ from trackway.web.saved_report import creator_of, id_of
 PATH: Final = "/annotations"
 
 
-async def notes_in(page: Page, changes: Changes, span: Span) -> list[Note]:
-    """The annotations of the project in a range, numbered. Raises RequestError 503."""
+async def notes_in(page: Page, changes: Changes, span: Span) -> list[Note] | None:
+    """The annotations of the project in a range, numbered. None while the projects database is away, since a page has
+    its figures without it."""
     project_id = page.project.project_id
-    found = await changes.run(
-        lambda opened: opened.saved.between(Annotation, project_id, "date", span.first, span.last), page.author
-    )
+    try:
+        found = await changes.run(
+            lambda opened: opened.saved.between(Annotation, project_id, "date", span.first, span.last), page.author
+        )
+    except RequestError as error:
+        if error.status != 503:
+            raise
+        return None
     return numbered(found)
 
 
