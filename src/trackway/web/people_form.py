@@ -4,14 +4,15 @@ Every choice is in the address. A cohort that is saved from a search has the sam
 people.
 """
 
+import json
 from typing import Any, Final, NamedTuple
 
 from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
 from trackway.web.limits import PEOPLE_COLUMNS_MAX, PEOPLE_FILTERS_MAX, PEOPLE_LISTED_MAX, PEOPLE_ROWS
-from trackway.web.report_fields import choice_of, text_of, texts_of
-from trackway.web.report_filter import WITHOUT_VALUE, Filter, filter_clause, read_filters
+from trackway.web.report_fields import choice_of, one_of, text_of, texts_of
+from trackway.web.report_filter import OPERATORS, WITHOUT_VALUE, Filter, filter_clause, read_filters
 from trackway.web.saved_report import id_of
 
 COLUMNS: Final = ("$name", "$email", "$city", "$country_code", "$last_seen")
@@ -27,7 +28,10 @@ _OPERATORS: Final = {
     "set": "defined",
     "not set": "not defined",
 }
-"""Operators of a cohort's definition."""
+"""Operators of a cohort's definition. It has none for days, and none for two numbers at once."""
+_DAYS: Final = {"since": ">=", "before": "<"}
+PEOPLE_OPERATORS: Final = {name: OPERATORS[name] for name in (*_OPERATORS, "between", *_DAYS)}
+"""Words in the address, and what a reader sees."""
 
 
 class PeopleForm(NamedTuple):
@@ -59,6 +63,8 @@ def read_people(query: QueryParams) -> PeopleForm:
     filters, columns = read_filters(query), [each for each in texts_of(query, "column") if each.strip()]
     if len(filters) > PEOPLE_FILTERS_MAX or len(columns) > PEOPLE_COLUMNS_MAX:
         raise RequestError(400, f"a list has at most {PEOPLE_FILTERS_MAX} filters and {PEOPLE_COLUMNS_MAX} columns")
+    for each in filters:
+        one_of("is", each.operator, PEOPLE_OPERATORS)
     cohort = query.get("cohort", "")
     return PeopleForm(
         text_of(query, "search").strip(),
@@ -71,9 +77,9 @@ def read_people(query: QueryParams) -> PeopleForm:
     )
 
 
-def conditions_of(form: PeopleForm) -> list[dict[str, Any]]:
+def conditions_of(form: PeopleForm) -> list[Any]:
     """The filters as conditions of a cohort. Raises RequestError 400 for a value that does not fit its operator."""
-    return [_condition(each) for each in form.filters]
+    return [each for given in form.filters for each in _conditions(given)]
 
 
 def cohort_of(form: PeopleForm) -> dict[str, Any]:
@@ -88,10 +94,18 @@ def cohort_of(form: PeopleForm) -> dict[str, Any]:
     return {"selector": {"operator": "and", "children": children}}
 
 
-def _condition(given: Filter) -> dict[str, Any]:
-    clause = filter_clause(given)  # knows what a typed value means
-    node = {"property": "user", "value": given.name, "operator": _OPERATORS[given.operator]}
-    return node if given.operator in WITHOUT_VALUE else node | {"operand": clause["filterValue"]}
+def _conditions(given: Filter) -> list[Any]:
+    """A condition, or two that hold together."""
+    value = filter_clause(given).get("filterValue")  # knows what a typed value means
+    of = {"property": "user", "value": given.name}
+    if given.operator in WITHOUT_VALUE:
+        return [of | {"operator": _OPERATORS[given.operator]}]
+    if given.operator in _DAYS:
+        return [f'datetime(user[{json.dumps(given.name)}]) {_DAYS[given.operator]} datetime("{value}")']
+    if given.operator == "between":
+        assert isinstance(value, list), "two numbers"
+        return [of | {"operator": sign, "operand": number} for sign, number in zip((">=", "<="), value, strict=True)]
+    return [of | {"operator": _OPERATORS[given.operator], "operand": value}]
 
 
 def _page(text: str) -> int:

@@ -6,7 +6,8 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from trackway.domain.errors import RequestError
-from trackway.web.people_form import COLUMNS, ID, cohort_of, read_people
+from trackway.web.people_form import COLUMNS, ID, PEOPLE_OPERATORS, cohort_of, read_people
+from trackway.web.report_filter import OPERATORS
 
 
 def read(text: str) -> Any:
@@ -38,6 +39,19 @@ def test_a_search_is_a_cohort_of_the_same_conditions() -> None:
             ],
         }
     }
+
+
+def test_two_numbers_and_days_are_conditions_that_a_cohort_knows() -> None:
+    form = read("where=age&is=between&value=7+to+9&where=se%22en&is=since&value=2026-03-01")
+    assert cohort_of(form)["selector"]["children"] == [
+        {"property": "user", "value": "age", "operator": ">=", "operand": 7.0},
+        {"property": "user", "value": "age", "operator": "<=", "operand": 9.0},
+        'datetime(user["se\\"en"]) >= datetime("2026-03-01")',
+    ]
+
+
+def test_every_operator_of_filters_is_known_here() -> None:
+    assert PEOPLE_OPERATORS.keys() == OPERATORS.keys()
 
 
 def test_everybody_is_no_cohort() -> None:

@@ -24,8 +24,15 @@ from trackway.web.limits import PEOPLE_LISTED_MAX, PEOPLE_ROWS
 
 HOSTILE = "<img src=x onerror=broken=1>"
 PEOPLE: dict[str, dict[str, Any]] = {
-    "Anna-7": {"$name": "Anna Maria", "$email": "anna@Example.com", "plan": "pro", "age": 41, "tags": ["a", "b"]},
-    "bob": {"$name": "Bob", "$email": "bob@other.org", "plan": "free", "age": 7},
+    "Anna-7": {
+        "$name": "Anna Maria",
+        "$email": "anna@Example.com",
+        "plan": "pro",
+        "age": 41,
+        "tags": ["a", "b"],
+        "seen": "2025-03-02T09:00:00",
+    },
+    "bob": {"seen": "2025-03-01T09:00:00", "$name": "Bob", "$email": "bob@other.org", "plan": "free", "age": 7},
     "cara": {"$name": "Cara", "plan": "pro", "age": 100},
     "d-anna": {"plan": "5", "age": 5},
     HOSTILE: {"$name": HOSTILE, "plan": HOSTILE},
@@ -81,6 +88,11 @@ SEARCHES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"where": "plan", "is": "is", "value": "5"}, {"where": 'user["plan"] == "5" or user["plan"] == 5'}),
     ({"where": "age", "is": "above", "value": "40"}, {"where": 'user["age"] > 40'}),
     ({"where": "plan", "is": "not set", "value": ""}, {"where": 'not defined(user["plan"])'}),
+    ({"where": "age", "is": "between", "value": "7 to 41"}, {"where": 'user["age"] >= 7 and user["age"] <= 41'}),
+    ({"where": "seen", "is": "since", "value": "2025-03-02"},
+     {"where": 'user["seen"] >= datetime("2025-03-02T00:00:00")'}),
+    ({"where": "seen", "is": "before", "value": "2025-03-02"},
+     {"where": 'user["seen"] < datetime("2025-03-02T00:00:00")'}),
     ({"where": "tags", "is": "is", "value": "b"}, {"where": 'any(X, user["tags"], X == "b")'}),
     ({"search": "anna", "where": ["plan", "age"], "is": ["is", "below"], "value": ["pro", "50"]},
      {"search": "anna", "where": 'user["plan"] == "pro" and user["age"] < 50'}),
@@ -139,6 +151,7 @@ def test_a_long_list_is_paged(server: Server, make_projects: MakeProjects, admin
         ({"order": "up"}, 400, "order must be one of asc, desc"),
         ({"cohort": "x"}, 404, "this project has no such cohort"),
         ({"cohort": "999999"}, 400, "cohort: cohort 999999 was not found"),
+        ({"where": "a", "is": "like", "value": ""}, 400, "is must be one of is, is not, contains"),
         ({"where": "age", "is": "above", "value": "old"}, 400, "age is compared with a number, not with"),
         ({"where": ["a"] * 7, "is": ["set"] * 7, "value": [""] * 7}, 400, "a list has at most 6 filters"),
         ({"column": [f"c{n}" for n in range(13)]}, 400, "and 12 columns"),

@@ -12,9 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from trackway.domain.errors import InvalidInput, RequestError
 from trackway.edge.access.change_queue import Changes, Opened
-from trackway.edge.api.reports.bookmarks.cohort_selectors import profile_filter
+from trackway.edge.api.reports.bookmarks.cohort_definition import Definition, Now, read_cohort
 from trackway.edge.api.reports.bookmarks.cohorts import CohortAsked, condition_of
-from trackway.edge.api.reports.bookmarks.filters import Calendar
 from trackway.edge.api.saved.cohorts import check_of
 from trackway.projects.roles import Right
 from trackway.projects.saved import Cohort, check_object
@@ -25,13 +24,14 @@ from trackway.query.people import PersonRow, people, people_count
 from trackway.query.profile_order import Order
 from trackway.query.profile_pages import in_cohort
 from trackway.query.profile_query import ProfileQuery
-from trackway.query.sql.cohort import Condition
+from trackway.query.sql.cohort import Condition, Has
+from trackway.query.sql.cohort import Junction as CohortJunction
 from trackway.web.limits import PEOPLE_COLUMNS_MAX, PEOPLE_FILTERS_MAX, PEOPLE_LISTED_MAX, PEOPLE_ROWS
 from trackway.web.mapped_properties import mapped_for
 from trackway.web.page import Page, render
-from trackway.web.people_form import ID, ORDERS, PeopleForm, cohort_of, conditions_of, read_people
+from trackway.web.people_form import ID, ORDERS, PEOPLE_OPERATORS, PeopleForm, cohort_of, conditions_of, read_people
 from trackway.web.report_address import with_fields
-from trackway.web.report_filter import NO_FILTER, OPERATORS
+from trackway.web.report_filter import NO_FILTER
 from trackway.web.saved_report import creator_of, described
 from trackway.web.store_errors import answer_of
 
@@ -60,7 +60,7 @@ async def show(page: Page, *, changes: Changes) -> Response:
         heads=[(name, _sorted_by(query, form, name), _direction(form, name)) for name in (ID, *form.columns)],
         filter_rows=[*form.filters, *([NO_FILTER] if len(form.filters) < PEOPLE_FILTERS_MAX else [])],
         column_rows=[*form.columns, *[""] * min(_EMPTY_COLUMNS, PEOPLE_COLUMNS_MAX - len(form.columns))],
-        operators=[*OPERATORS.items()],
+        operators=[*PEOPLE_OPERATORS.items()],
         orders=[*ORDERS.items()],
         cohorts=[("", "Everybody"), *((str(each.cohort_id), each.name) for each in cohorts)],
         saved=query.get("done") == "saved",
@@ -115,13 +115,20 @@ async def _asked(page: Page, changes: Changes, form: PeopleForm, cohort: Conditi
 
 
 def _where(page: Page, form: PeopleForm) -> Expression | None:
-    days, now_ms = page.days, time.time_ns() // 1_000_000
-    calendar = Calendar(days, days.day_of(now_ms), now_ms / 1000)
+    """The filters, read as the cohort that the search can be saved as."""
+    children = conditions_of(form)
+    if not children:
+        return None
+    now = Now(page.days, time.time_ns() // 1_000_000)
     try:
-        found = [profile_filter(each, calendar) for each in conditions_of(form)]
+        found = read_cohort(
+            {"selector": {"operator": "and", "children": children}}, now, dict[int, Definition]().__getitem__
+        )
     except InvalidInput as error:
         raise RequestError(400, str(error)) from error
-    return Junction(1, "and", tuple(found)) if len(found) > 1 else next(iter(found), None)
+    assert isinstance(found, CohortJunction)
+    wheres = [each.where for each in found.parts if isinstance(each, Has)]
+    return Junction(1, "and", tuple(wheres)) if len(wheres) > 1 else wheres[0]
 
 
 def _sorted_by(query: QueryParams, form: PeopleForm, name: str) -> str:
