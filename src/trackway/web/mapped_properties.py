@@ -8,7 +8,10 @@ from trackway.web.page import Page
 
 async def mapped_for(page: Page, changes: Changes) -> tuple[Mapped, ...]:
     """Those of the project; none where the query string names no column. Raises RequestError 503."""
-    if not may_name_columns(page.request.query_params):
-        return ()
+    return await every_mapped(page, changes) if may_name_columns(page.request.query_params) else ()
+
+
+async def every_mapped(page: Page, changes: Changes) -> tuple[Mapped, ...]:
+    """All of the project. Raises RequestError 503."""
     number = page.project.project_id
     return await changes.run(lambda opened: mapped_of(opened.saved, number), page.author)

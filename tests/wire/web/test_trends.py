@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+import time
 from base64 import b64decode
 from collections import Counter
 from html import unescape
@@ -18,6 +19,7 @@ from tests.support.demo_shop import load_demo_shop
 from tests.support.http.encodings import JSON
 from tests.support.http.events import import_all, import_numbered, record
 from tests.support.http.exchange import Request
+from tests.support.lookup.mapped import PRODUCTS, map_table, new_table
 from tests.support.reports import at, report, values
 from tests.support.server import Project, Server, basic
 from tests.support.service_accounts import new_account
@@ -266,6 +268,25 @@ def test_suggestions_are_what_was_sent_lately(server: Server, make_projects: Mak
     assert admin.get(below(project, "/suggestions", kind="secrets")).status == 400
     offered = admin.get(below(project)).body.decode()
     assert "Choose an event." in offered and "?event=buy" in offered
+
+
+def test_columns_of_lookup_tables_are_suggested(server: Server, make_projects: MakeProjects, admin: Visit) -> None:
+    project, other = make_projects(2)
+    now_ms = time.time_ns() // 1_000_000
+    import_all(server, project, [record(project, "a", time=now_ms - 1000, insert_id="1", P="P1", plan="pro")])
+    server.wait_loaded()
+    map_table(server, other, new_table(server, other, PRODUCTS), "P")
+
+    def suggested(**asked: str) -> list[str]:
+        found: list[str] = json.loads(admin.get(below(project, "/suggestions", **asked)).body)
+        return found
+
+    assert not [each for each in suggested(kind="properties", event="a") if "→" in each]
+    map_table(server, project, new_table(server, project, PRODUCTS), "P")
+    names = suggested(kind="properties", event="a")
+    at = names.index("P")
+    assert names[at + 1 : at + 3] == ["P → category", "P → price"] and "plan" in names
+    assert suggested(kind="values", event="a", property="P → category") == ["pants"]
 
 
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": PHONE}], ids=["light", "dark", "phone"])

@@ -38,7 +38,7 @@ from trackway.web.report_table import csv_of, trend_of
 from trackway.web.report_view import Shape, view_of
 from trackway.web.saved_report import done_of, open_report
 from trackway.web.store_errors import answer_of
-from trackway.web.suggestions import KINDS, suggestions
+from trackway.web.suggestions import KINDS, columns_offered, suggestions
 
 PATH: Final = "/trends"
 
@@ -87,7 +87,8 @@ async def suggest(page: Page, *, changes: Changes) -> Response:
         return JSONResponse([])
     run = await run_of(page, changes)
     found = suggestions(run, page.project, kind, event=names[0], property=names[1], limit=SUGGESTIONS_MAX)
-    return JSONResponse(await answer_of(found, SMALLER))
+    columns = columns_offered(page, changes, kind, await answer_of(found, SMALLER), SUGGESTIONS_MAX)
+    return JSONResponse(await answer_of(columns, SMALLER))
 
 
 def _page(page: Page, form: ReportForm, as_of_ms: int, *, status: int = 200, **values: Any) -> Response:
