@@ -115,6 +115,22 @@ def test_a_dashboard_is_made_arranged_looked_at_and_deleted(
     assert window.complaints == []
 
 
+def test_a_report_is_added_from_its_own_page(
+    windows: OpenWindow, session: dict[str, str], project: Project, trends: list[int], admin: Visit
+) -> None:
+    new_dashboard(admin, project, "For one more")
+    window = windows()
+    window.take_cookies(session)
+    window.open(below(project, f"/reports/{trends[0]}"))
+    window.follow("Add to a dashboard")
+    window.until(lambda: "Choose the dashboard for Orders by week" in window.text())
+    assert window.violations() == []
+    window.press("Add to For one more")
+    window.until(lambda: window.texts("tbody th") == ["Orders by week"])
+    assert admin.get(below(project, "/dashboards?add=999999999")).status == 404
+    assert window.complaints == []
+
+
 def test_a_deleted_report_leaves_a_card_that_can_be_removed(
     server: Server, project: Project, trends: list[int], admin: Visit
 ) -> None:

@@ -21,7 +21,7 @@ from trackway.web.forms import text
 from trackway.web.limits import DASHBOARD_CARDS_AT_ONCE
 from trackway.web.page import Page, render
 from trackway.web.report_cards import CardView, card_view
-from trackway.web.saved_report import creator_of, described, id_of
+from trackway.web.saved_report import creator_of, described, id_of, report_of
 from trackway.web.templating import fragment
 
 PATH: Final = "/dashboards"
@@ -56,11 +56,14 @@ class Found(NamedTuple):
 
 
 async def show_all(page: Page, *, parts: Parts) -> Response:
-    """The list of dashboards, and the form that makes one."""
-    project_id = page.project.project_id
+    """The list of dashboards, and the form that makes one. With `add` each has a button that adds that report."""
+    project_id, asked = page.project.project_id, page.request.query_params.get("add", "")
+    adding = await report_of(page, parts.changes, id_of(asked)) if asked and page.may_save else None
     found = await parts.changes.run(lambda opened: opened.saved.all(Dashboard, project_id), page.author)
     named = sorted(found, key=lambda each: (each.name.casefold(), each.dashboard_id))
-    return render(page, "dashboards.html", dashboards=named, is_deleted="deleted" in page.request.query_params)
+    return render(
+        page, "dashboards.html", dashboards=named, adding=adding, is_deleted="deleted" in page.request.query_params
+    )
 
 
 async def show(page: Page, *, parts: Parts) -> Response:
