@@ -31,16 +31,20 @@ class Shared(NamedTuple):
 
 
 class _Known(NamedTuple):
-    shared: Shared | None
+    shared: Shared
     until_s: float
 
 
 class Links:
-    """Finds links by their tokens. What was found is believed for SHARED_LINK_KNOWN_S. For one event loop."""
+    """Finds links by their tokens. What was found is believed for SHARED_LINK_KNOWN_S. For one event loop.
 
-    def __init__(self, directory: ProjectDirectory, changes: Changes):
+    Tokens that open nothing are not remembered, so however many are tried, no link is forgotten for them.
+    """
+
+    def __init__(self, directory: ProjectDirectory, changes: Changes, clock_s: Callable[[], float] = time.monotonic):
         self._directory = directory
         self._changes = changes
+        self._clock_s = clock_s
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def find(self, token: str, guess: Callable[[], None]) -> tuple[Shared, Project] | None:
@@ -52,22 +56,23 @@ class Links:
         if not hashed:
             return None
         known = self._known.get(hashed)
-        if known is None or time.monotonic() >= known.until_s:
-            if known is None or known.shared is None:
-                guess()
-            known = _Known(
-                await self._changes.run(lambda opened: _shared_by(opened, hashed), SERVER),
-                time.monotonic() + SHARED_LINK_KNOWN_S,
-            )
-            self._keep(hashed, known)
-        if known.shared is None:
+        if known is None:
+            guess()
+        if known is not None and self._clock_s() < known.until_s:
+            shared: Shared | None = known.shared
+        else:
+            begun_s = self._clock_s()
+            shared = await self._changes.run(lambda opened: _shared_by(opened, hashed), SERVER)
+            self._keep(hashed, shared, begun_s + SHARED_LINK_KNOWN_S)
+        if shared is None:
             return None
-        project = self._directory.by_id(known.shared.link.project_id)
-        return (known.shared, project) if project is not None and self._is_open(known.shared.link, project) else None
+        project = self._directory.by_id(shared.link.project_id)
+        return (shared, project) if project is not None and self._is_open(shared.link, project) else None
 
-    def _keep(self, hashed: str, known: _Known) -> None:
+    def _keep(self, hashed: str, shared: Shared | None, until_s: float) -> None:
         self._known.pop(hashed, None)
-        self._known[hashed] = known
+        if shared is not None:
+            self._known[hashed] = _Known(shared, until_s)
         while len(self._known) > SHARED_LINKS_KNOWN_MAX:
             self._known.popitem(last=False)
 
