@@ -45,7 +45,7 @@ class Shown(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A dashboard, and all saved reports of its project by id."""
+    """A dashboard, and saved reports of its project by id: those of its cards, or all."""
 
     dashboard: Dashboard
     reports: dict[int, Bookmark]
@@ -87,7 +87,7 @@ async def card(page: Page, *, parts: Parts) -> Response:
     """One card's answer, which the page's script inserts."""
     found, report_id = await _found(page, parts), id_of(page.request.path_params["report"])
     report = found.reports.get(report_id)
-    if report is None or all(each.report_id != report_id for each in cards_of(found.dashboard.cards)):
+    if report is None:
         raise RequestError(404, "this dashboard has no such report")
     view = await card_view(_asking(page, parts), report, parts.rates)
     return HTMLResponse(fragment("dashboard_card.html", page.days, shown=view))
@@ -95,7 +95,7 @@ async def card(page: Page, *, parts: Parts) -> Response:
 
 async def arrange(page: Page, *, parts: Parts) -> Response:
     """The page with the forms that add, move and remove cards, and that rename and delete the dashboard."""
-    found = await _found(page, parts)
+    found = await _found(page, parts, every=True)
     on_it = {each.card.report_id for each in found.cards}
     free = [each for each in found.reports.values() if each.bookmark_id not in on_it]
     return render(
@@ -159,13 +159,15 @@ async def _changed(page: Page, parts: Parts, columns: Callable[[Opened, Dashboar
     return RedirectResponse(page.url(f"{PATH}/{number}/arrange"), 303)
 
 
-async def _found(page: Page, parts: Parts) -> Found:
-    """Raises RequestError 404 where the project has no such dashboard."""
+async def _found(page: Page, parts: Parts, *, every: bool = False) -> Found:
+    """The dashboard with the reports of its cards, or `every` report of the project. Raises RequestError 404 where the
+    project has no such dashboard."""
     number, project_id = _number(page), page.project.project_id
 
     def find(opened: Opened) -> Found:
         dashboard = opened.saved.one(Dashboard, project_id, number)
-        return Found(dashboard, {each.bookmark_id: each for each in opened.saved.all(Bookmark, project_id)})
+        ids = None if every else [each.report_id for each in cards_of(dashboard.cards)]
+        return Found(dashboard, {each.bookmark_id: each for each in opened.saved.all(Bookmark, project_id, ids)})
 
     return await parts.changes.run(find, page.author)
 
