@@ -94,7 +94,7 @@ class Projection:
         self._columns[name] = sql
 
     def add_bucket(self, name: str, buckets: Buckets, sql: str = "") -> None:
-        """Add the bucket of the event, as `Buckets.sql` gives it, or SQL that is made of it."""
+        """Add the bucket of the event, as `Buckets.sql` gives it, or by other SQL."""
         self.add(name, sql or buckets.sql(self.parameters))
         if buckets.is_by_hour:
             self._by_hour.add(name)
