@@ -31,6 +31,7 @@ class Plan:
     asked_events: int = 10_000_000
     """Events about which questions are asked."""
     asked_links: int = 1_000_000
+    dashboard_loads: int = 30
     fat_s: float = 20.0
     """Time in which a fat profile is updated again and again."""
     singles_s: int = 5
@@ -58,6 +59,7 @@ def quick(kind: Kind, work_dir: Path) -> Plan:
         links=10_000,
         asked_events=50_000,
         asked_links=5_000,
+        dashboard_loads=3,
         fat_s=1.0,
         singles_s=1,
         singles_connections=16,

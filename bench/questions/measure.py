@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from bench.beside import Beside, measure_beside
 from bench.bodies import Bodies
 from bench.counts import Count
+from bench.dashboards import Loads, measure_dashboard
 from bench.memory import Peak
 from bench.plan import Plan
 from bench.questions.data import Data, keep_unsettled, let_settle, store_events, store_links, write_columns
@@ -53,6 +54,7 @@ class Asked(NamedTuple):
 
     plain: dict[str, Times]
     settled: Series
+    dashboard: Loads
     beside: Beside
     newest: Series
 
@@ -79,6 +81,8 @@ def measure_questions(plan: Plan, work: Path, tell: Tell, bodies: Bodies, rate: 
             plain = stage.fill_and_ask_plainly(store)
         with running(data_dir, first) as server:
             settled = stage.ask_server(server)
+            tell("a dashboard")
+            dashboards = [measure_dashboard(server, data_dir, plan.dashboard_loads)] * plan.rounds
             tell("/track beside reports")
             beside = [measure_beside(server, plan, bodies, rate, number) for number in range(1, plan.rounds + 1)]
         with running_store(data_dir / "store") as store:
@@ -86,7 +90,7 @@ def measure_questions(plan: Plan, work: Path, tell: Tell, bodies: Bodies, rate: 
         with running(data_dir, first) as server:
             newest = stage.ask_server(server)
     shutil.rmtree(directory)
-    return [Asked(*each) for each in zip(plain, settled, beside, newest, strict=True)]
+    return [Asked(*each) for each in zip(plain, settled, dashboards, beside, newest, strict=True)]
 
 
 class _Stage(NamedTuple):
