@@ -33,9 +33,10 @@ async def find(reader: Reader, project_id: int, wanted: EventFilter) -> Filtered
     are too long together."""
     where = properties_expression(wanted)
     ids, _ = await ids_of(reader, project_id, wanted.distinct_id) if wanted.distinct_id else ([], False)
-    needs, found = needs_of(where), Known(links=False)
+    needs, found = needs_of(where, wanted.lookups), Known(links=False)
     if needs.failures:
         found = await known(reader, project_id)
     elif needs.person:
         found = await known_links(reader, project_id)
+    found = found._replace(lookups=wanted.lookups)
     return FilteredEvents(filtered_events(project_id, wanted, ids), where, found)

@@ -1,5 +1,6 @@
 """The Lookup tables page: what it shows, and its forms, in a browser without scripts and without a browser."""
 
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -10,6 +11,7 @@ from tests.support.lookup.mapped import PRODUCTS, map_table, mappings, new_table
 from tests.support.reports import at, report
 from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
+from tests.support.web.event_stream import open_stream
 from tests.support.web.visitor import Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
 
@@ -101,3 +103,31 @@ def test_trends_know_the_columns(server: Server, project: Project, admin: Visit)
     trends = f"/app/projects/{project.project_id}/trends"
     rows = admin.get(f"{trends}/csv?{urlencode({**day, 'by': 'sku → category'})}").body.decode().splitlines()
     assert sorted(rows[0].split(",")[1:]) == ["pants", "shirt", "shoes"]
+
+
+def test_the_filter_of_the_events_page_knows_the_columns_also_of_new_events(
+    server: Server, make_projects: MakeProjects, admin: Visit
+) -> None:
+    project, other = make_projects(2)
+    skus = {"shirt": "P2", "shoes": "P3", "nothing": "P9"}
+    events = [record(project, name, insert_id=name, sku=sku) for name, sku in skus.items()]
+    import_all(server, project, [*events, record(project, "neither", insert_id="4")])
+    server.wait_loaded()
+    asked = {"property1": "sku → category", "value1": "shirt"}
+
+    def found(**fields: str) -> list[str]:
+        page = admin.get(f"/app/projects/{project.project_id}/events?{urlencode(fields)}").body.decode()
+        return sorted(name for name in ("shirt", "shoes", "nothing", "neither") if f">{name}</" in page)
+
+    assert found() == sorted([*skus, "neither"])
+    map_table(server, other, new_table(server, other, PRODUCTS), "sku")
+    assert found(**asked) == []
+    map_table(server, project, new_table(server, project, PRODUCTS), "sku")
+    assert found(**asked) == ["shirt"]
+    assert found(property1="sku → category") == ["shirt", "shoes"]
+    path = f"/app/projects/{project.project_id}/events/stream?{urlencode({**asked, 'since': '1.0'})}"
+    with open_stream(admin, path) as stream:
+        seen: str = json.dumps(stream.message())
+        while "shirt" not in seen:
+            seen = json.dumps(stream.message())
+        assert "shoes" not in seen

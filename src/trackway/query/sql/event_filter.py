@@ -11,6 +11,7 @@ from typing import NamedTuple
 from trackway.query.expressions import Expression, parse, readable
 from trackway.query.sql.any_property import has_value
 from trackway.query.sql.events import Events, project_events
+from trackway.query.sql.lookups import Lookups
 from trackway.query.sql.tables import GIVEN_IDS
 
 
@@ -19,7 +20,8 @@ class EventFilter(NamedTuple):
     An empty name means any property, and then the event's ids, too.
 
     `distinct_id` is any id of a person, and finds the events of all of its ids. Times are of the events, in
-    milliseconds since the epoch: from the first on, before the second.
+    milliseconds since the epoch: from the first on, before the second. `lookups`: the tables whose columns the names of
+    properties may mean.
     """
 
     event: str = ""
@@ -27,6 +29,7 @@ class EventFilter(NamedTuple):
     properties: Sequence[tuple[str, str]] = ()
     from_ms: int | None = None
     before_ms: int | None = None
+    lookups: Lookups = Lookups()
 
 
 _ANY = f"""(distinct_id = {{any:String}} OR insert_id = {{any:String}}

@@ -87,10 +87,13 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
 
 
 def _events(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
-    stream = partial(events.stream, loaded=lambda: parts.progress.loaded, stopping=parts.stopping)
+    show = partial(events.show, changes=parts.changes)
+    stream = partial(
+        events.stream, loaded=lambda: parts.progress.loaded, stopping=parts.stopping, changes=parts.changes
+    )
     send_test = partial(events.send_test, track=track)
     return (
-        PageRoute("/events", ("GET",), events.show, Right.EXPORT, "Events", True),
+        PageRoute("/events", ("GET",), show, Right.EXPORT, "Events", True),
         PageRoute("/events/one", ("GET",), events.one, Right.EXPORT, "Event", False),
         PageRoute("/events/stream", ("GET",), stream, Right.EXPORT, "Events", False),
         PageRoute("/events/test", ("POST",), send_test, Right.IMPORT, "Events", False),

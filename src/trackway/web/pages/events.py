@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError
+from trackway.edge.access.change_queue import Changes
 from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
 from trackway.edge.wire.replies import Reply
 from trackway.projects.roles import Right
@@ -24,23 +26,28 @@ from trackway.query.event_feed import (
     newest,
     read_cursor,
 )
+from trackway.query.mapped_tables import Mapped, lookups_of
+from trackway.query.sql.event_filter import EventFilter
 from trackway.web.event_form import Chosen, read_chosen
 from trackway.web.event_view import row_of
 from trackway.web.limits import EVENTS_PER_PAGE
 from trackway.web.live import LiveResponse, Mark, Watched, read_mark
+from trackway.web.mapped_properties import mapped_for
 from trackway.web.page import Page, render
 from trackway.web.snippets import snippets
 from trackway.web.store_errors import answer_of
 from trackway.web.templating import fragment
 
 TEST_EVENT = "Test event"
+_SMALLER: Final = "choose an event name, a user or a time, too"
 
 
-async def show(page: Page) -> Response:
+async def show(page: Page, *, changes: Changes) -> Response:
     """A page of events. A script keeps the newest page up to date."""
     query = page.request.query_params
     chosen, before = read_chosen(query, page.days), _cursor(query.get("before", ""))
-    mark, found = await answer_of(_look(page, chosen, before), "choose an event name, a user or a time, too")
+    wanted = await answer_of(_with_columns(page, chosen, await mapped_for(page, changes)), _SMALLER)
+    mark, found = await answer_of(_look(page, wanted, before), _SMALLER)
     return render(
         page,
         "events.html",
@@ -57,11 +64,16 @@ async def show(page: Page) -> Response:
     )
 
 
-async def _look(page: Page, chosen: Chosen, before: Cursor | None) -> tuple[Mark, Found]:
+async def _with_columns(page: Page, chosen: Chosen, mapped: Sequence[Mapped]) -> EventFilter:
+    """The filter, with the tables as they are now whose columns it may name."""
+    return chosen.wanted._replace(lookups=await lookups_of(page.reader, page.project.project_id, mapped))
+
+
+async def _look(page: Page, wanted: EventFilter, before: Cursor | None) -> tuple[Mark, Found]:
     """The events of the page, and the mark after which events are new. The mark comes first, so that none is missed."""
     reader, project_id = page.reader, page.project.project_id
-    mark = Mark(*await last_loaded(reader, project_id, chosen.wanted))
-    return mark, await newest(reader, project_id, chosen.wanted, before, EVENTS_PER_PAGE)
+    mark = Mark(*await last_loaded(reader, project_id, wanted))
+    return mark, await newest(reader, project_id, wanted, before, EVENTS_PER_PAGE)
 
 
 async def one(page: Page) -> Response:
@@ -75,21 +87,25 @@ async def one(page: Page) -> Response:
     return render(page, "event.html", row=row_of(event))
 
 
-async def stream(page: Page, *, loaded: Callable[[], int], stopping: asyncio.Event) -> Response:
+async def stream(page: Page, *, loaded: Callable[[], int], stopping: asyncio.Event, changes: Changes) -> Response:
     """The events from now on, or from where a page was disconnected. `loaded` returns how far the journal is loaded."""
     query = page.request.query_params
     chosen = read_chosen(query, page.days)
     mark = read_mark(page.request.headers.get("last-event-id", "")) or read_mark(query.get("since", ""))
     if mark is None:
         raise RequestError(400, "since must be a moment that a page of events gave")
-    return LiveResponse(_watched(page, chosen, loaded, stopping), mark, page.visitor.name)
+    mapped = await mapped_for(page, changes)
+    return LiveResponse(_watched(page, chosen, mapped, loaded, stopping), mark, page.visitor.name)
 
 
-def _watched(page: Page, chosen: Chosen, loaded: Callable[[], int], stopping: asyncio.Event) -> Watched:
+def _watched(
+    page: Page, chosen: Chosen, mapped: Sequence[Mapped], loaded: Callable[[], int], stopping: asyncio.Event
+) -> Watched:
     project_id = page.project.project_id
 
     async def ask(since_ms: int, rows: int) -> Fresh:
-        return await fresh(page.reader, project_id, chosen.wanted, since_ms, rows)
+        wanted = await _with_columns(page, chosen, mapped)
+        return await fresh(page.reader, project_id, wanted, since_ms, rows)
 
     def draw(events: list[ShownEvent]) -> str:
         return fragment("event_rows.html", page.days, page=page, rows=[row_of(event) for event in events])
