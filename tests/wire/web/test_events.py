@@ -341,7 +341,7 @@ def test_names_tell_volume_types_and_examples(server: Server, project: Project, 
     window.screenshot("event-names")
     assert window.violations() == []
     window.follow("paid")
-    window.until(lambda: "3 events in the last 30 days" in window.text())
+    window.until(lambda: "3 events by 1 user in the last 30 days" in window.text())
     shown = " ".join(window.text("main").split())
     assert "price 3 number (2), string (1)" in shown, shown
     assert window.violations() == []
