@@ -29,6 +29,17 @@ _COUNTS: Final = "count"
 _TABLE: Final = "table"
 
 
+def check_asks(behavior: str, params: str) -> None:
+    """Raise RequestError 400 for a definition, as JSON text, that does not ask for a "funnel" or "retention".
+
+    A client of the API may save any definition under any type.
+    """
+    show = strict_json(params, Bookmark, "the definition").sections.show
+    asked = show[0].behavior if show else None
+    if asked is None or asked.type != behavior:
+        raise RequestError(400, f"its definition asks for no {behavior}, as its type says")
+
+
 async def funnel_view(heading: str, answer: Mapping[str, Any]) -> View:
     """The view of an answer of insights to a bookmark of a funnel. Raises RequestError 400 for one over time."""
     [found] = answer["series"].values()

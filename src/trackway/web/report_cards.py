@@ -13,7 +13,7 @@ from trackway.edge.api.reports.flows import FLOWS_REPORT
 from trackway.edge.quotas.rate_limits import REPORTING, RateLimits
 from trackway.projects.saved import Bookmark
 from trackway.web.bookmark_answer import Asking, answer_bookmark
-from trackway.web.kind_views import flow_view, funnel_view, retention_view
+from trackway.web.kind_views import check_asks, flow_view, funnel_view, retention_view
 from trackway.web.report_view import View, shape_of, view_of
 
 
@@ -48,11 +48,13 @@ async def _insights(asking: Asking, report: Bookmark) -> View:
 
 
 async def _funnel(asking: Asking, report: Bookmark) -> View:
+    check_asks("funnel", report.params)
     answered = await answer_bookmark(asking, report.params)
     return await funnel_view(report.name, answered.answer)
 
 
 async def _retention(asking: Asking, report: Bookmark) -> View:
+    check_asks("retention", report.params)
     answered = await answer_bookmark(asking, report.params)
     return await retention_view(report.name, answered.answer, report.params)
 

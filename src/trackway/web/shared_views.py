@@ -44,11 +44,12 @@ class SharedViews:
         try:
             begun_s = self._clock_s()
             try:
-                view, kept_s = await ask(), SHARED_VIEW_KEPT_S
+                view, until_s = await ask(), begun_s + SHARED_VIEW_KEPT_S
             except (RequestError, StorageError):
-                view, kept_s = CardView(None, _AWAY, 0), SHARED_FAULT_KEPT_S
+                # From its end: what fails after a long time is not asked again at once.
+                view, until_s = CardView(None, _AWAY, 0), self._clock_s() + SHARED_FAULT_KEPT_S
             self._kept.pop(key, None)
-            self._kept[key] = _Kept(view, begun_s + kept_s)
+            self._kept[key] = _Kept(view, until_s)
             while len(self._kept) > SHARED_VIEWS_MAX:
                 self._kept.popitem(last=False)
             return view

@@ -86,6 +86,21 @@ def test_a_failure_is_kept_for_some_seconds(error: Exception) -> None:
     run(test)
 
 
+def test_a_failure_after_a_long_time_is_kept_from_its_end() -> None:
+    async def test(views: SharedViews, clock: Clock) -> None:
+        asked = Asked(StorageError("away"))
+
+        async def slow() -> CardView:
+            clock.now_s += SHARED_FAULT_KEPT_S * 3
+            return await asked()
+
+        for _ in range(3):
+            await views.view("a", slow)
+        assert asked.times == 1
+
+    run(test)
+
+
 def test_a_fault_of_ours_is_not_kept() -> None:
     async def test(views: SharedViews, clock: Clock) -> None:
         asked = Asked(ValueError("ours"))

@@ -127,3 +127,31 @@ def test_a_funnel_that_no_form_can_hold_is_shown_with_the_reason(
     assert "the form has no field for sections.show.0.behavior" in page
     came = numbers("funnels", report(server, project, "funnels", funnel_id=made["id"], **DATES))
     assert came[-1] > 0 and f">{came[0]} (100.0\u202f%)<" in page and f">{came[1]} (" in page
+
+
+@pytest.mark.parametrize("type", ["funnels", "retention", "flows"])
+def test_a_definition_of_another_type_spoils_its_own_card_alone(
+    server: Server, project: Project, admin: Visit, type: str
+) -> None:
+    metrics = [{"behavior": {"type": "event", "name": "Order placed"}, "measurement": {"math": "total"}}] * 2
+    time = [{"dateRangeType": "between", "unit": "day", "value": [RANGE["from"], RANGE["to"]]}]
+    trend = {"sections": {"show": metrics, "time": time}, "displayOptions": {"chartType": "line"}}
+    funnel = {"type": "funnel", "behaviors": [{"type": "event", "name": "Order placed"}] * 2}
+    other = {
+        "sections": {"show": [{"behavior": funnel, "measurement": {"math": "conversion_rate_unique"}}], "time": time},
+        "displayOptions": {"chartType": "funnel-steps"},
+    }
+    wrong = [trend, {**trend, "sections": {"show": metrics[:1], "time": time}}]
+    wrong += [other] if type == "retention" else []
+    made = [
+        saved_by_api(server, project, "POST", body={"name": f"Wrong {number}", "type": type, "params": params})["id"]
+        for number, params in enumerate(wrong)
+    ]
+    fields = {"type": "flows", "name": "Right", "description": "", "question": urlencode(QUESTIONS["flows"])}
+    right = number_of(admin.post(below(project, "/reports/save"), fields))
+    board = new_dashboard(admin, project, f"Wrong {type}", *made, right)
+    page = admin.get(below(project, f"/dashboards/{board}?complete=1"))
+    assert page.status == 200 and page.body.decode().count('class="chart"') == 1
+    for number in made:
+        for path in (f"/reports/{number}", f"/reports/{number}?view=result", f"/dashboards/{board}/cards/{number}"):
+            assert admin.get(below(project, path)).status == 200, path
