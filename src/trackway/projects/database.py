@@ -33,7 +33,7 @@ from trackway.projects.limits import SQLITE_BUSY_S_MAX
 from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name, check_region
 from trackway.projects.project_changes import NO_LIMITS, changes_of
 from trackway.projects.read_statements import project_of, with_old_keys
-from trackway.projects.roles import Right
+from trackway.projects.roles import ARCHIVED, Right
 from trackway.projects.tables import memberships, old_keys, projects, revisions, service_accounts
 from trackway.settings.table import masked
 
@@ -137,10 +137,10 @@ class ProjectsDatabase:
         """Change the project's own limits (None: that of the server), time zone and week start, in one transaction.
 
         `by` is the id of the acting service account, None for the command line and the admin. Raises InvalidInput for a
-        bad value or an unknown project, and the errors of `managed`.
+        bad value or an unknown project, NotGranted to an account in an archived project, and the errors of `managed`.
         """
         with self.changing() as change:
-            old = _managed(change.connection, project_id, by)
+            old = _taking(change.connection, project_id, by)
             columns, notes = changes_of(old, limits, time_zone, week_start)
             if columns:
                 change.connection.execute(update(projects).where(projects.c.project_id == project_id).values(**columns))
@@ -151,7 +151,7 @@ class ProjectsDatabase:
         """Name and describe a project. `by` and the errors are those of `change_settings`; a taken name is one, too."""
         try:
             with self.changing() as change:
-                project_end.describe(change, _managed(change.connection, project_id, by), name, description)
+                project_end.describe(change, _taking(change.connection, project_id, by), name, description)
                 return _one(change.connection, project_id)
         except IntegrityError as error:
             raise StateError(f"project name {name!r} is taken") from error
@@ -323,6 +323,14 @@ def _managed(connection: Connection, project_id: int, by: int | None, right: Rig
     if by is not None:
         check_manages_project(acting_account(connection, by), project_id, right)
     return _one(connection, project_id)
+
+
+def _taking(connection: Connection, project_id: int, by: int | None) -> Project:
+    """The same for a change. Raises NotGranted to an account where the project is archived: it is read alone."""
+    project = _managed(connection, project_id, by)
+    if by is not None and project.is_archived:
+        raise NotGranted(ARCHIVED)
+    return project
 
 
 def _one(connection: Connection, project_id: int) -> Project:

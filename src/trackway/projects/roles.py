@@ -58,6 +58,8 @@ that only an owner's grant can outlive the grantor's access."""
 SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.AUDIT, Right.END}
 ARCHIVED_RIGHTS: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.AUDIT}
 """What roles still allow in an archived project: to read. Its keys open nothing."""
+ARCHIVED: Final = "this project is archived: it is read, and takes nothing"
+"""Why a right is refused there."""
 TOKEN_RIGHTS: Final = frozenset({Right.IMPORT})
 
 

@@ -84,6 +84,11 @@ class Page(NamedTuple):
         return self.may(Right.SAVE)
 
     @property
+    def may_revoke(self) -> bool:
+        """Whether the visitor may see and revoke links: as long as they show something, in an archived project, too."""
+        return self.visitor.may(self.project.project_id, Right.SAVE)
+
+    @property
     def author(self) -> Author:
         """The visitor as an author for the audit."""
         return Author(self.visitor.name, self.address)

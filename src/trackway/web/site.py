@@ -20,12 +20,11 @@ from starlette.routing import Route, Router
 
 from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RETRY_AFTER_STORAGE_S
-from trackway.edge.access.credentials import ARCHIVED
 from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
 from trackway.edge.routes import PAGES_PATH, Parts
 from trackway.edge.wire.asgi import CLIENT_GONE, ClientGone, Receive, Scope, Send
 from trackway.projects.audit import Author
-from trackway.projects.roles import RIGHTS, ROLES, Right
+from trackway.projects.roles import ARCHIVED, RIGHTS, ROLES, Right
 from trackway.query.broken_facts import may_ask_again
 from trackway.store.errors import StoreError
 from trackway.telemetry import logs, metrics

@@ -130,6 +130,11 @@ def test_an_archived_project_takes_nothing_until_it_is_taken_up(
     ):
         reply = visit.post(below(project, path), fields)
         assert (reply.status, b"archived" in reply.body) == (403, True), path
+    change = Request(
+        "PATCH", f"/api/app/projects/{project.project_id}", (JSON, owner.basic), b'{"time_zone":"Asia/Tokyo"}'
+    )
+    unchanged = server.ask(change)
+    assert (unchanged.status, b"archived" in unchanged.body) == (403, True)
     assert "archived" in " ".join(listed(visit, project.name))
     window.open(below(project, "/settings"))
     if javascript:
@@ -139,6 +144,25 @@ def test_an_archived_project_takes_nothing_until_it_is_taken_up(
     assert everywhere(lambda: sent(server, project) == 1)
     assert imported(server, project, basic(project.secret)).status == 200
     assert window.complaints == []
+
+
+def test_links_of_an_archived_project_are_revoked(server: Server, project: Project, owner: Credentials) -> None:
+    visit = signed_in(server, owner.username, owner.secret)
+    target = f"report {number_of(save(visit, project, 'Kept', event='a'))}"
+    shared = visit.post(below(project, "/shares/create"), {"target": target, "expires": "7"})
+    found = re.search(r'id="made-link">http://[^/<]*([^<]*)<', shared.body.decode())
+    assert found
+    assert visit.post(below(project, "/settings/archive")).status == 303
+    assert everywhere(lambda: not sent(server, project))
+    assert server.ask(Request("GET", found[1], (HTML,))).status == 200
+    assert b"Shared links" in visit.get(below(project, "/reports")).body
+    page = visit.get(below(project, f"/shares?{urlencode({'target': target})}")).body.decode()
+    assert "Make the link" not in page
+    number = re.search(r'name="link" value="([0-9]+)"', page)
+    assert number
+    assert visit.post(below(project, "/shares/create"), {"target": target, "expires": "7"}).status == 403
+    assert visit.post(below(project, "/shares/revoke"), {"link": number[1]}).status == 303
+    assert everywhere(lambda: server.ask(Request("GET", found[1], (HTML,))).status == 404)
 
 
 def test_a_deleted_project_is_gone_for_all(

@@ -28,13 +28,12 @@ from trackway.edge.wire.asgi_request import Request
 from trackway.projects.account import Account
 from trackway.projects.audit import UNKNOWN, Action, Author, Note
 from trackway.projects.project import Project
-from trackway.projects.roles import ARCHIVED_RIGHTS, RIGHTS, SECRET_RIGHTS, TOKEN_RIGHTS, Right, Role
+from trackway.projects.roles import ARCHIVED, ARCHIVED_RIGHTS, RIGHTS, SECRET_RIGHTS, TOKEN_RIGHTS, Right, Role
 
 INVALID: Final = "Invalid credentials"
 NO_ACCOUNT: Final = "Not a valid service account username"
 SIGNED: Final = "signatures (api_key and sig) are not supported, send the project's secret as the user of HTTP Basic"
 OTHER_PROJECT: Final = "Credentials in request did not match project_id URL parameter"
-ARCHIVED: Final = "this project is archived: it is read, and takes nothing"
 
 
 class Directory(Protocol):

@@ -212,6 +212,7 @@ def _shares(parts: Parts) -> tuple[PageRoute, ...]:
             Right.SAVE,
             "Shared links",
             in_navigation=False,
+            is_for_archived=path == "/revoke",
         )
         for path, (method, function) in functions.items()
     )
