@@ -20,11 +20,15 @@ from trackway.query.sql.lookups import ARROW
 EXPIRIES: Final = {"7": "7 days", "30": "30 days", "90": "90 days", "date": "A date"}
 """Words of the form, and what a reader sees."""
 _DAY_MS: Final = 86_400_000
-_IDS: Final = ("distinctid", "distinctidbeforeidentity", "userid", "deviceid", "anonid", "anonymousid", "insertid")
+_IDS: Final = ("distinctid", "distinctidbeforeidentity", "userid", "deviceid", "anonid", "anonymousid", "identifiedid")
+_DEVICES: Final = ("insertid", "advertisingid", "idfa", "idfv", "gaid")
 _CONTACTS: Final = ("email", "emailaddress", "mail", "phone", "phonenumber", "mobile", "ip", "ipaddress", "address")
 _NAMES: Final = ("firstname", "lastname", "fullname", "username", "login")
-_OF_PEOPLE: Final = frozenset((*_IDS, *_CONTACTS, *_NAMES))
+_OF_PEOPLE: Final = frozenset((*_IDS, *_DEVICES, *_CONTACTS, *_NAMES))
 """Names in lower case, letters alone: `$user_id`, `userId` and `User ID` are one."""
+_LAST_WORDS: Final = _OF_PEOPLE - {"address", "login", "mail", "mobile"}
+"""Those that mean people after other words, too: `customer_email`, but not `page address`, `last login`."""
+_WORD: Final = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_PROFILES: Final = frozenset({"name"})
 """The same for properties of users. An event's `name` is often that of a product."""
 _BROKEN_DOWN: Final = ("insights", "funnels", "retention")
@@ -73,4 +77,10 @@ def _names_people(clause: GroupClause, name: str) -> bool:
     if ARROW in name:  # a column of a lookup table
         name = name.rpartition(ARROW)[2]
     letters = re.sub("[^a-z]", "", name.lower())
-    return letters in _OF_PEOPLE or (clause.resourceType in _USERS and letters in _OF_PROFILES)
+    words = [word.lower() for word in _WORD.findall(name)]
+    endings = {"".join(words[place:]) for place in range(len(words))}
+    return (
+        letters in _OF_PEOPLE
+        or not _LAST_WORDS.isdisjoint(endings)
+        or (clause.resourceType in _USERS and letters in _OF_PROFILES)
+    )

@@ -22,7 +22,24 @@ def params(*groups: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("type", ["insights", "funnels", "retention"])
-@pytest.mark.parametrize("name", ["plan", "country", "name", "sku → name", "$os", "utm_campaign"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plan",
+        "country",
+        "name",
+        "sku → name",
+        "$os",
+        "utm_campaign",
+        "zip",
+        "membership",
+        "headphone",
+        "page address",
+        "last login",
+        "email campaign",
+        "user_id_type",
+    ],
+)
 def test_a_breakdown_by_what_many_share_is_shown(name: str, type: str) -> None:
     check_shareable(type, params({"value": name, "resourceType": "events"}))
     check_shareable(type, params())
@@ -44,6 +61,12 @@ def test_flows_have_no_breakdown_and_are_shown() -> None:
         ("$name", "people"),
         ("$phone", "user"),
         ("sku → email", "events"),
+        ("customer_phone", "events"),
+        ("workEmail", "user"),
+        ("Client IP", "events"),
+        ("contact.email", "events"),
+        ("owner → account user id", "events"),
+        ("$identified_id", "events"),
     ],
 )
 def test_a_breakdown_by_people_is_not_shown(name: str, resource: str) -> None:
