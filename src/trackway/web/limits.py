@@ -76,7 +76,9 @@ SHARED_VIEWS_MAX = 100
 SHARED_LINK_KNOWN_S = 2.0
 """How long an edge process believes what it read of a link. A revoked link is closed after this time at most."""
 SHARED_LINKS_KNOWN_MAX = 1000
-"""Links that an edge process remembers. Beyond it the one that was read first is forgotten."""
+"""Links that an edge process knows to exist. Beyond it the one that was read first is forgotten."""
+SHARED_LINKS_HELD_MAX = 16
+"""Links whose reports an edge process holds for SHARED_LINK_KNOWN_S, 1.5 MB each at most: a full dashboard."""
 SHARED_VISITS_PER_MINUTE = 300
 """Visits of links by one client, at each edge process."""
 SHARED_GUESSES_PER_MINUTE = 600

@@ -17,7 +17,7 @@ from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.roles import RIGHTS, Right
 from trackway.projects.saved import Bookmark, Dashboard, Made, ShareLink, UnknownSaved
 from trackway.projects.share_token import Target, hash_of
-from trackway.web.limits import SHARED_LINK_KNOWN_S, SHARED_LINKS_KNOWN_MAX
+from trackway.web.limits import SHARED_LINK_KNOWN_S, SHARED_LINKS_HELD_MAX, SHARED_LINKS_KNOWN_MAX
 from trackway.web.visitor import ADMIN
 
 
@@ -30,7 +30,7 @@ class Shared(NamedTuple):
     reports: Sequence[tuple[Card, Bookmark]]
 
 
-class _Known(NamedTuple):
+class _Held(NamedTuple):
     shared: Shared
     until_s: float
 
@@ -45,7 +45,10 @@ class Links:
         self._directory = directory
         self._changes = changes
         self._clock_s = clock_s
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        """Hashes of tokens that open something."""
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+        """What the last of them open. Reports may be large."""
 
     async def find(self, token: str, guess: Callable[[], None]) -> tuple[Shared, Project] | None:
         """What a token opens now. `guess` is called before a token is looked up that is not known to open anything.
@@ -55,11 +58,11 @@ class Links:
         hashed = hash_of(token)
         if not hashed:
             return None
-        known = self._known.get(hashed)
-        if known is None:
+        if hashed not in self._known:
             guess()
-        if known is not None and self._clock_s() < known.until_s:
-            shared: Shared | None = known.shared
+        held = self._held.get(hashed)
+        if held is not None and self._clock_s() < held.until_s:
+            shared: Shared | None = held.shared
         else:
             begun_s = self._clock_s()
             shared = await self._changes.run(lambda opened: _shared_by(opened, hashed), SERVER)
@@ -71,10 +74,14 @@ class Links:
 
     def _keep(self, hashed: str, shared: Shared | None, until_s: float) -> None:
         self._known.pop(hashed, None)
+        self._held.pop(hashed, None)
         if shared is not None:
-            self._known[hashed] = _Known(shared, until_s)
+            self._known[hashed] = None
+            self._held[hashed] = _Held(shared, until_s)
         while len(self._known) > SHARED_LINKS_KNOWN_MAX:
             self._known.popitem(last=False)
+        while len(self._held) > SHARED_LINKS_HELD_MAX:
+            self._held.popitem(last=False)
 
     def _is_open(self, link: ShareLink, project: Project) -> bool:
         return time.time() * 1000 < link.expires_at_ms and self._may(link.made, project.project_id)

@@ -14,7 +14,7 @@ from trackway.projects.project import Project
 from trackway.projects.roles import Role
 from trackway.projects.saved import Bookmark, Made, ShareLink, UnknownSaved
 from trackway.projects.share_token import hash_of, new_token
-from trackway.web.limits import SHARED_LINK_KNOWN_S, SHARED_LINKS_KNOWN_MAX
+from trackway.web.limits import SHARED_LINK_KNOWN_S, SHARED_LINKS_HELD_MAX, SHARED_LINKS_KNOWN_MAX
 from trackway.web.shared_link import Links
 
 MADE = Made(0, 0, 5, "ann.mp-service-account")
@@ -129,3 +129,17 @@ def test_a_refused_guess_reads_nothing() -> None:
     with pytest.raises(RequestError, match="too many"):
         asyncio.run(world.found.find(world.token, refuse))
     assert world.reads == 0
+
+
+def test_the_reports_of_few_links_are_held_and_the_others_are_no_guesses() -> None:
+    world = World()
+    tokens = [new_token() for _ in range(SHARED_LINKS_HELD_MAX + 1)]
+    for token in tokens:
+        world.links[hash_of(token)] = ShareLink(1, 1, "report 7", hash_of(token), LATER_MS, MADE)
+    for token in tokens:
+        assert world.opens(token)
+    world.reads = world.guesses = 0
+    assert world.opens(tokens[-1])
+    assert (world.reads, world.guesses) == (0, 0)
+    assert world.opens(tokens[0])
+    assert (world.reads, world.guesses) == (1, 0)
