@@ -13,7 +13,6 @@ from trackway.edge.api.reports.flows import FLOWS_REPORT, graph_and_paths
 from trackway.projects.saved import Bookmark
 from trackway.query.reports.run import Run
 from trackway.web.csv_table import csv_reply
-from trackway.web.date_range import RANGES
 from trackway.web.flow_bookmark import flow_bookmark
 from trackway.web.flow_form import COLUMNS, COUNTS, REPEATS, WINDOW_UNITS, FlowForm, read_flow
 from trackway.web.flow_table import FlowTable, csv_of_flows, flow_table, path_text
@@ -21,14 +20,12 @@ from trackway.web.limits import (
     FLOW_EVENTS_DRAWN_MAX,
     FLOW_FORM_HIDDEN_MAX,
     FLOW_PATHS_SHOWN_MAX,
-    REPORT_FILTERS_MAX,
 )
-from trackway.web.page import Page, render
-from trackway.web.report_address import with_fields
-from trackway.web.report_filter import NO_FILTER, OPERATORS
+from trackway.web.page import Page
+from trackway.web.report_page import report_page
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
 from trackway.web.sankey import flow_chart
-from trackway.web.saved_report import done_of, open_report
+from trackway.web.saved_report import open_report
 from trackway.web.store_errors import answer_of
 
 PATH: Final = "/flows"
@@ -81,30 +78,15 @@ def _title(form: FlowForm) -> str:
     return f"{' and '.join(sides).capitalize()} {form.event.event}"
 
 
-def _page(page: Page, form: FlowForm, saved: Bookmark | None, *, status: int = 200, **values: Any) -> Response:
-    """The page with one empty row more of filters and hidden events, as long as there may be more."""
-    known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
-    query = page.request.query_params
-    return render(
+def _page(page: Page, form: FlowForm, saved: Bookmark | None, **values: Any) -> Response:
+    """The page with one empty row more of hidden events, as long as there may be more."""
+    return report_page(
         page,
         "flows.html",
-        status=status,
-        form=form,
+        form,
+        saved,
+        {"columns": COLUMNS, "counted": COUNTS, "window_unit": WINDOW_UNITS, "repeats": REPEATS},
         title_of_flows=_title(form),
-        as_of_ms=time.time_ns() // 1_000_000,
-        address=with_fields(query, report=None, done=None),
-        saved=saved,
-        done=done_of(page),
-        fields=lambda **fields: with_fields(query, **fields),
-        filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
         hidden_rows=[*form.hidden, ""][:FLOW_FORM_HIDDEN_MAX],
-        choices={
-            "is": list(OPERATORS.items()),
-            "range": list(RANGES.items()),
-            "columns": list(COLUMNS.items()),
-            "counted": list(COUNTS.items()),
-            "window_unit": list(WINDOW_UNITS.items()),
-            "repeats": list(REPEATS.items()),
-        },
-        **(known | values),
+        **values,
     )

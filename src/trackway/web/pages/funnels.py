@@ -16,7 +16,6 @@ from trackway.projects.saved import Bookmark
 from trackway.query.reports.funnel import FunnelQuestion
 from trackway.query.reports.run import Run
 from trackway.web.csv_table import csv_reply
-from trackway.web.date_range import RANGES
 from trackway.web.funnel_bookmark import Bookmark as Document
 from trackway.web.funnel_bookmark import funnel_bookmark
 from trackway.web.funnel_chart import funnel_chart
@@ -35,15 +34,13 @@ from trackway.web.limits import (
     FUNNEL_FORM_EXCLUSIONS_MAX,
     FUNNEL_FORM_STEPS_MAX,
     FUNNEL_VALUES_MAX,
-    REPORT_FILTERS_MAX,
     TREND_DRAWN_MAX,
 )
-from trackway.web.page import Page, render
-from trackway.web.report_address import with_fields
+from trackway.web.page import Page
 from trackway.web.report_event import EventForm
-from trackway.web.report_filter import NO_FILTER, OPERATORS
+from trackway.web.report_page import report_page
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
-from trackway.web.saved_report import done_of, open_report
+from trackway.web.saved_report import open_report
 from trackway.web.store_errors import answer_of
 
 PATH: Final = "/funnels"
@@ -103,33 +100,17 @@ async def _answered(run: Run, question: FunnelQuestion) -> FunnelTable:
     return funnel_table(answer, broken_down=question.on is not None)
 
 
-def _page(page: Page, form: FunnelForm, saved: Bookmark | None, *, status: int = 200, **values: Any) -> Response:
-    """The page with one empty row more of steps, filters and exclusions, as long as there may be more."""
-    known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
+def _page(page: Page, form: FunnelForm, saved: Bookmark | None, **values: Any) -> Response:
+    """The page with one empty row more of steps and exclusions, as long as there may be more."""
     shown = max(_STEPS_SHOWN_MIN, len(form.steps) + 1)
-    steps = [*form.steps, *[EventForm("")] * (shown - len(form.steps))][:FUNNEL_FORM_STEPS_MAX]
-    query = page.request.query_params
-    return render(
+    return report_page(
         page,
         "funnels.html",
-        status=status,
-        form=form,
-        as_of_ms=time.time_ns() // 1_000_000,
-        address=with_fields(query, report=None, done=None),
-        saved=saved,
-        done=done_of(page),
-        fields=lambda **fields: with_fields(query, **fields),
-        step_rows=steps,
-        filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
+        form,
+        saved,
+        {"window_unit": WINDOW_UNITS, "counted": COUNTS, "order": ORDERS, "reentry": REENTRIES},
+        step_rows=[*form.steps, *[EventForm("")] * (shown - len(form.steps))][:FUNNEL_FORM_STEPS_MAX],
         exclusion_rows=[*form.exclusions, ExclusionForm("", "", "")][:FUNNEL_FORM_EXCLUSIONS_MAX],
         lists_people=page.may(Right.PROFILES),
-        choices={
-            "is": list(OPERATORS.items()),
-            "range": list(RANGES.items()),
-            "window_unit": list(WINDOW_UNITS.items()),
-            "counted": list(COUNTS.items()),
-            "order": list(ORDERS.items()),
-            "reentry": list(REENTRIES.items()),
-        },
-        **(known | values),
+        **values,
     )

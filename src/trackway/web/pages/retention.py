@@ -14,11 +14,9 @@ from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.projects.saved import Bookmark
 from trackway.query.reports.run import Run
 from trackway.web.csv_table import csv_reply
-from trackway.web.date_range import RANGES
-from trackway.web.limits import REPORT_FILTERS_MAX, RETENTION_SHOWN_VALUES_MAX, TREND_DRAWN_MAX
-from trackway.web.page import Page, render
-from trackway.web.report_address import with_fields
-from trackway.web.report_filter import NO_FILTER, OPERATORS
+from trackway.web.limits import RETENTION_SHOWN_VALUES_MAX, TREND_DRAWN_MAX
+from trackway.web.page import Page
+from trackway.web.report_page import report_page
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
 from trackway.web.report_table import label
 from trackway.web.retention_bookmark import Bookmark as Document
@@ -26,7 +24,7 @@ from trackway.web.retention_bookmark import retention_bookmark
 from trackway.web.retention_chart import retention_chart
 from trackway.web.retention_form import KINDS, RETURNS, UNITS, WINDOWS, RetentionForm, read_retention_form
 from trackway.web.retention_table import RetentionTable, csv_of_retention, retention_table
-from trackway.web.saved_report import done_of, open_report
+from trackway.web.saved_report import open_report
 from trackway.web.store_errors import answer_of
 
 PATH: Final = "/retention"
@@ -86,29 +84,6 @@ async def _answered(run: Run, question: RetentionQuestion) -> RetentionTable:
     return retention_table(answer, broken_down=question.retention.born.on is not None)
 
 
-def _page(page: Page, form: RetentionForm, saved: Bookmark | None, *, status: int = 200, **values: Any) -> Response:
-    """The page with one empty row more of filters, as long as there may be more."""
-    known: dict[str, Any] = {"table": None, "fault": "", "offered": None, "picture": None}
-    query = page.request.query_params
-    return render(
-        page,
-        "retention.html",
-        status=status,
-        form=form,
-        as_of_ms=time.time_ns() // 1_000_000,
-        address=with_fields(query, report=None, done=None),
-        saved=saved,
-        done=done_of(page),
-        fields=lambda **fields: with_fields(query, **fields),
-        filter_rows=[*form.filters, NO_FILTER][:REPORT_FILTERS_MAX],
-        unit=UNITS[form.unit],
-        choices={
-            "is": list(OPERATORS.items()),
-            "range": list(RANGES.items()),
-            "kind": list(KINDS.items()),
-            "window": list(WINDOWS.items()),
-            "unit": list(UNITS.items()),
-            "returns": list(RETURNS.items()),
-        },
-        **(known | values),
-    )
+def _page(page: Page, form: RetentionForm, saved: Bookmark | None, **values: Any) -> Response:
+    choices = {"kind": KINDS, "window": WINDOWS, "unit": UNITS, "returns": RETURNS}
+    return report_page(page, "retention.html", form, saved, choices, unit=UNITS[form.unit], **values)
