@@ -39,7 +39,8 @@ def delete(change: Change, project: Project, typed_name: str) -> None:
     """Delete it. Raises InvalidInput unless `typed_name` is its name."""
     if typed_name != project.name:
         raise InvalidInput("type the name of the project as it is, to delete it")
-    freed = f"deleted {project.project_id} {project.name}"[:PROJECT_NAME_CHARACTERS_MAX].rstrip()
+    # No project can have this name, since a newline is not printable.
+    freed = f"deleted {project.project_id}\n{project.name}"[:PROJECT_NAME_CHARACTERS_MAX].rstrip()
     _update(change, project, name=freed, token=new_key(), secret=new_key(), deleted_at_ms=_now_ms())
     for table in (old_keys, memberships):
         change.connection.execute(delete_rows(table).where(table.c.project_id == project.project_id))

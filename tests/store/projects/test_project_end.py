@@ -103,6 +103,17 @@ def test_a_deleted_project_is_found_by_nobody_and_its_name_is_free(
     assert actions(database, shop)[-1] == ("project deleted", "Shop")
 
 
+def test_no_name_of_another_project_is_in_the_way_of_a_deletion(database: ProjectsDatabase, shop: Project) -> None:
+    database.create(f"deleted {shop.project_id} Shop", "us")
+    database.delete(shop.project_id, "Shop")
+    database.create("Shop", "us")
+    with database.reading() as connection:
+        names = connection.execute(select(projects.c.name).where(projects.c.deleted_at_ms.is_not(None))).scalars().all()
+    for name in names:
+        with pytest.raises(InvalidInput):
+            database.create(name, "us")
+
+
 def test_only_an_owner_ends_a_project(database: ProjectsDatabase, shop: Project) -> None:
     number, accounts = shop.project_id, ServiceAccounts(database)
     admin = accounts.create("a", {number: "admin"})[0].account_id
