@@ -21,9 +21,9 @@ from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.roles import Right
 from trackway.settings.table import Settings
-from trackway.store.reader import Readers
+from trackway.store.reader import Reader, Readers
 
-READERS = cast(Readers, None)
+READERS = Readers(*(cast(Reader, None) for _ in Readers._fields))
 
 
 class Report(NamedTuple):
