@@ -87,7 +87,9 @@ def test_settings_of_one_request_do_not_reach_the_next(running: RunningStore) ->
     assert [ask(running, sql)[2] for _ in range(5)] == [before] * 5
 
 
-@pytest.mark.parametrize("name", ["max_server_memory_usage", "allow_ddl", "readonly", "user_files_path", "x = 1, y"])
+@pytest.mark.parametrize(
+    "name", ["max_server_memory_usage", "allow_ddl", "max_table_size_to_drop", "user_files_path", "x = 1, y"]
+)
 def test_setting_that_is_not_listed_is_refused(running: RunningStore, name: str) -> None:
     status, headers, text = ask(running, b"SELECT 1", settings={name: "1"})
     assert (status, headers["x-clickhouse-exception-code"]) == (400, "115")

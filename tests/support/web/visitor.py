@@ -20,8 +20,17 @@ HTML = ("Accept", "text/html")
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
 
+_given: set[Path] = set()
+"""The data directories of the servers that have got a new admin password."""
+
+
 def admin_password(server: Server) -> str:
-    """A new admin password; whoever was signed in with another is signed out."""
+    """A new admin password; whoever was signed in with another is signed out.
+
+    Once for a server: on one that other tests share it would end their sessions. Those have a fixture, `password`.
+    """
+    assert server.data_dir not in _given, "others are signed in here: use the fixture `password`"
+    _given.add(server.data_dir)
     command = [_TRACKWAY, "admin", "password", "--json", "--data-dir", str(server.data_dir), *server.projects_at]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)
     return str(json.loads(done.stdout)["password"])

@@ -37,11 +37,11 @@ def test_a_server_without_the_capability_says_so(tmp_path: Path) -> None:
     without(SYS_NICE, seen)
 
 
-def test_a_server_says_what_its_store_may(server: Server) -> None:
+def test_a_server_says_what_its_store_may(server: Server, password: str) -> None:
     may = has_sys_nice(Path(f"/proc/{server.processes()['store']}/status").read_text())
     assert log(server).count(LINE) == (not may)
     assert f"trackway_store_priorities {float(may)}" in metrics(server)
-    shown = health(server, admin_password(server))
+    shown = health(server, password)
     assert ("ingestion goes before reports" in shown, "CAP_SYS_NICE" in shown) == (may, not may)
 
 

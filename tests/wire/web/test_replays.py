@@ -137,11 +137,15 @@ def test_change_that_is_no_json_is_told(server: Server, project: Project, admin:
     assert reply.status == 400 and b"Value must be JSON" in reply.body
 
 
+@pytest.fixture(scope="module")
+def profile_admin(profile_server: ProfileServer) -> Visit:
+    return signed_in(profile_server.server, "admin", admin_password(profile_server.server))
+
+
 def test_profile_update_that_was_rejected_is_applied_once(
-    profile_server: ProfileServer, profile_project: Project
+    profile_server: ProfileServer, profile_project: Project, profile_admin: Visit
 ) -> None:
-    server, project = profile_server.server, profile_project
-    visit = signed_in(server, "admin", admin_password(server))
+    server, project, visit = profile_server.server, profile_project, profile_admin
     reject(server, {"$token": project.token, "$distinct_id": "u", "$add": {"visits": "three"}}, "/engage")
     profile_server.wait_loaded()
     reason = "'$add.visits' is invalid: must be a number"
@@ -153,11 +157,10 @@ def test_profile_update_that_was_rejected_is_applied_once(
 
 
 def test_replay_that_was_cut_off_is_taken_up_for_an_event(
-    profile_server: ProfileServer, profile_project: Project
+    profile_server: ProfileServer, profile_project: Project, profile_admin: Visit
 ) -> None:
     """A process that died between the journal and its last mark: the event is there, and marked as begun."""
-    server, project = profile_server.server, profile_project
-    visit = signed_in(server, "admin", admin_password(server))
+    server, project, visit = profile_server.server, profile_project, profile_admin
     reject(server, record(project, "once", time=int(time.time()) - WEEK_S))
     [key] = keys_of(visit, project, "TRACK", OLD, 1)
     assert visit.post(f"{rejected_of(project)}/{key}").status == 303
