@@ -32,8 +32,9 @@ class Exports:
         self._stopping = False
 
     async def run(self) -> None:
-        """Until `stop`. Raises AssertionError for an answer that is not right."""
-        while not self._stopping:
+        """Until `stop`, and until one was answered: on a fast machine all kills may be over in three seconds. Raises
+        AssertionError for an answer that is not right."""
+        while not (self._stopping and self.answered):
             for project in self._projects:
                 await asyncio.to_thread(self._export, project)
             await asyncio.sleep(PAUSE_S)
