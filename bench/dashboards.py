@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from bench.imports import percentile
 from bench.questions.questions import QUESTIONS, Days
-from bench.server import Keys, Server
+from bench.server import Keys, Server, ask
 
 _CARD_S_MAX: Final = 120
 _DAYS: Final = 30
@@ -179,24 +179,16 @@ def _save(
     """Save a report, anew or with another document; its id."""
     target = f"/api/app/projects/{project_id}/bookmarks"
     method, target = ("POST", target) if report_id is None else ("PATCH", f"{target}/{report_id}")
-    body = json.dumps({"name": f"Measured {kind}", "type": kind, "params": document})
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CARD_S_MAX)
-    with closing(connection):
-        connection.request(
-            method, target, body, {"Authorization": keys.authorization, "Content-Type": "application/json"}
-        )
-        reply = connection.getresponse()
-        answer = reply.read()
-    if reply.status not in (200, 201):
-        raise RuntimeError(f"{target} answered {reply.status}: {answer[:300]!r}")
+    headers = {"Authorization": keys.authorization, "Content-Type": "application/json"}
+    body = json.dumps({"name": f"Measured {kind}", "type": kind, "params": document}).encode()
+    status, answer = ask(port, method, target, headers, body)
+    if status not in (200, 201):
+        raise RuntimeError(f"{target} answered {status}: {answer[:300]!r}")
     return int(json.loads(answer)["results"]["id"])
 
 
 def _project_id(server: Server) -> int:
     """The id of the first project, which the server says of its keys."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_CARD_S_MAX)
-    with closing(connection):
-        connection.request("GET", "/api/app/me", headers={"Authorization": server.first.authorization})
-        answer = json.loads(connection.getresponse().read())
-    (project_id,) = answer["results"]["projects"]
+    _, answer = ask(server.port, "GET", "/api/app/me", {"Authorization": server.first.authorization})
+    (project_id,) = json.loads(answer)["results"]["projects"]
     return int(project_id)
