@@ -13,6 +13,9 @@ MEMORY_LIMIT_EXCEEDED = 241
 TIME_EXCEEDED_CODES = frozenset((159, 160))
 """ClickHouse's codes for a query that exceeds its time."""
 
+RESULT_TOO_LARGE = 396
+"""ClickHouse's code for a result that exceeds its bound (TOO_MANY_ROWS_OR_BYTES)."""
+
 UNREADABLE_CODES = frozenset((3, 4, 32, 33, 40, 74, 76, 107, 226, 228, 246, 271, 432, 1001))
 """ClickHouse's codes for a file that is missing, too short, or not what it was: a part may be damaged."""
 

@@ -24,6 +24,9 @@ EVENT_FILTER_PROPERTIES_MAX = 4
 FILTER_CHARACTERS_MAX = 255
 """Name, id or value in a filter of events. Stored ones are no longer."""
 
+EVENT_TABLE_EVENTS_MAX = 200_000
+"""Events in one Parquet file, which the embedded store makes in memory. JSON lines are streamed, any number of them."""
+
 # Live events
 LIVE_VIEWERS_MAX = 16
 """Live pages of an edge process. Beyond it the newest page of the visitor with most is closed for one with fewer."""

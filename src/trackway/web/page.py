@@ -84,6 +84,11 @@ class Page(NamedTuple):
         return self.may(Right.SAVE)
 
     @property
+    def may_export(self) -> bool:
+        """Whether the visitor may take events away."""
+        return self.may(Right.EXPORT)
+
+    @property
     def may_revoke(self) -> bool:
         """Whether the visitor may see and revoke links: as long as they show something, in an archived project, too."""
         return self.visitor.may(self.project.project_id, Right.SAVE)

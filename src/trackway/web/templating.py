@@ -22,6 +22,7 @@ from trackway.edge.routes import PAGES_PATH
 from trackway.query.sql.days import UTC_DAYS, Days
 from trackway.settings.table import Settings
 from trackway.web import assets
+from trackway.web.limits import EVENT_TABLE_EVENTS_MAX
 
 _days: Final = ContextVar("_days", default=UTC_DAYS)
 """The days of the page that is being drawn. It is a context variable, since imported macros see no values of a page."""
@@ -103,6 +104,7 @@ _environment.filters.update(
     labelled=labelled,
     seen=seen,
 )
+_environment.globals["event_table_max"] = EVENT_TABLE_EVENTS_MAX
 
 
 def draw(template: str, settings: Settings, status: int = 200, days: Days = UTC_DAYS, /, **values: Any) -> HTMLResponse:

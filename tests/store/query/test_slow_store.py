@@ -24,6 +24,7 @@ from trackway.lookup.versions import LookupTable
 from trackway.query.event_feed import Cursor
 from trackway.query.export import ExportQuery
 from trackway.query.expressions import parse
+from trackway.query.filtered_events import FilteredEvents
 from trackway.query.identity_lookup import Person
 from trackway.query.mapped_tables import Mapped
 from trackway.query.profile_pages import Session
@@ -32,7 +33,10 @@ from trackway.query.profile_search import Search
 from trackway.query.rejected_records import Key, State
 from trackway.query.sql.cohort import Has
 from trackway.query.sql.event_filter import EventFilter
+from trackway.query.sql.events import project_events
 from trackway.query.sql.facts_check import Step
+from trackway.query.sql.person import Known
+from trackway.query.sql.selector import Selector
 from trackway.store.client import Store
 from trackway.store.errors import StoreError
 from trackway.store.migrate import migrate
@@ -45,6 +49,7 @@ PROJECT = 7
 DAY = date(2026, 2, 28)
 WHERE = parse('true and properties["on"]')
 FILTER = EventFilter(distinct_id="ada")
+CHOSEN = FilteredEvents(project_events(PROJECT), WHERE, Known(links=False))
 KEY = Key(1_772_000_000_000_000, 2, 3)
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "event_feed.newest": (PROJECT, FILTER, None, 10),
@@ -52,6 +57,10 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "event_feed.fresh": (PROJECT, FILTER, 0, 10),
     "event_feed.last_loaded": (PROJECT, FILTER),
     "event_feed.sample": (PROJECT, FILTER, 10),
+    "event_files.event_lines": (PROJECT, CHOSEN),
+    "event_files.event_table": (PROJECT, CHOSEN),
+    "event_files.is_more_than": (PROJECT, CHOSEN, 10),
+    "event_files.of_report": (PROJECT, [Selector("a")], WHERE, (0, 1), [Mapped("song", False, uuid.UUID(int=1))]),
     "broken_facts.may_ask_again": (PROJECT, StoreError("store: a file is too short", 33)),
     "damage_log.damaged": (PROJECT,),
     "facts_check.compare": (PROJECT, Step("2026-02-28", "2026-02-28", 0, 1)),

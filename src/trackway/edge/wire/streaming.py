@@ -15,6 +15,7 @@ from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RETRY_AFTER_STORAGE_S
 from trackway.edge.limits import EXPORT_SEND_S_MAX, GZIP_REPLY_BYTES_MIN
 from trackway.edge.wire.asgi import CLIENT_GONE, ClientGone, Receive, Scope, Send, cors_headers, header
+from trackway.edge.wire.replies import Headers
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, StoreError
 from trackway.telemetry import logs, metrics
 
@@ -35,18 +36,19 @@ async def send_stream(
     call: str,
     *,
     chosen: bool,
+    more: Headers = (),
 ) -> int:
     """Send a 200 of the blocks that `opening` gives, packed if that is wanted and worth it; the status to count.
 
-    `call` names it in logs and metrics; `chosen` says that a `where` chooses what is sent. As long as nothing was sent
-    RequestError is raised when the store fails (`refusal`), ClientGone when the client leaves, and whatever else the
-    first block raises. The request's body must have been read.
+    `call` names it in logs and metrics; `chosen` says that a `where` chooses what is sent; `more` are further headers.
+    As long as nothing was sent RequestError is raised when the store fails (`refusal`), ClientGone when the client
+    leaves, and whatever else the first block raises. The request's body must have been read.
     """
     gone = asyncio.ensure_future(until_gone(receive))
     try:
         async with AsyncExitStack() as stack:
             first, blocks = await unless_gone(gone, _begun(stack, opening))
-            return await _send_all(scope, send, first, _pieces(blocks, call, chosen), gone, content_type, call)
+            return await _send_all(scope, send, first, _pieces(blocks, call, chosen), gone, content_type, call, more)
     except StorageError as error:
         raise refusal(error, call, needy=WHERE if chosen else "") from error
     finally:
@@ -84,9 +86,10 @@ async def _send_all(
     gone: "asyncio.Future[None]",
     content_type: bytes,
     call: str,
+    more: Headers,
 ) -> int:
     packed = len(first) > GZIP_REPLY_BYTES_MIN and accepts_gzip(header(scope, b"accept-encoding"))
-    headers = [(b"content-type", content_type), (b"vary", b"Accept-Encoding"), *cors_headers(scope)]
+    headers = [(b"content-type", content_type), (b"vary", b"Accept-Encoding"), *more, *cors_headers(scope)]
     if packed:
         headers.append((b"content-encoding", b"gzip"))
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -10,6 +10,7 @@ from trackway.edge.ingestion.replays import ReplayParts
 from trackway.edge.routes import Parts
 from trackway.projects.roles import Right
 from trackway.web import saved_report
+from trackway.web.event_files import FileParts, Format
 from trackway.web.page import PageFunction, PageRoute
 from trackway.web.pages import (
     accounts,
@@ -17,6 +18,7 @@ from trackway.web.pages import (
     audit,
     checklist,
     dashboards,
+    event_files,
     event_names,
     events,
     flows,
@@ -97,6 +99,28 @@ def _events(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute("/events/one", ("GET",), events.one, Right.EXPORT, "Event", False),
         PageRoute("/events/stream", ("GET",), stream, Right.EXPORT, "Events", False),
         PageRoute("/events/test", ("POST",), send_test, Right.IMPORT, "Events", False),
+        *_event_files(parts),
+    )
+
+
+def _event_files(parts: Parts) -> tuple[PageRoute, ...]:
+    """The files of the events behind a page, by format."""
+    own = FileParts(parts.readers.exports, parts.rates)
+    functions: dict[str, ReportFunction] = {
+        "/events": event_files.of_filter,
+        **{path: partial(event_files.of_counted, counted=counted) for path, counted in event_files.COUNTED.items()},
+    }
+    return tuple(
+        PageRoute(
+            f"{path}/{each.value}",
+            ("GET",),
+            partial(function, changes=parts.changes, parts=own, format=each),
+            Right.EXPORT,
+            "Events",
+            in_navigation=False,
+        )
+        for path, function in functions.items()
+        for each in Format
     )
 
 
