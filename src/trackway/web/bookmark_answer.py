@@ -20,12 +20,13 @@ from trackway.web.store_errors import answer_of
 
 class Asking(NamedTuple):
     """Who asks, of which project, and by which reader of the store. `author` is for the thread of changes, which reads
-    what is saved."""
+    what is saved. `with_notes`: whether pictures by time have the annotations of the project."""
 
     reader: Reader
     project: Project
     changes: Changes
     author: Author
+    with_notes: bool = False
 
 
 class Answered(NamedTuple):

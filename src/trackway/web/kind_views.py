@@ -52,7 +52,7 @@ async def funnel_view(heading: str, answer: Mapping[str, Any]) -> View:
     columns = {value: [step.came for step in steps] for value, steps in shown.items()}
     parts = {value: [step.of_first for step in steps] for value, steps in shown.items()}
     picture = None if table.is_empty else await funnel_chart(table, TREND_DRAWN_MAX)
-    return _view(heading, times, columns, parts, picture, "Step")
+    return _view(heading, times, columns, parts, picture, "Step", is_empty=table.is_empty)
 
 
 def _steps(found: Mapping[str, Any]) -> list[Step]:
@@ -77,7 +77,9 @@ async def retention_view(heading: str, answer: Mapping[str, Any], params: str) -
     counts = {value: [cell.came for cell in row.cells] for value, row in means.items()}
     parts = {value: [cell.part for cell in row.cells] for value, row in means.items()}
     picture = None if table.is_empty else await retention_chart(table, unit, TREND_DRAWN_MAX)
-    return _view(heading, times, counts, parts, picture, "Period")
+    view = _view(heading, times, counts, parts, picture, "Period", is_empty=table.is_empty)
+    began = sum(row.began for row in table.rows)
+    return view._replace(sum=f"{figure_text(began)} began")
 
 
 async def flow_view(heading: str, graph: Mapping[str, Any]) -> View:
@@ -88,7 +90,9 @@ async def flow_view(heading: str, graph: Mapping[str, Any]) -> View:
     counts: list[float] = [node.number for _, node in nodes]
     parts = [count / table.entered if table.entered else 0 for count in counts]
     picture = await flow_chart(heading, table) if table.entered else None
-    return _view(heading, times, {"Number": counts}, {"Number": parts}, picture, "Event and place")
+    return _view(
+        heading, times, {"Number": counts}, {"Number": parts}, picture, "Event and place", is_empty=not table.entered
+    )
 
 
 def _view(
@@ -98,6 +102,8 @@ def _view(
     parts: Mapping[str, Sequence[float]],
     picture: Chart | None,
     head: str,
+    *,
+    is_empty: bool,
 ) -> View:
     """A view of numbers and the parts that they are, by place; a column may be shorter than the others."""
     shown = {
@@ -110,4 +116,5 @@ def _view(
     ]
     trend = Trend(times, {name: list(numbers) for name, numbers in columns.items()})
     undrawn = max(len(columns) - TREND_DRAWN_MAX, 0)
-    return View(heading, _TABLE, trend, rows, picture, undrawn, len(columns) >= TREND_VALUES_MAX, head)
+    is_cut = len(columns) >= TREND_VALUES_MAX
+    return View(heading, _TABLE, trend, rows, picture, undrawn, is_cut, head, is_empty)

@@ -6,13 +6,15 @@ limit: a page that many look at must not keep a client out.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.flows import FLOWS_REPORT
 from trackway.edge.quotas.rate_limits import REPORTING, RateLimits
 from trackway.projects.saved import Bookmark
+from trackway.web.annotations import notes_between
 from trackway.web.bookmark_answer import Asking, answer_bookmark
+from trackway.web.chart_notes import Note, span_of
 from trackway.web.kind_views import check_asks, flow_view, funnel_view, retention_view
 from trackway.web.report_view import View, shape_of, view_of
 
@@ -43,8 +45,17 @@ async def card_view(asking: Asking, report: Bookmark, rates: RateLimits) -> Card
 
 
 async def _insights(asking: Asking, report: Bookmark) -> View:
-    answered = await answer_bookmark(asking, report.params)
-    return await view_of(report.name, shape_of(report.params), answered.answer)
+    return await insights_view(asking, report, (await answer_bookmark(asking, report.params)).answer)
+
+
+async def insights_view(asking: Asking, report: Bookmark, answer: Mapping[str, Any]) -> View:
+    """The view of an answer to a saved report of insights, with the annotations of its range if they are asked for.
+    Raises RequestError 400 for an answer that is no table of figures."""
+    shape = shape_of(report.params)
+    notes: list[Note] | None = []
+    if asking.with_notes and shape.chart in ("line", "bar"):
+        notes = await notes_between(asking.changes, asking.author, asking.project.project_id, span_of(answer))
+    return await view_of(report.name, shape, answer, notes)
 
 
 async def _funnel(asking: Asking, report: Bookmark) -> View:

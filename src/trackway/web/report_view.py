@@ -29,7 +29,9 @@ class Shape(NamedTuple):
 
 class View(NamedTuple):
     """`picture` is None for tables and numbers, and where nothing was counted. `undrawn`: series that the picture
-    leaves out. `is_cut`: the breakdown has more values than are shown. `head` says what the rows are, if not times."""
+    leaves out. `is_cut`: the breakdown has more values than are shown. `head` says what the rows are, if not times.
+    `is_empty`: nothing was counted. `sum` says of how many the figures are a part, "" where they say it themselves.
+    `notes`: the annotations on the picture, None where they cannot be read now."""
 
     heading: str
     chart: str
@@ -39,6 +41,9 @@ class View(NamedTuple):
     undrawn: int
     is_cut: bool
     head: str = "Time"
+    is_empty: bool = False
+    sum: str = ""
+    notes: Sequence[Note] | None = ()
 
 
 def shape_of(params: str) -> Shape:
@@ -53,7 +58,7 @@ def shape_of(params: str) -> Shape:
     return Shape("number", unit)
 
 
-async def view_of(heading: str, shape: Shape, answer: Mapping[str, Any], notes: Sequence[Note] = ()) -> View:
+async def view_of(heading: str, shape: Shape, answer: Mapping[str, Any], notes: Sequence[Note] | None = ()) -> View:
     """The view of an answer, with annotations marked on its picture. Raises RequestError 400 for an answer that is no
     table of figures."""
     try:
@@ -65,8 +70,18 @@ async def view_of(heading: str, shape: Shape, answer: Mapping[str, Any], notes: 
     if shape.chart in ("line", "bar") and not trend.is_empty:
         labels = [label(each, shape.unit, short=True) for each in trend.times]
         picture = await trend_chart(
-            heading, labels, drawn, "bar" if shape.chart == "bar" else "line", marks_of(notes, trend.times)
+            heading, labels, drawn, "bar" if shape.chart == "bar" else "line", marks_of(notes or (), trend.times)
         )
     is_cut = bool(answer["meta"]["is_segmentation_limit_hit"])
     left_out = len(trend.series) - len(drawn)
-    return View(heading, shape.chart, trend, rows(trend, shape.unit), picture, left_out, is_cut)
+    return View(
+        heading,
+        shape.chart,
+        trend,
+        rows(trend, shape.unit),
+        picture,
+        left_out,
+        is_cut,
+        is_empty=trend.is_empty,
+        notes=notes if picture else (),
+    )

@@ -64,3 +64,10 @@ def numbers_in(page: str) -> list[float]:
     """The figures of the tables of a page."""
     cells = re.findall(r'<td[^>]* class="number">([^<]*)</td>', page)
     return [float(cell.replace("\u202f", "")) for cell in cells]
+
+
+def annotate(server: Server, project: Project, date: str, description: str) -> None:
+    """A new annotation of the project."""
+    path, body = f"/api/app/projects/{project.project_id}/annotations", {"date": date, "description": description}
+    made = server.ask(Request("POST", path, (JSON, basic(project.secret)), json.dumps(body).encode()))
+    assert made.status == 201, made

@@ -46,7 +46,7 @@ def test_a_funnel_by_value_has_a_column_for_each() -> None:
 
 def test_a_funnel_that_nobody_began_is_empty_and_one_over_time_is_refused() -> None:
     view = asyncio.run(funnel_view("Buyers", {"series": {"a": funnel(0, 0)}}))
-    assert view.trend.is_empty and view.picture is None
+    assert view.is_empty and view.picture is None
     with pytest.raises(RequestError, match="of the whole range"):
         asyncio.run(funnel_view("Buyers", {"series": {"a": {"2026-03-01T00:00:00+00:00": funnel(1, 1)}}}))
 
@@ -61,6 +61,15 @@ def test_retention_has_the_means_by_period() -> None:
     view = asyncio.run(retention_view("Back", {"series": {"a": by_value}}, of_unit("day")))
     assert view.trend.series == {"pro": [2.5, 1], "free": [1]}
     assert [row[2] for row in view.rows] == [["2.50 (75.0\u202f%)", "1 (30.0\u202f%)"], ["1 (25.0\u202f%)", ""]]
+
+
+def test_retention_without_returns_is_not_empty_and_without_births_is() -> None:
+    nobody = {"first": 2.0, "counts": [0], "rates": [0.0]}
+    rows = {"2026-03-02T00:00:00+00:00": {"first": 2, "counts": [0], "rates": [0.0]}, "$average": nobody}
+    view = asyncio.run(retention_view("Back", {"series": {"a": rows}}, of_unit("day")))
+    assert (view.is_empty, view.sum, view.rows[0][2]) == (False, "2 began", ["0 (0.0\u202f%)"]) and view.picture
+    rows = {"2026-03-02T00:00:00+00:00": {"first": 0, "counts": [0], "rates": [0.0]}, "$average": nobody}
+    assert asyncio.run(retention_view("Back", {"series": {"a": rows}}, of_unit("day"))).is_empty
 
 
 def test_flows_have_a_row_for_each_event_and_place() -> None:

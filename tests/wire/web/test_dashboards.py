@@ -1,6 +1,7 @@
 """Dashboards: made, arranged and looked at, with scripts and without; their numbers are those of the API."""
 
 import re
+from base64 import b64decode
 from html import unescape
 from typing import Any
 
@@ -8,12 +9,14 @@ import pytest
 
 from tests.conftest import MakeProjects
 from tests.support.demo_shop import load_demo_shop
+from tests.support.http.exchange import Request
 from tests.support.reports import report
 from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
 from tests.support.web.browser_window import PHONE
 from tests.support.web.saved import (
     ACTIVE,
+    annotate,
     below,
     new_dashboard,
     number_of,
@@ -21,7 +24,7 @@ from tests.support.web.saved import (
     save,
     saved_by_api,
 )
-from tests.support.web.visitor import Visit, signed_in
+from tests.support.web.visitor import HTML, Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
 
 RANGE = {"range": "custom", "from": "2025-03-01", "to": "2025-03-30"}
@@ -69,6 +72,36 @@ def test_each_card_has_the_numbers_that_the_api_gives(
     assert numbers_in(parts[2]) == expected(server, project, table)
     complete = admin.get(below(project, f"/dashboards/{board}?complete=1")).body.decode()
     assert numbers_in(complete) == expected(server, project, line) + expected(server, project, table)
+
+
+def test_cards_by_time_have_annotations_and_links_have_none(
+    server: Server,
+    windows: OpenWindow,
+    session: dict[str, str],
+    project: Project,
+    trends: list[int],
+    admin: Visit,
+) -> None:
+    annotate(server, project, "2025-03-12 12:00:00", HOSTILE)
+    annotate(server, project, "2025-04-12 12:00:00", "after the range")
+    board = new_dashboard(admin, project, "Noted", *trends)
+    window = windows()
+    window.take_cookies(session)
+    window.open(below(project, f"/dashboards/{board}"))
+    window.until(lambda: window.count("[data-card]") == 0 or "Loading" not in window.text())
+    assert window.texts("ol.notes li") == [f"2025-03-12 12:00:00 {HOSTILE}"], "the card with a picture by time alone"
+    pictures = [
+        window.wait(window.page.locator("img.chart").nth(place).get_attribute("src"))
+        for place in range(window.count("img.chart"))
+    ]
+    marked = [picture and b64decode(picture.partition(",")[2]).count(b'class="mark"') for picture in pictures]
+    assert marked == [1]
+    assert window.violations() == [] and window.complaints == []
+    reply = admin.post(below(project, "/shares/create"), {"target": f"dashboard {board}", "expires": "7"})
+    found = re.search(r'id="made-link">http://[^/<]*([^<]*)<', reply.body.decode())
+    assert found
+    stranger = server.ask(Request("GET", found[1], (HTML,))).body.decode()
+    assert "Orders by week" in stranger and "2025-03-12 12:00:00" not in stranger
 
 
 @pytest.mark.parametrize("javascript", [True, False])

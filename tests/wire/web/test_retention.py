@@ -1,6 +1,7 @@
 """The page of retention: its numbers are those of the API, with a browser and without one."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
 from tests.support.web.browser_window import PHONE
 from tests.support.web.report_page import address, answer_to_curl, csv_rows, shown, sql_shown
+from tests.support.web.saved import annotate, below, new_dashboard, number_of
 from tests.support.web.visitor import Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
 from trackway.commands.demo_shop import Shop
@@ -219,3 +221,49 @@ def test_the_page_is_for_those_who_may_run_reports_of_the_project(
     assert csv_rows(visit, address(project, "/retention/csv", **QUESTION))
     for path in ("", "/csv"):
         assert visit.get(address(other, f"/retention{path}", **QUESTION)).status == 404
+
+
+def test_births_without_returns_are_shown_with_no_part_on_the_page_and_on_a_card(
+    server: Server, make_projects: MakeProjects, admin: Visit
+) -> None:
+    [project] = make_projects(1)
+    times = ("2025-03-03T10:00", "2025-03-04T10:00", "2025-03-04T11:00")
+    born = [record(project, "join", distinct_id=f"user-{number}", time=at(text)) for number, text in enumerate(times)]
+    import_numbered(server, project, born)
+    asked = {"event1": "join", "event2": "come back", "periods": "2", **RANGE}
+    page = shown(admin, address(project, "/retention", **asked))
+    assert "Nobody began" not in page and "0.0\u202f%" in page
+    fields = {"type": "retention", "name": "Nobody back", "question": urlencode(asked)}
+    number = number_of(admin.post(below(project, "/reports/save"), fields))
+    board = new_dashboard(admin, project, "Back", number)
+    for path in (f"/dashboards/{board}/cards/{number}", f"/reports/{number}?view=result"):
+        card = admin.get(below(project, path)).body.decode()
+        assert "3 began" in card and "0 (0.0\u202f%)" in card and 'class="chart"' in card
+        assert "No events match" not in card
+    none = urlencode({**asked, "event1": "never"})
+    number = number_of(admin.post(below(project, "/reports/save"), fields | {"question": none}))
+    board = new_dashboard(admin, project, "Never", number)
+    assert "No events match" in admin.get(below(project, f"/dashboards/{board}/cards/{number}")).body.decode()
+
+
+def test_annotations_are_at_the_rows_of_their_days(
+    server: Server, project: Project, shop: Shop, windows: OpenWindow, session: dict[str, str]
+) -> None:
+    annotate(server, project, "2025-03-10 12:00:00", HOSTILE)
+    annotate(server, project, "2025-04-10 12:00:00", "after the range")
+    window = windows()
+    window.take_cookies(session)
+    window.open(address(project, "/retention", **QUESTION))
+    assert f"2025-03-10 12:00:00 {HOSTILE}" in window.text(".notes") and "after the range" not in window.text()
+    heads = [" ".join(head.split()) for head in window.texts(".grid tbody th")]
+    assert [head for head in heads if "annotation" in head] == ["10 Mar 2025 annotation (1)"]
+    assert window.violations() == [] and window.complaints == []
+    window.wait(window.page.get_by_text("Annotate a day", exact=True).click())
+    window.fill("Day", "2025-03-12")
+    window.fill("What happened", "Version 3")
+    window.press("Annotate")
+    window.until(lambda: "Version 3" in window.text(".notes"))
+    assert window.path.partition("?")[0].endswith("/retention")
+    reader = new_account(server, {project.project_id: "consumer"})
+    page = shown(signed_in(server, reader.username, reader.secret), address(project, "/retention", **QUESTION))
+    assert "Version 3" in page and "Annotate a day" not in page

@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes, Opened
 from trackway.projects.saved import Annotation, check_annotation_text, check_time
-from trackway.web.chart_notes import Note, Span, numbered
+from trackway.web.annotations import notes_between
+from trackway.web.chart_notes import Note, Span
 from trackway.web.forms import text
 from trackway.web.limits import WEB_FORM_FIELDS_MAX
 from trackway.web.page import Page
@@ -22,18 +23,8 @@ PATH: Final = "/annotations"
 
 
 async def notes_in(page: Page, changes: Changes, span: Span) -> list[Note] | None:
-    """The annotations of the project in a range, numbered. None while the projects database is away, since a page has
-    its figures without it."""
-    project_id = page.project.project_id
-    try:
-        found = await changes.run(
-            lambda opened: opened.saved.between(Annotation, project_id, "date", span.first, span.last), page.author
-        )
-    except RequestError as error:
-        if error.status != 503:
-            raise
-        return None
-    return numbered(found)
+    """The annotations that a page of reports shows, as `notes_between` gives them."""
+    return await notes_between(changes, page.author, page.project.project_id, span)
 
 
 async def add(page: Page, *, changes: Changes) -> Response:

@@ -183,7 +183,7 @@ async def _answered(page: Page, parts: Parts, shown: Shown, places: asyncio.Sema
 
 
 def _asking(page: Page, parts: Parts) -> Asking:
-    return Asking(parts.reader, page.project, parts.changes, page.author)
+    return Asking(parts.reader, page.project, parts.changes, page.author, with_notes=True)
 
 
 def _number(page: Page) -> int:

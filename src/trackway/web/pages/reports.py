@@ -19,10 +19,10 @@ from trackway.projects.saved import BOOKMARK_TYPES, Bookmark, check_object
 from trackway.web.bookmark_answer import Asking, answer_bookmark
 from trackway.web.forms import text
 from trackway.web.page import Page, render
-from trackway.web.report_cards import VIEWS
+from trackway.web.report_cards import VIEWS, insights_view
 from trackway.web.report_kinds import KINDS
 from trackway.web.report_run import curl_text, sql_text
-from trackway.web.report_view import View, shape_of, view_of
+from trackway.web.report_view import View
 from trackway.web.saved_report import DONE, PATH, creator_of, described, done_of, id_of, opening_of, report_of
 
 INSIGHTS: Final = "insights"
@@ -56,14 +56,12 @@ async def one(page: Page, *, changes: Changes) -> Response:
         return RedirectResponse(opening.address + (f"&done={done}" if done in DONE else ""), 303)
     view: View | None = None
     fault, sql = "", ""
-    asking = Asking(page.reader, page.project, changes, page.author)
+    asking = Asking(page.reader, page.project, changes, page.author, with_notes=True)
     try:
         if report.type == INSIGHTS:
             answered = await answer_bookmark(asking, report.params)
-            view, sql = (
-                await view_of(report.name, shape_of(report.params), answered.answer),
-                sql_text(answered.statements),
-            )
+            view = await insights_view(asking, report, answered.answer)
+            sql = sql_text(answered.statements)
         elif report.type in VIEWS:
             view = await VIEWS[report.type](asking, report)
     except RequestError as error:

@@ -3,6 +3,7 @@ to a bookmark of retention."""
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
@@ -12,10 +13,11 @@ from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.reports.bookmarks.retention import RetentionQuestion
 from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.projects.saved import Bookmark
-from trackway.query.reports.run import Run
+from trackway.web.chart_notes import marks_of, span_of
 from trackway.web.csv_table import csv_reply
 from trackway.web.limits import RETENTION_SHOWN_VALUES_MAX, TREND_DRAWN_MAX
 from trackway.web.page import Page
+from trackway.web.pages.annotations import notes_in
 from trackway.web.report_page import report_page
 from trackway.web.report_run import SMALLER, curl_text, offered_events, run_of, sql_text
 from trackway.web.report_table import label
@@ -46,15 +48,18 @@ async def show(page: Page, *, changes: Changes) -> Response:
     run = await run_of(page, changes)
     try:
         asked = asked_of(page, form)
-        table = await _answered(run, asked.question)
+        answer = await answer_of(INSIGHTS_REPORT.answer(run, asked.question), SMALLER)
     except RequestError as error:
         return _page(page, form, saved, fault=error.message, status=error.status)
+    table, notes = _table(asked.question, answer), await notes_in(page, changes, span_of(answer))
     return _page(
         page,
         form,
         saved,
         table=table,
         picture=None if table.is_empty else await retention_chart(table, form.unit, TREND_DRAWN_MAX),
+        notes=notes,
+        marks=marks_of(notes or (), [row.time for row in table.rows]),
         labels=[label(row.time, form.unit) for row in table.rows],
         sql=sql_text(run.statements),
         curl=curl_text(page, "insights", {"bookmark": asked.bookmark}),
@@ -65,7 +70,8 @@ async def table(page: Page, *, changes: Changes) -> Response:
     """The tables of the same question as CSV."""
     form = read_retention_form(page.request.query_params)
     asked = asked_of(page, form)
-    found = await _answered(await run_of(page, changes), asked.question)
+    answer = await answer_of(INSIGHTS_REPORT.answer(await run_of(page, changes), asked.question), SMALLER)
+    found = _table(asked.question, answer)
     return csv_reply("retention", csv_of_retention(found, form.by.name, form.unit))
 
 
@@ -79,8 +85,7 @@ def asked_of(page: Page, form: RetentionForm) -> Asked:
     return Asked(bookmark, wanted)
 
 
-async def _answered(run: Run, question: RetentionQuestion) -> RetentionTable:
-    answer = await answer_of(INSIGHTS_REPORT.answer(run, question), SMALLER)
+def _table(question: RetentionQuestion, answer: Mapping[str, Any]) -> RetentionTable:
     return retention_table(answer, broken_down=question.retention.born.on is not None)
 
 

@@ -61,7 +61,7 @@ async def show(page: Page, *, changes: Changes) -> Response:
         as_of_ms,
         saved=saved,
         notes=notes,
-        view=await view_of(_title(form), Shape(form.chart, form.unit), answered.answer, notes or ()),
+        view=await view_of(_title(form), Shape(form.chart, form.unit), answered.answer, notes),
         sql=sql_text(answered.statements),
         curl=curl_text(page, "insights", {"bookmark": bookmark}),
     )
