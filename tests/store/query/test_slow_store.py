@@ -31,6 +31,7 @@ from trackway.query.profile_pages import Session
 from trackway.query.profile_query import ProfileQuery
 from trackway.query.profile_search import Search
 from trackway.query.rejected_records import Key, State
+from trackway.query.reports.funnel_people import FunnelPeople, FunnelPerson
 from trackway.query.sql.cohort import Has
 from trackway.query.sql.event_filter import EventFilter
 from trackway.query.sql.events import project_events
@@ -61,6 +62,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "event_files.event_table": (PROJECT, CHOSEN),
     "event_files.is_more_than": (PROJECT, CHOSEN, 10),
     "event_files.of_report": (PROJECT, [Selector("a")], WHERE, (0, 1), [Mapped("song", False, uuid.UUID(int=1))]),
+    "kept_people.keep": (PROJECT, FunnelPeople(1, [FunnelPerson(1, 2, 3, 4)]), "0" * 16),
+    "kept_people.kept": (PROJECT, Session(1, 2000, "0" * 32), 0, 50),
     "broken_facts.may_ask_again": (PROJECT, StoreError("store: a file is too short", 33)),
     "damage_log.damaged": (PROJECT,),
     "facts_check.compare": (PROJECT, Step("2026-02-28", "2026-02-28", 0, 1)),

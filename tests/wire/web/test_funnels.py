@@ -1,5 +1,7 @@
 """The pages of funnels: their numbers are those of the API, and the users that they list are those who are counted."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -153,6 +155,52 @@ def test_pages_of_users_hold_each_once_with_name_and_time(project: Project, shop
     for row in buyers:
         profile = shop.profiles[row["id"]]
         assert (row["name"], row["email"], row["steps"]) == (profile["$name"], profile["$email"], "4")
+
+
+def next_page(page: str) -> str:
+    """The address of the next page of users."""
+    found = re.search(r'href="(\?[^"]*page=[0-9]+[^"]*)"[^>]*>Next page', page)
+    assert found, page
+    return unescape(found[1])
+
+
+def listed(page: str) -> list[str]:
+    return re.findall(r'/users/one\?id=([^"]*)"', page)
+
+
+def test_pages_of_a_list_stay_as_they_were_until_it_is_refreshed(
+    server: Server, make_projects: MakeProjects, admin: Visit
+) -> None:
+    [project] = make_projects(1)
+    steps = [
+        record(project, name, distinct_id=f"user-{number:03}", time=at("2025-03-02T10:00") + number * 1000)
+        for number in range(120)
+        for name in STEPS[:2]
+    ]
+    import_numbered(server, project, steps)
+    path, asked = f"/app/projects/{project.project_id}/funnels/people", {**QUESTION, "step": "1"}
+    first = shown(admin, address(project, "/funnels/people", **asked))
+    late = {"distinct_id": "late", "time": at("2025-03-20T10:00")}
+    import_numbered(server, project, [record(project, STEPS[0], insert_id="late", **late)])
+    second = shown(admin, path + next_page(first))
+    third = shown(admin, path + next_page(second))
+    pages = [listed(each) for each in (first, second, third)]
+    every = [each for page in pages for each in page]
+    assert [len(each) for each in pages] == [50, 50, 20]
+    assert every == [f"user-{number:03}" for number in reversed(range(120))]
+    assert "120 users" in third and "late" not in third
+    csv = csv_rows(admin, path + "/csv" + next_page(first))
+    assert [row["id"] for row in csv] == every
+    refreshed = shown(admin, address(project, "/funnels/people", **asked))
+    assert "121 users" in refreshed and listed(refreshed)[0] == "late"
+    # A list belongs to its question and its project. Another question, or a list that has gone, is answered anew.
+    other = shown(admin, path + next_page(first).replace("step=1", "step=2"))
+    assert "120 users" in other and len(listed(other)) == 50
+    gone = re.sub("list=[^&]*", "list=1700000000-120-" + "0" * 32, next_page(first))
+    assert "121 users" in shown(admin, path + gone)
+    [stranger] = make_projects(1)
+    foreign = shown(admin, path.replace(f"/{project.project_id}/", f"/{stranger.project_id}/") + next_page(first))
+    assert "0 users" in foreign and listed(foreign) == []
 
 
 def test_a_project_shows_neither_events_nor_names_of_another(

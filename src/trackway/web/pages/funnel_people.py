@@ -1,6 +1,9 @@
 """The users of a funnel: who came to a step, or came to it and no farther. Their number is the report's."""
 
+import json
+import time
 from datetime import datetime
+from hashlib import blake2b
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -8,9 +11,11 @@ from starlette.responses import Response
 
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes
+from trackway.query.kept_people import keep, kept
 from trackway.query.named_people import NamedPerson, named_people
+from trackway.query.profile_pages import UnknownSession, read_session
 from trackway.query.reports.funnel import FunnelQuestion
-from trackway.query.reports.funnel_people import Chosen, FunnelPeople, FunnelPerson, funnel_people
+from trackway.query.reports.funnel_people import Chosen, FunnelPerson, funnel_people
 from trackway.web.csv_table import Cell, csv_reply, csv_text
 from trackway.web.funnel_form import FunnelForm, read_funnel
 from trackway.web.limits import FUNNEL_PEOPLE_MAX, FUNNEL_PEOPLE_PER_PAGE
@@ -26,6 +31,16 @@ OUTCOMES: Final = {"came": "Came to this step", "left": "Came no farther"}
 """Names in the address, and what a reader sees."""
 
 
+class Listed(NamedTuple):
+    """Users of a part of a list. `number`: all that the funnel has. `list`: the text of its session, "" for a list of
+    one page, which is not kept. `made_ms`: when it was made, in milliseconds since the epoch."""
+
+    people: list[FunnelPerson]
+    number: int
+    list: str
+    made_ms: int
+
+
 class Row(NamedTuple):
     """A person with the times of its try."""
 
@@ -34,29 +49,33 @@ class Row(NamedTuple):
 
 
 async def show(page: Page, *, changes: Changes) -> Response:
-    """A page of the users, those who began last first."""
+    """A page of the users, those who began last first. Later pages have the `list` of the first one."""
     query = page.request.query_params
     form, number = read_funnel(query), _page_number(query.get("page", "1"))
     chosen, question = _chosen(page, form), asked_of(page, form).question
-    people = await _people(page, changes, question, chosen, number * FUNNEL_PEOPLE_PER_PAGE)
     first = (number - 1) * FUNNEL_PEOPLE_PER_PAGE
-    rows = await _named(page, question, people.latest[first : first + FUNNEL_PEOPLE_PER_PAGE])
-    listed = min(people.number, FUNNEL_PEOPLE_MAX)
+    found = await _listed(page, changes, question, chosen, first, FUNNEL_PEOPLE_PER_PAGE)
+    rows = await _named(page, question, found.people)
+    listed = min(found.number, FUNNEL_PEOPLE_MAX)
     return render(
         page,
         "funnel_people.html",
         form=form,
         chosen=chosen,
         heading=f"Users of step {chosen.step}: {form.steps[chosen.step - 1].event}",
-        outcomes=[(name, text, with_fields(query, outcome=name, page=None)) for name, text in OUTCOMES.items()],
-        people=people,
+        outcomes=[
+            (name, text, with_fields(query, outcome=name, page=None, list=None)) for name, text in OUTCOMES.items()
+        ],
+        number=found.number,
+        made_ms=found.made_ms,
         listed=listed,
         rows=rows,
         first=first,
-        report="?" + with_fields(query, step=None, outcome=None, of=None, page=None),
-        csv="?" + with_fields(query, page=None),
-        newer="?" + with_fields(query, page=str(number - 1)) if number > 1 else "",
-        older="?" + with_fields(query, page=str(number + 1)) if first + len(rows) < listed else "",
+        report="?" + with_fields(query, step=None, outcome=None, of=None, page=None, list=None),
+        again="?" + with_fields(query, page=None, list=None),
+        csv="?" + with_fields(query, page=None, list=found.list or None),
+        newer="?" + with_fields(query, page=str(number - 1), list=found.list or None) if number > 1 else "",
+        older="?" + with_fields(query, page=str(number + 1), list=found.list) if first + len(rows) < listed else "",
     )
 
 
@@ -64,8 +83,8 @@ async def table(page: Page, *, changes: Changes) -> Response:
     """All users that can be listed, as CSV, with times in ISO 8601 in the project's zone."""
     form = read_funnel(page.request.query_params)
     chosen, question = _chosen(page, form), asked_of(page, form).question
-    people = await _people(page, changes, question, chosen, FUNNEL_PEOPLE_MAX)
-    rows = await _named(page, question, people.latest)
+    found = await _listed(page, changes, question, chosen, 0, FUNNEL_PEOPLE_MAX)
+    rows = await _named(page, question, found.people)
     zone = ZoneInfo(page.days.zone)
     head = ["id", "name", "email", "began", "last step", "steps"]
     return csv_reply("people", csv_text(head, (_cells(zone, each) for each in rows)))
@@ -76,11 +95,32 @@ def _cells(zone: ZoneInfo, row: Row) -> list[Cell]:
     return [*row.person, *(each.isoformat(timespec="milliseconds") for each in times), row.found.reached]
 
 
-async def _people(
-    page: Page, changes: Changes, question: FunnelQuestion, chosen: Chosen, shown_max: int
-) -> FunnelPeople:
-    run = await run_of(page, changes)
-    return await answer_of(funnel_people(run, question, chosen, min(shown_max, FUNNEL_PEOPLE_MAX)), SMALLER)
+async def _listed(
+    page: Page, changes: Changes, question: FunnelQuestion, chosen: Chosen, first: int, count: int
+) -> Listed:
+    """The users from a place on: of the list that the address has, or of a new one where it has none, or one that has
+    gone."""
+    reader, project_id, fingerprint = page.reader, page.project.project_id, _fingerprint(page)
+    if text := page.request.query_params.get("list", ""):
+        try:
+            session = read_session(text, fingerprint)
+            people = await answer_of(kept(reader, project_id, session, first, count), SMALLER)
+            return Listed(people, session.total, session.text, session.made_s * 1000)
+        except UnknownSession:
+            pass
+    made_ms, run = time.time_ns() // 1_000_000, await run_of(page, changes)
+    found = await answer_of(funnel_people(run, question, chosen, FUNNEL_PEOPLE_MAX), SMALLER)
+    session_text = ""
+    if found.number > FUNNEL_PEOPLE_PER_PAGE:
+        session_text = (await keep(reader, project_id, found, fingerprint)).text
+    return Listed(found.latest[first : first + count], found.number, session_text, made_ms)
+
+
+def _fingerprint(page: Page) -> str:
+    """The same for addresses that ask for the same users."""
+    query = page.request.query_params
+    asked = sorted((name, value) for name, value in query.multi_items() if name not in ("page", "list", "report"))
+    return blake2b(json.dumps(asked).encode(), digest_size=8).hexdigest()
 
 
 async def _named(page: Page, question: FunnelQuestion, found: list[FunnelPerson]) -> list[Row]:
