@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
@@ -25,6 +26,7 @@ from trackway.commands.options import JSON, load_flags, print_table, settings_op
 from trackway.commands.project import project
 from trackway.commands.reference import commands_document, parameters_document, settings_document
 from trackway.commands.store import store
+from trackway.commands.store_server import store_server
 from trackway.domain.errors import InvalidInput, StateError, StorageError
 from trackway.settings.table import ROWS, Row, Settings, shown
 
@@ -85,7 +87,7 @@ def cli() -> None:
 def serve(**flags: Any) -> int:
     """Run the server until it gets SIGTERM or SIGINT."""
     settings = load_flags(flags)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's algebra is not used, and threads must not be forked
+    _import_without_threads()
     from trackway.supervisor import serve as run_server  # noqa: PLC0415  # the whole server
 
     return run_server(settings)
@@ -115,6 +117,19 @@ def _plain(settings: Settings, row: Row) -> object:
     return list(value) if row.kind == "list" else value
 
 
+def _import_without_threads() -> None:
+    """numpy's algebra is not used. Its threads must not be forked, and would get signals that the supervisor waits for."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _serve_store(settings: Settings, host: str, port: int, password_file: Path) -> int:
+    _import_without_threads()
+    from trackway.supervisor.store_service import serve_store  # noqa: PLC0415  # the whole server
+
+    return serve_store(settings, host, port, password_file)
+
+
+store.add_command(store_server(_serve_store))
 for command in (account, admin, demo, identity, lookup_table, project, store):
     cli.add_command(command)
 

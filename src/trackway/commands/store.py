@@ -1,6 +1,7 @@
 """`trackway store …`: rebuild the facts that reports read, and check them against the events. Asks the running server.
 
-Both take one project or all of them. A bar on a terminal shows how much is left. `--json` prints one list.
+Both take one project or all of them. A bar on a terminal shows how much is left. `--json` prints one list. The group's
+third command is in `store_server`.
 """
 
 import json
@@ -24,9 +25,9 @@ _Shown = Callable[[int, int], None]
 
 @click.group()
 def store() -> None:
-    """Rebuild and check what the store derives from events.
+    """Rebuild and check what the store derives; serve a store alone.
 
-    Reports read facts, which the server derives from events. Asks the running server.
+    Reports read facts, which the server derives from events. `check` and `rebuild` ask the running server.
     """
 
 

@@ -30,6 +30,7 @@ from trackway.runtime.heartbeat import Heartbeat
 def address(sock: socket.socket, password: str) -> str:
     """The URL under which `client.Store` reaches the store that listens on `sock`."""
     host, port = sock.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
     return f"http://{USER}:{quote(password, safe='')}@{host}:{port}/default"
 
 

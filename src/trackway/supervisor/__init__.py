@@ -4,20 +4,14 @@ Everything that must happen once and alone happens here before the first fork: t
 journal's recovery, the projects' migration, the sockets.
 """
 
-import fcntl
 import gc
-import os
 import secrets
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
-from trackway.domain.errors import ConfigError, StateError, StorageError
-from trackway.domain.limits import GC_ALLOCATIONS, LISTEN_BACKLOG, STOP_S_MAX
+from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
 from trackway.edge import worker
 from trackway.embedded import process as store_server
 from trackway.geo.locator import Locator
@@ -31,11 +25,13 @@ from trackway.projects.migrate import migrate_when_there
 from trackway.runtime.background import start_thread
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
-from trackway.runtime.thread_priority import may_raise_priority
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
+from trackway.supervisor.directory_lock import locked
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
+from trackway.supervisor.sockets import listen
+from trackway.supervisor.start_warnings import tell_priorities, tell_room
 from trackway.supervisor.store_version import refuse_unusable
 from trackway.supervisor.welcome import welcome
 from trackway.telemetry import logs, metrics
@@ -49,14 +45,14 @@ def serve(settings: Settings) -> int:
     starts."""
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     raise_file_limit()
-    with _lock(settings.run_dir / "lock"):
+    with locked(settings.run_dir / "lock"):
         close_to_others(settings.data_dir)
         locator, certificate = Locator(settings), certificate_of(settings)
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
         if settings.store_url:
             refuse_unusable(settings.store_url)
-        sock = _listen(settings.host, settings.port)
+        sock = listen(settings.host, settings.port)
         ops = _ops_listening(settings)
         url = _url(settings, sock)
         metrics.start(settings.metrics_dir)
@@ -64,9 +60,9 @@ def serve(settings: Settings) -> int:
         lost = _recover(journal)
         welcome(settings, url)
         room = DiskRoom(settings.data_dir, settings.disk_free_bytes_min)
-        _tell_room(room)
+        tell_room(room)
         if not settings.store_url:
-            _tell_priorities()
+            tell_priorities()
         tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost)
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
@@ -74,51 +70,10 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Refuse to run beside another server. The lock is held until the last child that inherited it has ended."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ConfigError(f"data_dir {path.parent.parent} cannot be used: there is a file in its place") from error
-    except OSError as error:
-        raise StorageError(f"{path} cannot be used: {error.strerror or error}") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError as error:
-        holder = os.pread(file, 32, 0).decode(errors="replace").strip()
-        os.close(file)
-        message = f"another trackway server (pid {holder or 'unknown'}) uses {path.parent.parent}"
-        raise StateError(f"{message}: stop it first, or give another --data-dir") from error
-    except OSError as error:
-        os.close(file)
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
-    try:
-        yield
-    finally:
-        os.close(file)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(family, kind, protocol)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(LISTEN_BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        raise StateError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-    return sock
-
-
 def _ops_listening(settings: Settings) -> Listening | None:
     if not settings.ops_port:
         return None
-    return Listening(_listen(settings.ops_host, settings.ops_port), ConnectionCounts(settings.worker_count))
+    return Listening(listen(settings.ops_host, settings.ops_port), ConnectionCounts(settings.worker_count))
 
 
 def _url(settings: Settings, sock: socket.socket) -> str:
@@ -142,27 +97,6 @@ def _recover(journal: Journal) -> list[Damage]:
     return found.damage
 
 
-def _tell_room(room: DiskRoom) -> None:
-    """Log at the start if there is too little disk space for any event, and what to do."""
-    disk = room.tightest()
-    facts = {"disk_bytes": disk.total, "free_bytes": disk.free, "disk_free_bytes_min": disk.mark}
-    if disk.total <= disk.mark:
-        hint = "give the data directory a larger disk, or lower --disk-free-bytes-min"
-        _log.error(f"the disk is smaller than the space to keep free, so no data is accepted: {hint}", **facts)
-    elif disk.above_mark < 0:
-        hint = "make room, or lower --disk-free-bytes-min"
-        _log.error(f"the disk has less free space than it must keep, so no data is accepted: {hint}", **facts)
-
-
-def _tell_priorities() -> None:
-    """Log at the start if the store's process, which inherits the capabilities, may not set priorities."""
-    is_set = may_raise_priority()
-    metrics.store_priorities(is_set)
-    if not is_set:
-        hint = "give it the capability CAP_SYS_NICE, see docs/operations/run.md"
-        _log.warning(f"the server may set no priorities, so reports slow ingestion down more than needed: {hint}")
-
-
 def _tree(
     settings: Settings,
     journal: Journal,
@@ -178,7 +112,7 @@ def _tree(
     store_url, clock = settings.store_url, AwakeClock()
     stores: list[Child] = []
     if not store_url:
-        store_sock = _listen("127.0.0.1", 0)
+        store_sock = listen("127.0.0.1", 0)
         password = secrets.token_urlsafe(32)
         store_url = store_server.address(store_sock, password)
         directory = settings.data_dir / "store"

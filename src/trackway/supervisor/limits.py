@@ -13,8 +13,8 @@ START_S_MAX = 1800.0
 STOP_SILENCE_S_MAX = 6.0
 """While the server stops, a process that is silent for so long is killed: others wait for it."""
 
-# The admin password
-ADMIN_PASSWORD_CHARACTERS_MIN = 8
-"""An admin password that somebody chose has at least so many characters."""
+# Passwords in files
+CHOSEN_PASSWORD_CHARACTERS_MIN = 8
+"""A password of the admin or of a served store, which somebody chose, has at least so many characters."""
 PASSWORD_FILE_BYTES_MAX = 8 * CREDENTIAL_CHARACTERS_MAX
-"""Bytes that are read of a file with the admin password: more than the longest password, whatever its characters."""
+"""Bytes that are read of a file with a password: more than the longest password, whatever its characters."""

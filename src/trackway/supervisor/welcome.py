@@ -8,18 +8,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
-from trackway.domain.errors import ConfigError, InvalidInput, StorageError
-from trackway.domain.limits import CREDENTIAL_CHARACTERS_MAX
+from trackway.domain.errors import InvalidInput, StorageError
 from trackway.projects import passwords
 from trackway.projects.drivers import open_reader
 from trackway.projects.project import Project
 from trackway.settings.table import Settings
-from trackway.supervisor.limits import ADMIN_PASSWORD_CHARACTERS_MIN, PASSWORD_FILE_BYTES_MAX
+from trackway.supervisor.password_file import password_in
 from trackway.telemetry import logs
 
 FIRST_PROJECT: Final = "default"
@@ -33,7 +31,8 @@ def welcome(settings: Settings, url: str) -> None:
 
     Raises ConfigError for an `admin_password_file` that cannot be used, StorageError when secrets cannot be kept.
     """
-    chosen = _chosen_password(settings.admin_password_file)
+    file = settings.admin_password_file
+    chosen = None if file is None else password_in(file, "admin_password_file")
     with closing(open_reader(settings.projects_at, patient=True)) as reader:
         known, admin_hash = reader.all_projects(), reader.admin_hash()
     if chosen is not None:
@@ -67,25 +66,6 @@ def _shown_to_the_operator(settings: Settings) -> Iterator[Console]:
 
 def _console() -> Console:
     return Console(highlight=False, soft_wrap=True)
-
-
-def _chosen_password(path: Path | None) -> str | None:
-    """The admin password that a file holds, without the line's end."""
-    if path is None:
-        return None
-    try:
-        with path.open("rb") as file:
-            password = file.read(PASSWORD_FILE_BYTES_MAX).decode().strip()
-    except OSError as error:
-        raise ConfigError(
-            f"admin_password_file {path} cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"admin_password_file {path} is not utf8") from error
-    if not ADMIN_PASSWORD_CHARACTERS_MIN <= len(password) <= CREDENTIAL_CHARACTERS_MAX or not password.isprintable():
-        bounds = f"{ADMIN_PASSWORD_CHARACTERS_MIN} to {CREDENTIAL_CHARACTERS_MAX}"
-        raise ConfigError(f"admin_password_file {path} must hold one line of {bounds} characters")
-    return password
 
 
 def _keep_password(settings: Settings, password: str, admin_hash: str | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from tests.support.crash import checks
 from tests.support.crash.durable import by_outcome, read_journal, read_store
@@ -14,8 +15,16 @@ from tests.support.crash.traffic import Traffic
 REQUESTS_MIN = 20
 
 
-def run(tree: Tree, rng: random.Random, outage: Callable[[Load], Awaitable[None]]) -> None:
-    """Load during an outage, in which every request must be acknowledged at its first attempt; then all checks."""
+def run(
+    tree: Tree,
+    rng: random.Random,
+    outage: Callable[[Load], Awaitable[None]],
+    stop_store: Callable[[], Path] | None = None,
+) -> None:
+    """Load during an outage, in which every request must be acknowledged at its first attempt; then all checks.
+
+    `stop_store` stops a store that is none of the tree's own, and says where it is.
+    """
     projects = [tree.create_project(), tree.create_project()]
     load = Load(lambda: tree.port, Traffic(rng, projects), rng)
     asyncio.run(under_load(load, lambda: outage(load)))
@@ -23,7 +32,7 @@ def run(tree: Tree, rng: random.Random, outage: Callable[[Load], Awaitable[None]
     lines = [line for project in projects for line in tree.export(project)]
     tree.stop()
 
-    ledger, stored = load.ledger, read_store(tree.data_dir / "store")
+    ledger, stored = load.ledger, read_store(stop_store() if stop_store else tree.data_dir / "store")
     assert (ledger.broken, ledger.refused) == (0, 0)
     content = read_journal(tree.data_dir / "journal")
     checks.check_clients(ledger, lines)
