@@ -118,7 +118,7 @@ def _plain(settings: Settings, row: Row) -> object:
 
 
 def _import_without_threads() -> None:
-    """numpy's algebra is not used. Its threads must not be forked, and would get signals that the supervisor waits for."""
+    """numpy's algebra is not used. Its threads must not be forked, and would get signals meant for the supervisor."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
