@@ -1,4 +1,7 @@
-"""What the rules know of a request besides its records, and the project that a record's token names (protocol §4)."""
+"""What the rules know of a request besides its records, and the project that a record's token names (protocol §4).
+
+The bounds of a time are the same for all events of a request, so they are counted once, here.
+"""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +12,8 @@ import msgspec
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.region import refusal
 from trackway.geo.place import Place, PlaceOfAddress, PlaceOfCoordinates, nowhere
-from trackway.ingest.outcome import IGNORED, Ignored, Rejected
+from trackway.ingest.limits import TIME_MS_MIN, TRACK_AGE_MS_MAX
+from trackway.ingest.outcome import IGNORED, Ignored, Rejected, invalid
 
 
 class Project(Protocol):
@@ -38,6 +42,8 @@ class Arrival(msgspec.Struct, frozen=True):
       coordinates.
     - `rejected_left`: how many original bytes of rejected records may be kept now, by project; for NO_PROJECT, how many
       rows of counts.
+    - `now_ms`, `oldest_ms`: the time of arrival and the earliest time of an event, in milliseconds since the epoch.
+      They follow from the others, whatever is given.
     """
 
     endpoint: Endpoint
@@ -54,6 +60,14 @@ class Arrival(msgspec.Struct, frozen=True):
     place_of: PlaceOfAddress = nowhere
     nearest: PlaceOfCoordinates = nowhere
     rejected_left: Callable[[int], int] = lambda _project_id: sys.maxsize
+    now_ms: int = 0
+    oldest_ms: int = 0
+
+    def __post_init__(self) -> None:
+        now_ms = self.received_us // 1000
+        on_track = self.endpoint is Endpoint.TRACK
+        msgspec.structs.force_setattr(self, "now_ms", now_ms)
+        msgspec.structs.force_setattr(self, "oldest_ms", now_ms - TRACK_AGE_MS_MAX if on_track else TIME_MS_MIN)
 
 
 def project_of_token(token: Any, arrival: Arrival, missing: Rejected) -> Project | Rejected | Ignored:
@@ -71,3 +85,8 @@ def project_of_token(token: Any, arrival: Arrival, missing: Rejected) -> Project
 def unknown_token(arrival: Arrival, field: str) -> Rejected | Ignored:
     """The outcome of a record whose token, in this field, names no project."""
     return IGNORED if arrival.accept_unknown_tokens else Rejected(field, "token, unknown")
+
+
+def missing(arrival: Arrival, on_track: Rejected, field: str) -> Rejected:
+    """The rejection of an event without this field, which the two endpoints word differently (protocol §3)."""
+    return on_track if arrival.endpoint is Endpoint.TRACK else invalid(field, "must not be missing")

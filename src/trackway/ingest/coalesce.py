@@ -9,15 +9,12 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from trackway.domain.entry import encode_entries
-from trackway.ingest.arrival import Arrival, Project
-from trackway.ingest.entry_builder import EntryOfProject, ProjectEntry
-from trackway.ingest.fast_path.compiled import take_alike
-from trackway.ingest.fast_path.readers import LearnedReaders
+from trackway.ingest.arrival import Arrival
+from trackway.ingest.fast_path.events import LearnedReaders, judge_alike, judge_other
+from trackway.ingest.payload import events_payload
 from trackway.ingest.prefilter import ANY_KIND
 from trackway.ingest.raw_fields import UNREADABLE, decode_event, look
-from trackway.ingest.rules.event import Accepted, judge
-from trackway.ingest.rules.fields import FieldRules
+from trackway.ingest.rules.event import AcceptedEvent
 
 
 class Singles(NamedTuple):
@@ -41,50 +38,31 @@ def ingest_singles(groups: Sequence[Singles], learned: LearnedReaders) -> Ingest
 
     An event that is not accepted is left out: its request must be ingested alone, from its bytes.
     """
-    entries: dict[int, ProjectEntry] = {}
+    accepted: list[AcceptedEvent] = []
     left_out: list[list[int]] = []
     on_fast_path = 0
     for arrival, texts in groups:
-
-        def entry_of(project: Project, arrival: Arrival = arrival) -> ProjectEntry:
-            found = entries.get(project.project_id)
-            if found is None:
-                found = entries[project.project_id] = ProjectEntry(project.project_id, arrival)
-            return found
-
-        rules, kinds = FieldRules(arrival), [ANY_KIND] * len(texts)
-        index, others, out = 0, 0, []
-        of_each = learned.read
-        read = learned.reader(texts[0]) or of_each  # no search for each token while all fit the first
-        while (index := take_alike(texts, index, read, arrival, rules, entry_of, kinds)) < len(texts):
-            if read is not of_each:  # from here on, each by its own project's
-                read = of_each
+        kinds = [ANY_KIND] * len(texts)
+        index, out = 0, []
+        read = learned.reader(texts[0])  # no search for each token while all fit the first
+        while index < len(texts):
+            alike = judge_alike(texts, index, read or learned.read, arrival, kinds)
+            accepted += alike
+            on_fast_path += len(alike)
+            index += len(alike)
+            if index == len(texts):
+                break
+            if read is not None:  # from here on, each by its own project's
+                read = None
                 continue
-            others += 1
-            if not _take_alone(texts[index], learned, arrival, rules, entry_of):
+            outcome = judge_other(texts[index], arrival, learned, texts[index])
+            if isinstance(outcome, AcceptedEvent):
+                accepted.append(outcome)
+            else:
                 out.append(index)
             index += 1
-        on_fast_path += len(texts) - others
         left_out.append(out)
-    finished = [entry.finished() for entry in entries.values() if entry.events]
-    return IngestedSingles(encode_entries(finished) if finished else b"", left_out, on_fast_path)
-
-
-def _take_alone(
-    text: bytes, learned: LearnedReaders, arrival: Arrival, rules: FieldRules, entry_of: EntryOfProject
-) -> bool:
-    """Add one event by the complete rules; False when it is not accepted."""
-    try:
-        record = decode_event(text)
-    except UNREADABLE:
-        return False
-    names = learned.names(record)
-    outcome = judge(record, arrival, rules)
-    if not isinstance(outcome, Accepted):
-        return False
-    learned.learn(text, names)
-    entry_of(outcome.project).add(outcome.fields, outcome.properties, outcome.links)
-    return True
+    return IngestedSingles(events_payload(accepted, groups[0].arrival) if accepted else b"", left_out, on_fast_path)
 
 
 def token_of(text: bytes) -> object:

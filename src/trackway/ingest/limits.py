@@ -35,7 +35,7 @@ objects or members is never in memory as a whole."""
 SAMPLED_EVENTS_MIN = 256
 """Events of a batch from which a sample gives its reader; a smaller one is read as earlier events of its project."""
 COMPILED_NAMES_MAX = 128
-"""Properties of a type for events (`fast_path.readers`); fewer than PROPERTIES_MAX."""
+"""Properties of a type for events (`fast_path.record_types`); fewer than PROPERTIES_MAX."""
 COMPILED_NAMES_CHARACTERS_MAX = 64 * COMPILED_NAMES_MAX
 """Characters of these names together."""
 COMPILED_TYPES_MAX = 64

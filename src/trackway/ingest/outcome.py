@@ -1,10 +1,13 @@
-"""The outcomes a record can have at the edge. Each record gets exactly one.
+"""The outcomes a record can have at the edge, and those of a whole request. Each record gets exactly one.
 
 - accepted: durable in the journal. The loader makes it *stored* or *duplicate*.
 - ignored: the client asked to drop it.
 - rejected: it breaks a rule. It is kept with the reason and its bytes, so it can be corrected and sent again.
 """
 
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 import msgspec
@@ -38,6 +41,34 @@ class Failure(msgspec.Struct, frozen=True):
     insert_id: str
     field: str
     message: str
+
+
+class Ingested(NamedTuple):
+    """The outcomes of a request's records: `accepted` + `ignored` + len(`failures`) = `received`.
+
+    - `payload`: must be durable before the reply; empty when nothing is kept.
+    - `rejected`: numbers of rejected records by reason.
+    - `kept`: numbers of kept records by project, accepted or rejected.
+    - `rejected_kept`: kept original bytes by project; for NO_PROJECT, rows of counts.
+    - `originals_dropped`: rejected records whose bytes exceed what may be kept.
+    - `on_fast_path`: events that the fast path accepted.
+    """
+
+    received: int
+    accepted: int
+    ignored: int
+    failures: list[Failure]
+    rejected: Counter[str]
+    payload: bytes
+    kept: Mapping[int, int] = MappingProxyType({})
+    rejected_kept: Mapping[int, int] = MappingProxyType({})
+    originals_dropped: int = 0
+    on_fast_path: int = 0
+
+    @property
+    def imported(self) -> int:
+        """Records the client need not send again."""
+        return self.accepted + self.ignored
 
 
 def invalid(field: str, why: str) -> Rejected:

@@ -3,7 +3,7 @@
 A rule that needs the value of a member parses that one.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,6 +13,9 @@ Members = dict[str, msgspec.Raw]
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for a text that is no record."""
+
+NO_VALUE = (msgspec.ValidationError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for a member of a record that has no value, such as a number beyond a double."""
 
 _value_of = msgspec.json.Decoder().decode
 
@@ -27,52 +30,25 @@ class EventRecord(msgspec.Struct, gc=False):
     properties: Members | UnsetType = UNSET
 
 
-class OwnValues(NamedTuple):
-    """The JSON values of the properties that an event's columns and its place come from; None for one that is absent or
-    null."""
-
-    token: Any
-    time: Any
-    distinct_id: Any
-    insert_id: Any
-    device_id: Any
-    user_id: Any
-    ip: Any
-
-
 decode_event = msgspec.json.Decoder(EventRecord).decode
 decode_update = msgspec.json.Decoder(Members).decode
 
 
-def take_own(members: Members) -> OwnValues:
-    """The values for an event's columns and place. `$device_id` and `$user_id` stay among the members, the others are
-    taken out of them."""
-    take, get = members.pop, members.get
-    return OwnValues(
-        _parse(take("token", None)),
-        _parse(take("time", None)),
-        _parse(take("distinct_id", None)),
-        _parse(take("$insert_id", None)),
-        _parse(get("$device_id")),
-        _parse(get("$user_id")),
-        _parse(take("ip", None)),
-    )
-
-
 def take(members: Members, name: str) -> Any:
     """The value of one member, parsed, and the member taken out; None when absent or null."""
-    return _parse(members.pop(name, None))
+    return parse(members.pop(name, None))
 
 
 def look(members: Members, name: str) -> Any:
     """The value of one member, parsed; None when absent or null."""
-    return _parse(members.get(name))
+    return parse(members.get(name))
 
 
-def _parse(raw: msgspec.Raw | None) -> Any:
+def parse(raw: msgspec.Raw | None) -> Any:
+    """The value of one member; its bytes, which no rule accepts, where it has none."""
     if raw is None:
         return None
     try:
         return _value_of(raw)
-    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):  # beyond a double, no text, too deep
-        return bytes(raw)  # which no rule accepts
+    except NO_VALUE:  # beyond a double, no text, too deep
+        return bytes(raw)

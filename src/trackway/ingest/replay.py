@@ -14,11 +14,10 @@ from msgspec import UNSET
 
 from trackway.domain.endpoint import Endpoint
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.collector import Ingested
-from trackway.ingest.outcome import Rejected
+from trackway.ingest.outcome import Ingested, Rejected
 from trackway.ingest.raw_fields import EventRecord, Members, look
 from trackway.ingest.request import ingest_events, ingest_updates
-from trackway.ingest.rules import fields
+from trackway.ingest.rules.ids import replacement_insert_id, well_formed_insert_id
 from trackway.ingest.split import MalformedBody, require_records, split_json, split_updates
 
 _EVENT = "event"
@@ -107,7 +106,7 @@ def _change(members: Members, change: Change) -> None:
 def _settle(members: Members, origin: Origin, index: int) -> None:
     """Set the `$insert_id` and the time that the rules would otherwise make up anew each time."""
     given = look(members, "$insert_id")
-    if isinstance(fields.well_formed_insert_id(given), Rejected) and fields.replacement_insert_id(given) is None:
+    if isinstance(well_formed_insert_id(given), Rejected) and replacement_insert_id(given) is None:
         members["$insert_id"] = msgspec.Raw(_encode(insert_id_of(origin, index)))
     if look(members, "time") is None:
         members["time"] = msgspec.Raw(b"%d" % (origin.received_us // 1000))

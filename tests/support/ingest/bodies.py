@@ -12,10 +12,9 @@ from trackway.domain.link import Link
 from trackway.geo.place import Place
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.coalesce import Singles, ingest_singles
-from trackway.ingest.collector import Ingested
-from trackway.ingest.fast_path.readers import LearnedReaders
+from trackway.ingest.fast_path.events import LearnedReaders
 from trackway.ingest.limits import LEARNED_FROM_EVENTS, REQUEST_ORIGINALS_BYTES_MAX, SAMPLED_EVENTS_MIN
-from trackway.ingest.outcome import Failure
+from trackway.ingest.outcome import Failure, Ingested
 from trackway.ingest.raw_fields import UNREADABLE, decode_event
 from trackway.ingest.redact import kept
 from trackway.ingest.request import ingest_body

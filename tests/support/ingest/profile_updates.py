@@ -10,9 +10,8 @@ from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import Entry, Update
 from trackway.ingest import redact
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.collector import Ingested
 from trackway.ingest.limits import REQUEST_ORIGINALS_BYTES_MAX
-from trackway.ingest.outcome import Failure
+from trackway.ingest.outcome import Failure, Ingested
 from trackway.ingest.request import ingest_updates
 from trackway.ingest.split import split_updates
 

@@ -14,8 +14,8 @@ from trackway.domain.entry import decode_entries
 from trackway.domain.errors import RequestError
 from trackway.edge.wire.decode import Decoded, decode_request, read_query
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.collector import Ingested
-from trackway.ingest.fast_path.readers import LearnedReaders
+from trackway.ingest.fast_path.events import LearnedReaders
+from trackway.ingest.outcome import Ingested
 from trackway.ingest.request import ingest_body, ingest_updates
 from trackway.ingest.split import MalformedBody, split_updates
 

@@ -14,7 +14,7 @@ from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import Update, decode_entries
 from trackway.domain.errors import RequestError
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.collector import Ingested
+from trackway.ingest.outcome import Ingested
 from trackway.ingest.replay import Change, Origin, insert_id_of, read_change, replay
 from trackway.ingest.split import MalformedBody
 

@@ -19,7 +19,7 @@ from tests.support.ingest.bodies import (
 )
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import NO_PROJECT, VERSION, decode_entries
-from trackway.ingest.fast_path.readers import LearnedReaders
+from trackway.ingest.fast_path.events import LearnedReaders
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.request import ingest_body, ingest_undecodable, ingest_unknown
 

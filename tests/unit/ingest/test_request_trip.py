@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from trackway.domain.endpoint import Endpoint
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.fast_path.readers import LearnedReaders
+from trackway.ingest.fast_path.events import LearnedReaders
 from trackway.ingest.limits import LEARNED_FROM_EVENTS
 from trackway.ingest.request import ingest_body
 from trackway.projects.project import Project
@@ -60,11 +60,11 @@ def trip(learned: LearnedReaders, *, on_fast_path: int) -> Trip:
 
 def test_the_trip_by_the_complete_rules_grows_no_longer() -> None:
     found = trip(LearnedReaders(), on_fast_path=0)
-    assert found.stays <= 35 and found.returns <= 25, found
+    assert found.stays <= 17 and found.returns <= 8, found
 
 
 def test_the_trip_by_the_fast_path_grows_no_longer() -> None:
     learned = LearnedReaders()
     ingest_body(batch(LEARNED_FROM_EVENTS), arrival(), learned, lines=False)
     found = trip(learned, on_fast_path=1)
-    assert found.stays <= 29 and found.returns <= 20, found
+    assert found.stays <= 17 and found.returns <= 8, found

@@ -16,7 +16,7 @@ from trackway.edge.ingestion.records_request import RecordsRequest
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.edge.wire.asgi import Scope, header
 from trackway.ingest.coalesce import token_of
-from trackway.ingest.collector import Ingested
+from trackway.ingest.outcome import Ingested
 from trackway.projects.account import Account
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory

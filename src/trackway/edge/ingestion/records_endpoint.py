@@ -29,9 +29,8 @@ from trackway.edge.wire.replies import NO_FLAGS, Flags, Reply
 from trackway.geo.locator import Locator
 from trackway.geo.place import Place
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.collector import Ingested
-from trackway.ingest.fast_path.readers import LearnedReaders
-from trackway.ingest.outcome import Rejected
+from trackway.ingest.fast_path.events import LearnedReaders
+from trackway.ingest.outcome import Ingested, Rejected
 from trackway.ingest.request import ingest_body, ingest_undecodable, ingest_unknown, ingest_unread, ingest_updates
 from trackway.ingest.split import MalformedBody, require_records, split_updates
 from trackway.journal.log import Appender

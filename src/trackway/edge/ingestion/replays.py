@@ -24,7 +24,7 @@ from trackway.edge.limits import REPLAY_BYTES_MAX, REPLAY_RECORDS_MAX
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.geo.locator import Locator
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.collector import Ingested
+from trackway.ingest.outcome import Ingested
 from trackway.ingest.replay import Change, Origin, replay
 from trackway.ingest.split import MalformedBody
 from trackway.journal.log import Appender

@@ -14,8 +14,7 @@ import orjson
 
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError
-from trackway.ingest.collector import Ingested
-from trackway.ingest.outcome import Failure
+from trackway.ingest.outcome import Failure, Ingested
 from trackway.lookup.csv_table import Failure as LookupFailure
 
 Headers = tuple[tuple[bytes, bytes], ...]

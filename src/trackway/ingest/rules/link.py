@@ -9,15 +9,29 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from trackway.domain.endpoint import Endpoint
-from trackway.domain.identity_mode import ORIGINAL
+from trackway.domain.identity_mode import DEVICE_PREFIX, ORIGINAL
 from trackway.domain.link import Link, LinkKind
 from trackway.ingest.outcome import Rejected, invalid, missing_or_empty
 from trackway.ingest.raw_fields import Members, look
-from trackway.ingest.rules.fields import Asked, DevicePair, device_of, device_pair, id_text
+from trackway.ingest.rules.ids import DevicePair, EventIds, device_pair, id_text
 
 _KINDS: Final = {"$identify": LinkKind.IDENTIFY, "$create_alias": LinkKind.ALIAS, "$merge": LinkKind.MERGE}
+IDENTITY_EVENTS: Final = frozenset(_KINDS)
+"""Events that link ids. They may come without time and $insert_id, and some without distinct_id."""
 _IDENTIFIED: Final = ("$identified_id", "distinct_id", "$user_id")
 _ANONYMOUS: Final = ("$anon_id", "$anon_distinct_id")
+
+
+class Asked(NamedTuple):
+    """The two ids that an event of IDENTITY_EVENTS asks to link; `to` is the one whose name stays.
+
+    `is_device`: `id` may be a device's id without its prefix, so it is linked under that name too.
+    """
+
+    kind: LinkKind
+    id: str
+    to: str
+    is_device: bool
 
 
 class _Found(NamedTuple):
@@ -42,6 +56,17 @@ def read_request(name: str, members: Members, endpoint: Endpoint) -> Asked | Rej
     return Asked(_KINDS[name], id_.text, to.text, is_device)
 
 
+def ids_of_request(ids: EventIds, asked: Asked, mode: str) -> EventIds:
+    """The ids of an event that asks to link two. In simplified mode an `$identify` names its device and its user, in
+    any of its properties: it is an event of the user, and shows when the device was refused to the user."""
+    if mode == ORIGINAL or asked.kind is not LinkKind.IDENTIFY or asked.to.startswith(DEVICE_PREFIX):
+        return ids
+    user_id = ids.user_id or asked.to
+    device_id = ids.device_id or (_device_of(asked) if user_id == asked.to != asked.id else "")
+    pair = device_pair(device_id, user_id)
+    return EventIds(user_id, device_id, user_id, ids.insert_id, ids.deduplicated, pair)
+
+
 def links_asked(asked: Asked, mode: str, insert_id: str) -> Sequence[DevicePair | Link]:
     """The links that a request asks for in a project of this mode; `insert_id` is the event's.
 
@@ -52,11 +77,17 @@ def links_asked(asked: Asked, mode: str, insert_id: str) -> Sequence[DevicePair 
         return ()
     if mode == ORIGINAL:
         return (Link(asked.kind, asked.id, asked.to, insert_id),)
-    device_id = device_of(asked) if asked.kind is LinkKind.IDENTIFY else ""
+    device_id = _device_of(asked) if asked.kind is LinkKind.IDENTIFY else ""
     pair = device_pair(device_id, asked.to)
     if pair is None:
         return ()
     return (pair,) if device_id != asked.id else (pair, Link(LinkKind.DEVICE, asked.id, asked.to))
+
+
+def _device_of(asked: Asked) -> str:
+    """The `$device_id` that an `$identify` names as its anonymous id; '' if that id is the previous user."""
+    device_id = asked.id.removeprefix(DEVICE_PREFIX)
+    return device_id if asked.is_device or device_id != asked.id else ""
 
 
 def _merge(members: Members, endpoint: Endpoint) -> Asked | Rejected:

@@ -14,13 +14,13 @@ import msgspec
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import Update
 from trackway.ingest import outcome
-from trackway.ingest.arrival import Arrival, Project, project_of_token
-from trackway.ingest.limits import TIME_MS_MIN
+from trackway.ingest.arrival import Arrival, project_of_token
 from trackway.ingest.outcome import Ignored, Rejected, invalid
 from trackway.ingest.raw_fields import Members, look
-from trackway.ingest.rules import fields
+from trackway.ingest.rules.ids import any_id_text, id_text
 from trackway.ingest.rules.location import profile_location
 from trackway.ingest.rules.operations import Operations, read_operations
+from trackway.ingest.rules.times import profile_time
 
 LAST_SEEN = "$last_seen"
 _PUTTING = frozenset({"$set", "$set_once", "$add", "$append", "$union"})
@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 class AcceptedUpdate(NamedTuple):
     """A record whose operations are all valid."""
 
-    project: Project
+    project_id: int
     update: Update
 
 
@@ -59,14 +59,14 @@ def accept_update(record: Members, arrival: Arrival) -> AcceptedUpdate | Rejecte
         return added
     ignore_alias = look(record, "$ignore_alias")
     as_given = ignore_alias is True or ignore_alias == "true"
-    return AcceptedUpdate(project, Update(*profile, _encode(_with_added(operations, added)), as_given))
+    return AcceptedUpdate(project.project_id, Update(*profile, _encode(_with_added(operations, added)), as_given))
 
 
 def _user(record: Members) -> ProfileId | Rejected:
     distinct_id = look(record, "$distinct_id")
     if distinct_id is None or distinct_id == "":
         return outcome.missing_or_empty("$distinct_id")
-    text = fields.id_text(distinct_id, "$distinct_id")
+    text = id_text(distinct_id, "$distinct_id")
     return text if isinstance(text, Rejected) else ProfileId("", text)
 
 
@@ -79,7 +79,7 @@ def _group(record: Members) -> ProfileId | Rejected:
         value = look(record, field)
         if value is None or value == "":
             return outcome.missing_or_empty(field)
-        text = fields.any_id_text(value, field)
+        text = any_id_text(value, field)
         if isinstance(text, Rejected):
             return text
         names.append(text)
@@ -88,7 +88,7 @@ def _group(record: Members) -> ProfileId | Rejected:
 
 def _added(record: Members, operations: Operations, arrival: Arrival) -> dict[str, Any] | Rejected:
     """The properties that the server sets by itself: the time last seen, and a user's place."""
-    seen_ms = _time_ms(record, arrival)
+    seen_ms = profile_time(look(record, "$time"), arrival)
     if isinstance(seen_ms, Rejected):
         return seen_ms
     if _PUTTING.isdisjoint(operations):
@@ -107,22 +107,6 @@ def _place(record: Members, arrival: Arrival) -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def _date_time(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-
-
-def _time_ms(record: Members, arrival: Arrival) -> int | Rejected:
-    """`$time`, else the arrival; a time ahead of now is now, as on `/track`."""
-    now_ms = arrival.received_us // 1000
-    value = look(record, "$time")
-    if value is None:
-        return now_ms
-    time_ms = fields.time_ms(value, "$time")
-    if isinstance(time_ms, Rejected):
-        return time_ms
-    if time_ms < TIME_MS_MIN:
-        return invalid("$time", "must not be before 1971-01-01")
-    if unit := fields.finer_unit(time_ms):
-        return invalid("$time", unit)
-    return min(time_ms, now_ms)
 
 
 def _with_added(operations: Operations, added: dict[str, Any]) -> Operations:

@@ -12,7 +12,7 @@ import msgspec
 from trackway.domain.export_properties import EXACT_TIME, ID_BEFORE
 from trackway.ingest.outcome import Rejected
 from trackway.ingest.raw_fields import Members, look, take
-from trackway.ingest.rules import fields
+from trackway.ingest.rules import ids, times
 
 READ_BACK: Final = frozenset((EXACT_TIME, ID_BEFORE))
 
@@ -27,7 +27,7 @@ def put_back(members: Members) -> None:
 
 def _put_back_time(members: Members) -> None:
     """Add the milliseconds to a time in whole seconds, if they belong to that second."""
-    exact_ms, time_ms = take(members, EXACT_TIME), fields.time_ms(look(members, "time"))
+    exact_ms, time_ms = take(members, EXACT_TIME), times.time_ms(look(members, "time"))
     if type(exact_ms) is float and exact_ms.is_integer():
         exact_ms = int(exact_ms)
     if type(exact_ms) is int and not isinstance(time_ms, Rejected) and time_ms == exact_ms // 1000 * 1000:
@@ -37,6 +37,6 @@ def _put_back_time(members: Members) -> None:
 def _put_back_id(members: Members) -> None:
     """Replace the canonical id by the stored one."""
     raw, before = members[ID_BEFORE], take(members, ID_BEFORE)
-    text = None if before is None else fields.id_text(before, ID_BEFORE)
+    text = None if before is None else ids.id_text(before, ID_BEFORE)
     if text and not isinstance(text, Rejected):
         members["distinct_id"] = raw

@@ -9,8 +9,7 @@ import pytest
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError
 from trackway.edge.wire.replies import Flags, error_reply, read_flags, records_reply
-from trackway.ingest.collector import Ingested
-from trackway.ingest.outcome import Failure
+from trackway.ingest.outcome import Failure, Ingested
 
 TRACK, IMPORT, ENGAGE, GROUPS = Endpoint
 SENTENCE = "'properties.time' is invalid: must not be missing"

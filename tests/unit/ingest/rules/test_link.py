@@ -23,7 +23,7 @@ from trackway.domain.entry import decode_entries
 from trackway.domain.link import Link, LinkKind
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.coalesce import Singles, ingest_singles
-from trackway.ingest.fast_path.readers import LearnedReaders
+from trackway.ingest.fast_path.events import LearnedReaders
 
 DEVICE, IDENTIFY, ALIAS, MERGE = LinkKind.DEVICE, LinkKind.IDENTIFY, LinkKind.ALIAS, LinkKind.MERGE
 ANON = "0b9f4c4e-6b0e-4c5e-9b0e-3f6d1f2a7c11"

@@ -13,7 +13,8 @@ from trackway.domain.limits import SINGLE_BYTES_MAX
 from trackway.geo.place import Place
 from trackway.ingest import coalesce
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.fast_path.readers import LearnedReaders, _readers
+from trackway.ingest.fast_path.events import LearnedReaders
+from trackway.ingest.fast_path.record_types import _readers
 from trackway.ingest.limits import (
     COMPILED_NAMES_CHARACTERS_MAX,
     COMPILED_NAMES_MAX,
@@ -164,7 +165,7 @@ def test_properties_of_one_project_are_not_mixed_with_those_of_another() -> None
 def test_what_comes_alone_and_is_alike_is_not_decoded_twice(
     changes: dict[str, Any], place: Place | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(coalesce, "_take_alone")
+    monkeypatch.delattr(coalesce, "judge_other")
     texts = [*PLAIN, dumps(record(changes)), *PLAIN]
     sent = coalesce.ingest_singles([coalesce.Singles(arrival(place=place), texts)], learned(PLAIN))
     assert sent.left_out == [[]]
