@@ -20,6 +20,7 @@ from trackway.commands.account import account
 from trackway.commands.admin import admin
 from trackway.commands.demo import demo
 from trackway.commands.identity import identity
+from trackway.commands.import_files import import_files
 from trackway.commands.limits_reference import limits_document
 from trackway.commands.lookup_table import lookup_table
 from trackway.commands.options import JSON, load_flags, print_table, settings_options
@@ -130,7 +131,7 @@ def _serve_store(settings: Settings, host: str, port: int, password_file: Path) 
 
 
 store.add_command(store_server(_serve_store))
-for command in (account, admin, demo, identity, lookup_table, project, store):
+for command in (account, admin, demo, identity, import_files, lookup_table, project, store):
     cli.add_command(command)
 
 

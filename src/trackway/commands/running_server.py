@@ -23,6 +23,7 @@ from trackway.commands.options import JSON, all_projects, settings_options
 from trackway.domain.errors import ConfigError, StateError, StorageError
 from trackway.domain.region import serves
 from trackway.projects.project import Project
+from trackway.runtime.operator_key import OPERATOR_HEADER, operator_key
 from trackway.settings.table import Settings
 
 Answer = dict[str, Any]
@@ -51,6 +52,12 @@ class Server(NamedTuple):
     project: Project
     is_ours: bool = True
     """It runs on the data directory, so on this machine, whatever name its certificate has."""
+    operator_key: str = ""
+    """Shows the server that the command may read its data directory; empty for another server."""
+
+    def operator_headers(self) -> dict[str, str]:
+        """Headers by which requests of the server's operator do not count towards hourly limits."""
+        return {OPERATOR_HEADER: self.operator_key} if self.operator_key else {}
 
     def ask(
         self,
@@ -108,7 +115,9 @@ def server_of(settings: Settings, named: str | None = None, url: str | None = No
     if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
         raise ConfigError(f"url must begin with http:// or https://, not {url[:80]!r}")
     project = _project(settings, named)
-    return Server(_running(settings) if url is None else url, project, is_ours=url is None)
+    if url is not None:
+        return Server(url, project, is_ours=False)
+    return Server(_running(settings), project, operator_key=operator_key(settings.run_dir))
 
 
 def servers_of(settings: Settings, named: str | None = None, url: str | None = None) -> list[Server]:

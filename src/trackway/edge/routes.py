@@ -8,6 +8,7 @@ from trackway.domain.endpoint import Endpoint
 from trackway.edge.access.audit_writer import Audit
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.access.credentials import Access
+from trackway.edge.access.operator import Operator
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.edge.access.secret_verification import Verifier
 from trackway.edge.api import (
@@ -56,6 +57,7 @@ class Parts:
     directory: ProjectDirectory
     access: Access
     rates: RateLimits
+    operator: Operator
     journal: Appender
     readers: Readers
     in_flight: InFlight
@@ -147,6 +149,7 @@ def _records(parts: Parts) -> dict[Endpoint, RecordsEndpoint]:
             parts.in_flight,
             parts.locator,
             heavy,
+            parts.operator,
         )
         for endpoint in Endpoint
     }

@@ -20,6 +20,7 @@ from trackway.edge.access.audit_writer import Audit
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.access.client_address import networks
 from trackway.edge.access.credentials import Access
+from trackway.edge.access.operator import Operator
 from trackway.edge.access.peers import Peers
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.edge.access.secret_verification import Verifier
@@ -58,6 +59,7 @@ class Handed(NamedTuple):
     locator: Locator
     certificate: ServerCertificate | None
     make_pages: MakePages
+    operator_key: str
     ops: server.Listening | None = None
     """Where details of the server's health are asked for, if not where all else is."""
 
@@ -99,6 +101,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
             directory=directory,
             access=access,
             rates=RateLimits(settings.rates_dir, index, settings),
+            operator=Operator(handed.operator_key),
             journal=appender,
             readers=readers,
             in_flight=InFlight(settings.in_flight_bytes_max, settings.body_bytes_max, peers),

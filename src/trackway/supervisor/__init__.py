@@ -25,6 +25,7 @@ from trackway.projects.migrate import migrate_when_there
 from trackway.runtime.background import start_thread
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
+from trackway.runtime.operator_key import make_operator_key
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
 from trackway.supervisor.directory_lock import locked
@@ -56,6 +57,7 @@ def serve(settings: Settings) -> int:
         ops = _ops_listening(settings)
         url = _url(settings, sock)
         metrics.start(settings.metrics_dir)
+        operator_key = make_operator_key(settings.run_dir)
         journal = open_journal(settings)
         lost = _recover(journal)
         welcome(settings, url)
@@ -63,7 +65,7 @@ def serve(settings: Settings) -> int:
         tell_room(room)
         if not settings.store_url:
             tell_priorities()
-        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost)
+        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key)
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -107,6 +109,7 @@ def _tree(
     room: DiskRoom,
     ops: Listening | None,
     lost: list[Damage],
+    operator_key: str,
 ) -> Tree:
     """The children in the order of their stop: edges, loader, store."""
     store_url, clock = settings.store_url, AwakeClock()
@@ -120,7 +123,9 @@ def _tree(
         serve_store = partial(store_server.run, store_sock, directory, password, keep_free_bytes)
         stores = [Child("store", serve_store, settings, clock)]
     counts = ConnectionCounts(settings.worker_count)
-    handed = worker.Handed(sock, counts, settings, journal, store_url, room, locator, certificate, Pages, ops)
+    handed = worker.Handed(
+        sock, counts, settings, journal, store_url, room, locator, certificate, Pages, operator_key, ops
+    )
     edges = [
         Child(f"edge-{index}", partial(worker.run, handed, index), settings, clock)
         for index in range(settings.worker_count)

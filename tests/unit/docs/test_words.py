@@ -34,6 +34,7 @@ SOURCES: Final = (
     "src/trackway/store",
     "src/trackway/supervisor",
     "src/trackway/telemetry",
+    "src/trackway/transfer",
     "src/trackway/web",
 )
 """Modules and folders of modules whose docstrings and comments are checked too. Add each one that is rewritten."""

@@ -11,6 +11,7 @@ from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import NO_PROJECT
 from trackway.domain.region import is_of_another_region, refusal
 from trackway.edge.access.credentials import Access, Caller
+from trackway.edge.access.operator import Operator
 from trackway.edge.ingestion.known_tokens import first_token
 from trackway.edge.ingestion.records_request import RecordsRequest
 from trackway.edge.quotas.rate_limits import RateLimits
@@ -37,13 +38,20 @@ class Admission:
     """The admission of one endpoint."""
 
     def __init__(
-        self, endpoint: Endpoint, settings: Settings, directory: ProjectDirectory, access: Access, rates: RateLimits
+        self,
+        endpoint: Endpoint,
+        settings: Settings,
+        directory: ProjectDirectory,
+        access: Access,
+        rates: RateLimits,
+        operator: Operator,
     ) -> None:
         self._endpoint = endpoint
         self._settings = settings
         self._directory = directory
         self._access = access
         self._rates = rates
+        self._operator = operator
 
     async def at_head(self, request: RecordsRequest) -> Admitted:
         """Whether a request may send its body. `/import`, the only endpoint with credentials, is counted here unless
@@ -75,7 +83,10 @@ class Admission:
 
     async def _counted(self, request: RecordsRequest, caller: Caller, parameters: Mapping[str, str]) -> Admitted:
         project = await self._access.granted(caller, Right.IMPORT, parameters)
-        self._rates.count_import(project)
+        if self._operator.sent(request.scope):
+            self._rates.check_records(project)
+        else:
+            self._rates.count_import(project)
         host, misled = header(request.scope, b"host"), self.is_misled(request.scope)
         return Admitted(caller, project, refusal(project.region, self._settings.region, host, misled=misled))
 

@@ -14,6 +14,7 @@ from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RECORDS_PER_REQUEST_MAX, RETRY_AFTER_STORAGE_S
 from trackway.edge.access.client_address import ClientAddresses
 from trackway.edge.access.credentials import Access, check_project_id
+from trackway.edge.access.operator import Operator
 from trackway.edge.ingestion.admission import Admission
 from trackway.edge.ingestion.known_tokens import tokens_named
 from trackway.edge.ingestion.offload import HeavyWork
@@ -75,6 +76,7 @@ class RecordsEndpoint:
         in_flight: InFlight,
         locator: Locator,
         heavy: HeavyWork | None = None,
+        operator: Operator | None = None,
     ):
         self._endpoint = endpoint
         self._plain = endpoint is not Endpoint.IMPORT
@@ -82,7 +84,7 @@ class RecordsEndpoint:
         self._directory = directory
         self._journal = journal
         self.learned = LearnedReaders()
-        self.admission = Admission(endpoint, settings, directory, access, rates)
+        self.admission = Admission(endpoint, settings, directory, access, rates, operator or Operator())
         self._in_flight = in_flight
         self._locator = locator
         self._heavy = heavy or HeavyWork()

@@ -1,0 +1,132 @@
+"""Requests to a server's HTTP API, patiently: what is refused for now is sent again, when the server says.
+
+Sending again is safe, because every record that a transfer sends may be stored twice without effect.
+"""
+
+import http.client
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from trackway.domain.errors import StateError
+from trackway.transfer.limits import (
+    AGAIN_S_MAX,
+    AGAIN_S_MIN,
+    AWAY_S_MAX,
+    REPLY_BYTES_MAX,
+    RETRY_AFTER_S_MAX,
+    TRANSFER_ANSWER_S_MAX,
+)
+
+NO_PARAMETERS: Final[Mapping[str, str]] = {}
+_TOO_MANY: Final = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class Address(NamedTuple):
+    """A server's API as one project may ask it. `headers` are sent with every request.
+
+    `verified`: whether an HTTPS certificate must be valid; that of a server on this machine has any name.
+    """
+
+    url: str
+    user: str
+    password: str = ""
+    headers: Mapping[str, str] = {}
+    verified: bool = True
+
+    @property
+    def is_near(self) -> bool:
+        """It is on this machine, so that compressing costs more than sending."""
+        return urlsplit(self.url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+class Answer(NamedTuple):
+    """A reply: its status, its body, and its `Retry-After` in seconds, None without one."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None
+
+
+class Stopped(Exception):
+    """The transfer was stopped while a request waited to be sent again."""
+
+
+class Connection:
+    """One connection, kept open between requests; each thread has its own. `stop` ends every wait."""
+
+    def __init__(self, address: Address, stop: threading.Event):
+        self._address = address
+        self._stop = stop
+        parts = urlsplit(address.url)
+        self._prefix = parts.path.rstrip("/")
+        self._connection = _connection(parts.scheme, parts.netloc.rpartition("@")[2], address.verified)
+        credentials = b64encode(f"{address.user}:{address.password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {credentials}", **address.headers}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] = NO_PARAMETERS,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = NO_PARAMETERS,
+    ) -> Answer:
+        """The reply that is no refusal for now. Raises StateError once the server was away too long, Stopped."""
+        began_s, pause_s = time.monotonic(), AGAIN_S_MIN
+        while True:
+            answer, failure = self._try(method, path, parameters, body, headers)
+            if answer is not None and answer.status < 500 and answer.status != _TOO_MANY:
+                return answer
+            asked_s = answer.retry_after_s if answer is not None else None
+            if asked_s is not None and asked_s > RETRY_AFTER_S_MAX:
+                raise StateError(f"server asks to wait {asked_s:.0f} s: {failure}")
+            if asked_s is not None and answer is not None and answer.status == _TOO_MANY:
+                began_s = time.monotonic()  # a limit is kept to, however often it is met
+            elif time.monotonic() - began_s > AWAY_S_MAX:
+                raise StateError(f"server did not take the data for {AWAY_S_MAX:.0f} s: {failure}")
+            if self._stop.wait(asked_s if asked_s is not None else pause_s):
+                raise Stopped
+            pause_s = min(2 * pause_s, AGAIN_S_MAX)
+
+    def _try(
+        self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[Answer | None, str]:
+        """The reply, or None and why there is none."""
+        if self._stop.is_set():
+            raise Stopped
+        target = self._prefix + path + (f"?{urlencode(parameters)}" if parameters else "")
+        try:
+            self._connection.request(method, target, body, {**self._headers, **headers})
+            response = self._connection.getresponse()
+            reply = response.read(REPLY_BYTES_MAX + 1)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            return None, f"no answer at {self._address.url}: {error or type(error).__name__}"
+        if len(reply) > REPLY_BYTES_MAX:
+            self._connection.close()
+            raise StateError(f"a reply of more than {REPLY_BYTES_MAX} bytes from {self._address.url}")
+        answer = Answer(response.status, reply, _seconds(response.getheader("Retry-After")))
+        return answer, f"{response.status} {reply[:200].decode(errors='replace')}"
+
+
+def _connection(scheme: str, host: str, verified: bool) -> http.client.HTTPConnection:
+    if scheme == "http":
+        return http.client.HTTPConnection(host, timeout=TRANSFER_ANSWER_S_MAX)
+    context = ssl.create_default_context()
+    if not verified:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, timeout=TRANSFER_ANSWER_S_MAX, context=context)
+
+
+def _seconds(header: str | None) -> float | None:
+    """`Retry-After` in seconds; a date is none."""
+    return float(header) if header and header.isascii() and header.isdigit() else None

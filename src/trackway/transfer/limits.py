@@ -1,0 +1,41 @@
+"""Limits of `transfer`: one constant each, with its unit and its source."""
+
+# Files
+READ_BYTES = 1024 * 1024
+"""Bytes of a file, unpacked, that are read at once."""
+RECORD_BYTES_MAX = 4 * 1024 * 1024
+"""One record of a file. A longer one is rejected unread in lines and CSV, and ends the reading of a JSON array; the
+server takes less of an event."""
+HEAD_BYTES = 64 * 1024
+"""Bytes at the beginning of a file that show its format, and that it is still the same file."""
+FILES_MAX = 100_000
+"""Files of one import, those of its directories and prefixes included."""
+TABLE_ROWS = 2000
+"""Rows of a Parquet file that are in memory as records."""
+
+# Requests
+IMPORT_BODY_BYTES_MAX = 8 * 1024 * 1024
+"""Body of one request; half of it is sent again where the server takes less."""
+IMPORT_CONNECTIONS_MAX = 32
+"""Connections of one import."""
+BATCHES_PER_CONNECTION = 2
+"""Batches that are made or sent for each connection: one waits while another is answered."""
+TRANSFER_ANSWER_S_MAX = 300.0
+"""An import waits this long for one reply."""
+AWAY_S_MAX = 600.0
+"""A server that does not answer, or answers 5xx or 429 without a time, is asked again for so long."""
+AGAIN_S_MIN = 0.5
+AGAIN_S_MAX = 15.0
+"""First and longest pause before a request is sent again."""
+RETRY_AFTER_S_MAX = 2 * 3600.0
+"""The longest `Retry-After` that is obeyed; a server that asks for more ends the transfer."""
+REPLY_BYTES_MAX = 16 * 1024 * 1024
+"""The longest reply to a batch."""
+
+# Progress
+PROGRESS_S = 0.5
+"""Time between two writes of how far an import is."""
+REASONS_MAX = 1000
+"""Reasons of rejected records that are counted one by one. Further ones count as "other reasons"."""
+REJECTED_RECORD_BYTES_MAX = 2 * 1024 * 1024
+"""Bytes of a rejected record that its file keeps."""

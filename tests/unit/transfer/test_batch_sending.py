@@ -1,0 +1,83 @@
+"""A batch of which some records are wrong, against a server that refuses as the real ones do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from trackway.domain.errors import StateError
+from trackway.transfer.batch_sending import Target, send_batch
+from trackway.transfer.batches import Batch, Sendable
+from trackway.transfer.connection import NO_PARAMETERS, Answer
+
+TARGET = Target("/import", {"strict": "1"}, packed=False, with_ids=True)
+
+
+class Server:
+    """Takes at most some bytes, refuses broken JSON whole, and rejects a record named `bad`."""
+
+    def __init__(self, bytes_max: int = 1 << 30):
+        self.bytes_max = bytes_max
+        self.taken: list[bytes] = []
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] = NO_PARAMETERS,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = NO_PARAMETERS,
+    ) -> Answer:
+        assert body and (method, path) == ("POST", "/import")
+        if len(body) > self.bytes_max:
+            return self._refusal(413, "too large")
+        records = body.split(b"\n")
+        if any(each.startswith(b"!") for each in records):
+            return self._refusal(400, "data, broken at byte 7")
+        failed = [
+            {"index": index, "field": "event", "message": "bad"} for index, each in enumerate(records) if b"bad" in each
+        ]
+        self.taken += [each for each in records if b"bad" not in each]
+        document: dict[str, Any] = {"num_records_imported": len(records) - len(failed)}
+        status = 400 if failed else 200
+        return Answer(status, orjson.dumps(document | ({"failed_records": failed} if failed else {})), None)
+
+    def _refusal(self, status: int, error: str) -> Answer:
+        return Answer(status, orjson.dumps({"code": status, "error": error}), None)
+
+
+def batch(*texts: bytes) -> Batch:
+    return Batch("a", len(texts), [Sendable(number, text, text) for number, text in enumerate(texts, 1)], [])
+
+
+def test_each_record_is_imported_or_rejected_with_its_number() -> None:
+    server = Server()
+    sent = send_batch(server, TARGET, batch(b"{}", b"!", b'{"bad":1}', b"[]", b"!"))  # type: ignore[arg-type]
+    assert sent.imported == 2 and server.taken == [b"{}", b"[]"]
+    assert [(each.number, each.reason) for each in sent.rejected] == [(2, "no JSON"), (3, "bad"), (5, "no JSON")]
+
+
+def test_a_batch_that_is_too_large_is_sent_in_parts() -> None:
+    server = Server(bytes_max=20)
+    texts = [b'{"n":%d}' % number for number in range(9)]
+    sent = send_batch(server, TARGET, batch(*texts, b'{"n":"%b"}' % (b"x" * 30)))  # type: ignore[arg-type]
+    assert sent.imported == 9 and sorted(server.taken) == texts
+    assert [(each.number, each.reason) for each in sent.rejected] == [(10, "too large")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(401, b'{"error":"Invalid credentials"}', None), "401 Invalid credentials"),
+        (Answer(200, b'{"num_records_imported":1}', None), "counted 1 of 2"),
+        (Answer(200, b"1", None), "counted None of 2"),
+    ],
+)
+def test_a_server_that_answers_otherwise_ends_the_import(answer: Answer, reason: str) -> None:
+    class Other(Server):
+        def ask(self, *_: Any, **__: Any) -> Answer:
+            return answer
+
+    with pytest.raises(StateError, match=reason):
+        send_batch(Other(), TARGET, batch(b"{}", b"{}"))  # type: ignore[arg-type]
