@@ -11,8 +11,8 @@ from importlib.resources import files
 
 from trackway.domain.errors import StorageError
 from trackway.store.client import Store
+from trackway.store.rejected_retention import REJECTED_DAYS_DEFAULT, keep_rejected
 
-REJECTED_DAYS_DEFAULT = 30
 OLDEST_SERVER = (26, 5)
 """The version of the embedded engine. Older servers were not tested."""
 
@@ -80,7 +80,6 @@ def migrate(store: Store, rejected_days: int = REJECTED_DAYS_DEFAULT) -> list[st
 
     Raises StorageError; UnusableStore when the tables are newer than this version, or the server is too old.
     """
-    assert rejected_days >= 1, "rejected records are kept for at least a day"
     _require_server(store)
     known = migrations()
     store.command(_HISTORY)
@@ -94,7 +93,7 @@ def migrate(store: Store, rejected_days: int = REJECTED_DAYS_DEFAULT) -> list[st
             "INSERT INTO schema_migrations (number, name) SELECT {number:UInt32}, {name:String}",
             {"number": migration.number, "name": migration.name},
         )
-    _keep_rejected(store, rejected_days)
+    keep_rejected(store, rejected_days)
     _set_what_is_known(store)
     return [migration.name for migration in missing]
 
@@ -118,15 +117,6 @@ def _require_server(store: Store) -> None:
     if tuple(map(int, version.split(".")[:2])) < OLDEST_SERVER:
         least = ".".join(map(str, OLDEST_SERVER))
         raise OldServer(f"the store is ClickHouse {version}: upgrade it to {least} or newer")
-
-
-def _keep_rejected(store: Store, days: int) -> None:
-    """Set the retention of rejected records and their replays."""
-    sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
-    for table in ("rejected_records", "replays"):
-        ((query,),) = store.query(sql, {"table": table})
-        if f"toIntervalDay({days})" not in query:
-            store.command(f"ALTER TABLE {table} MODIFY TTL toDateTime(received) + toIntervalDay({days})")
 
 
 def _set_what_is_known(store: Store) -> None:

@@ -14,6 +14,7 @@ from trackway.domain.errors import RequestError
 from trackway.edge.api.reports.bookmarks.documents import Bookmark, GroupClause
 from trackway.edge.api.reports.bookmarks.strict_json import strict_json
 from trackway.projects.limits import SHARE_LINK_DAYS_MAX
+from trackway.projects.saved import ShareLink
 from trackway.query.sql.days import Days
 from trackway.query.sql.lookups import ARROW
 
@@ -71,6 +72,11 @@ def expiry_ms(chosen: str, day: str, days: Days, now_ms: int) -> int:
     if not now_ms < end_ms <= now_ms + SHARE_LINK_DAYS_MAX * _DAY_MS:
         raise RequestError(400, f"the date must be within the next {SHARE_LINK_DAYS_MAX} days")
     return end_ms
+
+
+def is_expired(link: ShareLink, now_ms: float) -> bool:
+    """Whether a link shows nothing any more because its time is over."""
+    return now_ms >= link.expires_at_ms
 
 
 def _names_people(clause: GroupClause, name: str) -> bool:

@@ -18,6 +18,7 @@ from trackway.projects.roles import RIGHTS, Right
 from trackway.projects.saved import Bookmark, Dashboard, Made, ShareLink, UnknownSaved
 from trackway.projects.share_token import Target, hash_of
 from trackway.web.limits import SHARED_LINK_KNOWN_S, SHARED_LINKS_HELD_MAX, SHARED_LINKS_KNOWN_MAX
+from trackway.web.share_rules import is_expired
 from trackway.web.visitor import ADMIN
 
 
@@ -84,7 +85,7 @@ class Links:
             self._held.popitem(last=False)
 
     def _is_open(self, link: ShareLink, project: Project) -> bool:
-        return time.time() * 1000 < link.expires_at_ms and self._may(link.made, project.project_id)
+        return not is_expired(link, time.time() * 1000) and self._may(link.made, project.project_id)
 
     def _may(self, made: Made, project_id: int) -> bool:
         """Whether the author has the right to save in the project at this moment."""

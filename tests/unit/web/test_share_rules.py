@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from trackway.domain.errors import RequestError
+from trackway.projects.saved import Made, ShareLink
 from trackway.query.sql.days import Days
-from trackway.web.share_rules import EXPIRIES, check_shareable, check_values, expiry_ms
+from trackway.web.share_rules import EXPIRIES, check_shareable, check_values, expiry_ms, is_expired
 
 NOW_MS = 1_780_000_000_000  # 2026-05-28 20:26:40 UTC
 BERLIN = Days.of("Europe/Berlin", "monday")
@@ -104,3 +105,8 @@ def test_a_link_ends_at_the_end_of_a_day_of_the_project() -> None:
 def test_no_link_ends_in_the_past_or_never(chosen: str, day: str) -> None:
     with pytest.raises(RequestError):
         expiry_ms(chosen, day, BERLIN, NOW_MS)
+
+
+def test_a_link_is_expired_from_its_last_millisecond_on() -> None:
+    link = ShareLink(1, 1, "report 7", "", NOW_MS, Made(NOW_MS - DAY_MS, NOW_MS - DAY_MS, 1, "ann"))
+    assert [is_expired(link, now_ms) for now_ms in (NOW_MS - 1, NOW_MS)] == [False, True]

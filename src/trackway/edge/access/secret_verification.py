@@ -1,7 +1,7 @@
 """Verification of a service account's secret, at a bounded cost.
 
 A user name, a password and the client's address arrive; the account leaves, or None. The comparison with an argon2id
-hash is slow, so it runs in a thread of its own, and `verification_queue` decides which one is next. A right secret is
+hash is slow, so it runs in a thread of its own, and `attempt_queue` decides which one is next. A right secret is
 remembered for a while, under a digest of the kept hash and the password. The key of the digest ends with the process.
 So no password is kept, and a changed or deleted account is verified anew. Simultaneous requests with the same
 credentials share one comparison. An unknown user costs the same, with a hash that nobody has: the duration of an answer
@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 from trackway.domain.limits import CREDENTIAL_CHARACTERS_MAX
-from trackway.edge.access.verification_queue import Comparisons, Source
+from trackway.edge.access.attempt_queue import Comparisons, Source
 from trackway.edge.limits import VERIFIED_REMEMBERED, VERIFIED_S_MAX
 from trackway.projects import passwords
 from trackway.projects.account import Account

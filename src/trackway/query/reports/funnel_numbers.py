@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from trackway.query.reports.funnel import StepNumbers
-from trackway.query.reports.funnel_seconds import Seconds
+from trackway.query.reports.funnel_medians import Seconds
 
 if TYPE_CHECKING:
     from numpy import int64

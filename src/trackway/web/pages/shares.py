@@ -15,7 +15,7 @@ from trackway.web import shared
 from trackway.web.forms import text
 from trackway.web.page import Page, render
 from trackway.web.saved_report import creator_of, id_of
-from trackway.web.share_rules import EXPIRIES, check_shareable, expiry_ms
+from trackway.web.share_rules import EXPIRIES, check_shareable, expiry_ms, is_expired
 
 PATH: Final = "/shares"
 
@@ -110,7 +110,7 @@ async def _draw(
 def _shown(link: ShareLink, names: dict[Target, str]) -> Shown:
     target = Target.of(link.target)
     assert target is not None, "links are stored with a target"
-    return Shown(link, target, names.get(target, ""), _now_ms() >= link.expires_at_ms)
+    return Shown(link, target, names.get(target, ""), is_expired(link, _now_ms()))
 
 
 def _now_ms() -> int:

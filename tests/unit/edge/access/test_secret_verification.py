@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from trackway.domain.errors import RequestError
-from trackway.edge.access import secret_verification, verification_queue
+from trackway.edge.access import attempt_queue, secret_verification
+from trackway.edge.access.attempt_queue import Charges, Comparisons
 from trackway.edge.access.secret_verification import Verifier
-from trackway.edge.access.verification_queue import Charges, Comparisons
 from trackway.edge.limits import (
     ATTEMPTS_FADE_S,
     VERIFICATIONS_WAITING_MAX,
@@ -194,7 +194,7 @@ def test_addresses_of_one_network_of_ipv6_are_one(known: Known) -> None:
 
 
 def test_attempts_fade_and_those_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification_queue, "ATTEMPTS_REMEMBERED", 2)
+    monkeypatch.setattr(attempt_queue, "ATTEMPTS_REMEMBERED", 2)
     now_s = 0.0
     charges = Charges(lambda: now_s)
     for key in (b"a", b"b", b"b"):

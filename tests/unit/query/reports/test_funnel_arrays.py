@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackway.query.reports import funnel_arrays, funnel_places, funnel_seconds
+from trackway.query.reports import funnel_arrays, funnel_medians, funnel_places
 from trackway.query.reports.funnel import Count, Funnel, FunnelNumbers, FunnelQuestion, Step
 from trackway.query.reports.funnel_arrays import FunnelArrays
 from trackway.query.reports.funnel_events import BITS
@@ -83,6 +83,6 @@ def test_persons_at_once_count_as_each_alone(
         patch.setattr(funnel_arrays, "_BLOCK_BYTES", block_bytes)
         patch.setattr(funnel_arrays, "_ROUNDS_MAX", rounds_max)
         patch.setattr(funnel_places, "_WALKED_MAX", walked_max)
-        patch.setattr(funnel_seconds, "_LOOSE_MAX", loose_max)
+        patch.setattr(funnel_medians, "_LOOSE_MAX", loose_max)
         found = at_once(asked, given_codes, piece_bytes)
     assert found == alone(asked, given_codes)

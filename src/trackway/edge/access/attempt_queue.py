@@ -1,4 +1,4 @@
-"""The queue of secrets to compare, one at a time: which is next, and which is refused when too many wait.
+"""The queue of attempts to sign in: whose secret is compared next, and who is refused when too many wait.
 
 A comparison takes some 50 ms of CPU, so one thread of low priority does them all, and a flood of wrong secrets must not
 keep the right ones out. Each attempt is charged to its address, and to the pair of name and address, until it turns out

@@ -1,4 +1,4 @@
-"""How often each number of whole seconds was counted, for its median."""
+"""Times to convert of a funnel, as how often each number of whole seconds was counted, and their median."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final

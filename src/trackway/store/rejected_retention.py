@@ -1,0 +1,15 @@
+"""How long the store keeps rejected records and their replays: a time to live of their tables."""
+
+from trackway.store.client import Store
+
+REJECTED_DAYS_DEFAULT = 30
+
+
+def keep_rejected(store: Store, days: int) -> None:
+    """Set the retention, in days after the arrival. Raises StorageError."""
+    assert days >= 1, "rejected records are kept for at least a day"
+    sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+    for table in ("rejected_records", "replays"):
+        ((query,),) = store.query(sql, {"table": table})
+        if f"toIntervalDay({days})" not in query:
+            store.command(f"ALTER TABLE {table} MODIFY TTL toDateTime(received) + toIntervalDay({days})")
