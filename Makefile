@@ -13,7 +13,7 @@ TEST_PROCESSES ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test-quick test test-system check bench soak lock clean chromium postgresql jdk
+.PHONY: help install run test-quick test test-system test-cluster check bench soak lock clean chromium postgresql jdk
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -63,6 +63,9 @@ test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit 
 
 test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql jdk  ## kills, fuzzing, real SDKs and clients
 	$(PYTEST) $(or $(TESTS),tests/system) $(PYTEST_ARGS)
+
+test-cluster: $(VENV)/.dev  ## a journal on three servers of NATS: kills, freezes, moves
+	$(PYTEST) $(or $(TESTS),tests/cluster) $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .

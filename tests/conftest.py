@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give kills no second try: whether something was lost may be seen once in many."""
     for item in items:
-        if "tests.system.crash" in item.nodeid.replace("/", "."):
+        if item.nodeid.replace("/", ".").startswith(("tests.system.crash", "tests.cluster")):
             item.add_marker(pytest.mark.flaky(reruns=0))
 
 

@@ -21,6 +21,7 @@ from trackway.commands.admin import admin
 from trackway.commands.demo import demo
 from trackway.commands.identity import identity
 from trackway.commands.import_files import import_files
+from trackway.commands.journal import check_there, journal
 from trackway.commands.limits_reference import limits_document
 from trackway.commands.lookup_table import lookup_table
 from trackway.commands.options import JSON, load_flags, print_table, settings_options
@@ -94,6 +95,29 @@ def serve(**flags: Any) -> int:
     return run_server(settings)
 
 
+@journal.command("drain")
+@settings_options("data_dir", "journal_url", "store_url", "disk_free_bytes_min", "log_format", "log_level")
+@JSON
+def drain(as_json: bool, **flags: Any) -> None:
+    """Load all that the journal holds, and note that it may be left.
+
+    Stop the server first: this starts its loader and its store alone, so nothing new is accepted. Returns when
+    everything is in the store. After that a server may start with another journal, or `trackway journal init --again`
+    may replace the streams, which are empty then.
+    """
+    _import_without_threads()
+    from trackway.supervisor import drain as drain_journal  # noqa: PLC0415  # the whole server
+
+    settings = load_flags(flags)
+    check_there(settings)
+    if not drain_journal(settings):
+        raise StateError("the journal is not drained: run the command again")
+    if as_json:
+        click.echo(json.dumps({"drained": True}))
+    else:
+        click.echo("The journal is drained.")
+
+
 @cli.command()
 @settings_options()
 @JSON
@@ -131,7 +155,7 @@ def _serve_store(settings: Settings, host: str, port: int, password_file: Path) 
 
 
 store.add_command(store_server(_serve_store))
-for command in (account, admin, demo, identity, import_files, lookup_table, project, store):
+for command in (account, admin, demo, identity, import_files, journal, lookup_table, project, store):
     cli.add_command(command)
 
 

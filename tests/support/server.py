@@ -29,6 +29,7 @@ from tests.support.waiting import POLL_S, wait_until
 from trackway.domain.identity_mode import SIMPLIFIED
 from trackway.domain.time_zone import MONDAY, UTC_NAME
 from trackway.journal.segments.head import Head
+from trackway.journal.stream.progress import StreamProgress
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.limits import MISS_INTERVAL_S_MIN
 
@@ -147,13 +148,17 @@ class Server:
             time.sleep(POLL_S)
 
     def wait_loaded(self) -> None:
-        """Return once all that was acknowledged before can be queried; asks no process, only the journal's head."""
+        """Return once all that was acknowledged before can be queried; asks no process, only the journal's progress."""
         deadline = time.monotonic() + VISIBLE_TIMEOUT_S
-        with contextlib.closing(Head(self.data_dir / "journal")) as head:
+        with contextlib.closing(_progress(self.data_dir / "journal")) as head:
             acknowledged = head.synced
             while head.loaded < acknowledged:
                 assert time.monotonic() < deadline, f"not loaded: {_log_end(self.data_dir)}"
                 time.sleep(LOOK_S)
+
+
+def _progress(journal: Path) -> Head | StreamProgress:
+    return StreamProgress(journal) if (journal / "progress").exists() else Head(journal)
 
 
 def create_project(

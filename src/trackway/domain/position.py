@@ -33,6 +33,11 @@ def generation_of(position: int) -> int:
     return position >> _GENERATION_SHIFT
 
 
+def generation_begin(position: int) -> int:
+    """The position that precedes all records of the generation."""
+    return generation_of(position) << _GENERATION_SHIFT
+
+
 def sub_positions(position: int, payload_bytes: int) -> int:
     """How many sub-positions a record has, itself included.
 

@@ -6,7 +6,6 @@ waits for one sync only.
 """
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,9 +16,8 @@ from typing import Protocol
 from trackway.domain.errors import StorageError
 from trackway.journal.limits import JOURNAL_BATCH_BYTES_MAX, JOURNAL_PENDING_BYTES_MAX
 from trackway.journal.log import Done, OnSync, Refusal
+from trackway.journal.settling import call, settle_future
 from trackway.runtime.background import start_thread
-
-_log = logging.getLogger(__name__)
 
 _Batch = tuple[list[bytes], list[Done], int]
 
@@ -69,7 +67,7 @@ class GroupCommit:
 
     def append(self, payload: bytes) -> "asyncio.Future[int]":
         future = self._loop.create_future()
-        self.submit(payload, partial(_settle_future, future))
+        self.submit(payload, partial(settle_future, future))
         return future
 
     def submit(self, payload: bytes, done: Done) -> None:
@@ -142,24 +140,16 @@ class GroupCommit:
         self._pending_bytes -= size
         free, self._free = self._free, []
         for callback in free:
-            _call(callback)
+            call(callback)
         self._send()
         if failure is not None:
             for done in waiting:
-                _call(partial(done, _own(failure)))
+                call(partial(done, _own(failure)))
             return
         for done, position in zip(waiting, positions, strict=True):
-            _call(partial(done, position))
+            call(partial(done, position))
         if self._on_sync is not None:
             self._on_sync(duration_s, len(payloads), size)
-
-
-def _call(callback: Callable[[], None]) -> None:
-    """Call it. A callback that fails stops neither the others nor the journal."""
-    try:
-        callback()
-    except Exception:
-        _log.exception("a callback of the journal failed")
 
 
 def _own(failure: Exception) -> Exception:
@@ -169,12 +159,3 @@ def _own(failure: Exception) -> Exception:
     own = StorageError(str(failure))
     own.__cause__ = failure
     return own
-
-
-def _settle_future(future: "asyncio.Future[int]", result: int | Exception) -> None:
-    if future.done():
-        return  # the waiting request was cancelled
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)

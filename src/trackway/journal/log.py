@@ -41,6 +41,25 @@ class Removed(NamedTuple):
     bytes: int
 
 
+class StreamStatus(NamedTuple):
+    """A stream of a journal. `fault`: why a server would refuse it, or ''. `current`: replicas with all messages, the
+    leader included. `bytes_max`: 0 is no bound. `first_ms`: when its first message was written; 0 if it is empty."""
+
+    name: str
+    generation: int
+    identity: str
+    replicas: int
+    current: int
+    leader: str
+    messages: int
+    bytes: int
+    bytes_max: int
+    first_sequence: int
+    last_sequence: int
+    first_ms: int
+    fault: str
+
+
 OnSync = Callable[[float, int, int], None]
 """Called in the event loop after each sync: its seconds, records, and payload bytes."""
 
@@ -92,6 +111,11 @@ class Source(Protocol):
     @property
     def position(self) -> int:
         """Where the next read begins: a complete cursor. Everything before it was returned or is in `damage`."""
+
+    @property
+    def identity(self) -> str:
+        """Which journal the positions of this generation belong to: another journal may have the same positions later.
+        '' where that cannot be."""
 
     def read(self, bytes_max: int) -> list[Record]:
         """The next durable records: at least one, together at most `bytes_max` long; none at the end.
@@ -186,3 +210,9 @@ class Journal(Trimmer, Protocol):
 
     def seal(self) -> None:
         """Note a clean stop: a record that is missing later is known to be damage. Raises StorageError."""
+
+    def is_drained(self, progress: Progress) -> bool:
+        """Whether the store has everything, and nothing is left that another journal in this place would hide."""
+
+    def close_drained(self) -> None:
+        """Note that the journal is drained: nothing was appended since, and it may be left. Raises StorageError."""

@@ -1,10 +1,43 @@
 """The one door to the journal: the settings decide which implementation it is."""
 
-from trackway.journal.log import Journal
+from trackway.domain.errors import ConfigError
+from trackway.journal.log import Journal, StreamStatus
 from trackway.journal.segments.segment_journal import SegmentJournal
 from trackway.settings.table import Settings
 
 
 def open_journal(settings: Settings) -> Journal:
-    """The journal of a server with these settings. No file is opened yet."""
+    """The journal of a server with these settings. No file and no connection is opened yet. Raises ConfigError."""
+    if settings.journal_url:
+        from trackway.journal.stream.address import parse_address  # noqa: PLC0415  # a client that files do without
+        from trackway.journal.stream.stream_journal import StreamJournal  # noqa: PLC0415
+
+        return StreamJournal(parse_address(settings.journal_url), settings.data_dir / "journal")
     return SegmentJournal(settings.data_dir / "journal")
+
+
+def make_streams(
+    settings: Settings, *, again: bool, generation: int, bytes_max: int, discard: bool
+) -> list[StreamStatus]:
+    """Make the streams of the journal; see `journal.stream.setup`. Raises ConfigError, StateError, StorageError."""
+    _need_url(settings)
+    from trackway.journal.stream import setup  # noqa: PLC0415
+    from trackway.journal.stream.address import parse_address  # noqa: PLC0415
+
+    address = parse_address(settings.journal_url)
+    return setup.make_streams(address, again=again, generation=generation, bytes_max=bytes_max, discard=discard)
+
+
+def streams_status(settings: Settings) -> list[StreamStatus]:
+    """The streams of the journal; none for one in files. Raises ConfigError, StorageError."""
+    if not settings.journal_url:
+        return []
+    from trackway.journal.stream import setup  # noqa: PLC0415
+    from trackway.journal.stream.address import parse_address  # noqa: PLC0415
+
+    return setup.streams_status(parse_address(settings.journal_url))
+
+
+def _need_url(settings: Settings) -> None:
+    if not settings.journal_url:
+        raise ConfigError("journal_url is empty: a journal in the data directory needs no streams")

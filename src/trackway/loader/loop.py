@@ -211,7 +211,7 @@ class Loader:
         open_again(self._store, WATCHED)
         applied = migrate(self._store, self._settings.rejected_retention_days)
         cursor = self._repair_store()
-        source = self._journal.source(cursor)
+        source = self._open(cursor)
         since_us = min(self._oldest_unloaded_us(cursor), time.time_ns() // 1000) - WINDOW_US - DISORDER_US
         window = Window(WINDOW_US + DISORDER_US)
         self._links = Links()
@@ -222,6 +222,17 @@ class Loader:
         self._cursor.begin(cursor)
         self._progress.loaded = cursor
         _log.info("loading", from_position=cursor, keys_in_window=keys, migrations=applied)
+        return source
+
+    def _open(self, cursor: int) -> Source:
+        """The journal from the cursor on. Raises StorageError unless it is the one that the cursor belongs to."""
+        source = self._journal.source(cursor)
+        try:
+            if source.identity:
+                tables.pin_journal(self._store, source.position, source.identity)
+        except StorageError:
+            source.close()
+            raise
         return source
 
     def _repair_store(self) -> int:

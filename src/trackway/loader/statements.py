@@ -1,10 +1,13 @@
 """The loader's statements: its inserts, its cursor, and the query of deduplication."""
 
 import struct
+import time
 from collections.abc import Sequence
 
 from trackway.domain.entry import NO_PROJECT
+from trackway.domain.errors import StorageError
 from trackway.domain.native import string
+from trackway.domain.position import generation_begin, generation_of
 from trackway.loader.batch import Batch, Count
 from trackway.loader.event_block import EVENT_COLUMNS, event_block
 from trackway.loader.limits import KEYS_ASKED_AT_ONCE_MAX
@@ -40,6 +43,26 @@ def read_cursor(store: Store) -> int:
     """The journal position before which all records are loaded. 0 for a new store."""
     ((position,),) = store.query("SELECT max(to_position) FROM loads")
     return int(position)
+
+
+def pin_journal(store: Store, position: int, identity: str) -> None:
+    """Note which journal the positions of this generation belong to, in a row of `loads` without records.
+
+    Raises StorageError when it is another one. Its records would be skipped that lie before the cursor. Of two loaders
+    that pin at the same time the first counts.
+    """
+    begin = generation_begin(position)
+    sql = "SELECT reason FROM loads WHERE outcome = 'journal' AND to_position = {begin:UInt64}"
+    if not store.query(sql, {"begin": begin}):
+        numbers = _LOADS_NUMBERS.pack(begin, begin, time.time_ns() // 1_000_000, NO_PROJECT, 0, 0)
+        row = numbers + string(b"journal") + string(identity.encode()) + bytes(8)
+        store.insert_rows("loads", _LOADS_COLUMNS, row, settings={"insert_deduplication_token": f"journal.{begin}"})
+    pinned = {str(reason) for (reason,) in store.query(sql, {"begin": begin})}
+    if pinned != {identity}:
+        raise StorageError(
+            f"the store has loaded generation {generation_of(position)} of another journal ({', '.join(pinned)}) than "
+            f"{identity}: make the journal again with a later generation"
+        )
 
 
 def fill_window(store: Store, window: Window, since_us: int, before_position: int) -> int:

@@ -107,6 +107,14 @@ def _projects_url(text: str) -> str | None:
     return None if good else problem
 
 
+def _journal_url(text: str) -> str | None:
+    problem = "must be empty or a URL such as 'nats://user:password@host:4222,host:4222'"
+    scheme, _, rest = text.partition("://")
+    account, _, hosts = rest.rpartition("@")
+    good = scheme in ("nats", "tls") and all(re.fullmatch(r"[^\s/@?#]+", host) for host in hosts.rstrip("/").split(","))
+    return None if not text or (good and (not account or re.fullmatch(r"[^\s:]+:\S+", account))) else problem
+
+
 def _networks(addresses: tuple[str, ...]) -> str | None:
     from ipaddress import ip_network  # noqa: PLC0415  # 5 ms that only a server behind a proxy needs
 
@@ -168,6 +176,13 @@ class Settings:
         "",
         "URL of a ClickHouse server; empty is the embedded store. Avoid the flag: it shows the password.",
         check=_store_url,
+        secret=True,
+    )
+    journal_url: str = _setting(
+        "",
+        "URL of NATS servers, whose streams `trackway journal init` has made; empty is the journal in the data "
+        "directory. Avoid the flag: it shows the password.",
+        check=_journal_url,
         secret=True,
     )
     projects_url: str = _setting(

@@ -4,11 +4,13 @@ Everything that must happen once and alone happens here before the first fork: t
 journal's recovery, the projects' migration, the sockets.
 """
 
+import dataclasses
 import gc
 import secrets
 import signal
 import socket
 import threading
+from contextlib import closing
 from functools import partial
 
 from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
@@ -72,6 +74,35 @@ def serve(settings: Settings) -> int:
     return 0
 
 
+def drain(settings: Settings) -> bool:
+    """Load all that is in the journal, with loader and store alone, so that nothing new comes in; whether all of it is
+    in the store. False after SIGTERM or SIGINT. Raises ConfigError, StateError and StorageError.
+
+    A stream is emptied, too, as far as what was loaded is known to be whole.
+    """
+    logs.configure(settings.log_format, settings.log_level, "supervisor")
+    settings = dataclasses.replace(settings, journal_retention_s=0) if settings.journal_url else settings
+    with locked(settings.run_dir / "lock"):
+        close_to_others(settings.data_dir)
+        if settings.store_url:
+            refuse_unusable(settings.store_url)
+        metrics.start(settings.metrics_dir)
+        journal = open_journal(settings)
+        lost = _recover(journal)
+        room = DiskRoom(settings.data_dir, settings.disk_free_bytes_min)
+        clock = AwakeClock()
+        store_url, stores = _store(settings, room, clock)
+        loader = Child("loader", partial(_load, settings, journal, store_url, room, lost), settings, clock)
+        groups = [Group([loader], STOP_S_MAX), Group(stores, STOP_S_MAX)]
+        with closing(journal.progress()) as progress:
+            tree = Tree(groups, lambda _: None, settings.hang_s_max, clock)
+            drained = tree.run(lambda: not progress.failing and journal.is_drained(progress))
+        journal.seal()
+        if drained:
+            journal.close_drained()
+    return drained
+
+
 def _ops_listening(settings: Settings) -> Listening | None:
     if not settings.ops_port:
         return None
@@ -112,16 +143,8 @@ def _tree(
     operator_key: str,
 ) -> Tree:
     """The children in the order of their stop: edges, loader, store."""
-    store_url, clock = settings.store_url, AwakeClock()
-    stores: list[Child] = []
-    if not store_url:
-        store_sock = listen("127.0.0.1", 0)
-        password = secrets.token_urlsafe(32)
-        store_url = store_server.address(store_sock, password)
-        directory = settings.data_dir / "store"
-        keep_free_bytes = kept_by_engine(room.tightest().mark)
-        serve_store = partial(store_server.run, store_sock, directory, password, keep_free_bytes)
-        stores = [Child("store", serve_store, settings, clock)]
+    clock = AwakeClock()
+    store_url, stores = _store(settings, room, clock)
     counts = ConnectionCounts(settings.worker_count)
     handed = worker.Handed(
         sock, counts, settings, journal, store_url, room, locator, certificate, Pages, operator_key, ops
@@ -139,6 +162,17 @@ def _tree(
         Group(stores, STOP_S_MAX),
     ]
     return Tree(groups, status, settings.hang_s_max, clock)
+
+
+def _store(settings: Settings, room: DiskRoom, clock: AwakeClock) -> tuple[str, list[Child]]:
+    """The URL of the store, and its process unless it is a server elsewhere."""
+    if settings.store_url:
+        return settings.store_url, []
+    sock = listen("127.0.0.1", 0)
+    password = secrets.token_urlsafe(32)
+    keep_free_bytes = kept_by_engine(room.tightest().mark)
+    run = partial(store_server.run, sock, settings.data_dir / "store", password, keep_free_bytes)
+    return store_server.address(sock, password), [Child("store", run, settings, clock)]
 
 
 def _load(

@@ -41,23 +41,24 @@ class Tree:
         self._clock = clock
         self._told = True
 
-    def run(self) -> None:
-        """Run until SIGTERM or SIGINT. At return all children have ended."""
+    def run(self, is_done: Callable[[], bool] = lambda: False) -> bool:
+        """Run until SIGTERM or SIGINT, or until it is done: whether it is. At return all children have ended."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {*_WATCHED, signal.SIGALRM})
         for child in reversed(self._children):
             child.start()
         self._say()
-        while True:
+        while not (done := is_done()):
             arrived = _wait_for(_WATCHED, self._wait_s())
             if arrived in (signal.SIGTERM, signal.SIGINT):
+                _log.info("stopping", signal=signal.Signals(arrived).name)
                 break
             changes = self._reap() + self._start_due()
             if changes or not self._told:
                 self._say()
             self._kill_hung(self._hang_s_max)
-        _log.info("stopping", signal=signal.Signals(arrived).name)
         for group in self._groups:
             self._stop(group)
+        return done
 
     def _say(self) -> None:
         """Publish which processes run. A full disk must not end the tree, so a failed write is repeated later."""

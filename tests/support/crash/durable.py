@@ -4,6 +4,7 @@ journal by the rules of protocol §4 to §6 alone, one record at a time, without
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from tests.support.loader.profile_model import Profile, plainly
 from tests.support.store.process import running_store
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import NO_PROJECT, Entry, decode_entries
+from trackway.journal.log import Source
 from trackway.journal.segments.reader import Reader
 from trackway.store.client import Store
 
@@ -98,17 +100,19 @@ class Content:
 
 
 def read_journal(directory: Path) -> Content:
-    """The whole journal, in order. An event is a duplicate when one like it came before; the test is shorter than the
-    window."""
+    """The whole journal in a directory, in order."""
+    return read_source(Reader(directory))
+
+
+def read_source(source: Source) -> Content:
+    """All that is left to read, in order, and closes the source. An event is a duplicate when one like it came before;
+    the test is shorter than the window."""
     content = Content()
-    reader = Reader(directory)
-    try:
-        while records := reader.read(READ_BYTES):
+    with closing(source):
+        while records := source.read(READ_BYTES):
             for record in records:
                 _take(content, record.position, decode_entries(record.payload))
-        assert reader.damage == []
-    finally:
-        reader.close()
+        assert source.damage == []
     return content
 
 

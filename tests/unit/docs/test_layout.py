@@ -10,7 +10,7 @@ ROOT: Final = Path(__file__).parents[3]
 TESTS: Final = ROOT / "tests"
 SOURCE: Final = ROOT / "src/trackway"
 UNIT: Final = TESTS / "unit"
-FOLDERS: Final = ("unit", "store", "wire", "system")
+FOLDERS: Final = ("unit", "store", "wire", "system", "cluster")
 FILES: Final = sorted(path for path in TESTS.rglob("*.py") if "node_modules" not in path.parts)
 TEST_FILES: Final = [path for path in FILES if path.name.startswith("test_")]
 WITHOUT_MODULE: Final = {
@@ -19,9 +19,24 @@ WITHOUT_MODULE: Final = {
     "report_model": "the model that tests compare the answers of reports with",
 }
 """Folders and files of tests/unit that are about no module of the source, and what they are about."""
-PROCESSES: Final = {"server", "profile_server", "cluster", "chromium", "project", "profile_project", "running", "store"}
+PROCESSES: Final = {
+    "server",
+    "profile_server",
+    "cluster",
+    "chromium",
+    "project",
+    "profile_project",
+    "running",
+    "store",
+    "nats",
+}
 """Fixtures that start a server, an engine or a browser."""
-STARTERS: Final = ("tests.support.server", "tests.support.profile_server", "tests.support.store.process")
+STARTERS: Final = (
+    "tests.support.server",
+    "tests.support.profile_server",
+    "tests.support.store.process",
+    "tests.support.journal.nats_cluster",
+)
 """Helpers that do."""
 
 

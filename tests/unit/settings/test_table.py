@@ -209,9 +209,11 @@ def test_passwords_are_masked_wherever_a_value_is_shown() -> None:
     settings = Settings(
         store_url="https://me:hidden@h:8443/db",
         projects_url="postgresql://me:hidden@h/db?password=hidden&sslpassword=hidden",
+        journal_url="tls://me:hidden@a:4222,b:4222",
     )
     assert "hidden" not in repr(settings)
     assert shown(settings.store_url) == "https://me:***@h:8443/db"
+    assert shown(settings.journal_url) == "tls://me:***@a:4222,b:4222"
     assert shown(settings.projects_url) == "postgresql://me:***@h/db?password=***&sslpassword=***"
     assert masked("see http://u:p:q@h and http://h:80/p@x") == "see http://u:***@h and http://h:80/p@x"
     assert masked("http://:p@h") == "http://:***@h"
@@ -224,6 +226,7 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "host": st.sampled_from(["0.0.0.0", "::1", "localhost"]),
         "ops_host": st.sampled_from(["0.0.0.0", "::1", "localhost"]),
         "store_url": st.sampled_from(["", "http://h:1", "https://u:p@h/x"]),
+        "journal_url": st.sampled_from(["", "nats://a", "nats://u:p@a:1,b", "tls://u:p%40@[::1]:4222"]),
         "projects_url": st.sampled_from(["", "postgresql://u:p@h:1/d", "postgres:///d?host=/run/postgresql"]),
         "path_prefix": st.sampled_from(["", "/a", "/a/b-c"]),
         "trusted_proxies": st.lists(st.ip_addresses().map(str), max_size=3).map(tuple),

@@ -38,6 +38,11 @@ class Reader:
     def position(self) -> int:
         return self._position
 
+    @property
+    def identity(self) -> str:
+        """A segment number is used once."""
+        return ""
+
     def read(self, bytes_max: int) -> list[Record]:
         try:
             while self._position < (synced := self._head.synced):

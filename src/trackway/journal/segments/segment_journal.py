@@ -3,9 +3,10 @@
 from contextlib import closing
 from pathlib import Path
 
+from trackway.journal.drained import remove_mark, set_mark
 from trackway.journal.group_commit import GroupCommit
 from trackway.journal.limits import JOURNAL_SEGMENT_BYTES
-from trackway.journal.log import HasRoom, OnSync, Recovery, Refusal, Removed
+from trackway.journal.log import HasRoom, OnSync, Progress, Recovery, Refusal, Removed
 from trackway.journal.segments.file_calls import Disk, OsDisk
 from trackway.journal.segments.progress import SegmentProgress
 from trackway.journal.segments.reader import Reader
@@ -30,6 +31,7 @@ class SegmentJournal:
         self._background = background
 
     def recover(self) -> Recovery:
+        remove_mark(self._directory)
         report = recover(self._directory, self._disk, self._segment_bytes)
         return Recovery(report.bytes, report.torn_bytes_cut, report.damage)
 
@@ -53,3 +55,9 @@ class SegmentJournal:
 
     def _writer(self, has_room: HasRoom | None = None) -> Writer:
         return Writer(self._directory, self._disk, self._segment_bytes, self._background, has_room or (lambda _: True))
+
+    def is_drained(self, progress: Progress) -> bool:
+        return progress.is_loaded
+
+    def close_drained(self) -> None:
+        set_mark(self._directory)

@@ -1,0 +1,135 @@
+"""`trackway journal …`: make the streams of a replicated journal, show a journal, and drain it before a move.
+
+They ask NATS. `drain` starts processes of a server, so it is beside `serve` in `cli`.
+"""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from trackway.commands.options import JSON, load_flags, print_table, settings_options
+from trackway.domain.errors import ConfigError, StorageError
+from trackway.settings.table import Settings
+
+if TYPE_CHECKING:
+    from trackway.journal.log import StreamStatus
+
+_HEADS: Final = ("Stream", "Generation", "Replicas", "Leader", "Messages", "Bytes", "Since", "Fault")
+
+
+@click.group()
+def journal() -> None:
+    """Make, show and drain the journal."""
+
+
+@journal.command("init")
+@click.option("--again", is_flag=True, help="Replace streams that exist by empty ones of the next generation.")
+@click.option(
+    "--generation",
+    type=click.IntRange(1),
+    default=None,
+    help="Generation of the streams, 1 to 127. [default: 1, or the next]",
+)
+@click.option(
+    "--bytes-max",
+    type=click.IntRange(1),
+    default=None,
+    help="Bytes of a stream; a full one refuses events. [default: no bound]",
+)
+@click.option("--discard-records", is_flag=True, help="With --again: replace streams that are not empty.")
+@settings_options("data_dir", "journal_url")
+@JSON
+def init(
+    again: bool, generation: int | None, bytes_max: int | None, discard_records: bool, as_json: bool, **flags: Any
+) -> None:
+    """Make the streams of a journal in NATS, three replicas each.
+
+    A server never makes a stream: one that was lost must not look like a new one. Run it once for a new cluster. After
+    the streams were lost, or to change them, stop all servers, drain the journal, and run it with --again. Positions
+    have room for 127 generations.
+    """
+    from trackway.journal.open import make_streams  # noqa: PLC0415  # logging, which help texts do without
+
+    settings = load_flags(flags)
+    made = make_streams(
+        settings, again=again, generation=generation or 0, bytes_max=bytes_max or 0, discard=discard_records
+    )
+    if as_json:
+        click.echo(json.dumps([each._asdict() for each in made], indent=2))
+    else:
+        print_table(_HEADS, [_row(each) for each in made])
+
+
+@journal.command("status")
+@settings_options("data_dir", "journal_url")
+@JSON
+def status(as_json: bool, **flags: Any) -> int:
+    """Show the journal, and how much of it is loaded.
+
+    Ends with exit code 1 when a server would refuse a stream. What is loaded is what the server on the data directory
+    knows, or knew when it ran last.
+    """
+    from trackway.journal.open import streams_status  # noqa: PLC0415  # as above
+
+    settings = load_flags(flags)
+    if not settings.journal_url:
+        check_there(settings)
+    streams = streams_status(settings)
+    progress = _progress(settings)
+    if as_json:
+        answer = {"streams": [each._asdict() for each in streams], "progress": progress}
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        if streams:
+            print_table(_HEADS, [_row(each) for each in streams])
+        print_table(("Progress", ""), [(name, _text(value)) for name, value in (progress or {}).items()])
+    return int(any(each.fault for each in streams))
+
+
+def check_there(settings: Settings) -> None:
+    """Raises ConfigError where no server has run: only `serve` makes a data directory."""
+    if not (settings.data_dir / "journal").is_dir():
+        raise ConfigError(
+            f"no journal in {settings.data_dir}: start the server on it first, or name the server's directory with "
+            "--data-dir"
+        )
+
+
+def _progress(settings: Settings) -> dict[str, int | bool] | None:
+    """None where no server has run."""
+    from trackway.journal.open import open_journal  # noqa: PLC0415  # as above
+
+    try:
+        with closing(open_journal(settings).progress()) as progress:
+            return {
+                "synced": progress.synced,
+                "loaded": progress.loaded,
+                "lag_bytes": progress.lag_bytes(progress.loaded),
+                "size_bytes": progress.size_bytes(),
+                "failing": progress.failing,
+            }
+    except StorageError:
+        return None
+
+
+def _row(stream: "StreamStatus") -> tuple[str, ...]:
+    since = (
+        datetime.fromtimestamp(stream.first_ms / 1000, UTC).isoformat(timespec="seconds") if stream.first_ms else "-"
+    )
+    return (
+        stream.name,
+        str(stream.generation),
+        f"{stream.current} of {stream.replicas}",
+        stream.leader or "none",
+        str(stream.messages),
+        str(stream.bytes),
+        since if stream.first_ms else "-",
+        stream.fault or "-",
+    )
+
+
+def _text(value: int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,235 @@
+"""The connection to NATS: one for each process, in a thread with an event loop of its own.
+
+The loader is a synchronous thread, and an edge process has an event loop that must not wait for NATS. Both hand work to
+this thread. The client library reconnects by itself, but may wait without end for a server that is frozen with unsent
+bytes. So here a connection that answers no ping is left, and a new client connects to another server.
+"""
+
+import asyncio
+import functools
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeVar
+
+import uvloop
+
+from trackway.domain.errors import ConfigError, StorageError
+from trackway.journal.limits import (
+    STREAM_AGAIN_S,
+    STREAM_CONNECT_S_MAX,
+    STREAM_PING_S,
+    STREAM_PING_S_MAX,
+    STREAM_REQUEST_S_MAX,
+)
+from trackway.journal.stream.address import Address
+from trackway.runtime.background import start_task, start_thread
+
+try:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.errors import Error as NatsError
+except ImportError as error:
+    message = "journal_url needs the client of NATS: run .venv/bin/pip install '.[nats]' in the checkout"
+    raise ConfigError(message) from error
+
+T = TypeVar("T")
+NO_RESPONDERS: Final = "503"
+_log = logging.getLogger(__name__)
+# The library logs through the root of its name; what it reports is reported here, once.
+logging.getLogger("nats").setLevel(logging.CRITICAL)
+
+
+class Away(StorageError):
+    """NATS does not answer. The next try may succeed."""
+
+
+async def connect(address: Address) -> Client:
+    """A new client of one of the servers. Raises Away."""
+    client = Client()
+    try:
+        await asyncio.wait_for(
+            client.connect(
+                address.urls,
+                error_cb=_ignore,
+                name="trackway",
+                allow_reconnect=False,
+                connect_timeout=round(STREAM_CONNECT_S_MAX),
+                max_reconnect_attempts=0,
+                user=address.user or None,
+                password=address.password or None,
+                pending_size=0,
+            ),
+            STREAM_CONNECT_S_MAX,
+        )
+    except (OSError, TimeoutError, NatsError) as error:
+        _abort(client)
+        raise Away(f"the journal at {address.shown} cannot be reached: {_text(error)}") from error
+    return client
+
+
+async def _ignore(error: Exception) -> None:
+    """What fails is seen by those who wait for it."""
+    _log.debug("the client of NATS reports %r", error)
+
+
+def _abort(client: Client) -> None:
+    """Close the socket at once. `Client.close` would wait for bytes that a frozen server does not read."""
+    transport = getattr(client, "_transport", None)
+    writer = getattr(transport, "_io_writer", None)
+    if writer is not None:
+        writer.transport.abort()
+
+
+async def leave(client: Client) -> None:
+    """Close a client, whatever its server does."""
+    _abort(client)
+    with suppress(OSError, TimeoutError, NatsError):
+        await asyncio.wait_for(client.close(), STREAM_CONNECT_S_MAX)
+
+
+def _text(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def version_of(client: Client) -> str:
+    """The version of the server, as `2.12.0`."""
+    version = client.connected_server_version
+    return f"{version.major}.{version.minor}.{version.patch}"
+
+
+async def ask(client: Client, subject: str, question: bytes = b"", timeout_s: float = STREAM_REQUEST_S_MAX) -> bytes:
+    """The answer to one request. Raises Away."""
+    try:
+        reply = await client.request(subject, question, timeout=timeout_s)
+    except (OSError, NatsError) as error:
+        raise Away(f"the journal does not answer {subject}: {_text(error)}") from error
+    return reply.data
+
+
+class Connection:
+    """The connection of this process. It is made anew whenever it is lost, for ever."""
+
+    def __init__(self, address: Address):
+        self._address = address
+        self._client: Client | None = None
+        self._there = asyncio.Event()
+        self.when_lost: list[Callable[[], None]] = []
+        """Called in the thread of the connection, each time that a client is lost."""
+        self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._started = threading.Event()
+        start_thread(self._run, "journal-nats")
+        self._started.wait()
+
+    def call(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
+        """Run the coroutine in the thread of the connection, and wait. Raises Away when it takes longer."""
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return future.result(timeout_s)
+        except TimeoutError as error:
+            future.cancel()
+            raise Away(f"the journal at {self._address.shown} does not answer") from error
+
+    def post(self, callback: Callable[..., None], *arguments: Any) -> None:
+        """Call in the thread of the connection, soon."""
+        self.loop.call_soon_threadsafe(functools.partial(callback, *arguments))
+
+    @property
+    def client(self) -> Client | None:
+        """The client, while it is connected. This and all below are for the thread of the connection."""
+        return self._client
+
+    async def ready(self, timeout_s: float = STREAM_REQUEST_S_MAX) -> Client:
+        """The client, as soon as it is connected. Raises Away."""
+        try:
+            await asyncio.wait_for(self._there.wait(), timeout_s)
+        except TimeoutError as error:
+            raise Away(f"the journal at {self._address.shown} cannot be reached") from error
+        assert self._client is not None, "the event is set while there is a client"
+        return self._client
+
+    async def ask(self, subject: str, question: bytes = b"", timeout_s: float = STREAM_REQUEST_S_MAX) -> bytes:
+        """The answer to one request. Raises Away."""
+        return await ask(await self.ready(timeout_s), subject, question, timeout_s)
+
+    @asynccontextmanager
+    async def answers(self, subject: str, question: bytes) -> AsyncIterator[Callable[[], Awaitable[Msg]]]:
+        """Ask what is answered by several messages: a function that gives the next one, and raises Away."""
+        client = await self.ready()
+        inbox = client.new_inbox()
+        try:
+            subscription = await client.subscribe(inbox)
+            await client.publish(subject, question, reply=inbox)
+        except (OSError, NatsError) as error:
+            raise Away(f"the journal cannot be asked: {_text(error)}") from error
+
+        async def following() -> Msg:
+            try:
+                return await subscription.next_msg(STREAM_REQUEST_S_MAX)
+            except (OSError, NatsError, TimeoutError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and not client.is_closed:
+                    raise
+                raise Away(f"the journal does not answer {subject}: {_text(error)}") from error
+
+        try:
+            yield following
+        finally:
+            with suppress(OSError, NatsError):
+                await subscription.unsubscribe()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.call_soon(self._begin)
+        self.loop.run_forever()
+
+    def _begin(self) -> None:
+        start_task(self._stay_connected(), "journal-connection")
+        self._started.set()
+
+    async def _stay_connected(self) -> None:
+        fault = ""
+        while True:
+            try:
+                client = await connect(self._address)
+            except Away as error:
+                if not fault:
+                    _log.warning("%s", error)
+                fault = str(error)
+                await asyncio.sleep(STREAM_AGAIN_S)
+                continue
+            if fault:
+                _log.info("the journal at %s is reached again", self._address.shown)
+                fault = ""
+            self._client = client
+            self._there.set()
+            await _while_it_answers(client)
+            self._client = None
+            self._there.clear()
+            for callback in list(self.when_lost):
+                callback()
+            await leave(client)
+
+
+async def _while_it_answers(client: Client) -> None:
+    """Return when the client has lost its server, or when that has not answered a ping in time."""
+    while client.is_connected:
+        await asyncio.sleep(STREAM_PING_S)
+        try:
+            await asyncio.wait_for(client.flush(round(STREAM_PING_S_MAX)), STREAM_PING_S_MAX)
+        except (OSError, TimeoutError, NatsError):
+            return
+
+
+_connections: dict[tuple[int, Address], Connection] = {}
+_lock = threading.Lock()
+
+
+def connection_of_process(address: Address) -> Connection:
+    """The connection of this process, which lasts as long as the process. A fork gets one of its own."""
+    key = os.getpid(), address
+    with _lock:
+        if key not in _connections:
+            _connections[key] = Connection(address)
+        return _connections[key]

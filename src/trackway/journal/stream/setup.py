@@ -1,0 +1,143 @@
+"""Makes the streams of a journal, and shows how they are: for `trackway journal`. Servers never make a stream."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import msgspec
+from nats.aio.client import Client
+
+from trackway.domain.errors import StateError
+from trackway.journal.limits import STREAM_AGAIN_S, STREAM_GENERATION_MAX, STREAM_START_S_MAX
+from trackway.journal.log import StreamStatus
+from trackway.journal.stream.address import Address
+from trackway.journal.stream.connection import Away, ask, connect, leave, version_of
+from trackway.journal.stream.streams import (
+    Info,
+    MissingStream,
+    Stream,
+    UnsafeStream,
+    check_safe,
+    check_version,
+    config_of,
+    info_subject,
+    milliseconds,
+    new_identity,
+    read_info,
+    read_stream,
+    stream_name,
+)
+
+T = TypeVar("T")
+
+
+def make_streams(
+    address: Address, *, again: bool = False, generation: int = 0, bytes_max: int = 0, discard: bool = False
+) -> list[StreamStatus]:
+    """Make the streams. `again`: replace those that exist by empty ones of the next generation, which they must be
+    empty for, unless `discard` says that their records may go. `generation`: of new streams, 0 is 1 or the next.
+
+    Raises StateError when they exist already, or cannot be made as asked; StorageError when NATS does not answer.
+    """
+    return _with_client(address, lambda client: _make(client, again, generation, bytes_max, discard))
+
+
+def streams_status(address: Address) -> list[StreamStatus]:
+    """Raises MissingStream, StorageError."""
+    return _with_client(address, _status)
+
+
+def _with_client(address: Address, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+    async def run() -> T:
+        client = await _answering(address)
+        try:
+            return await work(client)
+        finally:
+            await leave(client)
+
+    return asyncio.run(run())
+
+
+async def _answering(address: Address) -> Client:
+    """A client, as soon as the servers of NATS, which may be starting, answer about streams. Raises Away."""
+    until_s = time.monotonic() + STREAM_START_S_MAX
+    while True:
+        client: Client | None = None
+        try:
+            client = await connect(address)
+            await ask(client, "$JS.API.INFO")
+        except Away:
+            if client is not None:
+                await leave(client)
+            if time.monotonic() >= until_s:
+                raise
+            await asyncio.sleep(STREAM_AGAIN_S)
+        else:
+            return client
+
+
+async def _make(client: Client, again: bool, generation: int, bytes_max: int, discard: bool) -> list[StreamStatus]:
+    check_version(version_of(client))
+    name = stream_name(0)
+    try:
+        before = await _info(client, name)
+    except MissingStream:
+        before = None
+    if before is not None:
+        old = read_stream(before)
+        if not again:
+            raise StateError(f"stream {name} exists already, of generation {old.generation}")
+        if before.state.messages and not discard:
+            raise StateError(f"stream {name} holds {before.state.messages} messages: drain it first")
+        generation = generation or old.generation + 1
+        if generation <= old.generation:
+            raise StateError(f"generation {generation} is not later than {old.generation}, which exists")
+    generation = generation or 1
+    if generation > STREAM_GENERATION_MAX:
+        raise StateError(f"generations end at {STREAM_GENERATION_MAX}: a later one has no positions")
+    if before is not None:
+        await _change(client, f"$JS.API.STREAM.DELETE.{name}")
+    stream = Stream(name, generation, new_identity(), 0, 1)
+    await _change(client, f"$JS.API.STREAM.CREATE.{name}", config_of(stream, bytes_max))
+    return await _status(client)
+
+
+async def _status(client: Client) -> list[StreamStatus]:
+    return [_shown(await _info(client, stream_name(0)))]
+
+
+async def _info(client: Client, name: str) -> Info:
+    return read_info(name, await ask(client, info_subject(name)))
+
+
+async def _change(client: Client, subject: str, request: dict[str, Any] | None = None) -> None:
+    reply = msgspec.json.decode(await ask(client, subject, b"" if request is None else msgspec.json.encode(request)))
+    if error := reply.get("error"):
+        raise StateError(f"NATS refuses {subject.removeprefix('$JS.API.')}: {error.get('description')}")
+
+
+def _shown(info: Info) -> StreamStatus:
+    fault = ""
+    stream = Stream(info.config.name, 0, "", 0, 0)
+    try:
+        stream = read_stream(info)
+        check_safe(info.config)
+    except UnsafeStream as error:
+        fault = str(error)
+    state, cluster = info.state, info.cluster
+    return StreamStatus(
+        name=info.config.name,
+        generation=stream.generation,
+        identity=stream.identity,
+        replicas=info.config.num_replicas,
+        current=sum(peer.current and not peer.offline for peer in cluster.replicas) + bool(cluster.leader),
+        leader=cluster.leader,
+        messages=state.messages,
+        bytes=state.bytes,
+        bytes_max=max(info.config.max_bytes, 0),
+        first_sequence=state.first_seq,
+        last_sequence=state.last_seq,
+        first_ms=milliseconds(state.first_ts) if state.messages else 0,
+        fault=fault,
+    )

@@ -1,0 +1,73 @@
+"""Whatever is killed or frozen, what was acknowledged is in the store, once."""
+
+import asyncio
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.crash.load import Load
+from tests.support.crash.outage import REQUESTS_MIN, acknowledged
+from tests.support.crash.process_tree import Tree
+from tests.support.journal.nats_cluster import NatsCluster
+from tests.support.journal.nats_site import run
+
+QUIET_S = 1.0
+AGAIN_S_MAX = 30.0
+
+
+async def goes_on(load: Load) -> None:
+    """Return when more requests were acknowledged."""
+    before, until_s = acknowledged(load), time.monotonic() + AGAIN_S_MAX
+    while acknowledged(load) < before + REQUESTS_MIN:
+        assert time.monotonic() < until_s, "nothing is acknowledged any more"
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.timeout(180)
+def test_a_leader_that_is_killed_or_frozen_costs_time_and_no_record(nats: NatsCluster, tmp_path: Path) -> None:
+    async def faults(tree: Tree, load: Load) -> None:
+        await goes_on(load)
+        leader = await asyncio.to_thread(nats.leader)
+        nats.kill(leader)
+        await goes_on(load)
+        nats.start(leader)
+        leader = await asyncio.to_thread(nats.leader)
+        nats.freeze(leader)
+        await goes_on(load)
+        nats.thaw(leader)
+        await goes_on(load)
+
+    load = run(nats, tmp_path / "data", random.Random(1), faults)
+    assert sum(sent.broken for sent in load.ledger.sent) == 0, "a request was refused though a quorum was there"
+
+
+@pytest.mark.timeout(180)
+def test_loader_store_and_edges_may_die_at_any_moment(nats: NatsCluster, tmp_path: Path) -> None:
+    async def faults(tree: Tree, load: Load) -> None:
+        dice = random.Random(2)
+        for role in ("loader", "edge-0", "loader", "store", "edge-1", "loader"):
+            await asyncio.sleep(QUIET_S * dice.random())
+            await asyncio.to_thread(tree.signal_when_there, role, signal.SIGKILL)
+        await goes_on(load)
+
+    run(nats, tmp_path / "data", random.Random(2), faults)
+
+
+@pytest.mark.timeout(180)
+def test_nothing_is_acknowledged_without_a_quorum_and_all_goes_on_when_the_servers_are_back(
+    nats: NatsCluster, tmp_path: Path
+) -> None:
+    async def faults(tree: Tree, load: Load) -> None:
+        await goes_on(load)
+        nats.kill()
+        await asyncio.sleep(QUIET_S)
+        before = acknowledged(load)
+        await asyncio.sleep(2 * QUIET_S)
+        assert acknowledged(load) == before
+        nats.start()
+        await goes_on(load)
+
+    run(nats, tmp_path / "data", random.Random(3), faults)

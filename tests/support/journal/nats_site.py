@@ -1,0 +1,56 @@
+"""A server whose journal is in a cluster of NATS, under load while parts of both are killed; then all checks of the
+crash tests, with the stream as the journal that they compare with."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.support.crash import checks
+from tests.support.crash.durable import read_source, read_store
+from tests.support.crash.load import Load, under_load
+from tests.support.crash.process_tree import Tree
+from tests.support.crash.traffic import Traffic
+from tests.support.journal.nats_cluster import NatsCluster
+from trackway.journal.stream.address import parse_address
+from trackway.journal.stream.setup import make_streams
+from trackway.journal.stream.stream_journal import StreamJournal
+
+KEEP_JOURNAL = ("--journal-retention-s", "86400")
+
+
+def new_streams(nats: NatsCluster, bytes_max: int = 0) -> int:
+    """Make the streams anew; the server that leads."""
+    make_streams(parse_address(nats.url), again=True, discard=True, bytes_max=bytes_max)
+    return nats.leader()
+
+
+def site(nats: NatsCluster, directory: Path, *arguments: str) -> Tree:
+    return Tree(directory, "--workers", "2", "--load-interval-ms", "10", "--journal-url", nats.url, *arguments)
+
+
+def run(
+    nats: NatsCluster, directory: Path, rng: random.Random, faults: Callable[[Tree, Load], Awaitable[None]]
+) -> Load:
+    """Load on a site during the faults, and all checks."""
+    new_streams(nats)
+    with site(nats, directory, *KEEP_JOURNAL) as tree:
+        tree.start()
+        projects = [tree.create_project(), tree.create_project()]
+        load = Load(lambda: tree.port, Traffic(rng, projects), rng)
+        asyncio.run(under_load(load, lambda: faults(tree, load)))
+        tree.wait_caught_up()
+        lines = [line for project in projects for line in tree.export(project)]
+        tree.stop()
+    ledger, stored = load.ledger, read_store(directory / "store")
+    for sent in ledger.sent:  # a record may be on a quorum's disks although nobody heard so in time
+        sent.broken, sent.refused = sent.broken + sent.refused, 0
+    content = read_source(StreamJournal(parse_address(nats.url), directory / "journal").source())
+    checks.check_clients(ledger, lines)
+    checks.check_profiles(ledger, stored)
+    checks.check_counts(ledger, stored, len(lines))
+    checks.check_rejected(ledger, stored)
+    checks.check_journal(ledger, content)
+    checks.check_store(content, stored)
+    checks.check_export(content, lines, ledger)
+    return load
