@@ -50,6 +50,13 @@ Action = Literal[
     "annotation changed",
     "annotation deleted",
     "tag saved",
+    "alert created",
+    "alert changed",
+    "alert paused",
+    "alert resumed",
+    "alert tested",
+    "alert secret replaced",
+    "alert deleted",
 ]
 REFUSALS: Final[tuple[Action, ...]] = ("sign-in refused", "credentials refused")
 """Actions that are counted by name and address. They have no entry each."""

@@ -48,6 +48,50 @@ ANNOTATION_CHARACTERS_MAX = 512
 SAVED_JSON_BYTES_MAX = 64 * 1024
 """Definition of a saved report or a cohort, as JSON."""
 
+# Alerts
+ALERTS_MAX = 50
+"""Alerts of a project."""
+ALERT_DELIVERIES_KEPT_MAX = 100
+"""Messages of an alert that its log keeps, the newest ones. Older ones are dropped, even if they were not sent."""
+ALERT_EMAILS_MAX = 5
+"""Addresses that get the mail of an alert."""
+ALERT_EMAIL_CHARACTERS_MAX = 254
+"""One of these addresses (RFC 5321)."""
+ALERT_URL_CHARACTERS_MAX = 2048
+"""The address of a webhook."""
+ALERT_LINK_CHARACTERS_MAX = 512
+"""The address of an alert's page, which its messages name. A longer one is left out."""
+ALERT_MINUTES_MAX = 7 * 24 * 60
+"""How far back an alert looks at what came in."""
+ALERT_RECORDS_MIN_MAX = 1_000_000_000
+"""How many records an alert may need before it judges the rejected ones."""
+ALERT_VALUE_MAX = 1e15
+"""Largest value, with either sign, that a report is compared with."""
+ALERT_DETAIL_CHARACTERS_MAX = 255
+"""What the log says about a try to send. A longer text is cut."""
+ALERT_OBSERVED_CHARACTERS_MAX = 512
+"""What was found at the last look. A longer text is cut."""
+ALERT_TRIES_MAX = 3
+"""Tries to send one message."""
+ALERT_TRY_LEASE_S = 30.0
+"""A try that has not ended after this time was cut off with its process. It is longer than any try."""
+ALERT_SECOND_TRY_S = 10.0
+"""Wait before the second try."""
+ALERT_THIRD_TRY_S = 60.0
+"""Wait before the third try."""
+ALERT_MESSAGE_AGE_S_MAX = 86_400.0
+"""A message that could not be sent for so long is given up: it would be about the past."""
+ALERT_CLAIM_S = 10.0
+"""How long a server is known to watch the alerts after it last said so."""
+ALERT_CLOCK_SKEW_S_MAX = 60.0
+"""How far the clocks of two servers may differ. A claim that ends later was made before a clock was set back."""
+ALERT_TEST_INTERVAL_S_MIN = 5.0
+"""Time between two tests of an alert."""
+ALERT_DUE_ROWS_MAX = 32
+"""Alerts or messages that are read at once to be looked at or sent."""
+ALERT_CLOCK_BACK_S_MAX = 86_400.0
+"""A look that is due later than this was planned before the clock was set back, and is due now."""
+
 # Sessions
 ENDED_SESSIONS_MAX = 100_000
 """Ended sessions that are kept. Beyond it the older half are deleted, and all sessions that began as early end."""

@@ -10,14 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from trackway.domain.errors import InvalidInput, StorageError
 from trackway.domain.time_zone import check_week_start
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0012"
+MIGRATION_NEWEST: Final = "0013"
 """The revision of the newest file below `migrations/versions`. A test compares the two."""
 
 _PROJECTS: Final = (
@@ -29,6 +29,18 @@ _ACCOUNTS: Final = (
     "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role"
     " FROM service_accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
 )
+
+_ALERTS_DUE: Final = (
+    "SELECT EXISTS (SELECT 1 FROM alerts), (SELECT min(next_look_ms) FROM alerts WHERE is_enabled),"
+    " (SELECT min(next_try_ms) FROM alert_deliveries)"
+)
+
+
+class AlertsDue(NamedTuple):
+    """`next_ms`: milliseconds since the epoch, None when nothing is due ever."""
+
+    some: bool
+    next_ms: int | None
 
 
 class DatabaseAway(StorageError):
@@ -64,6 +76,12 @@ class Reader(ABC):
         """The smallest last time of the entries of the audit, None when there are none."""
         found = self._rows("SELECT min(last_ms) FROM audit")[0][0]
         return None if found is None else int(found)
+
+    def alerts_due(self) -> AlertsDue:
+        """Whether any project has an alert, and when the next look or message is due."""
+        [(some, look_ms, try_ms)] = self._rows(_ALERTS_DUE)
+        due = [int(each) for each in (look_ms, try_ms) if each is not None]
+        return AlertsDue(bool(some), min(due) if due else None)
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. False, without an error, for a missing file or table."""

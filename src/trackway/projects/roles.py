@@ -1,9 +1,10 @@
 """The table of roles of service accounts and of their rights.
 
 The names are Mixpanel's, in order of power. Consumers see reports, but no raw personal data (events as they came,
-profiles). Only owners and admins import and replace data. A project's own keys have rights, too. The secret imports and
-exports data, but grants no access to others. The token is in every app that sends, so it exports nothing. Only owners
-see the audit, since it holds addresses of people, and only they end the project.
+profiles). Only owners and admins import and replace data, and have alerts sent elsewhere. A project's own
+keys have rights, too. The secret imports and exports data, but grants no access to others. The token is in every app
+that sends, so it exports nothing. Only owners see the audit, since it holds addresses of people, and only they end the
+project.
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ class Right(Enum):
     REBUILD = "check and rebuild facts"
     LIMITS = "see rate limits"
     MANAGE = "see and replace keys, and change limits and settings"
+    ALERTS = "see and change alerts"
     AUDIT = "see the audit"
     END = "archive and delete the project"
 
@@ -55,7 +57,7 @@ GRANTS: Final[Mapping[Role, frozenset[Role]]] = {
 """The roles that an account of each role may grant and revoke in its project. An admin cannot grant its own role, so
 that only an owner's grant can outlive the grantor's access."""
 
-SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.AUDIT, Right.END}
+SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.ALERTS, Right.AUDIT, Right.END}
 ARCHIVED_RIGHTS: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.AUDIT}
 """What roles still allow in an archived project: to read. Its keys open nothing."""
 ARCHIVED: Final = "this project is archived: it is read, and takes nothing"

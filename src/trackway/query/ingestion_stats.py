@@ -24,9 +24,16 @@ SELECT endpoint, reason, sum(records) AS number, toUnixTimestamp(max(minute))
 {rows_in("loads", _SINCE, "outcome = 'rejected'")}
 GROUP BY endpoint, reason ORDER BY number DESC, reason LIMIT {REJECTED_REASONS_SHOWN_MAX}"""
 _LATEST = f"SELECT toUnixTimestamp(max(minute)), sum(records) {rows_in('loads', 'records > 0')}"
+_EVENTS = f"endpoint IN ({Endpoint.TRACK:d}, {Endpoint.IMPORT:d})"
+_TOTALS = f"""
+SELECT outcome, sum(records)
+{rows_in("loads", _SINCE, "minute <= toDateTime({until:UInt32}, 'UTC')")} GROUP BY outcome"""
+_LATEST_EVENT = f"""
+SELECT toUnixTimestamp(max(minute)), sum(records)
+{rows_in("loads", _SINCE, "outcome = 'stored'", "records > 0", _EVENTS)}"""
 _ACTIVITY = f"""
 SELECT sumIf(records, {_SINCE}), toUnixTimestamp(max(minute)), sum(records)
-{rows_in("loads", "outcome = 'stored'", "records > 0", f"endpoint IN ({Endpoint.TRACK:d}, {Endpoint.IMPORT:d})")}"""
+{rows_in("loads", "outcome = 'stored'", "records > 0", _EVENTS)}"""
 
 
 class Bucket(NamedTuple):
@@ -70,6 +77,19 @@ async def activity(reader: Reader, project_id: int, since_s: int) -> Activity:
     """How lively a project is. Raises StoreError."""
     [(events, latest, all)] = await reader.rows(project_id, _ACTIVITY, {"since": since_s})
     return Activity(int(events), int(latest) if all else None)
+
+
+async def latest_event(reader: Reader, project_id: int, since_s: int) -> int | None:
+    """The begin of the last minute from `since_s` on in which an event came in that was stored, in seconds since the
+    epoch. None when there is none. Raises StoreError."""
+    [(latest, events)] = await reader.rows(project_id, _LATEST_EVENT, {"since": since_s})
+    return int(latest) if int(events) else None
+
+
+async def totals(reader: Reader, project_id: int, since_s: int, until_s: int) -> Bucket:
+    """All records of the minutes that begin from `since_s` to `until_s`. Raises StoreError."""
+    found = await reader.rows(project_id, _TOTALS, {"since": since_s, "until": until_s})
+    return Bucket(since_s, **{str(outcome): int(records) for outcome, records in found})
 
 
 async def buckets(reader: Reader, project_id: int, now_s: int, step_s: int, count: int) -> list[Bucket]:

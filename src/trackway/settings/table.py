@@ -24,7 +24,7 @@ WORKERS_DEFAULT_MAX: Final = 8
 EMPTY: Final = "empty"
 """How help texts show an empty default."""
 
-_URL_PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):(?![0-9]*/)[^\s\"']*@")
+_URL_PASSWORD: Final = re.compile(r"(?<=://)([^\s/:]*):(?![0-9]*/)[^\s\"']*@")
 _PASSWORD_PARAMETER: Final = re.compile(r"([?&](?:ssl)?password=)[^\s&\"']*")
 
 
@@ -124,6 +124,36 @@ def _networks(addresses: tuple[str, ...]) -> str | None:
         except ValueError:
             return f"must list networks such as '10.0.0.0/8' or addresses, and {address!r} is neither"
     return None
+
+
+def _hosts_or_networks(hosts: tuple[str, ...]) -> str | None:
+    from ipaddress import ip_network  # noqa: PLC0415  # as above
+
+    for host in hosts:
+        if re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", host) and not re.fullmatch(r"[0-9.]+", host):
+            continue
+        try:
+            ip_network(host)
+        except ValueError:
+            return f"must list host names, addresses and networks such as '10.1.2.0/24', and {host!r} is none"
+    return None
+
+
+def _smtp_url(text: str) -> str | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415  # as above
+
+    problem = "must be empty or a URL such as 'smtp://user:password@host:587' or 'smtps://host'"
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        return problem
+    return None if good and parts.path in ("", "/") and not parts.query else problem
+
+
+def _mail_address(text: str) -> str | None:
+    good = not text or re.fullmatch(r"[!-;=?A-~]+@[A-Za-z0-9.-]+", text)
+    return None if good else "must be empty or an address such as 'alerts@example.com'"
 
 
 def _host_names(names: tuple[str, ...]) -> str | None:
@@ -288,6 +318,23 @@ class Settings:
     lookup_replacements_per_day: int = _setting(
         100, "Replacements of a project's lookup tables in 24 hours.", lowest=1, highest=1_000_000_000
     )
+    alert_interval_s: int = _setting(60, "Seconds between two looks at an alert.", lowest=1, highest=3600)
+    alert_hosts: tuple[str, ...] = _setting(
+        (),
+        "Host names, addresses and networks that webhooks of alerts may reach though they are not public.",
+        check=_hosts_or_networks,
+    )
+    smtp_url: str = _setting(
+        "",
+        "URL of a mail server for alerts, `smtp://` (with STARTTLS) or `smtps://`; empty is no mail. Avoid the flag: "
+        "it shows the password.",
+        check=_smtp_url,
+        secret=True,
+    )
+    smtp_password_file: Path | None = _setting(  # noqa: RUF009  # as above
+        None, "File with the password for `smtp_url`, read at start; empty is the one in the URL."
+    )
+    smtp_from: str = _setting("", "Address that mails of alerts come from.", check=_mail_address)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -300,6 +347,8 @@ class Settings:
                 f"in_flight_bytes_max must be at least body_bytes_max ({self.body_bytes_max}), "
                 f"not {self.in_flight_bytes_max} (from {self.source('in_flight_bytes_max')})"
             )
+        if self.smtp_url and not self.smtp_from:
+            raise ConfigError(f"smtp_from must be set where smtp_url is (from {self.source('smtp_url')})")
 
     def source(self, name: str) -> str:
         """Where the value came from: `--port`, `TRACKWAY_PORT`, the file's path, or `default`."""

@@ -228,3 +228,8 @@ def open_readers(url: str, result_bytes_max: int = 0) -> Readers:
     kept = ResultCache(result_bytes_max) if result_bytes_max else None
     workloads = (workload.API, workload.PAGES, workload.EXPORT, workload.REPORTS, workload.LOOKUP, workload.HEALTH)
     return Readers(*(Reader(url, each, kept if each is workload.REPORTS else None) for each in workloads))
+
+
+def open_alerts_reader(url: str) -> Reader:
+    """The reader of the process of alerts; nothing is connected yet."""
+    return Reader(url, workload.ALERTS)

@@ -48,12 +48,16 @@ EXPORT: Final = Workload("export", 6, 3, 16, 0, 600 * MIB, 120, 300, 1)
 """Exports and pages of profile queries: streams, each as slow as its client, and the queries before them."""
 REPORTS: Final = Workload("reports", 5, 5, 64, 0, 600 * MIB, 300, 330, 10)
 """Reports. Clients wait for up to eight minutes."""
+ALERTS: Final = Workload("alerts", 3, 2, 16, 1, 400 * MIB, 60, 90, 12)
+"""What alerts look at, for which nobody waits: counts, and saved reports."""
 LOOKUP: Final = Workload("lookup", 3, 2, 16, 1, 600 * MIB, 120, 150, 1)
 """Lookup tables: their lists, and the rows that replace them."""
 COMPACTION: Final = Workload("compaction", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 """Facts from events: one step at a time, of a few seconds, with one core."""
 
-WORKLOADS: Final = {each.name: each for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, LOOKUP, COMPACTION)}
+WORKLOADS: Final = {
+    each.name: each for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, ALERTS, LOOKUP, COMPACTION)
+}
 
 
 def of_quota_key(text: str) -> tuple[Workload, str]:

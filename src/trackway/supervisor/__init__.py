@@ -13,6 +13,7 @@ import threading
 from contextlib import closing
 from functools import partial
 
+from trackway.alerts.mail_server import MailServer, mail_server
 from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
 from trackway.edge import worker
 from trackway.embedded import process as store_server
@@ -50,7 +51,7 @@ def serve(settings: Settings) -> int:
     raise_file_limit()
     with locked(settings.run_dir / "lock"):
         close_to_others(settings.data_dir)
-        locator, certificate = Locator(settings), certificate_of(settings)
+        locator, certificate, mail = Locator(settings), certificate_of(settings), mail_server(settings)
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
         if settings.store_url:
@@ -67,7 +68,7 @@ def serve(settings: Settings) -> int:
         tell_room(room)
         if not settings.store_url:
             tell_priorities()
-        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key)
+        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key, mail)
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -141,8 +142,9 @@ def _tree(
     ops: Listening | None,
     lost: list[Damage],
     operator_key: str,
+    mail: MailServer | None,
 ) -> Tree:
-    """The children in the order of their stop: edges, loader, store."""
+    """The children in the order of their stop: edges and alerts, loader, store."""
     clock = AwakeClock()
     store_url, stores = _store(settings, room, clock)
     counts = ConnectionCounts(settings.worker_count)
@@ -154,10 +156,11 @@ def _tree(
         for index in range(settings.worker_count)
     ]
     loader = Child("loader", partial(_load, settings, journal, store_url, room, lost), settings, clock)
+    alerts = Child("alerts", partial(_watch_alerts, settings, journal, store_url, mail), settings, clock)
     told = {"url": url, "port": sock.getsockname()[1], "region": settings.region}
     status = partial(write_status, settings.run_dir / "server.json", told)
     groups = [
-        Group(edges, settings.shutdown_grace_s + STOP_S_MAX),
+        Group([*edges, alerts], settings.shutdown_grace_s + STOP_S_MAX),
         Group([loader], STOP_S_MAX),
         Group(stores, STOP_S_MAX),
     ]
@@ -173,6 +176,15 @@ def _store(settings: Settings, room: DiskRoom, clock: AwakeClock) -> tuple[str, 
     keep_free_bytes = kept_by_engine(room.tightest().mark)
     run = partial(store_server.run, sock, settings.data_dir / "store", password, keep_free_bytes)
     return store_server.address(sock, password), [Child("store", run, settings, clock)]
+
+
+def _watch_alerts(
+    settings: Settings, journal: Journal, store_url: str, mail: MailServer | None, heartbeat: Heartbeat
+) -> None:
+    """The process of alerts. Its modules are imported here, since no other process needs them."""
+    from trackway.alerts.process import run  # noqa: PLC0415
+
+    run(settings, journal, store_url, mail, heartbeat)
 
 
 def _load(

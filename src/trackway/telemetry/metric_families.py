@@ -124,6 +124,22 @@ class _Store:
         self.errors = make.counter("trackway_store_errors", "Failed calls to the store.", "call")
 
 
+class _Alerts:
+    """What is watched, and which messages were sent."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.firing = make.gauge("trackway_alerts_firing", "Alerts that are firing, of those that this server watches.")
+        self.looks = make.counter(
+            "trackway_alert_looks", "Looks at alerts: the condition holds, does not, or is unknown.", "found"
+        )
+        self.deliveries = make.counter(
+            "trackway_alert_deliveries",
+            "Tries to send a message of an alert: delivered, failed and to be repeated, or given up.",
+            "channel",
+            "outcome",
+        )
+
+
 class _Processes:
     """Processes that did not go on."""
 
@@ -142,4 +158,5 @@ class Families:
         self.journal = _Journal(make)
         self.loader = _Loader(make)
         self.store = _Store(make)
+        self.alerts = _Alerts(make)
         self.processes = _Processes(make)

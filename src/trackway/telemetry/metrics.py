@@ -160,6 +160,21 @@ def cut_off(why: Literal["slow", "room", "connections"], number: int = 1) -> Non
     _families.requests.cut_off.labels(why).inc(number)
 
 
+def alerts_firing(count: int) -> None:
+    """How many of the alerts that this server watches are firing."""
+    _families.alerts.firing.set(count)
+
+
+def alert_looked(found: Literal["holds", "does not hold", "unknown"]) -> None:
+    """A look at an alert."""
+    _families.alerts.looks.labels(found).inc()
+
+
+def alert_delivery(channel: str, outcome: Literal["delivered", "repeated", "failed"]) -> None:
+    """A try to send a message. repeated: it failed and is tried again."""
+    _families.alerts.deliveries.labels(channel, outcome).inc()
+
+
 def process_restart(role: str) -> None:
     """A process of this role died and was restarted."""
     _families.processes.restarts.labels(role).inc()

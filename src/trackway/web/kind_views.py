@@ -42,17 +42,22 @@ def check_asks(behavior: str, params: str) -> None:
 
 async def funnel_view(heading: str, answer: Mapping[str, Any]) -> View:
     """The view of an answer of insights to a bookmark of a funnel. Raises RequestError 400 for one over time."""
-    [found] = answer["series"].values()
-    if _COUNTS not in found and _COUNTS not in found.get(OVERALL, {}):
-        raise RequestError(400, "a card shows a funnel of the whole range, not one for each bucket of time")
-    values = {} if _COUNTS in found else {value: _steps(each) for value, each in found.items() if value != OVERALL}
-    table = FunnelTable(_steps(found if _COUNTS in found else found[OVERALL]), values)
+    table = whole_funnel(answer)
     times = [f"{step.number}. {step.event}" for step in table.every]
-    shown = values or {EVERYBODY: list(table.every)}
+    shown = table.values or {EVERYBODY: list(table.every)}
     columns = {value: [step.came for step in steps] for value, steps in shown.items()}
     parts = {value: [step.of_first for step in steps] for value, steps in shown.items()}
     picture = None if table.is_empty else await funnel_chart(table, TREND_DRAWN_MAX)
     return _view(heading, times, columns, parts, picture, "Step", is_empty=table.is_empty)
+
+
+def whole_funnel(answer: Mapping[str, Any]) -> FunnelTable:
+    """The steps in an answer of insights to a bookmark of a funnel. Raises RequestError 400 for one over time."""
+    [found] = answer["series"].values()
+    if _COUNTS not in found and _COUNTS not in found.get(OVERALL, {}):
+        raise RequestError(400, "a card shows a funnel of the whole range, not one for each bucket of time")
+    values = {} if _COUNTS in found else {value: _steps(each) for value, each in found.items() if value != OVERALL}
+    return FunnelTable(_steps(found if _COUNTS in found else found[OVERALL]), values)
 
 
 def _steps(found: Mapping[str, Any]) -> list[Step]:

@@ -89,6 +89,14 @@ SHARED_GUESSES_PER_MINUTE = 600
 SHARED_CLIENTS_COUNTED_MAX = 20_000
 """Clients whose visits an edge process counts in a minute. Beyond it, further clients are refused."""
 
+# Alerts
+ALERT_TEST_WAIT_S_MAX = 15.0
+"""How long the page of an alert waits for the outcome of a test. The log has it later."""
+ALERT_TEST_POLL_S = 0.5
+"""How often it reads whether the outcome is there."""
+ALERT_FAILURES_SHOWN_S = 86_400.0
+"""For this long the health page names messages of alerts that were given up."""
+
 # Trends
 TREND_EVENTS_MAX = 5
 """Events in one trend."""

@@ -5,7 +5,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 _GROUPS: Final = {
     "Events": ("/events", "/names"),
-    "Reports": ("/dashboards", "/reports", "/trends", "/funnels", "/retention", "/flows"),
+    "Reports": ("/dashboards", "/reports", "/trends", "/funnels", "/retention", "/flows", "/alerts"),
     "People": ("/users", "/cohorts", "/groups"),
     "Ingestion": ("/health", "/rejected", "/checklist"),
 }

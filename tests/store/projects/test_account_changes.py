@@ -144,7 +144,7 @@ def test_rights_grow_with_the_role() -> None:
     for stronger, weaker in pairwise(ROLES):
         assert RIGHTS[stronger] >= RIGHTS[weaker]
         assert GRANTS[stronger] >= GRANTS[weaker]
-    assert RIGHTS["owner"] == SECRET_RIGHTS | {Right.MANAGE, Right.AUDIT, Right.END} == frozenset(Right)
+    assert RIGHTS["owner"] == SECRET_RIGHTS | {Right.MANAGE, Right.ALERTS, Right.AUDIT, Right.END} == frozenset(Right)
     assert frozenset({Right.IMPORT}) == TOKEN_RIGHTS
     assert not [role for role, granted in GRANTS.items() if role in granted and role != "owner"]
 

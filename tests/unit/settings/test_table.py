@@ -236,6 +236,10 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "tls_cert": st.sampled_from([Path("/a.pem"), Path("/a b/c.pem")]),
         "tls_key": st.sampled_from([Path("/a.pem"), Path("/a b/c.pem")]),
         "admin_password_file": st.sampled_from([Path("/a"), Path("/a b/c")]),
+        "alert_hosts": st.lists(st.sampled_from(["10.0.0.0/8", "::1", "hooks.internal"]), max_size=3).map(tuple),
+        "smtp_url": st.just(""),  # another one needs smtp_from
+        "smtp_password_file": st.sampled_from([Path("/a"), Path("/a b/c")]),
+        "smtp_from": st.sampled_from(["", "alerts@example.com"]),
         "body_bytes_max": st.integers(1024, 1 << 20),
         "in_flight_bytes_max": st.integers(33_554_432, 1 << 36),
     }

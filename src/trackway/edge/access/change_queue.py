@@ -24,6 +24,7 @@ from trackway.telemetry import logs
 
 if TYPE_CHECKING:
     from trackway.projects.account_changes import ServiceAccounts
+    from trackway.projects.alert_table import Alerts
     from trackway.projects.database import ProjectsDatabase
     from trackway.projects.saved_table import Saved
 
@@ -32,16 +33,17 @@ _log = logs.get("changes")
 
 
 class Opened(NamedTuple):
-    """The database, its service accounts, and what its projects have saved."""
+    """The database, its service accounts, what its projects have saved, and their alerts."""
 
     projects: "ProjectsDatabase"
     accounts: "ServiceAccounts"
     saved: "Saved"
+    alerts: "Alerts"
 
     def by(self, author: Author) -> "Opened":
         """The same, for changes that the author makes."""
         database = self.projects.by(author)
-        return Opened(database, type(self.accounts)(database), type(self.saved)(database))
+        return Opened(database, type(self.accounts)(database), type(self.saved)(database), type(self.alerts)(database))
 
 
 Opener = Callable[[], Opened]
@@ -113,9 +115,10 @@ class Changes:
     def _open(self) -> Opened:
         if self._opened is None:
             from trackway.projects.account_changes import ServiceAccounts  # noqa: PLC0415  # half a second and 40 MB
+            from trackway.projects.alert_table import Alerts  # noqa: PLC0415
             from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
             from trackway.projects.saved_table import Saved  # noqa: PLC0415
 
             database = ProjectsDatabase(self._at)
-            self._opened = Opened(database, ServiceAccounts(database), Saved(database))
+            self._opened = Opened(database, ServiceAccounts(database), Saved(database), Alerts(database))
         return self._opened

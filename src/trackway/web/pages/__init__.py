@@ -14,6 +14,7 @@ from trackway.web.event_files import FileParts, Format
 from trackway.web.page import PageFunction, PageRoute
 from trackway.web.pages import (
     accounts,
+    alerts,
     annotations,
     audit,
     checklist,
@@ -53,6 +54,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         rates=parts.rates,
         room=parts.room,
         locator=parts.locator,
+        changes=parts.changes,
     )
     show_checklist = partial(
         checklist.show,
@@ -74,6 +76,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         *_annotations(parts),
         *_reports(parts),
         *_shares(parts),
+        *_alerts(parts),
         PageRoute(users.PATH, ("GET",), show_users, Right.PROFILES, "Users", in_navigation=True),
         PageRoute(f"{users.PATH}/cohort", ("POST",), save_cohort, Right.SAVE, "Users", in_navigation=False),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
@@ -239,6 +242,34 @@ def _shares(parts: Parts) -> tuple[PageRoute, ...]:
             is_for_archived=path == "/revoke",
         )
         for path, (method, function) in functions.items()
+    )
+
+
+def _alerts(parts: Parts) -> tuple[PageRoute, ...]:
+    """The list of alerts, each of them with its log, and the forms that change and test them."""
+    one = alerts.PATH + "/{alert}"
+    read = {alerts.PATH: alerts.show_all, f"{alerts.PATH}/new": alerts.new, one: alerts.show}
+    change = {
+        f"{alerts.PATH}/create": alerts.create,
+        f"{one}/change": alerts.change,
+        f"{one}/pause": alerts.pause,
+        f"{one}/resume": alerts.resume,
+        f"{one}/secret": alerts.replace_secret,
+        f"{one}/test": alerts.test,
+        f"{one}/delete": alerts.delete,
+    }
+    rows = [(path, "GET", function) for path, function in read.items()]
+    rows += [(path, "POST", function) for path, function in change.items()]
+    return tuple(
+        PageRoute(
+            path,
+            (method,),
+            partial(function, changes=parts.changes),
+            Right.ALERTS,
+            "Alerts",
+            in_navigation=path == alerts.PATH,
+        )
+        for path, method, function in rows
     )
 
 

@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
-from trackway.domain.errors import StorageError
+from trackway.domain.errors import RequestError, StorageError
+from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.health import Health
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.geo.locator import Locator
 from trackway.journal.log import Progress
+from trackway.projects.roles import Right
 from trackway.query import ingestion_stats
 from trackway.query.damage_log import damaged
 from trackway.query.facts_state import state_of
@@ -24,7 +26,7 @@ from trackway.runtime.disk_room import DiskRoom
 from trackway.runtime.thread_priority import may_raise_priority
 from trackway.telemetry import metrics
 from trackway.web.chart import Chart, chart, top_of
-from trackway.web.limits import CUT_BARS_SHOWN_MAX
+from trackway.web.limits import ALERT_FAILURES_SHOWN_S, CUT_BARS_SHOWN_MAX
 from trackway.web.page import Page, render
 from trackway.web.troubleshooting import advice
 
@@ -45,7 +47,14 @@ _SPANS: Final = (_Span("hour", 60, 60, "a minute"), _Span("day", 900, 96, "each 
 
 
 async def show(
-    page: Page, *, health: Health, progress: Progress, rates: RateLimits, room: DiskRoom, locator: Locator
+    page: Page,
+    *,
+    health: Health,
+    progress: Progress,
+    rates: RateLimits,
+    room: DiskRoom,
+    locator: Locator,
+    changes: Changes,
 ) -> Response:
     name = page.request.query_params.get("span", "")
     span = next((each for each in _SPANS if each.name == name), _SPANS[0])
@@ -77,7 +86,21 @@ async def show(
         now_s=time.time(),
         cut_shown=CUT_BARS_SHOWN_MAX,
         advice=advice,
+        alerts_failed=await _alerts_failed(page, changes),
     )
+
+
+async def _alerts_failed(page: Page, changes: Changes) -> int:
+    """How many messages of alerts were given up lately; 0 for a visitor who may not see alerts."""
+    if not page.visitor.may(page.project.project_id, Right.ALERTS):
+        return 0
+    number, since_ms = page.project.project_id, int((time.time() - ALERT_FAILURES_SHOWN_S) * 1000)
+    try:
+        return await changes.run(lambda opened: opened.alerts.failed_since(number, since_ms), page.author)
+    except RequestError as error:
+        if error.status != 503:
+            raise
+        return 0  # the page shows what else it can while the projects database is away
 
 
 async def _counted(page: Page, span: _Span) -> dict[str, Any]:
