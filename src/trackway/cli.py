@@ -19,6 +19,7 @@ from trackway import __version__
 from trackway.commands.account import account
 from trackway.commands.admin import admin
 from trackway.commands.demo import demo
+from trackway.commands.export_files import export_files
 from trackway.commands.identity import identity
 from trackway.commands.import_files import import_files
 from trackway.commands.journal import check_there, journal
@@ -155,7 +156,7 @@ def _serve_store(settings: Settings, host: str, port: int, password_file: Path) 
 
 
 store.add_command(store_server(_serve_store))
-for command in (account, admin, demo, identity, import_files, journal, lookup_table, project, store):
+for command in (account, admin, demo, export_files, identity, import_files, journal, lookup_table, project, store):
     cli.add_command(command)
 
 

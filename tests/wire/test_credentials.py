@@ -80,6 +80,7 @@ ENDPOINTS: dict[str, Callable[[World, str], Request]] = {
         "PUT", f"{mappings(world)}?{named}", (JSON,), json.dumps({"property": "P", "table_id": world.table}).encode()
     ),
     "facts": lambda world, named: Request("GET", f"/api/app/facts?{named}"),
+    "loaded": lambda world, named: Request("GET", f"/api/app/loaded-events/days?{named}"),
     "rebuild": lambda world, named: Request("POST", f"/api/app/facts/rebuild?{named}", (JSON,), b"{}"),
     "limits": lambda world, named: Request("GET", f"/api/app/rate-limits?{named}"),
     "accounts": lambda world, named: Request("GET", ORGANIZATION),
@@ -131,7 +132,7 @@ CREDENTIALS: dict[str, Callable[[World], Header]] = {
 
 ACTS = {
     "import events": ["import"],
-    "export events": ["export"],
+    "export events": ["export", "loaded"],
     "query profiles": ["profiles", "query", "identity", "preview"],
     "unlink ids": ["unlink"],
     "read lookup tables": ["tables", "mappings"],

@@ -190,6 +190,10 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
             "GET", f"/api/app/facts{path}?{text if path == '/compare' else query(project_id=project)}", (caller,)
         )
 
+    def loaded(caller: Any, project: Any, path: str, form: str) -> Request:
+        day = {} if path else {"day": "2020-02-29", "before_position": str((1 << 63) - 1), "format": form}
+        return Request("GET", f"/api/app/loaded-events{path}?{query(project_id=project, **day)}", (caller,))
+
     def rebuilt(caller: Any, project: Any) -> Request:
         return Request("POST", f"/api/app/facts/rebuild?{query(project_id=project)}", (JSON, caller), b"{}")
 
@@ -240,6 +244,7 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
         st.builds(column, callers, named),
         st.builds(limits, callers, named),
         st.builds(facts, callers, named, st.sampled_from(["", "/steps", "/compare"])),
+        st.builds(loaded, callers, named, st.sampled_from(["", "/days"]), st.sampled_from(["lines", "rows"])),
         st.builds(rebuilt, callers, named),
         st.builds(
             saved,
@@ -289,7 +294,7 @@ def test_credentials_of_one_project_show_and_change_nothing_of_another(profile_s
     ask()
     done = {200, 201, 409}  # 409 while facts are built anew
     answered_both = [seen & done and seen & {400, 401, 403, 404} for seen in statuses.values()]
-    assert len(answered_both) == 19 and all(answered_both), statuses
+    assert len(answered_both) == 21 and all(answered_both), statuses
     assert everything_of(profile_server, two.theirs) == before
 
 

@@ -47,6 +47,8 @@ ASKED: list[tuple[str, str, str, dict[str, str]]] = [
     ("/api/app/facts/rebuild", "POST", "/api/app/facts/rebuild", {}),
     ("/api/app/facts/steps", "GET", "/api/app/facts/steps", {}),
     ("/api/app/facts/compare", "GET", "/api/app/facts/compare", DATES),
+    ("/api/app/loaded-events/days", "GET", "/api/app/loaded-events/days", {}),
+    ("/api/app/loaded-events", "GET", "/api/app/loaded-events", {"day": "2020-02-28", "before_position": "1"}),
     ("/api/app/rate-limits", "GET", "/api/app/rate-limits", {}),
     ("/api/query/funnels/list", "GET", "/api/query/funnels/list", {}),
     ("/api/2.0/annotations", "GET", "/api/2.0/annotations", DATES),

@@ -14,6 +14,7 @@ from trackway.edge.access.secret_verification import Verifier
 from trackway.edge.api import (
     facts,
     identities,
+    loaded_events,
     lookup_tables,
     profiles,
     rate_limit_status,
@@ -128,6 +129,8 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
         facts.REBUILD_PATH: Route(shell.command(facts.rebuild(shell, parts.readers)), ("POST",), keyed=True),
         facts.STEPS_PATH: Route(shell.query(facts.STEPS), ("GET",), keyed=True),
         facts.COMPARE_PATH: Route(shell.query(facts.COMPARE), ("GET",), keyed=True),
+        loaded_events.PATH: Route(shell.query(loaded_events.EVENTS), ("GET",), keyed=True),
+        loaded_events.DAYS_PATH: Route(shell.query(loaded_events.DAYS), ("GET",), keyed=True),
         rate_limit_status.PATH: Route(rates, ("GET",), keyed=True),
         lookup_tables.PATH: Route(tables, ("GET", "POST"), keyed=True),
         **health_routes(parts.health, with_details=not parts.settings.ops_port),

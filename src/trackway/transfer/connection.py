@@ -8,7 +8,8 @@ import ssl
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -57,6 +58,14 @@ class Stopped(Exception):
     """The transfer was stopped while a request waited to be sent again."""
 
 
+class Broken(Exception):
+    """A long reply that was refused for now, or broke off. `retry_after_s`: when to ask again, None where unsaid."""
+
+    def __init__(self, reason: str, retry_after_s: float | None):
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
 class Connection:
     """One connection, kept open between requests; each thread has its own. `stop` ends every wait."""
 
@@ -96,6 +105,26 @@ class Connection:
             if self._stop.wait(asked_s if asked_s is not None else pause_s):
                 raise Stopped
             pause_s = min(2 * pause_s, AGAIN_S_MAX)
+
+    @contextmanager
+    def stream(self, path: str, parameters: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
+        """A long reply, whose body is read as it comes. Raises Broken for a refusal for now, and StateError for any
+        other."""
+        target = f"{self._prefix}{path}?{urlencode(parameters)}"
+        try:
+            try:
+                self._connection.request("GET", target, None, self._headers)
+                response = self._connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise Broken(f"no answer at {self._address.url}: {error or type(error).__name__}", None) from error
+            if response.status != HTTPStatus.OK:
+                reason = f"{response.status} {response.read(500).decode(errors='replace')}"
+                if response.status >= 500 or response.status == _TOO_MANY:
+                    raise Broken(reason, _seconds(response.getheader("Retry-After")))
+                raise StateError(f"server refused: {reason}")
+            yield response
+        finally:
+            self._connection.close()
 
     def _try(
         self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None, headers: Mapping[str, str]

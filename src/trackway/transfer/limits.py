@@ -39,3 +39,13 @@ REASONS_MAX = 1000
 """Reasons of rejected records that are counted one by one. Further ones count as "other reasons"."""
 REJECTED_RECORD_BYTES_MAX = 2 * 1024 * 1024
 """Bytes of a rejected record that its file keeps."""
+
+# Exports
+EXPORT_ROWS = 20_000
+"""Rows of an exported file that are in memory at once: a row group of Parquet."""
+EXPORT_GROUP_BYTES_MAX = 32 * 1024 * 1024
+"""Bytes of such rows; fewer rows of larger events are one group."""
+EXPORT_TRIES_MAX = 5
+"""How often a day that broke off is asked for."""
+EXPORT_COLUMNS_MAX = 200
+"""Properties that become columns of their own."""

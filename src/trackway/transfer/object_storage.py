@@ -41,6 +41,17 @@ class ObjectStorage(NamedTuple):
             if each.type == fs.FileType.File and not each.base_name.startswith((".", "_")):
                 yield each.path, each.path.removeprefix(begin), each.size
 
+    def names_below(self) -> list[str]:
+        """The paths from here of all objects below, whatever their names."""
+        from pyarrow import fs  # noqa: PLC0415
+
+        try:
+            below = self.files.get_file_info(fs.FileSelector(self.path, recursive=True, allow_not_found=True))
+        except OSError as error:
+            raise StateError(f"{_SCHEME}{self.path} cannot be read: {_reason(error)}") from error
+        begin = self.path.rstrip("/") + "/"
+        return [str(each.path).removeprefix(begin) for each in below if each.type == fs.FileType.File]
+
     def open(self, path: str) -> IO[bytes]:
         try:
             found: IO[bytes] = self.files.open_input_file(path)

@@ -26,6 +26,7 @@ from trackway.query.export import ExportQuery
 from trackway.query.expressions import parse
 from trackway.query.filtered_events import FilteredEvents
 from trackway.query.identity_lookup import Person
+from trackway.query.loaded_events import Form, LoadedRange
 from trackway.query.mapped_tables import Mapped
 from trackway.query.profile_pages import Session
 from trackway.query.profile_query import ProfileQuery
@@ -76,6 +77,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "event_names.volumes": (PROJECT, DAY, DAY),
     "event_names.shapes": (PROJECT,),
     "export.export_lines": (ExportQuery(PROJECT, DAY, DAY, None, None, False, True, WHERE),),
+    "loaded_events.loaded_days": (PROJECT, 0, None, ["a"]),
+    "loaded_events.loaded_events": (LoadedRange(PROJECT, 1, 2, ["a"]), DAY, Form.ROWS),
     "identity_lookup.known": (PROJECT,),
     "identity_lookup.known_links": (PROJECT,),
     "identity_lookup.people_of": (PROJECT, ["ada"]),

@@ -194,6 +194,7 @@ COMMANDS = [
     ["account", "remove-from-project", "1", "--project", "1"],
     ["admin", "password"],
     ["demo", "--project", "1"],
+    ["export", "out", "--project", "1"],
     ["import", "-", "--project", "1"],
     ["identity", "show", "u"],
     ["identity", "preview", "u", "v"],
@@ -223,7 +224,11 @@ COMMANDS = [
 def test_every_command_beside_a_server_is_among_those_tried() -> None:
     groups = {name: group for name, group in cli.commands.items() if isinstance(group, click.Group)}
     there = {(name, command) for name, group in groups.items() for command in group.commands} - {("store", "serve")}
-    assert {(name, command) for name, command, *_ in COMMANDS} == there | {("demo", "--project"), ("import", "-")}
+    assert {(name, command) for name, command, *_ in COMMANDS} == there | {
+        ("demo", "--project"),
+        ("export", "out"),
+        ("import", "-"),
+    }
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: " ".join(each[:2]))

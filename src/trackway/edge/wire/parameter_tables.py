@@ -221,6 +221,9 @@ FACTS = Table("/api/app/facts", honoured=("project_id",))
 FACTS_REBUILD = Table("/api/app/facts/rebuild", honoured=("project_id",))
 FACTS_STEPS = Table("/api/app/facts/steps", honoured=("project_id",))
 FACTS_COMPARE = Table("/api/app/facts/compare", honoured=("project_id", "from_date", "to_date", "piece", "pieces"))
+_LOADED = ("project_id", "from_position", "before_position", "event")
+LOADED_DAYS = Table("/api/app/loaded-events/days", honoured=_LOADED)
+LOADED_EVENTS = Table("/api/app/loaded-events", honoured=(*_LOADED, "day", "format"))
 RATE_LIMITS = Table("/api/app/rate-limits", honoured=("project_id",))
 _FLAGS = ("data", "verbose", "strict", "ip", "img", "callback", "redirect")
 TRACK = Table("/track", honoured=_FLAGS, ignored=("project_id", *_SENT_BY_SDKS), is_open=True)
@@ -231,7 +234,8 @@ GROUPS = Table("/groups", honoured=_FLAGS, ignored=("project_id", *_SENT_BY_SDKS
 TABLES = (
     TRACK, IMPORT, ENGAGE, GROUPS, EXPORT, PROFILE_QUERY, *_COUNTS, FUNNELS, ARB_FUNNELS, RETENTION, ADDICTION,
     INSIGHTS, STREAM_QUERY, STREAM_BOOKMARK, JQL, LOOKUP_TABLES, LOOKUP_TABLES_CREATE, IDENTITY, IDENTITY_PREVIEW,
-    IDENTITY_UNLINK, FACTS, FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE, RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
+    IDENTITY_UNLINK, FACTS, FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE, LOADED_EVENTS, LOADED_DAYS, RATE_LIMITS,
+    ACCOUNTS, PROJECT, *_SAVED,
 )  # fmt: skip
 RECORDS: Mapping[str, Table] = {table.name: table for table in (TRACK, IMPORT, ENGAGE, GROUPS)}
 """The endpoints that take records, by path."""
