@@ -26,6 +26,7 @@ from trackway.commands.journal import check_there, journal
 from trackway.commands.limits_reference import limits_document
 from trackway.commands.lookup_table import lookup_table
 from trackway.commands.options import JSON, load_flags, print_table, settings_options
+from trackway.commands.person import person
 from trackway.commands.project import project
 from trackway.commands.reference import commands_document, parameters_document, settings_document
 from trackway.commands.store import store
@@ -156,7 +157,19 @@ def _serve_store(settings: Settings, host: str, port: int, password_file: Path) 
 
 
 store.add_command(store_server(_serve_store))
-for command in (account, admin, demo, export_files, identity, import_files, journal, lookup_table, project, store):
+for command in (
+    account,
+    admin,
+    demo,
+    export_files,
+    identity,
+    import_files,
+    journal,
+    lookup_table,
+    person,
+    project,
+    store,
+):
     cli.add_command(command)
 
 

@@ -22,7 +22,7 @@ REFUSED = {
     "/api/query/stream/bookmark": 400,
     "/api/query/jql": 404,
 }
-REFUSED |= {"/api/app/facts/compare": 409}
+REFUSED |= {"/api/app/facts/compare": 409, "/api/app/data-deletions/v3.0/1": 404, "/api/app/data-deletions/v3.0": 201}
 """Reports that this is not enough for."""
 # (endpoint of the table, method, path, what it needs)
 ASKED: list[tuple[str, str, str, dict[str, str]]] = [
@@ -43,6 +43,9 @@ ASKED: list[tuple[str, str, str, dict[str, str]]] = [
     ("/api/app/identity", "GET", "/api/app/identity", {"distinct_id": "a"}),
     ("/api/app/identity/preview", "GET", "/api/app/identity/preview", {"ids": '["a","b"]'}),
     ("/api/app/identity/unlink", "POST", "/api/app/identity/unlink", {}),
+    ("/api/app/data-deletions/v3.0", "POST", "/api/app/data-deletions/v3.0", {}),
+    ("/api/app/data-deletions/v3.0/preview", "POST", "/api/app/data-deletions/v3.0/preview", {}),
+    ("/api/app/data-deletions/v3.0/ID", "GET", "/api/app/data-deletions/v3.0/1", {}),
     ("/api/app/facts", "GET", "/api/app/facts", {}),
     ("/api/app/facts/rebuild", "POST", "/api/app/facts/rebuild", {}),
     ("/api/app/facts/steps", "GET", "/api/app/facts/steps", {}),
@@ -63,6 +66,8 @@ OF_PROJECTS = ("/api/app/…/service-accounts", "/api/app/projects/…")
 """Endpoints whose path names a project or an organization."""
 BODIES = {"/api/app/identity/unlink": b'{"id": "a", "reason": "a test"}', "/track": b"[]", "/import": b"[]"}
 BODIES |= {"/engage": b"[]", "/groups": b"[]"}
+_PERSON = b'{"distinct_ids": ["a"]}'
+BODIES |= {"/api/app/data-deletions/v3.0": _PERSON, "/api/app/data-deletions/v3.0/preview": _PERSON}
 
 
 def counted(server: Server, endpoint: str) -> float:

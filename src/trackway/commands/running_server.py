@@ -76,6 +76,10 @@ class Server(NamedTuple):
             raise _stranger(HTTPStatus.OK, answer) from error
         return parsed
 
+    def send(self, method: str, path: str) -> None:
+        """Ask for something whose answer says no more than that it was done. Raises as `ask`."""
+        self._answer(method, path, None, None, "")
+
     def lines(self, path: str, parameters: dict[str, str]) -> list[bytes]:
         """The lines that the server answers, such as those of an export. Raises as `ask`."""
         return self._answer("GET", path, parameters, None, "").splitlines()
@@ -96,7 +100,7 @@ class Server(NamedTuple):
                 status, answer = HTTPStatus(response.status), response.read()
         except (OSError, HTTPException) as error:
             raise StateError(f"server did not answer at {self.url}: {error}") from error
-        if status is not HTTPStatus.OK:
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             raise _refusal(status, answer)
         return answer
 
@@ -177,7 +181,7 @@ def _project(settings: Settings, name: str | None) -> Project:
 
 
 def _refusal(status: HTTPStatus, body: bytes) -> StateError | StorageError:
-    """The error for a reply that is not a 200."""
+    """The error for a reply that is no success."""
     try:
         answer: Answer = json.loads(body)
         rows = [f"row {row['index']}: {row['message']}" for row in answer.get("failed_records", ())]

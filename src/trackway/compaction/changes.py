@@ -80,6 +80,19 @@ class Changes:
         new = self._of_facts(version, old, version.first_number, None, cursor)
         return self._versions.commit(version.with_segments([new], old, time.time()))
 
+    def without_erased(self, version: Version, cursor: int) -> Version:
+        """Write each segment anew that has facts of erased ids, without these."""
+        live = {"project": version.project_id, "live": [segment.number for segment in version.segments]}
+        touched = {int(number) for (number,) in self._store.query(sql.SEGMENTS_OF_ERASED, live)}
+        old = [segment for segment in version.segments if segment.number in touched]
+        if not old:
+            return version
+        new = [
+            self._of_facts(version, [segment], version.first_number + place, None, cursor, f"NOT {sql.OF_ERASED}")
+            for place, segment in enumerate(old)
+        ]
+        return self._versions.commit(version.with_segments(new, old, time.time()))
+
     def stale(self, version: Version, segment: Segment) -> int:
         """How many facts of a segment have another person by newer links. Returns a number, not a version."""
         asked = {"project": version.project_id, "segment": segment.number, "links": segment.links}
@@ -147,11 +160,11 @@ class Changes:
         return self._write(version, text, bound, number, cursor)
 
     def _of_facts(
-        self, version: Version, old: Sequence[Segment], number: int, but: Slice | None, cursor: int
+        self, version: Version, old: Sequence[Segment], number: int, but: Slice | None, cursor: int, where: str = ""
     ) -> Segment:
-        text, bound = sql.facts_of_facts(but)
+        text, bound = sql.facts_of_facts(but, where)
         given = {"old": [segment.number for segment in old], "links": min(segment.links for segment in old)}
-        derived = () if but else [segment.derived for segment in old]
+        derived = () if but or where else [segment.derived for segment in old]
         return self._write(version, text, bound | given, number, cursor, derived)
 
     def _write(

@@ -55,6 +55,8 @@ class Compactor:
         self._pace = Pace(progress)
         self._versions = Versions(store)
         self._changes = Changes(store, self._versions)
+        self._turn = threading.Lock()
+        """Held while the facts of a project change."""
         self._until = progress.synced
         """Nothing is built before the loader is here: older loaders may have left events that they did not count."""
         self._stepped_s: dict[int, float] = {}
@@ -87,6 +89,20 @@ class Compactor:
         """Make the next changes of one project. Returns whether there were any to make. Raises StorageError."""
         if not self._progress.loaded:  # the loader has not begun, and the tables may not be there
             return False
+        with self._turn:
+            return self._taken()
+
+    def without_erased(self, project_id: int) -> None:
+        """Leave the facts of ids that are being erased out of what counts. For another thread. The events of these ids
+        are gone already. The segments that had them are dropped as other old ones are. Raises StorageError."""
+        with self._turn:
+            self._changes.without_erased(self._versions.newest(project_id), read_cursor(self._store))
+
+    def erased_left(self, project_id: int) -> int:
+        """How many facts of such ids are stored, old segments included. Raises StorageError."""
+        return int(self._store.query(sql.ERASED_FACTS, {"project": project_id})[0][0])
+
+    def _taken(self) -> bool:
         cursor = read_cursor(self._store)
         if cursor < self._until:
             return False

@@ -93,19 +93,29 @@ def _slot_values(slots: Sequence[str], bound: dict[str, Any]) -> tuple[str, list
     return f"({_FLAT}) AS flat, JSONExtract(document, {{slot_types:String}}) AS parsed", raws
 
 
-def facts_of_facts(but: Slice | None) -> tuple[str, dict[str, Any]]:
+def facts_of_facts(but: Slice | None, where: str = "") -> tuple[str, dict[str, Any]]:
     """The statement that makes a segment of others, and its parameters. Persons are those of now.
 
     It binds `old`, the numbers of the others, and `links`, their `links`. `but` are late events: facts of older copies
-    of them are left out.
+    of them are left out. `where`: a condition on the facts that stay.
     """
     columns = ", ".join("if(link.person != 0, link.person, entry.person)" if c == "person" else c for c in _COLUMNS)
-    where = "" if but is None else f" WHERE (time, key) NOT IN ({_late_keys(but)})"
+    conditions = [] if but is None else [f"(time, key) NOT IN ({_late_keys(but)})"]
+    conditions += [where] if where else []
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = f"SELECT {', '.join(_COLUMNS)} {rows_in('facts', 'segment IN {old:Array(UInt64)}')}"
     persons = persons_of(newer_links("{links:UInt64}"))
     joined = f"{rows_from(rows, 'entry')} LEFT ANY JOIN ({persons}) AS link ON entry.who = link.who{where}"
     sql = f"{_INSERT} SELECT {{project:UInt32}}, {{segment:UInt64}}, {columns} {joined}{_SETTINGS}"
     return sql, dict(but.parameters) if but else {}
+
+
+_ERASED: Final = f"SELECT cityHash64(id) {rows_in('erasure_ids')}"
+OF_ERASED: Final = f"(person IN ({_ERASED}) OR who IN ({_ERASED}))"
+"""Whether a fact is of an id that is being erased."""
+ERASED_FACTS: Final = f"SELECT count() {rows_in('facts', OF_ERASED)}"
+"""How many facts are of such ids, of all segments: of those that count, and of those that are dropped soon."""
+SEGMENTS_OF_ERASED: Final = f"SELECT DISTINCT segment {rows_in('facts', OF_ERASED, 'segment IN {live:Array(UInt64)}')}"
 
 
 def segments_with_older_copies(some: Slice) -> str:

@@ -140,6 +140,8 @@ PERSON_ID_CHARACTERS_MAX = len("$device:") + DISTINCT_ID_CHARACTERS_MAX
 """The id of a person in a query. That of a device is longer by its prefix."""
 IDENTITY_BODY_BYTES_MAX = 64 * 1024
 """Body of a request to unlink an id."""
+PERSON_TASK_BODY_BYTES_MAX = 4 * 1024 * 1024
+"""Body of a request to erase persons or to hand out what is stored of them: 2,000 ids of 263 characters."""
 UNLINK_REASON_CHARACTERS_MAX = 255
 """The reason for unlinking an id."""
 

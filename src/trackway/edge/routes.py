@@ -24,6 +24,7 @@ from trackway.edge.api import (
 from trackway.edge.api.endpoint_shell import Shell
 from trackway.edge.api.health import Health
 from trackway.edge.api.paths_with_ids import PathsWithIds
+from trackway.edge.api.person_tasks import PersonTaskRequests
 from trackway.edge.api.reports.report import PREFIXES
 from trackway.edge.api.reports.table import REPORTS
 from trackway.edge.api.saved.lookup_mappings import LookupMappings
@@ -98,11 +99,12 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
     tables = lookup_tables.LookupTablesEndpoint(shell, parts.settings, parts.readers.lookup_tables, parts.room)
     saved = SavedRequests(shell, parts.changes)
     mappings = LookupMappings(shell, parts.changes, parts.readers.lookup_tables)
+    persons = PersonTaskRequests(shell, parts.changes, parts.directory, parts.readers, parts.settings.erasure_delay_s)
     accounts = service_accounts.AccountsEndpoint(shell, parts.changes)
     in_app = PathsWithIds(
         parts.settings.path_prefix,
         service_accounts.PATH,
-        accounts.table() | membership_paths(shell) | paths_with_ids(saved) | mappings.paths(),
+        accounts.table() | membership_paths(shell) | paths_with_ids(saved) | mappings.paths() | persons.paths(),
     )
     pages = make_pages(parts, track)
     query_profiles = shell.query(profiles.PROFILES)

@@ -12,6 +12,7 @@ from trackway.domain.entry import NO_EVENTS, Entry, Rejection
 from trackway.journal.log import Record
 from trackway.loader import statements
 from trackway.loader.batch import NOT_STORABLE, Batch, make_batch, read_entries
+from trackway.loader.erased import Erased
 from trackway.loader.event_block import each_alone
 from trackway.loader.fold import readable as readable_operations
 from trackway.loader.placed import Placed
@@ -24,12 +25,19 @@ _log = logs.get("loader")
 
 
 class Load:
-    """Decides each record, and hands batches to `insert` and then to `finish`. `insert` may raise DataRefused."""
+    """Drops what is erased, decides each other record, and hands batches to `insert` and then to `finish`. `insert` may
+    raise DataRefused."""
 
     def __init__(
-        self, store: Store, window: Window, insert: Callable[[Batch], None], finish: Callable[[Batch], None]
+        self,
+        store: Store,
+        window: Window,
+        erased: Erased,
+        insert: Callable[[Batch], None],
+        finish: Callable[[Batch], None],
     ) -> None:
         self._store = store
+        self._erased = erased
         self._window = window
         self._insert = insert
         self._finish = finish
@@ -45,13 +53,16 @@ class Load:
         self._end(batch)
 
     def _make(self, placed: list[Placed], from_position: int, to_position: int) -> Batch:
-        return make_batch(
-            placed,
+        left, dropped = self._erased.without(placed)
+        batch = make_batch(
+            left,
             from_position,
             to_position,
             self._window,
             lambda keys, before: statements.known_keys(self._store, keys, before),
         )
+        batch.counts.update(dropped)
+        return batch
 
     def _load_in_parts(
         self, records: Sequence[Record], from_position: int, to_position: int, error: DataRefused

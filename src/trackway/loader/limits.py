@@ -36,6 +36,8 @@ LINK_ROWS_BYTES_MAX = 16 * 1024 * 1024
 """Rows of changes in one insert, and so in memory, whatever the number of ids that the links of a batch move."""
 CLAIMS_REMEMBERED_BYTES_MAX = 32 * 1024 * 1024
 """Memory for claims that are known to be in the store, some 180 000 pairs. When it is full, all are forgotten."""
+ERASED_HASHES_REMEMBERED = 100_000
+"""Ids whose keyed hashes are kept, in projects with erasures: some 20 MB."""
 LOADER_POLL_S = 0.05
 """How often an idle loader reads the journal's head: three words of shared memory."""
 LOADER_BACKOFF_S_MIN = 0.1

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
+from trackway.domain.erased_id import KEY_BYTES
 from trackway.domain.errors import StorageError
 from trackway.domain.limits import HEARTBEAT_S, STOP_S_MAX
 from trackway.journal.log import Damage, Journal, Source
@@ -25,6 +26,7 @@ from trackway.loader.canonical_ids import read_canonical_ids
 from trackway.loader.cursor import Cursor
 from trackway.loader.deferred import Waiting
 from trackway.loader.duplicates import WINDOW_US
+from trackway.loader.erased import Erased
 from trackway.loader.limits import (
     DISK_ASK_S,
     LOAD_BATCH_BYTES_MAX,
@@ -67,7 +69,8 @@ class Loader:
     """Loads until `stop` is set. Make it in the process that runs it. `beat` is called while it makes progress.
 
     `load_bytes_max`: journal bytes for which the disk of the store has room now, 0 when loading must wait. `lost` is
-    the damage of the journal that recovery found. A later read of the journal does not find it again.
+    the damage of the journal that recovery found. A later read of the journal does not find it again. `erased`: the
+    erasures that other threads add to; without it only those of the store count, which have hashes of no key.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Loader:
         beat: Callable[[], None] = lambda: None,
         load_bytes_max: Callable[[], int] = lambda: LOAD_BATCH_BYTES_MAX,
         lost: Sequence[Damage] = (),
+        erased: Erased | None = None,
     ):
         self._settings = settings
         self._journal = journal
@@ -94,7 +98,9 @@ class Loader:
         self._sweep = Sweep(journal, store, self._verification)
         self._cursor = Cursor(store, self._verification, self._sweep, self._progress, self._step)
         self._links = Links()
-        self._load = Load(store, Window(WINDOW_US + DISORDER_US), self._insert, self._finish)
+        self._erased = erased or Erased(bytes(KEY_BYTES))
+        self._erasures_seen = 0
+        self._load = Load(store, Window(WINDOW_US + DISORDER_US), self._erased, self._insert, self._finish)
         self._repair: _Repair | None = None
         self._waiting = Waiting()
         self._wait_from = 0
@@ -210,13 +216,14 @@ class Loader:
         """Read the cursor from the store, and load again the rows that the store has lost."""
         open_again(self._store, WATCHED)
         applied = migrate(self._store, self._settings.rejected_retention_days)
+        self._erased.read(self._store)
         cursor = self._repair_store()
         source = self._open(cursor)
         since_us = min(self._oldest_unloaded_us(cursor), time.time_ns() // 1000) - WINDOW_US - DISORDER_US
         window = Window(WINDOW_US + DISORDER_US)
         self._links = Links()
         keys = tables.fill_window(self._store, window, since_us, cursor)
-        self._load = Load(self._store, window, self._insert, self._finish)
+        self._load = Load(self._store, window, self._erased, self._insert, self._finish)
         self._source, self._damage_noted = source, 0
         self._waiting = Waiting()
         self._cursor.begin(cursor)
@@ -287,7 +294,7 @@ class Loader:
             self._repair = None
 
     def _reloading(self) -> Reload:
-        return Reload(self._store, self._journal, self._cursor.verify)
+        return Reload(self._store, self._journal, self._erased, self._cursor.verify)
 
     def _oldest_unloaded_us(self, cursor: int) -> int:
         """Arrival of the first entry that is not loaded. The dedup window reaches back from there."""
@@ -328,6 +335,9 @@ class Loader:
         self._step()
 
     def _insert_links(self, batch: Batch) -> None:
+        if self._erasures_seen != self._erased.changes:  # claims that the store had may be gone
+            self._erasures_seen = self._erased.changes
+            self._links = Links()
         self._links.insert(self._store, batch.placed, self._cursor.verify)
         self._step()
 

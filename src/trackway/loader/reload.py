@@ -19,6 +19,7 @@ from trackway.loader import statements
 from trackway.loader.batch import Batch, read_entries
 from trackway.loader.batch_loading import Load
 from trackway.loader.duplicates import WINDOW_US
+from trackway.loader.erased import Erased
 from trackway.loader.limits import LOAD_BATCH_BYTES_MAX
 from trackway.loader.link_loading import Links
 from trackway.loader.part_verification import Guard
@@ -53,8 +54,9 @@ class Stretch(NamedTuple):
 class Reload:
     """`check` is called after each batch and as a guard. It raises StorageError unless all inserted parts are whole."""
 
-    def __init__(self, store: Store, journal: Journal, check: Guard):
+    def __init__(self, store: Store, journal: Journal, erased: Erased, check: Guard):
         self._store = store
+        self._erased = erased
         self._journal = journal
         self._check = check
         self._links = Links()
@@ -62,14 +64,15 @@ class Reload:
     def content(self, damaged: Collection[str], cursor: int) -> None:
         """Reload the rows of these tables from all records before the cursor. Idempotent. Raises StorageError."""
         begin = self.kept_from()
-        load = Load(self._store, self._window(begin, cursor), lambda batch: self._insert(damaged, batch), self._finish)
+        window = self._window(begin, cursor)
+        load = Load(self._store, window, self._erased, lambda batch: self._insert(damaged, batch), self._finish)
         for stretch in stretches(self._journal, begin, cursor):
             load.load(*stretch)
 
     def counts(self, cursor: int, insert: Callable[[Batch], None], finish: Callable[[Batch], None]) -> None:
         """Reload, and count, the stretches before the cursor that are missing in `loads`. Raises StorageError."""
         begin = self.kept_from()
-        load = Load(self._store, self._window(begin, cursor), insert, finish)
+        load = Load(self._store, self._window(begin, cursor), self._erased, insert, finish)
         for start, end in self._unknown(begin, cursor):
             for stretch in stretches(self._journal, start, end):
                 load.load(*stretch)

@@ -57,6 +57,9 @@ Action = Literal[
     "alert tested",
     "alert secret replaced",
     "alert deleted",
+    "person erasure asked",
+    "person erasure cancelled",
+    "person export asked",
 ]
 REFUSALS: Final[tuple[Action, ...]] = ("sign-in refused", "credentials refused")
 """Actions that are counted by name and address. They have no entry each."""

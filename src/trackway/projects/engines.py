@@ -57,6 +57,7 @@ def _sync_directory(directory: Path) -> None:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous = FULL")  # in write-ahead mode this syncs every commit
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # ids of erased persons must not stay in free pages
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -92,6 +92,20 @@ ALERT_DUE_ROWS_MAX = 32
 ALERT_CLOCK_BACK_S_MAX = 86_400.0
 """A look that is due later than this was planned before the clock was set back, and is due now."""
 
+# Tasks about persons
+ERASED_IDS_MAX = 1999
+"""Ids of one task that erases persons, as Mixpanel documents it."""
+HANDED_OUT_IDS_MAX = 2000
+"""Ids of one task that hands out what is stored of persons, as Mixpanel documents it."""
+PERSON_TASKS_OPEN_MAX = 100
+"""Tasks of a project that have not ended."""
+PERSON_TASKS_MAX = 10_000
+"""Tasks of a project. They are kept for ever, since each has a certificate."""
+PERSON_TASK_DAY_MS = 86_400_000
+"""The day of a task: what comes under its ids within this time after it was asked for is erased, too."""
+PERSON_TASKS_SHOWN_MAX = 100
+"""Newest tasks in a list."""
+
 # Sessions
 ENDED_SESSIONS_MAX = 100_000
 """Ended sessions that are kept. Beyond it the older half are deleted, and all sessions that began as early end."""

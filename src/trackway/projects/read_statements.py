@@ -17,7 +17,7 @@ from trackway.domain.time_zone import check_week_start
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0013"
+MIGRATION_NEWEST: Final = "0014"
 """The revision of the newest file below `migrations/versions`. A test compares the two."""
 
 _PROJECTS: Final = (
@@ -28,6 +28,10 @@ _OLD_KEYS: Final = "SELECT project_id, kind, key, until_ms FROM old_keys ORDER B
 _ACCOUNTS: Final = (
     "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role"
     " FROM service_accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
+)
+_NEXT_PERSON_TASK: Final = (
+    "SELECT min(CASE WHEN state = 'PENDING' THEN starts_at_ms WHEN state = 'STARTED' THEN 0"
+    " WHEN has_ids THEN until_ms END) FROM person_tasks"
 )
 
 _ALERTS_DUE: Final = (
@@ -82,6 +86,11 @@ class Reader(ABC):
         [(some, look_ms, try_ms)] = self._rows(_ALERTS_DUE)
         due = [int(each) for each in (look_ms, try_ms) if each is not None]
         return AlertsDue(bool(some), min(due) if due else None)
+
+    def next_person_task_ms(self) -> int | None:
+        """When the next task about persons has to be worked on, None where none has."""
+        found = self._rows(_NEXT_PERSON_TASK)[0][0]
+        return None if found is None else int(found)
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. False, without an error, for a missing file or table."""

@@ -30,6 +30,7 @@ class Right(Enum):
     READ_TABLES = "read lookup tables"
     REPLACE_TABLES = "replace lookup tables"
     UNLINK = "unlink ids"
+    ERASE = "erase and hand out persons"
     REBUILD = "check and rebuild facts"
     LIMITS = "see rate limits"
     MANAGE = "see and replace keys, and change limits and settings"
@@ -58,8 +59,8 @@ GRANTS: Final[Mapping[Role, frozenset[Role]]] = {
 that only an owner's grant can outlive the grantor's access."""
 
 SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.ALERTS, Right.AUDIT, Right.END}
-ARCHIVED_RIGHTS: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.AUDIT}
-"""What roles still allow in an archived project: to read. Its keys open nothing."""
+ARCHIVED_RIGHTS: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.AUDIT, Right.ERASE}
+"""What roles still allow in an archived project: to read, and to erase persons. Its keys open nothing."""
 ARCHIVED: Final = "this project is archived: it is read, and takes nothing"
 """Why a right is refused there."""
 TOKEN_RIGHTS: Final = frozenset({Right.IMPORT})

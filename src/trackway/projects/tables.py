@@ -280,6 +280,32 @@ alert_claims: Final = Table(
     Column("until_ms", BigInteger, nullable=False),
 )
 
+# Tasks about persons. No edge process keeps these in memory. `ids` are those that were asked for, and keyed hashes of
+# them once the task's day is over: then `has_ids` is false. The certificate stays in `report`.
+person_tasks: Final = Table(
+    "person_tasks",
+    metadata,
+    Column("task_id", Integer, primary_key=True, autoincrement=True),
+    _of_project(),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("compliance", String(8), nullable=False),
+    Column("disclosure", String(16), nullable=False),
+    Column("requester", String(USERNAME_CHARACTERS_MAX), nullable=False),
+    Column("ids", JSON, nullable=False),
+    Column("has_ids", Boolean, nullable=False),
+    Column("id_count", Integer, nullable=False),
+    Column("asked_at_ms", BigInteger, nullable=False),
+    Column("starts_at_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),  # the end of the task's day
+    Column("started_at_ms", BigInteger, nullable=True),
+    Column("ended_at_ms", BigInteger, nullable=True),
+    Column("report", JSON, nullable=False),
+    Index("ix_person_tasks_project_id", "project_id"),
+    Index("ix_person_tasks_state", "state", "has_ids"),
+    sqlite_autoincrement=True,  # no id is used twice: the store names tasks by them
+)
+
 # Who did what, and from which address. It has no foreign keys, since an entry outlives its project. Refusals of one
 # name and address are one row, with the time of the first and of the last.
 audit: Final = Table(

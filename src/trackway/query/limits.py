@@ -5,6 +5,10 @@ IDENTITY_SHOWN_MAX = 1000
 """Shown ids of a person, and shown steps of its history. In simplified mode a user may have any number."""
 IDENTITY_COUNT_S_MAX = 30
 """Seconds for counting the events of a person, in the preview of a merge."""
+PERSON_IDS_COUNTED_MAX = 20_000
+"""Ids of persons that are looked at before they are erased. The erasure itself takes more."""
+PERSON_SIZE_S_MAX = 30
+"""Seconds for counting their events, and again for their profiles."""
 
 # Facts
 FACTS_CHECK_EVENTS = 25_000

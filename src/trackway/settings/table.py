@@ -246,6 +246,12 @@ class Settings:
         300, "Seconds to keep a journal segment after it was loaded.", lowest=0, highest=31_536_000
     )
     rejected_retention_days: int = _setting(30, "Days to keep a rejected record.", lowest=1, highest=3650)
+    erasure_delay_s: int = _setting(
+        60,
+        "Seconds from a request to erase persons until it begins; meanwhile it can be cancelled.",
+        lowest=0,
+        highest=2_592_000,
+    )
     audit_retention_days: int = _setting(90, "Days to keep the audit.", lowest=1, highest=3650)
     rejected_bytes_per_minute: int = _setting(
         16_777_216,

@@ -54,9 +54,11 @@ LOOKUP: Final = Workload("lookup", 3, 2, 16, 1, 600 * MIB, 120, 150, 1)
 """Lookup tables: their lists, and the rows that replace them."""
 COMPACTION: Final = Workload("compaction", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 """Facts from events: one step at a time, of a few seconds, with one core."""
+ERASURE: Final = Workload("erasure", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
+"""Erased persons: one statement at a time, with one core."""
 
 WORKLOADS: Final = {
-    each.name: each for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, ALERTS, LOOKUP, COMPACTION)
+    each.name: each for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, ALERTS, LOOKUP, COMPACTION, ERASURE)
 }
 
 

@@ -12,6 +12,7 @@ import socket
 import threading
 from contextlib import closing
 from functools import partial
+from typing import Final
 
 from trackway.alerts.mail_server import MailServer, mail_server
 from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
@@ -29,6 +30,7 @@ from trackway.runtime.background import start_thread
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
 from trackway.runtime.operator_key import make_operator_key
+from trackway.runtime.private_key import private_key
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
 from trackway.supervisor.directory_lock import locked
@@ -41,6 +43,7 @@ from trackway.supervisor.welcome import welcome
 from trackway.telemetry import logs, metrics
 from trackway.web.mount import Pages
 
+ERASURE_KEY_FILE: Final = "erasure.key"
 _log = logs.get("supervisor")
 
 
@@ -192,10 +195,14 @@ def _load(
 ) -> None:
     """The loader's process. Its modules are imported here, since no other process needs them."""
     from trackway.compaction.compactor import Compactor  # noqa: PLC0415
+    from trackway.domain.erased_id import KEY_BYTES  # noqa: PLC0415
+    from trackway.erasure.deletion import Deletion  # noqa: PLC0415
+    from trackway.erasure.worker import Worker  # noqa: PLC0415
     from trackway.loader.disk_report import watch  # noqa: PLC0415
+    from trackway.loader.erased import Erased  # noqa: PLC0415
     from trackway.loader.loop import Loader  # noqa: PLC0415
     from trackway.store.client import Store  # noqa: PLC0415
-    from trackway.store.workload import COMPACTION, HEALTH  # noqa: PLC0415
+    from trackway.store.workload import COMPACTION, ERASURE, HEALTH  # noqa: PLC0415
 
     # A batch of profile updates makes a million objects that are freed together, as in an edge process.
     gc.freeze()
@@ -208,4 +215,16 @@ def _load(
         Store(store_url, workload=COMPACTION), journal.progress(), stop, lambda: room.tightest().above_mark > 0
     )
     start_thread(compactor.run, "compactor")
-    Loader(settings, journal, Store(store_url), stop, heartbeat.beat, room.load_bytes_max, lost).run()
+    key = private_key(settings.data_dir / ERASURE_KEY_FILE, KEY_BYTES, "put back the file of the last backup")
+    erased = Erased(key)
+    erasing = Worker(
+        settings.projects_at,
+        Deletion(Store(store_url, workload=ERASURE), key, stop),
+        erased,
+        compactor,
+        journal.progress(),
+        stop,
+        lambda: room.tightest().above_mark > 0,
+    )
+    start_thread(erasing.run, "erasure")
+    Loader(settings, journal, Store(store_url), stop, heartbeat.beat, room.load_bytes_max, lost, erased).run()

@@ -8,22 +8,20 @@ on several ports of one host share cookies.
 
 import asyncio
 import hmac
-import os
 import secrets
 import time
-from contextlib import suppress
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from trackway.domain.errors import StorageError
 from trackway.domain.limits import SESSION_S_MAX
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.projects.account import Account
 from trackway.projects.ended_sessions import FILE, EndedSessions
 from trackway.projects.project_lookup import ProjectDirectory
+from trackway.runtime.private_key import private_key
 from trackway.web.visitor import ADMIN, Visitor
 
 KEY_FILE: Final = "session.key"
@@ -53,7 +51,7 @@ class Sessions:
     def __init__(self, data_dir: Path, directory: ProjectDirectory, fresh_projects: FreshProjects):
         self._directory = directory
         self._fresh_projects = fresh_projects
-        self._key = _key(data_dir / KEY_FILE)
+        self._key = private_key(data_dir / KEY_FILE, _KEY_BYTES, "delete it, and everybody signs in again")
         self._ended = EndedSessions(data_dir / FILE)
         self._signer = URLSafeTimedSerializer(self._key, "session", signer_kwargs={"digest_method": sha256})
         self.cookie: Final = f"trackway-{self._digest('cookie')[:8]}"
@@ -133,30 +131,3 @@ class Sessions:
 
     def _digest(self, text: str) -> str:
         return blake2b(text.encode(), key=self._key, digest_size=18).hexdigest()
-
-
-def _key(path: Path) -> bytes:
-    try:
-        if not path.exists():
-            _make_key(path)
-        key = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path} cannot be used: {(error.strerror or str(error)).lower()}") from error
-    if len(key) != _KEY_BYTES:
-        raise StorageError(f"{path} must hold {_KEY_BYTES} bytes: delete it, and everybody signs in again")
-    return key
-
-
-def _make_key(path: Path) -> None:
-    """Make the key file. The first process wins: the whole file appears at once, or another process's file exists."""
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    new.unlink(missing_ok=True)
-    file = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(file, secrets.token_bytes(_KEY_BYTES))
-        os.fsync(file)
-    finally:
-        os.close(file)
-    with suppress(FileExistsError):
-        os.link(new, path)
-    new.unlink()

@@ -13,10 +13,12 @@ from tests.support.ingest.stored_events import StoredEvent, entry_events
 from tests.support.loader.expected import DAY_US, HOUR_US, SECOND_US, Profiles, Sending, expected_of, payload
 from tests.support.store.process import RunningStore
 from trackway.domain.entry import Rejection, decode_entries, encode_entries
+from trackway.domain.erased_id import KEY_BYTES
 from trackway.journal.segments.head import Head
 from trackway.journal.segments.segment_journal import SegmentJournal
 from trackway.journal.segments.writer import Writer
 from trackway.loader.batch import Count, read_entries
+from trackway.loader.erased import Erased
 from trackway.loader.loop import Loader
 from trackway.loader.part_verification import CONTENT
 from trackway.loader.profile_loading import ProfileKey
@@ -99,6 +101,7 @@ class Place:
         self._running = running
         self.directory = directory / "journal"
         self.url = url
+        self.erased = Erased(bytes(KEY_BYTES))
         self.began_us = time.time_ns() // 1000 - DAY_US - 2 * HOUR_US
         self.payloads: list[bytes] = []
         self.settings = Settings(data_dir=directory, load_interval_ms=10)
@@ -124,7 +127,7 @@ class Place:
         stop = StopWhen(condition)
         with closing(store or Store(self.url)) as chosen:
             try:
-                Loader(self.settings, self.journal, chosen, stop).run()
+                Loader(self.settings, self.journal, chosen, stop, erased=self.erased).run()
             finally:
                 stop.set()
 

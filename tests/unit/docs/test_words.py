@@ -22,6 +22,7 @@ SOURCES: Final = (
     "src/trackway/domain",
     "src/trackway/edge",
     "src/trackway/embedded",
+    "src/trackway/erasure",
     "src/trackway/geo",
     "src/trackway/http",
     "src/trackway/ingest",

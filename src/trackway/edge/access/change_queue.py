@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trackway.projects.account_changes import ServiceAccounts
     from trackway.projects.alert_table import Alerts
     from trackway.projects.database import ProjectsDatabase
+    from trackway.projects.person_task_table import PersonTasks
     from trackway.projects.saved_table import Saved
 
 Result = TypeVar("Result")
@@ -33,17 +34,24 @@ _log = logs.get("changes")
 
 
 class Opened(NamedTuple):
-    """The database, its service accounts, what its projects have saved, and their alerts."""
+    """The database, its service accounts, what its projects have saved, their alerts, and their tasks about persons."""
 
     projects: "ProjectsDatabase"
     accounts: "ServiceAccounts"
     saved: "Saved"
     alerts: "Alerts"
+    person_tasks: "PersonTasks"
 
     def by(self, author: Author) -> "Opened":
         """The same, for changes that the author makes."""
         database = self.projects.by(author)
-        return Opened(database, type(self.accounts)(database), type(self.saved)(database), type(self.alerts)(database))
+        return Opened(
+            database,
+            type(self.accounts)(database),
+            type(self.saved)(database),
+            type(self.alerts)(database),
+            type(self.person_tasks)(database),
+        )
 
 
 Opener = Callable[[], Opened]
@@ -117,8 +125,10 @@ class Changes:
             from trackway.projects.account_changes import ServiceAccounts  # noqa: PLC0415  # half a second and 40 MB
             from trackway.projects.alert_table import Alerts  # noqa: PLC0415
             from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
+            from trackway.projects.person_task_table import PersonTasks  # noqa: PLC0415
             from trackway.projects.saved_table import Saved  # noqa: PLC0415
 
             database = ProjectsDatabase(self._at)
-            self._opened = Opened(database, ServiceAccounts(database), Saved(database), Alerts(database))
+            saved, alerts, tasks = Saved(database), Alerts(database), PersonTasks(database)
+            self._opened = Opened(database, ServiceAccounts(database), saved, alerts, tasks)
         return self._opened

@@ -18,7 +18,7 @@ from trackway.domain.identity_mode import DEVICE_PREFIX
 from trackway.domain.link import LinkKind
 from trackway.query.sql.lookups import Lookups
 from trackway.query.sql.segments import Facts
-from trackway.query.sql.tables import rows_from, rows_in
+from trackway.query.sql.tables import GIVEN_IDS, rows_from, rows_in
 
 JOIN_SETTINGS: Final = (
     " SETTINGS query_plan_convert_outer_join_to_inner_join = 0, query_plan_convert_any_join_to_semi_or_anti_join = 0,"
@@ -119,6 +119,14 @@ def newest_links(ids: str) -> str:
 def canonical_ids(ids: str) -> str:
     """A query's text that gives, as `id`, the canonical ids of those ids that have one; `ids` is a query's text."""
     return f"SELECT canonical_id AS id {rows_from(newest_links(ids))} WHERE canonical_id != ''"
+
+
+_HEADS: Final = f"""
+{GIVEN_IDS} UNION ALL SELECT if(canonical_id = '', id, canonical_id) AS id {rows_from(newest_links(GIVEN_IDS))}"""
+_LINKED_TO_HEADS: Final = f"SELECT id {rows_in('identity_links', f'canonical_id IN ({_HEADS})')}"
+_LINKED_IDS: Final = f"SELECT id {rows_from(newest_links(_LINKED_TO_HEADS))} WHERE canonical_id IN ({_HEADS})"
+ALL_IDS: Final = f"SELECT DISTINCT id {rows_from(f'{_HEADS} UNION ALL {_LINKED_IDS}')} LIMIT {{most:UInt64}}"
+"""A query's text that gives all ids of the persons to whom the given ids belong now. It binds `ids` and `most`."""
 
 
 def _joined(rows: str, condition: str, key: str, right: str, found: str) -> str:

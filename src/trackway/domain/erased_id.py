@@ -1,0 +1,12 @@
+"""Keyed hashes of erased ids. They show to whom an id belongs only to somebody who has the key and the id."""
+
+import hashlib
+
+KEY_BYTES = 32
+HASH_BYTES = 16
+
+
+def erased_id_hash(key: bytes, project_id: int, id: bytes) -> bytes:
+    """The hash of an id of a project, HASH_BYTES long."""
+    salt = project_id.to_bytes(8, "little")
+    return hashlib.blake2b(id, key=key, salt=salt, digest_size=HASH_BYTES).digest()

@@ -1,0 +1,1 @@
+"""Erases persons: takes tasks from the projects database, and deletes what the store has of their ids."""

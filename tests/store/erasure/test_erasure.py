@@ -1,0 +1,47 @@
+"""Persons are erased from the store whole, and nobody else is touched."""
+
+import pytest
+
+from tests.support.compaction.compared import check
+from tests.support.erasure.people import PEOPLE, People, all_ids, mark
+from tests.support.erasure.place import ErasurePlace
+from tests.support.ingest.bodies import ALPHA, GAMMA
+from trackway.compaction import changes
+from trackway.compaction import compactor as loop
+
+CHANGED_BY_WORK = {"facts", "facts_counts", "facts_sums", "facts_versions", "facts_rebuilds"}
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
+    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("with_facts", [True, False])
+def test_nothing_of_an_erased_person_is_in_any_table_and_others_are_unchanged(
+    erasing: ErasurePlace, seed: int, with_facts: bool
+) -> None:
+    people, gone = People(seed, erasing.place.began_us), seed % PEOPLE
+    erasing.place.append_payloads([people.next(20) for _ in range(6)])
+    erasing.place.load()
+    if with_facts:
+        erasing.compact()
+        assert check(erasing.store) is not None
+    before = erasing.read_out()
+    assert any(mark(gone) in row for row in before["events"])
+    for project in (ALPHA, GAMMA):
+        task = erasing.erase(project.project_id, *all_ids(gone))
+        assert task.state == "SUCCESS"
+        assert not any(task.report["left"].values())
+        assert task.report["before"]["events"] > 0
+    after = erasing.read_out()
+    for table, rows in after.items():
+        assert not [row for row in rows if mark(gone) in row], table
+        if table not in CHANGED_BY_WORK:
+            assert rows == [row for row in before[table] if mark(gone) not in row], table
+    if with_facts:
+        erasing.compact()
+        assert check(erasing.store) is not None
