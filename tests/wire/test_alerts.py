@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from tests.support.alerts.mail_receiver import running_mail_receiver
 from tests.support.alerts.receiver import Receiver, respond, running_receiver
 from tests.support.http.encodings import JSON
 from tests.support.http.events import import_all, record, track
 from tests.support.http.exchange import Request
+from tests.support.projects.postgresql import Cluster
 from tests.support.reports import at
 from tests.support.server import Project, Server, running_server
 from tests.support.waiting import wait_until
@@ -331,3 +333,45 @@ def test_a_store_that_stands_still_is_no_silence_and_delays_no_message(tmp_path:
             assert not current(server, alert).is_firing and not receiver.at("/still")
         finally:
             os.kill(store, signal.SIGCONT)
+
+
+def test_a_mail_arrives_through_a_running_server_whose_log_has_no_password(tmp_path: Path) -> None:
+    with running_mail_receiver(user="alerts", password="s3cret-word") as mails:
+        (tmp_path / "password").write_text("s3cret-word\n")
+        arguments = ["--smtp-url", f"smtp://alerts@127.0.0.1:{mails.port}", "--smtp-from", "alerts@example.com"]
+        arguments += ["--smtp-password-file", str(tmp_path / "password"), "--log-level", "debug"]
+        with running_server(tmp_path / "data", *ARGUMENTS, *arguments) as server:
+            project = server.create_project()
+            wanted = Wanted("Silence", Quiet(1), "", ("ann@example.com", "bob@example.com"), True, "")
+            alert = Alerts(server.projects).create(project.project_id, wanted, ADMIN, None)
+            write(server, alert, watched_from_ms=0)
+            [arrived] = mails.wait(1)
+            assert ended(server, alert).outcome == "delivered"
+        assert arrived.recipients == ("ann@example.com", "bob@example.com")
+        assert arrived.message["Subject"] == f"[{project.name}] Silence is firing"
+        assert "no events for 1 minute" in arrived.message.get_content()
+        written = [path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()]
+        assert not any(b"s3cret-word" in each for each in written)
+
+
+def test_of_two_servers_one_watches_and_the_other_continues(
+    tmp_path: Path, receiver: Receiver, cluster: Cluster
+) -> None:
+    shared = ("--projects-url", cluster.new_database())
+    with running_server(tmp_path / "one", *ARGUMENTS, *shared) as one:
+        with running_server(tmp_path / "two", *ARGUMENTS, *shared) as two:
+            project = one.create_project()
+            alert = old_alert(one, project, receiver.url("/two"))
+            receiver.wait("/two", 1)
+            assert ended(one, alert).outcome == "delivered"
+            time.sleep(SOON_S)
+            # The one that does not watch is killed, or the one that does: who it is shows only in the claim.
+            os.kill(two.processes()["alerts"], signal.SIGKILL)
+        looked_ms = current(one, alert).looked_at_ms or 0
+        wait_until(
+            lambda: (current(one, alert).looked_at_ms or 0) > looked_ms + 2000,
+            TIMEOUT_S + ALERT_CLAIM_S,
+            lambda: "nobody watches",
+        )
+        assert current(one, alert).is_firing
+        assert len(receiver.at("/two")) == 1 == len(log(one, alert))

@@ -5,14 +5,18 @@ import contextlib
 import smtplib
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from email.message import EmailMessage
+from typing import Final
 
 from trackway.alerts.limits import SEND_S_MAX
 from trackway.alerts.mail_server import MailServer
 from trackway.alerts.mail_text import mail_of
 from trackway.alerts.webhook import Sent
+
+_AUTHENTICATED: Final = 235
 
 
 class Mails:
@@ -78,11 +82,23 @@ def _sent(client: smtplib.SMTP, server: MailServer, mail: EmailMessage, recipien
         client.starttls(context=ssl.create_default_context())  # raises where it is not offered
         client.ehlo()
     if server.user:
-        client.login(server.user, server.password)
+        _authenticate(client, server)
     refused = client.send_message(mail, server.sender, list(recipients))
     with contextlib.suppress(smtplib.SMTPException, OSError):  # the mail is accepted already
         client.quit()
     return len(refused)
+
+
+def _authenticate(client: smtplib.SMTP, server: MailServer) -> None:
+    """Raises SMTPException when the server refuses the credentials."""
+    if (server.user + server.password).isascii():
+        client.login(server.user, server.password)
+        return
+    # smtplib encodes credentials as ASCII alone; RFC 4616 has UTF-8.
+    given = b64encode(f"\0{server.user}\0{server.password}".encode()).decode()
+    code, answer = client.docmd("AUTH", f"PLAIN {given}")
+    if code != _AUTHENTICATED:
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 def _cut(client: smtplib.SMTP) -> None:

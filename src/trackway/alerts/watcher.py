@@ -27,6 +27,7 @@ from trackway.alerts.limits import (
 from trackway.alerts.looks import Parts, look_at
 from trackway.alerts.rules import Found, change_of
 from trackway.alerts.sends import Senders, send
+from trackway.alerts.webhook import Sent
 from trackway.domain.errors import RequestError, StorageError
 from trackway.edge.access.change_queue import Opened
 from trackway.projects.alert import Alert
@@ -169,6 +170,9 @@ class Watcher:
                 found = await look_at(self._parts, alert, now_ms)
         except TimeoutError:
             found = Found(None, "the store did not answer in time")
+        except Exception:  # one report that cannot be answered must not end the watch over all others
+            _log.exception("a look at an alert failed", alert=alert.alert_id, project=alert.project_id)
+            found = Found(None, "the look failed: the log of the server says why")
         rest_s: float = self._watched.interval_s
         if kind_of(alert.condition) == "report":
             rest_s = max(rest_s, REPORT_REST_FACTOR * (time.monotonic() - began_s))
@@ -183,7 +187,11 @@ class Watcher:
         delivery = due.delivery
         if not await self._asked(lambda state: state.begin_try(delivery, clock_ms())):
             return
-        sent = await send(self._senders, due)
+        try:
+            sent = await send(self._senders, due)
+        except Exception:  # as above
+            _log.exception("a message of an alert failed", alert=due.alert.alert_id, project=due.alert.project_id)
+            sent = Sent(False, "it failed: the log of the server says why")
         outcome = await self._asked(
             lambda state: state.end_try(delivery, sent.detail, clock_ms(), delivered=sent.delivered)
         )

@@ -70,6 +70,8 @@ class Webhooks:
             return Sent(False, f"TLS failed: {error.reason or 'no reason given'}")
         except OSError as error:
             return Sent(False, f"the connection failed: {error.strerror or type(error).__name__}")
+        except ValueError:  # such as a host name that TLS cannot have
+            return Sent(False, "the URL cannot be used")
         if 200 <= status < 300:
             return Sent(True, f"answered {status}")
         return Sent(False, f"answered {status}" + (", and redirects are not followed" if 300 <= status < 400 else ""))

@@ -152,7 +152,7 @@ def _smtp_url(text: str) -> str | None:
 
 
 def _mail_address(text: str) -> str | None:
-    good = not text or re.fullmatch(r"[!-;=?A-~]+@[A-Za-z0-9.-]+", text)
+    good = not text or re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text)
     return None if good else "must be empty or an address such as 'alerts@example.com'"
 
 
