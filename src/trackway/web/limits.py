@@ -84,8 +84,10 @@ SHARED_LINKS_HELD_MAX = 16
 """Links whose reports an edge process holds for SHARED_LINK_KNOWN_S, 1.5 MB each at most: a full dashboard."""
 SHARED_VISITS_PER_MINUTE = 300
 """Visits of links by one client, at each edge process."""
-SHARED_GUESSES_PER_MINUTE = 600
-"""Look-ups of tokens that are not known to open anything, by all clients of an edge process."""
+SHARED_GUESSES_PER_MINUTE = 60
+"""Look-ups of tokens that are not known to open anything, by one client, at each edge process."""
+SHARED_GUESSES_OF_ALL_PER_MINUTE = 6000
+"""The same by all clients of an edge process. A look-up takes the thread of changes about a millisecond."""
 SHARED_CLIENTS_COUNTED_MAX = 20_000
 """Clients whose visits an edge process counts in a minute. Beyond it, further clients are refused."""
 

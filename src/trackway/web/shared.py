@@ -5,6 +5,7 @@ and a browser names it to no other site.
 """
 
 import asyncio
+from functools import partial
 from typing import Final, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -53,8 +54,9 @@ class SharedPages:
 
     async def show(self, request: Request) -> Response:
         """Raises HTTPException 404 for a token that opens nothing now, RequestError 429 and 503."""
-        self._limits.visit(self._peers.of(request.scope))
-        found = await self._links.find(request.path_params["token"], self._limits.guess)
+        peer = self._peers.of(request.scope)
+        self._limits.visit(peer)
+        found = await self._links.find(request.path_params["token"], partial(self._limits.guess, peer))
         if found is None:
             raise HTTPException(404, headers=HEADERS)
         shared, project = found

@@ -1,8 +1,11 @@
 """Links for everybody: what they show, to whom, and when they are gone."""
 
+import hashlib
 import re
 import time
+from contextlib import closing
 from functools import partial
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -21,7 +24,7 @@ from tests.wire.web.conftest import OpenWindow
 from trackway.projects.saved import ShareLink
 from trackway.projects.saved_table import Saved
 from trackway.projects.share_token import hash_of
-from trackway.web.limits import SHARED_VISITS_PER_MINUTE
+from trackway.web.limits import SHARED_GUESSES_PER_MINUTE, SHARED_VISITS_PER_MINUTE
 
 RANGE = {"range": "custom", "from": "2025-03-01", "to": "2025-03-30"}
 WEEKS = {"event": "Order placed", "unit": "week", **RANGE}
@@ -230,6 +233,20 @@ def test_a_link_is_made_copied_and_opened_in_a_browser(
     window.press("Revoke link " + window.run("() => document.querySelector('input[name=link]').value"))
     window.until(lambda: "The link is revoked." in window.text())
     assert window.complaints == stranger.complaints == []
+
+
+def test_who_guesses_tokens_keeps_no_reader_out(server: Server, project: Project, visit: Visit) -> None:
+    """Each of two edge processes counts by itself."""
+
+    def status(path: str, address: str) -> int:
+        with closing(HTTPConnection("127.0.0.1", server.port, 10, source_address=(address, 0))) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().status
+
+    path = share(visit, project, f"report {number_of(save(visit, project, 'Read by others', **WEEKS))}")
+    tokens = [hashlib.sha256(b"%d" % number).hexdigest()[:43] for number in range(2 * SHARED_GUESSES_PER_MINUTE + 1)]
+    assert 429 in {status(f"/app/shared/{token}", "127.0.0.3") for token in tokens}
+    assert status(path, "127.0.0.4") == 200
 
 
 def test_a_client_looks_so_often_in_a_minute(server: Server) -> None:
