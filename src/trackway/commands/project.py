@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -143,6 +144,99 @@ def change(
         print_table(("Setting", "Value"), [(name, str(value)) for name, value in values.items()])
 
 
+@project.command("rename")
+@click.argument("name")
+@click.argument("new_name")
+@settings_options("data_dir", "projects_url")
+@JSON
+def rename(name: str, new_name: str, as_json: bool, **flags: Any) -> None:
+    """Give the project NAME the name NEW_NAME.
+
+    Its id, keys and data stay.
+    """
+    database = open_database(load_flags(flags))
+    found = database.named(name)
+    _print_described(database.describe(found.project_id, new_name, found.description), as_json)
+
+
+@project.command("describe")
+@click.argument("name")
+@click.argument("description")
+@settings_options("data_dir", "projects_url")
+@JSON
+def describe(name: str, description: str, as_json: bool, **flags: Any) -> None:
+    """Describe the project NAME.
+
+    The empty text '' takes the description away.
+    """
+    database = open_database(load_flags(flags))
+    found = database.named(name)
+    _print_described(database.describe(found.project_id, found.name, description), as_json)
+
+
+@project.command("archive")
+@click.argument("name")
+@settings_options("data_dir", "projects_url")
+@JSON
+def archive(name: str, as_json: bool, **flags: Any) -> None:
+    """Let the project NAME take nothing any more.
+
+    Token and secret open nothing, and what is sent with them is lost. People read its pages as before. `trackway
+    project unarchive` takes it up again, with the same keys.
+    """
+    _archived(name, as_json, flags, archived=True)
+
+
+@project.command("unarchive")
+@click.argument("name")
+@settings_options("data_dir", "projects_url")
+@JSON
+def unarchive(name: str, as_json: bool, **flags: Any) -> None:
+    """Take the archived project NAME up again.
+
+    Its keys open again what they opened.
+    """
+    _archived(name, as_json, flags, archived=False)
+
+
+@project.command("delete")
+@click.argument("name")
+@click.option("--yes", "typed", metavar="NAME", help="The name of the project as it is, instead of typing it.")
+@settings_options("data_dir", "projects_url")
+def delete(name: str, typed: str | None, **flags: Any) -> None:
+    """Delete the project NAME for good.
+
+    Nobody finds it any more, and its keys, members and shared links end. Its name is free at once. Its data stays in
+    the store for now. The name must be typed, or given with --yes.
+    """
+    database = open_database(load_flags(flags))
+    found = database.named(name)
+    if typed is None and not sys.stdin.isatty():
+        raise InvalidInput("nobody is there to type the name of the project: give it with --yes")
+    if typed is None:
+        click.echo(f"This deletes the project {found.name!r}, id {found.project_id}, for good.", err=True)
+        typed = click.prompt("Type its name", err=True, default="", show_default=False)
+    database.delete(found.project_id, typed)
+    click.echo(f"deleted {found.name}, id {found.project_id}")
+
+
+def _archived(name: str, as_json: bool, flags: dict[str, Any], *, archived: bool) -> None:
+    database = open_database(load_flags(flags))
+    _print_described(database.archive(database.named(name).project_id, archived=archived), as_json)
+
+
+def _print_described(one: "Project", as_json: bool) -> None:
+    """What a change made of a project, without its keys."""
+    ended_ms = one.archived_at_ms
+    archived = None if ended_ms is None else _utc(ended_ms)
+    fields = {"project_id": one.project_id, "name": one.name, "description": one.description, "archived": archived}
+    if as_json:
+        click.echo(json.dumps(fields, indent=2))
+    else:
+        rows = [(name, "-" if value in (None, "") else str(value)) for name, value in fields.items()]
+        print_table(("Project", str(one.project_id)), rows[1:])
+
+
 @project.command("show")
 @click.argument("name")
 @settings_options("data_dir", "projects_url")
@@ -269,12 +363,19 @@ def _show_project(one: "Project", as_json: bool) -> None:
     if as_json:
         old_keys = [dict(zip(("kind", "key", "until"), each, strict=True)) for each in old]
         more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), "old_keys": old_keys}
-        click.echo(json.dumps(_fields(one) | more, indent=2))
+        click.echo(json.dumps(_fields(one) | _described(one) | more, indent=2))
         return
     rows = [*zip(_fields(one), _texts(one), strict=True), ("created", _utc(one.created_at_ms))]
+    rows += [(name, value) for name, value in _described(one).items()]
     rows += [(name, str(value)) for name, value in one.settings.items()]
     rows += [(f"old {kind}", f"{key} until {until}") for kind, key, until in old]
     print_table(("Project", str(one.project_id)), rows[1:])
+
+
+def _described(one: "Project") -> dict[str, str]:
+    """The description, and when it was archived, where there is one."""
+    archived = {"archived": _utc(one.archived_at_ms)} if one.archived_at_ms is not None else {}
+    return ({"description": one.description} if one.description else {}) | archived
 
 
 def _utc(time_ms: int) -> str:

@@ -176,6 +176,66 @@ def test_rotated_key_is_shown_with_the_old_one_and_its_end() -> None:
     assert ended["old_keys"] == []
 
 
+def audited(number: int) -> list[tuple[str, str]]:
+    """The actions on a project and their subjects, in order. All are of the command line."""
+    entries = ProjectsDatabase(Path("trackway-data/projects.db")).audit(20, None, number)
+    assert all(each.name.endswith(" on the command line") for each in entries)
+    return [(each.action, each.subject) for each in reversed(entries)]
+
+
+def test_project_is_renamed_described_archived_and_taken_up() -> None:
+    created = json.loads(printed("project", "create", "Shop", "--json"))
+    renamed = json.loads(printed("project", "rename", "Shop", "Störe", "--json"))
+    assert renamed == {"project_id": 1, "name": "Störe", "description": "", "archived": None}
+    described = json.loads(printed("project", "describe", "Störe", "What we sell", "--json"))
+    assert described == renamed | {"description": "What we sell"}
+    archived = json.loads(printed("project", "archive", "1", "--json"))
+    assert datetime.fromisoformat(archived["archived"]) and archived == described | {"archived": archived["archived"]}
+    assert "archived" in printed("project", "show", "Störe")
+    assert ProjectsDatabase(Path("trackway-data/projects.db")).named("1").is_archived
+    assert "What we sell" in printed("project", "rename", "1", "Shop"), "also while it is archived"
+    assert json.loads(printed("project", "unarchive", "Shop", "--json"))["archived"] is None
+    shown = json.loads(printed("project", "show", "Shop", "--json"))
+    assert {name: shown[name] for name in created} == created and "archived" not in shown
+    assert audited(1)[:-1] == [
+        ("project created", "Shop"),
+        ("project described", "Störe"),
+        ("project described", "Störe"),
+        ("project archived", "Störe"),
+        ("key shown", "token and secret"),
+        ("project described", "Shop"),
+        ("project taken up", "Shop"),
+    ]
+
+
+def test_project_is_deleted_only_with_its_name() -> None:
+    printed("project", "create", "Web shop")
+    for arguments in (["Web shop"], ["Web shop", "--yes", "web shop"], ["1", "--yes", "1"]):
+        done = trackway("project", "delete", *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
+        assert "name of the project" in done.stderr
+    assert [each.name for each in projects_in("trackway-data")] == ["Web shop"]
+    assert printed("project", "delete", "1", "--yes", "Web shop") == "deleted Web shop, id 1\n"
+    assert projects_in("trackway-data") == [] and audited(1)[-1] == ("project deleted", "Web shop")
+    assert trackway("project", "delete", "Web shop", "--yes", "Web shop").returncode == 1
+    assert json.loads(printed("project", "create", "Web shop", "--json"))["project_id"] == 2
+
+
+@pytest.mark.parametrize(("typed", "code"), [("Web shop", 0), ("web shop", 2), ("", 2)])
+def test_who_deletes_a_project_on_a_terminal_types_its_name(typed: str, code: int) -> None:
+    printed("project", "create", "Web shop")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [TRACKWAY, "project", "delete", "Web shop"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as command:
+        os.write(ours, f"{typed}\n".encode())
+        _, said = command.communicate(timeout=30)
+    os.close(ours)
+    os.close(theirs)
+    assert command.returncode == code and b"This deletes the project 'Web shop', id 1, for good." in said
+    assert [each.name for each in projects_in("trackway-data")] == (["Web shop"] if code else [])
+
+
 def test_project_made_beside_a_reader_is_seen_by_it_at_once(elsewhere: Path) -> None:
     printed("project", "create", "first")
     directory = ProjectDirectory(elsewhere / "trackway-data/projects.db")
@@ -209,13 +269,18 @@ COMMANDS = [
     ["lookup-table", "mappings"],
     ["lookup-table", "replace", "t", "-"],
     ["lookup-table", "unmap", "P"],
+    ["project", "archive", "x"],
     ["project", "create", "x"],
+    ["project", "delete", "x", "--yes", "x"],
+    ["project", "describe", "x", "what it is"],
     ["project", "identity", "x", "original"],
     ["project", "limits", "x"],
     ["project", "list"],
+    ["project", "rename", "x", "y"],
     ["project", "rotate", "x", "--token"],
     ["project", "set", "x", "export_concurrent_max=1"],
     ["project", "show", "x"],
+    ["project", "unarchive", "x"],
     ["store", "check"],
     ["store", "rebuild"],
 ]
