@@ -140,9 +140,9 @@ def _scene(
 ) -> _Scene:
     """All accounts and projects, as the actor sees them. The actor must manage that project, or (None) any project."""
     acting = None if by is COMMAND_LINE else acting_account(connection, by)
-    actor = Actor(
-        acting, connection.execute(select(projects.c.project_id).where(projects.c.deleted_at_ms.is_(None))).scalars()
-    )
+    present = select(projects.c.project_id, projects.c.archived_at_ms).where(projects.c.deleted_at_ms.is_(None))
+    found = connection.execute(present).all()
+    actor = Actor(acting, [each for each, _ in found], [each for each, ended_ms in found if ended_ms is not None])
     actor.check_manages(project_id)
     return _Scene(connection, actor, actor.seen(read_accounts(connection)), note)
 

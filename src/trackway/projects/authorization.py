@@ -3,6 +3,9 @@
 An actor is the command line or a service account. The command line has every right. A service account manages the
 projects where its role grants roles (`roles.GRANTS`). It sees the accounts of those projects, those that it made, and
 itself. Other accounts do not exist for it, so that nobody learns the members of another project.
+
+In an archived project nobody gives or takes roles, not even the command line: its members are as they were when it is
+taken up again. An account that is revoked loses its role there, too, since that is how a leaked secret ends.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +13,7 @@ from typing import Final
 
 from trackway.domain.errors import StateError
 from trackway.projects.account import Account
-from trackway.projects.roles import GRANTS, RIGHTS, ROLES, Right, Role
+from trackway.projects.roles import ARCHIVED, GRANTS, RIGHTS, ROLES, Right, Role
 
 
 class UnknownAccount(StateError):
@@ -31,11 +34,13 @@ def check_manages_project(account: Account, project_id: int, right: Right = Righ
 
 
 class Actor:
-    """The rights of `by` (None: the command line). `projects` are the ids of all projects."""
+    """The rights of `by` (None: the command line). `projects` are the ids of all projects that are not deleted, of
+    those `archived` the ones that take nothing."""
 
-    def __init__(self, by: Account | None, projects: Iterable[int]):
+    def __init__(self, by: Account | None, projects: Iterable[int], archived: Iterable[int] = ()):
         self._by: Final = by
         self._projects: Final = frozenset(projects)
+        self._archived: Final = frozenset(archived)
         roles: Mapping[int, Role] = dict.fromkeys(self._projects, "owner") if by is None else by.roles
         self._granted: Final = {project_id: GRANTS[role] for project_id, role in roles.items() if GRANTS[role]}
         self._seen_projects: Final = roles.keys()
@@ -50,8 +55,13 @@ class Actor:
             raise NotGranted("managing service accounts takes the role owner or admin")
 
     def check_grants(self, project_id: int, role: Role) -> None:
-        """Raises unless the actor may grant and revoke that role in the project."""
+        """Raises unless the actor may give and take that role in the project. Nobody may in an archived one."""
         self.check_manages(project_id)
+        if project_id in self._archived:
+            raise NotGranted(ARCHIVED)
+        self._check_is_own(project_id, role)
+
+    def _check_is_own(self, project_id: int, role: Role) -> None:
         if role not in self._granted[project_id]:
             may = ", ".join(each for each in ROLES if each in self._granted[project_id])
             raise NotGranted(f"the role {role} in project {project_id} is not yours to give or take; yours are {may}")
@@ -67,7 +77,8 @@ class Actor:
         for project_id, role in account.roles.items():
             if project_id not in self._seen_projects:
                 raise NotGranted(f"service account {account.account_id} is in projects that are not yours")
-            self.check_grants(project_id, role)
+            self.check_manages(project_id)
+            self._check_is_own(project_id, role)
 
     def sees(self, account: Account) -> bool:
         own = self._by is None or self._by.account_id in (account.account_id, account.creator)

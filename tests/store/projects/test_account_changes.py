@@ -169,6 +169,52 @@ def test_admin_gives_and_takes_only_roles_below(accounts: ServiceAccounts) -> No
         accounts.all(by=admin)
 
 
+@pytest.mark.parametrize("role", ["owner", "admin", None])
+def test_members_of_an_archived_project_stay_and_only_whole_accounts_are_revoked(
+    accounts: ServiceAccounts, database: ProjectsDatabase, role: Role | None
+) -> None:
+    by = None if role is None else accounts.create("by", {1: role, 2: role})[0].account_id
+    member, _ = accounts.create("member", {1: "consumer"})
+    outside, _ = accounts.create("outside", {2: "consumer"})
+    leaked, _ = accounts.create("leaked", {1: "consumer", 2: "consumer"})
+    database.archive(1, archived=True)
+    before, revision = accounts.all(), database.revision()
+    changes: list[Callable[[], object]] = [
+        lambda: accounts.create("a", {1: "consumer"}, by=by),
+        lambda: accounts.add([outside.account_id], {1: "consumer"}, by=by),
+        lambda: accounts.add([member.account_id], {1: "analyst"}, by=by),
+        lambda: accounts.remove({1: [member.account_id]}, by=by),
+    ]
+    for change in changes:
+        with pytest.raises(NotGranted, match="this project is archived"):
+            change()
+    assert (accounts.all(), database.revision()) == (before, revision)
+    assert member in accounts.of_project(1, by=by)
+    assert accounts.revoke(leaked.account_id, by=by) == leaked
+    accounts.remove({2: [outside.account_id]}, by=by)
+    database.archive(1, archived=False)
+    accounts.remove({1: [member.account_id]}, by=by)
+
+
+@pytest.mark.parametrize("role", ["owner", None])
+def test_a_deleted_project_has_no_members_to_change(
+    accounts: ServiceAccounts, database: ProjectsDatabase, role: Role | None
+) -> None:
+    by = None if role is None else accounts.create("by", {1: role, 2: role})[0].account_id
+    member, _ = accounts.create("member", {1: "consumer", 2: "consumer"})
+    database.delete(1, database.named("1").name)
+    changes: list[Callable[[], object]] = [
+        lambda: accounts.create("a", {1: "consumer"}, by=by),
+        lambda: accounts.add([member.account_id], {1: "consumer"}, by=by),
+        lambda: accounts.remove({1: [member.account_id]}, by=by),
+        lambda: accounts.of_project(1, by=by),
+    ]
+    for change in changes:
+        with pytest.raises(UnknownAccount, match="project 1 was not found"):
+            change()
+    assert accounts.one(member.account_id).roles == {2: "consumer"}
+
+
 def test_accounts_of_projects_of_others_do_not_exist_for_an_actor(accounts: ServiceAccounts) -> None:
     roles: list[dict[int, Role]] = [{1: "owner"}, {2: "owner"}, {1: "analyst", 2: "analyst"}]
     mine, theirs, shared = (accounts.create("a", each)[0] for each in roles)

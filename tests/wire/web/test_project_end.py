@@ -15,7 +15,7 @@ from tests.support.http.events import import_all, record, track
 from tests.support.http.exchange import Reply, Request
 from tests.support.reports import ask_report
 from tests.support.server import Project, Server, basic
-from tests.support.service_accounts import Credentials, everywhere, new_account
+from tests.support.service_accounts import ORGANIZATION, Credentials, ask_json, everywhere, new_account
 from tests.support.web.saved import below, new_dashboard, number_of, save
 from tests.support.web.visitor import HTML, Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
@@ -163,6 +163,33 @@ def test_links_of_an_archived_project_are_revoked(server: Server, project: Proje
     assert visit.post(below(project, "/shares/create"), {"target": target, "expires": "7"}).status == 403
     assert visit.post(below(project, "/shares/revoke"), {"link": number[1]}).status == 303
     assert everywhere(lambda: server.ask(Request("GET", found[1], (HTML,))).status == 404)
+
+
+def test_members_of_an_archived_project_are_as_the_page_and_the_api_say_alike(
+    server: Server, project: Project, owner: Credentials, windows: OpenWindow
+) -> None:
+    visit = signed_in(server, owner.username, owner.secret)
+    member, leaked = (new_account(server, {project.project_id: "consumer"}) for _ in range(2))
+    assert visit.post(below(project, "/settings/archive")).status == 303
+    given = {"projects": [{"id": project.project_id, "role": "analyst"}], "service_account_ids": [member.account_id]}
+    taken = {"projects": [{"id": project.project_id, "service_account_ids": [member.account_id]}]}
+    created = {"username": "new", "role": "consumer", "projects": [{"id": project.project_id}]}
+    for below_accounts, body in (("/add-to-project", given), ("/remove-from-project", taken), ("", created)):
+        reply = ask_json(server, "POST", ORGANIZATION + below_accounts, owner, body)
+        assert (reply.status, b"archived" in reply.body) == (403, True), below_accounts
+    for path, fields in (("role", {"role": "analyst"}), ("remove", {}), ("create", {"name": "n", "role": "consumer"})):
+        reply = visit.post(below(project, f"/settings/accounts/{path}"), {"username": member.username, **fields})
+        assert (reply.status, b"archived" in reply.body) == (403, True), path
+    window = windows()
+    window.take_cookies(visit.cookies)
+    window.open(below(project, "/settings"))
+    page = window.text()
+    assert member.username in page and "Create a service account" not in page and "Remove" not in page
+    assert window.violations() == []
+    window.press(f"Revoke {leaked.username}")
+    window.until(lambda: "The account was revoked" in window.text())
+    assert member.username in window.text() and leaked.username not in window.text()
+    assert ask_json(server, "DELETE", f"{ORGANIZATION}/{member.account_id}", owner).status == 200
 
 
 def test_a_deleted_project_is_gone_for_all(

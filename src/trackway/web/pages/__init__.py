@@ -310,7 +310,12 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
     return (
         PageRoute(settings.PATH, ("GET",), show, Right.LIMITS, "Settings", in_navigation=True),
         _form("/keys/show", show_key),
-        *(_form(path, partial(form, changes=parts.changes, shown=shown)) for path, form in forms.items()),
+        *(
+            _form(path, partial(form, changes=parts.changes, shown=shown))._replace(
+                is_for_archived=form is accounts.revoke
+            )
+            for path, form in forms.items()
+        ),
         *(
             _form(path, partial(form, changes=parts.changes, shown=shown))._replace(
                 right=Right.END, is_for_archived=True

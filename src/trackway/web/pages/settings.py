@@ -114,15 +114,16 @@ async def draw(
 
 
 def _values(page: Page, shown: Shown) -> dict[str, Any]:
-    may_manage = page.may(Right.MANAGE)
-    granted = page.visitor.grants(page.project.project_id)
+    may_manage, sees_members = page.may(Right.MANAGE), page.visitor.may(page.project.project_id, Right.MANAGE)
+    granted = page.visitor.grants(page.project.project_id) if may_manage else ()
     accounts = shown.directory.members(page.project.project_id)
     return {
         "may_manage": may_manage,
         "may_end": page.may(Right.END),
         "old_keys": _old_keys(page) if may_manage else [],
         "overlaps": OVERLAPS,
-        "members": _members(page, accounts) if may_manage else [],
+        "sees_members": sees_members,
+        "members": _members(page, accounts) if sees_members else [],
         "member_count": len(accounts),
         "grantable": [(role, role) for role in reversed(ROLES) if role in granted],
         "limits": shown.rates.uses(page.project),
@@ -142,13 +143,14 @@ def _old_keys(page: Page) -> list[OldKey]:
 def _members(page: Page, accounts: Sequence[Account]) -> list[Member]:
     now_ms, number, visitor = time.time() * 1000, page.project.project_id, page.visitor
     granted = visitor.grants(number)
+    may_change = page.may(Right.MANAGE)
     return [
         Member(
             account,
             account.roles[number],
             account.expired(now_ms),
             account.account_id == visitor.account_id,
-            account.roles[number] in granted,
+            may_change and account.roles[number] in granted,
             all(role in visitor.grants(project_id) for project_id, role in account.roles.items()),
         )
         for account in accounts[:WEB_ROWS_MAX]
