@@ -13,6 +13,8 @@ PROJECTS_ACTIVE_MAX = 50
 """Projects of a list whose events are counted. The others of a long list are found by its search."""
 PROJECTS_ACTIVE_S_MAX = 2.0
 """Seconds that a list of projects waits for these counts. After them it comes without."""
+SAVED_REPORTS_PER_PAGE = 100
+"""Saved reports on a page of their list."""
 AUDIT_PAGE_ROWS = 100
 """Entries of the audit on a page."""
 
@@ -74,8 +76,10 @@ SHARED_VIEW_KEPT_S = 300.0
 """How old an answer may be that a link shows. An edge process asks a report once in this time, however many look."""
 SHARED_FAULT_KEPT_S = 10.0
 """How long a failure to answer is kept for links."""
-SHARED_VIEWS_MAX = 100
-"""Answers that an edge process keeps for links, some 100 KB each. Beyond it the oldest is dropped."""
+SHARED_VIEWS_BYTES_MAX = 32 * 1024 * 1024
+"""Answers that an edge process keeps for links, some 50 KB each. Beyond it the oldest is dropped, and asked again."""
+SHARED_VIEW_OVERHEAD_BYTES = 2048
+"""What an answer takes besides its texts and its picture, about."""
 SHARED_LINK_KNOWN_S = 2.0
 """How long an edge process believes what it read of a link. A revoked link is closed after this time at most."""
 SHARED_LINKS_KNOWN_MAX = 1000

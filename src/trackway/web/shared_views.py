@@ -11,9 +11,16 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import NamedTuple
 
 from trackway.domain.errors import RequestError, StorageError
-from trackway.web.limits import SHARED_FAULT_KEPT_S, SHARED_VIEW_KEPT_S, SHARED_VIEWS_MAX
+from trackway.web.limits import (
+    SHARED_FAULT_KEPT_S,
+    SHARED_VIEW_KEPT_S,
+    SHARED_VIEW_OVERHEAD_BYTES,
+    SHARED_VIEWS_BYTES_MAX,
+)
 from trackway.web.report_cards import CardView
 
+_TEXT_BYTES = 100
+"""What a text takes besides its characters, with the figure that it stands for."""
 _AWAY = "the report cannot be answered now: look again in a moment"
 
 
@@ -28,6 +35,7 @@ class SharedViews:
     def __init__(self, clock_s: Callable[[], float] = time.monotonic):
         self._clock_s = clock_s
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._bytes = 0
         self._asked: dict[Hashable, asyncio.Task[CardView]] = {}
 
     async def view(self, key: Hashable, ask: Callable[[], Awaitable[CardView]]) -> CardView:
@@ -48,10 +56,25 @@ class SharedViews:
             except (RequestError, StorageError):
                 # From its end: what fails after a long time is not asked again at once.
                 view, until_s = CardView(None, _AWAY, 0), self._clock_s() + SHARED_FAULT_KEPT_S
-            self._kept.pop(key, None)
-            self._kept[key] = _Kept(view, until_s)
-            while len(self._kept) > SHARED_VIEWS_MAX:
-                self._kept.popitem(last=False)
+            self._keep(key, _Kept(view, until_s))
             return view
         finally:
             del self._asked[key]
+
+    def _keep(self, key: Hashable, kept: _Kept) -> None:
+        if key in self._kept:
+            self._bytes -= _size(self._kept.pop(key).view)
+        self._kept[key] = kept
+        self._bytes += _size(kept.view)
+        while self._bytes > SHARED_VIEWS_BYTES_MAX:
+            self._bytes -= _size(self._kept.popitem(last=False)[1].view)
+
+
+def _size(shown: CardView) -> int:
+    """The bytes of a view, about: its picture and the texts of its table, each figure with its number."""
+    view, texts = shown.view, [shown.fault]
+    if view is None:
+        return SHARED_VIEW_OVERHEAD_BYTES + len(shown.fault)
+    texts += [view.heading, view.picture.address if view.picture else "", *view.trend.series]
+    texts += [each for time, label, figures in view.rows for each in (time, label, *figures)]
+    return SHARED_VIEW_OVERHEAD_BYTES + sum(len(each) + _TEXT_BYTES for each in texts)

@@ -6,8 +6,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from trackway.domain.errors import RequestError, StorageError
-from trackway.web.limits import SHARED_FAULT_KEPT_S, SHARED_VIEW_KEPT_S, SHARED_VIEWS_MAX
+from trackway.web import shared_views
+from trackway.web.chart import Chart
+from trackway.web.limits import SHARED_FAULT_KEPT_S, SHARED_VIEW_KEPT_S, SHARED_VIEW_OVERHEAD_BYTES
 from trackway.web.report_cards import CardView
+from trackway.web.report_table import Trend
+from trackway.web.report_view import View
 from trackway.web.shared_views import SharedViews
 
 
@@ -112,14 +116,45 @@ def test_a_fault_of_ours_is_not_kept() -> None:
     run(test)
 
 
-def test_no_more_answers_are_kept_than_may_be() -> None:
+def test_no_more_bytes_of_answers_are_kept_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_views, "SHARED_VIEWS_BYTES_MAX", 3 * (SHARED_VIEW_OVERHEAD_BYTES + 10))
+
     async def test(views: SharedViews, clock: Clock) -> None:
         asked = Asked()
-        for number in range(SHARED_VIEWS_MAX + 1):
+        for number in range(4):
             await views.view(number, asked)
-        await views.view(SHARED_VIEWS_MAX, asked)
-        assert asked.times == SHARED_VIEWS_MAX + 1
+        await views.view(3, asked)
+        await views.view(1, asked)
+        assert asked.times == 4
         await views.view(0, asked)
-        assert asked.times == SHARED_VIEWS_MAX + 2
+        assert asked.times == 5
+
+    run(test)
+
+
+def test_a_large_answer_takes_the_place_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_views, "SHARED_VIEWS_BYTES_MAX", 60_000)
+    picture = Chart("t", "x" * 50_000, 320, [])
+    large = CardView(View("h", "line", Trend([], {}), [], picture, 0, False), "", 0)
+
+    async def answer_large() -> CardView:
+        return large
+
+    async def test(views: SharedViews, clock: Clock) -> None:
+        asked = Asked()
+        for number in range(5):
+            await views.view(number, asked)
+        assert await views.view("large", answer_large) is large
+        assert await views.view("large", asked) is large
+        await views.view(0, asked)
+        assert asked.times == 6, "the oldest went"
+        await views.view("large", answer_large)
+        clock.now_s += SHARED_VIEW_KEPT_S
+        for _ in range(20):  # what is replaced is counted once
+            await views.view("large", answer_large)
+            clock.now_s += SHARED_VIEW_KEPT_S
+        await views.view("small", asked)
+        assert await views.view("small", asked)
+        assert asked.times == 7
 
     run(test)

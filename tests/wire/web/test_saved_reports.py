@@ -18,6 +18,9 @@ from tests.support.web.browser_window import PHONE
 from tests.support.web.saved import ACTIVE, below, number_of, numbers_in, save, saved_by_api
 from tests.support.web.visitor import Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
+from trackway.projects.limits import BOOKMARKS_MAX, DASHBOARDS_MAX
+from trackway.projects.saved import Bookmark, Creator, Dashboard
+from trackway.projects.saved_table import Saved
 
 RANGE = {"range": "custom", "from": "2025-03-01", "to": "2025-03-30"}
 QUESTION: dict[str, Any] = {"event": ["Order placed", "Signed up"], "measure": "unique", "unit": "week", **RANGE}
@@ -211,3 +214,40 @@ def test_the_pages_shut_nobody_out(
         assert window.violations() == [], path
         assert not window.is_wider_than_screen(), path
     assert window.complaints == []
+
+
+def test_a_long_list_has_pages_and_tells_its_bound(
+    server: Server, make_projects: MakeProjects, admin: Visit, windows: OpenWindow, session: dict[str, str]
+) -> None:
+    [project] = make_projects(1)
+    saved, maker = Saved(server.projects), Creator(None, "admin")
+
+    def named(number: int) -> dict[str, Any]:
+        return {"name": f"Kept {number:03}", "description": ""}
+
+    for number in range(BOOKMARKS_MAX - 1):
+        saved.create(Bookmark, project.project_id, {**named(number), "type": "insights", "params": "{}"}, maker)
+    page = admin.get(below(project, "/reports")).body.decode()
+    assert "the most there may be" not in page and "1 to 100 of 499 reports" in page
+    window = windows()
+    window.take_cookies(session)
+    window.open(below(project, "/reports?search=kept"))
+    assert window.texts("tbody th")[0::99] == ["Kept 000", "Kept 099"]
+    window.wait(window.page.get_by_role("link", name="Next page").click())
+    window.until(lambda: "Kept 100" in window.text())
+    assert "search=kept" in window.path and window.count("tbody tr") == 100
+    assert window.violations() == [] and window.complaints == []
+    last = admin.get(below(project, "/reports?page=99")).body.decode()
+    assert "401 to 499 of 499" in last and "Next page" not in last and "Kept 498" in last
+    assert "Next page" not in admin.get(below(project, "/reports?search=Kept+49")).body.decode()
+    for wrong in ("0", "x", "-1"):
+        assert admin.get(below(project, f"/reports?page={wrong}")).status == 400
+    assert save(admin, project, "The last", event="a").status == 303
+    full = save(admin, project, "One more", event="a")
+    assert (full.status, b"500 reports" in full.body) == (400, True), full
+    assert "has 500 saved reports, the most there may be" in admin.get(below(project, "/reports")).body.decode()
+    assert "Make a dashboard" in admin.get(below(project, "/dashboards")).body.decode()
+    for number in range(DASHBOARDS_MAX):
+        saved.create(Dashboard, project.project_id, {**named(number), "cards": []}, maker)
+    page = admin.get(below(project, "/dashboards")).body.decode()
+    assert "has 100 dashboards, the most there may be" in page and "Make a dashboard" not in page

@@ -14,6 +14,7 @@ from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes, Opened
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.projects.cards import Card, added, cards_of, moved
+from trackway.projects.limits import DASHBOARDS_MAX
 from trackway.projects.saved import Bookmark, Dashboard
 from trackway.store.reader import Reader
 from trackway.web.bookmark_answer import Asking
@@ -62,7 +63,12 @@ async def show_all(page: Page, *, parts: Parts) -> Response:
     found = await parts.changes.run(lambda opened: opened.saved.all(Dashboard, project_id), page.author)
     named = sorted(found, key=lambda each: (each.name.casefold(), each.dashboard_id))
     return render(
-        page, "dashboards.html", dashboards=named, adding=adding, is_deleted="deleted" in page.request.query_params
+        page,
+        "dashboards.html",
+        dashboards=named,
+        adding=adding,
+        is_deleted="deleted" in page.request.query_params,
+        most=DASHBOARDS_MAX,
     )
 
 

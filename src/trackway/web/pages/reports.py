@@ -15,10 +15,13 @@ from starlette.responses import RedirectResponse, Response
 
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes, Opened
+from trackway.projects.limits import BOOKMARKS_MAX
 from trackway.projects.saved import BOOKMARK_TYPES, Bookmark, check_object
 from trackway.web.bookmark_answer import Asking, answer_bookmark
 from trackway.web.forms import text
+from trackway.web.limits import SAVED_REPORTS_PER_PAGE
 from trackway.web.page import Page, render
+from trackway.web.report_address import with_fields
 from trackway.web.report_cards import VIEWS, insights_view
 from trackway.web.report_kinds import KINDS
 from trackway.web.report_run import curl_text, sql_text
@@ -34,17 +37,33 @@ async def show(page: Page, *, changes: Changes) -> Response:
     search, type = query.get("search", "").strip(), query.get("type", "")
     every = await changes.run(lambda opened: opened.saved.all(Bookmark, project_id), page.author)
     found = [each for each in every if (not type or each.type == type) and _matches(each, search.casefold())]
+    pages = max(1, -(-len(found) // SAVED_REPORTS_PER_PAGE))
+    number = _page_number(query.get("page", "1"), pages)
+    first = (number - 1) * SAVED_REPORTS_PER_PAGE
+    ordered = sorted(found, key=lambda each: (each.name.casefold(), each.bookmark_id))
     return render(
         page,
         "reports.html",
         done=done_of(page),
-        reports=sorted(found, key=lambda each: (each.name.casefold(), each.bookmark_id)),
+        reports=ordered[first : first + SAVED_REPORTS_PER_PAGE],
         count=len(every),
+        found=len(found),
+        most=BOOKMARKS_MAX,
+        first=first,
+        newer="?" + with_fields(query, page=str(number - 1), done=None) if number > 1 else "",
+        older="?" + with_fields(query, page=str(number + 1), done=None) if number < pages else "",
         search=search,
         type=type,
         types=[("", "Every type"), *((each, each) for each in BOOKMARK_TYPES)],
         offered=[kind for kind in KINDS.values() if page.may_open(kind.path)],
     )
+
+
+def _page_number(text: str, pages: int) -> int:
+    """The page, the last one for a number beyond it, since reports may have been deleted. Raises RequestError 400."""
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or not int(text):
+        raise RequestError(400, "page must be a whole number from 1 on")
+    return min(int(text), pages)
 
 
 async def one(page: Page, *, changes: Changes) -> Response:

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes, Opened
 from trackway.edge.routes import PAGES_PATH
+from trackway.projects.limits import SHARE_LINKS_MAX
 from trackway.projects.saved import Bookmark, Dashboard, ShareLink
 from trackway.projects.share_token import Target, hash_of, new_token
 from trackway.web import shared
@@ -32,6 +33,7 @@ class Shown(NamedTuple):
 class _Found(NamedTuple):
     links: list[ShareLink]
     names: dict[Target, str]
+    is_full: bool
 
 
 async def show(page: Page, *, changes: Changes) -> Response:
@@ -87,8 +89,9 @@ async def _draw(
         names = {Target("report", each.bookmark_id): each.name for each in opened.saved.all(Bookmark, project_id)}
         names |= {Target("dashboard", each.dashboard_id): each.name for each in opened.saved.all(Dashboard, project_id)}
         saved = opened.saved
-        links = saved.all(ShareLink, project_id, target=str(target)) if target else saved.all(ShareLink, project_id)
-        return _Found(links, names)
+        every = saved.all(ShareLink, project_id)
+        links = [each for each in every if target is None or each.target == str(target)]
+        return _Found(links, names, len(every) >= SHARE_LINKS_MAX)
 
     found = await changes.run(find, page.author)
     if target is not None and target not in found.names:
@@ -98,6 +101,8 @@ async def _draw(
         "shares.html",
         status=400 if problem else 200,
         links=[_shown(each, found.names) for each in reversed(found.links)],
+        is_full=found.is_full,
+        most=SHARE_LINKS_MAX,
         target=target,
         name=found.names[target] if target else "",
         expiries=list(EXPIRIES.items()),
