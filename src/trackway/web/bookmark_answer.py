@@ -16,17 +16,20 @@ from trackway.store.reader import Reader
 from trackway.web.limits import TREND_VALUES_MAX
 from trackway.web.report_run import SMALLER
 from trackway.web.store_errors import answer_of
+from trackway.web.users_of_values import without_few_users
 
 
 class Asking(NamedTuple):
     """Who asks, of which project, and by which reader of the store. `author` is for the thread of changes, which reads
-    what is saved. `with_notes`: whether pictures by time have the annotations of the project."""
+    what is saved. `with_notes`: whether pictures by time have the annotations of the project. `for_strangers`:
+    whether values that few users have are left out."""
 
     reader: Reader
     project: Project
     changes: Changes
     author: Author
     with_notes: bool = False
+    for_strangers: bool = False
 
 
 class Answered(NamedTuple):
@@ -55,4 +58,6 @@ async def answer_bookmark(asking: Asking, params: str, report: Report[Any] = INS
         wanted, mapped = await asking.changes.run(loaded, asking.author)
     run = Run(asking.reader, asking.project.project_id, mapped, asking.reader.results)
     answer = await answer_of(report.answer(run, wanted), SMALLER)
+    if asking.for_strangers and report is INSIGHTS_REPORT:
+        answer = await answer_of(without_few_users(run, wanted, answer), SMALLER)
     return Answered(answer, run.statements)

@@ -80,6 +80,10 @@ SHARED_VIEWS_BYTES_MAX = 32 * 1024 * 1024
 """Answers that an edge process keeps for links, some 50 KB each. Beyond it the oldest is dropped, and asked again."""
 SHARED_VIEW_OVERHEAD_BYTES = 2048
 """What an answer takes besides its texts and its picture, about."""
+SHARED_VALUE_USERS_MIN = 5
+"""Users that a value of a breakdown has in the range of a report, so that a link shows it."""
+SHARED_VALUES_COUNTED_MAX = 1000
+"""Values of each level of a breakdown whose users are counted for a link, those with most users."""
 SHARED_LINK_KNOWN_S = 2.0
 """How long an edge process believes what it read of a link. A revoked link is closed after this time at most."""
 SHARED_LINKS_KNOWN_MAX = 1000

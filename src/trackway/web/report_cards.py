@@ -16,6 +16,7 @@ from trackway.web.annotations import notes_between
 from trackway.web.bookmark_answer import Asking, answer_bookmark
 from trackway.web.chart_notes import Note, span_of
 from trackway.web.kind_views import check_asks, flow_view, funnel_view, retention_view
+from trackway.web.limits import SHARED_VALUE_USERS_MIN
 from trackway.web.report_view import View, shape_of, view_of
 
 
@@ -55,24 +56,29 @@ async def insights_view(asking: Asking, report: Bookmark, answer: Mapping[str, A
     notes: list[Note] | None = []
     if asking.with_notes and shape.chart in ("line", "bar"):
         notes = await notes_between(asking.changes, asking.author, asking.project.project_id, span_of(answer))
-    return await view_of(report.name, shape, answer, notes)
+    return _told(await view_of(report.name, shape, answer, notes), answer)
 
 
 async def _funnel(asking: Asking, report: Bookmark) -> View:
     check_asks("funnel", report.params)
     answered = await answer_bookmark(asking, report.params)
-    return await funnel_view(report.name, answered.answer)
+    return _told(await funnel_view(report.name, answered.answer), answered.answer)
 
 
 async def _retention(asking: Asking, report: Bookmark) -> View:
     check_asks("retention", report.params)
     answered = await answer_bookmark(asking, report.params)
-    return await retention_view(report.name, answered.answer, report.params)
+    return _told(await retention_view(report.name, answered.answer, report.params), answered.answer)
 
 
 async def _flows(asking: Asking, report: Bookmark) -> View:
     answered = await answer_bookmark(asking, report.params, FLOWS_REPORT)
     return await flow_view(report.name, answered.answer)
+
+
+def _told(view: View, answer: Mapping[str, Any]) -> View:
+    """The view, which says that values were left out of its answer."""
+    return view._replace(users_min=SHARED_VALUE_USERS_MIN) if answer.get("left_out") else view
 
 
 VIEWS: Final[Mapping[str, Callable[[Asking, Bookmark], Awaitable[View]]]] = {

@@ -31,7 +31,8 @@ class View(NamedTuple):
     """`picture` is None for tables and numbers, and where nothing was counted. `undrawn`: series that the picture
     leaves out. `is_cut`: the breakdown has more values than are shown. `head` says what the rows are, if not times.
     `is_empty`: nothing was counted. `sum` says of how many the figures are a part, "" where they say it themselves.
-    `notes`: the annotations on the picture, None where they cannot be read now."""
+    `notes`: the annotations on the picture, None where they cannot be read now. `users_min`: values that fewer users
+    have are left out, 0 where none is."""
 
     heading: str
     chart: str
@@ -44,6 +45,7 @@ class View(NamedTuple):
     is_empty: bool = False
     sum: str = ""
     notes: Sequence[Note] | None = ()
+    users_min: int = 0
 
 
 def shape_of(params: str) -> Shape:

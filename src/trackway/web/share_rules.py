@@ -1,8 +1,9 @@
 """What a link may show to strangers, and for how long: pure rules.
 
-A link shows aggregates, never people. A breakdown by a property that names people has a series for each of them, so
-such a report is not shown. The names are those that SDKs and the server give to ids and contact data, and what people
-commonly call them. Values that look like e-mail addresses are refused whatever their property is called.
+A link shows aggregates, never people. A breakdown by a property that names people has a series for each of them. What
+counts is how many users a value has (`users_of_values`), whatever it is called. The names here are those that SDKs and
+the server give to ids and contact data, and what people commonly call them: their reports are refused when a link is
+made, so that nobody makes one that shows nothing. Values that look like e-mail addresses are refused, too.
 """
 
 import re

@@ -83,7 +83,7 @@ class SharedPages:
 
     async def _asked(self, project: Project, report: Bookmark) -> CardView:
         parts = self._parts
-        asking = Asking(parts.readers.reports, project, parts.changes, SERVER)
+        asking = Asking(parts.readers.reports, project, parts.changes, SERVER, for_strangers=True)
         shown = await card_view(asking, report, parts.rates)
         try:
             if shown.view is not None:

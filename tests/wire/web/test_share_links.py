@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.wire.web.conftest import OpenWindow
 from trackway.projects.saved import ShareLink
 from trackway.projects.saved_table import Saved
 from trackway.projects.share_token import hash_of
-from trackway.web.limits import SHARED_GUESSES_PER_MINUTE, SHARED_VISITS_PER_MINUTE
+from trackway.web.limits import SHARED_GUESSES_PER_MINUTE, SHARED_VALUE_USERS_MIN, SHARED_VISITS_PER_MINUTE
 
 RANGE = {"range": "custom", "from": "2025-03-01", "to": "2025-03-30"}
 WEEKS = {"event": "Order placed", "unit": "week", **RANGE}
@@ -34,8 +35,11 @@ WEEKS = {"event": "Order placed", "unit": "week", **RANGE}
 def project(server: Server, make_projects: MakeProjects) -> Project:
     [made] = make_projects(1)
     load_demo_shop(server, made)
-    mail = record(made, "Mail", time=at("2025-03-05 12:00"), insert_id="mail", contact="ann@example.com")
-    import_all(server, made, [mail])
+    noon, users = at("2025-03-05 12:00"), [f"user-{number}" for number in range(SHARED_VALUE_USERS_MIN)]
+    mails = [
+        record(made, "Mail", time=noon, insert_id=user, distinct_id=user, contact="ann@example.com") for user in users
+    ]
+    import_all(server, made, mails)
     server.wait_loaded()
     return made
 
@@ -107,6 +111,60 @@ def test_a_dashboard_is_shown_without_the_reports_that_name_people(
     for target in (f"report {reports[1]}", f"report {made['id']}"):
         refused = visit.post(below(project, "/shares/create"), {"target": target, "expires": "7"})
         assert (refused.status, b"Not done: a link" in refused.body) == (400, True), target
+
+
+FEW = SHARED_VALUE_USERS_MIN - 1
+CHOICES: dict[str, dict[str, str]] = {
+    "insights": {"event": "Kauf"},
+    "funnels": {"event1": "Ansicht", "event2": "Kauf"},
+    "retention": {"event1": "Ansicht", "event2": "Kauf", "periods": "2"},
+}
+
+
+@pytest.fixture(scope="module")
+def customers(server: Server, make_projects: MakeProjects) -> Project:
+    """Users with properties that no list of names knows: each a number of its own, and all but FEW the plan Basis."""
+    [made] = make_projects(1)
+    records = [
+        record(
+            made, event, distinct_id=f"user-{number}", time=at("2025-03-05 12:00") + hour * 3_600_000,
+            insert_id=f"{event}-{number}-{again}", Kundennummer=f"K-{number}",
+            Tarif="Sonder" if number < FEW else "Basis",
+        )
+        for number in range(FEW + SHARED_VALUE_USERS_MIN)
+        for hour, event in enumerate(("Ansicht", "Kauf"))
+        for again in range(10 if number < FEW else 1)
+    ]  # fmt: skip
+    import_all(server, made, records)
+    server.wait_loaded()
+    return made
+
+
+def shared_report(server: Server, visit: Visit, project: Project, type: str, **question: str) -> str:
+    """The page that a stranger gets of a new report."""
+    fields = {"type": type, "name": "Kept", "question": urlencode(question | RANGE)}
+    number = number_of(visit.post(below(project, "/reports/save"), fields))
+    return look(server, share(visit, project, f"report {number}")).body.decode()
+
+
+@pytest.mark.parametrize("type", CHOICES)
+def test_values_that_few_users_have_are_left_out_whatever_they_are_called(
+    server: Server, customers: Project, admin: Visit, type: str
+) -> None:
+    page = shared_report(server, admin, customers, type, **CHOICES[type], by="Tarif")
+    assert "Basis" in page and "Sonder" not in page, "many events of few users are no many users"
+    assert f"Values that fewer than {SHARED_VALUE_USERS_MIN} users have are left out." in page
+    people = shared_report(server, admin, customers, type, **CHOICES[type], by="Kundennummer")
+    assert "K-1" not in people and "A link shows no people, and each value of this report has fewer than" in people
+    assert "left out" not in shared_report(server, admin, customers, type, **CHOICES[type])
+
+
+def test_the_second_level_of_a_breakdown_names_nobody_either(server: Server, customers: Project, admin: Visit) -> None:
+    levels = {"by": "Tarif", "by2": "Kundennummer", "compare": "before"}
+    page = shared_report(server, admin, customers, "insights", event="Kauf", **levels)
+    assert "K-" not in page and "Sonder" not in page
+    own = admin.get(below(customers, f"/trends?{urlencode({'event': 'Kauf', **levels, **RANGE})}")).body.decode()
+    assert "Basis · K-" in own, "the rule is for links alone"
 
 
 def test_only_the_hash_of_a_token_is_stored(server: Server, project: Project, visit: Visit) -> None:
