@@ -23,6 +23,8 @@ REFUSED = {
     "/api/query/jql": 404,
 }
 REFUSED |= {"/api/app/facts/compare": 409, "/api/app/data-deletions/v3.0/1": 404, "/api/app/data-deletions/v3.0": 201}
+REFUSED |= {f"/api/app/data-retrievals/v3.0/1{file}": 404 for file in ("", "/file")}
+REFUSED |= {"/api/app/data-retrievals/v3.0": 201}
 """Reports that this is not enough for."""
 # (endpoint of the table, method, path, what it needs)
 ASKED: list[tuple[str, str, str, dict[str, str]]] = [
@@ -46,6 +48,9 @@ ASKED: list[tuple[str, str, str, dict[str, str]]] = [
     ("/api/app/data-deletions/v3.0", "POST", "/api/app/data-deletions/v3.0", {}),
     ("/api/app/data-deletions/v3.0/preview", "POST", "/api/app/data-deletions/v3.0/preview", {}),
     ("/api/app/data-deletions/v3.0/ID", "GET", "/api/app/data-deletions/v3.0/1", {}),
+    ("/api/app/data-retrievals/v3.0", "POST", "/api/app/data-retrievals/v3.0", {}),
+    ("/api/app/data-retrievals/v3.0/ID", "GET", "/api/app/data-retrievals/v3.0/1", {}),
+    ("/api/app/data-retrievals/v3.0/ID/file", "GET", "/api/app/data-retrievals/v3.0/1/file", {}),
     ("/api/app/facts", "GET", "/api/app/facts", {}),
     ("/api/app/facts/rebuild", "POST", "/api/app/facts/rebuild", {}),
     ("/api/app/facts/steps", "GET", "/api/app/facts/steps", {}),
@@ -67,7 +72,11 @@ OF_PROJECTS = ("/api/app/…/service-accounts", "/api/app/projects/…")
 BODIES = {"/api/app/identity/unlink": b'{"id": "a", "reason": "a test"}', "/track": b"[]", "/import": b"[]"}
 BODIES |= {"/engage": b"[]", "/groups": b"[]"}
 _PERSON = b'{"distinct_ids": ["a"]}'
-BODIES |= {"/api/app/data-deletions/v3.0": _PERSON, "/api/app/data-deletions/v3.0/preview": _PERSON}
+BODIES |= {
+    "/api/app/data-retrievals/v3.0": _PERSON,
+    "/api/app/data-deletions/v3.0": _PERSON,
+    "/api/app/data-deletions/v3.0/preview": _PERSON,
+}
 
 
 def counted(server: Server, endpoint: str) -> float:

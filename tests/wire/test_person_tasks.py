@@ -1,16 +1,19 @@
 """Persons are erased by the published API and by the command, on a real server."""
 
+import csv
+import io
 import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 import yaml
 
-from tests.support.command_line import TRACKWAY, printed
+from tests.support.command_line import TRACKWAY, printed, trackway
 from tests.support.contract.openapi_documents import OPENAPI, resolved
 from tests.support.http.exchange import Reply, Request
 from tests.support.identities import JSON, device, send
@@ -194,3 +197,52 @@ def test_the_command_shows_what_goes_asks_and_waits(erasing: Server) -> None:
     assert (done["rows_before"]["events"], done["rows_left"]["events"]) == (2, 0)
     assert exported_ids(erasing, project) == ["bob"]
     assert "rows before" in printed("person", "task", done["task_id"], *at)
+
+
+RETRIEVALS = "/api/app/data-retrievals/v3.0"
+
+
+def test_a_persons_data_is_handed_out_as_json_and_csv(server: Server, project: Project) -> None:
+    send(server, project, device("D1"), device("D1", "ann"), {"distinct_id": "=1+1"}, {"distinct_id": "bob"})
+    body = [{"$token": project.token, "$distinct_id": "ann", "$set": {"plan": "a,b", "name": 'An"n'}}]
+    assert server.ask(Request("POST", "/engage", (JSON,), json.dumps(body).encode())).status == 200
+    server.wait_loaded()
+    wanted = json.dumps({"distinct_ids": ["ann", "=1+1"], "compliance_type": "CCPA", "disclosure_type": "Data"})
+    at = f"?token={project.token}"
+    key = basic(project.secret)
+    reply = server.ask(Request("POST", f"{RETRIEVALS}/{at}", (key, JSON), wanted.encode()))
+    assert reply.status == 201
+    check_schema("JobCreated", reply)
+    task_id = json.loads(reply.body)["results"]["task_id"]
+    shown = server.ask(Request("GET", f"{RETRIEVALS}/{task_id}{at}", (key,)))
+    check_schema("CheckRetrievalResponse", shown)
+    results = json.loads(shown.body)["results"]
+    assert (results["status"], results["distinct_ids"]) == ("SUCCESS", ["ann", "=1+1"])
+    link = results["results"].partition(str(server.port))[2]
+    found = json.loads(server.ask(Request("GET", link, (key,))).body)
+    assert found["ids"] == ["$device:D1", "=1+1", "ann"]
+    assert sorted(each["distinct_id"] for each in found["events"]) == ["$device:D1", "=1+1", "ann"]
+    assert all(isinstance(each["properties"], dict) for each in found["events"])
+    assert [(each["id"], each["properties"]["name"]) for each in found["profiles"]] == [("ann", 'An"n')]
+    events = list(csv.DictReader(io.StringIO(server.ask(Request("GET", f"{link}&format=csv", (key,))).body.decode())))
+    assert sorted(each["distinct_id"] for each in events) == ["$device:D1", "'=1+1", "ann"]
+    profiles = server.ask(Request("GET", f"{link}&format=csv&table=profiles", (key,))).body.decode()
+    [profile] = csv.DictReader(io.StringIO(profiles))
+    assert json.loads(profile["properties"])["plan"] == "a,b"
+    for wrong in ("&format=xml", "&format=csv&table=links"):
+        assert server.ask(Request("GET", link + wrong, (key,))).status == 400
+    other = server.create_project()
+    stranger = Request("GET", f"{RETRIEVALS}/{task_id}/file?token={other.token}", (basic(other.secret),))
+    assert server.ask(stranger).status == 404
+    assert server.ask(Request("GET", link, (basic(project.token),))).status == 403
+
+
+def test_the_command_writes_a_persons_data_to_private_files(server: Server, project: Project, tmp_path: Path) -> None:
+    send(server, project, {"distinct_id": "ann"}, {"distinct_id": "bob"})
+    server.wait_loaded()
+    at = ("--project", str(project.project_id), "--data-dir", str(server.data_dir), "--to", str(tmp_path / "ann"))
+    names = printed("person", "export", "ann", *at).split()
+    assert [Path(name).name for name in names] == ["person.json", "events.csv", "profiles.csv"]
+    assert [event["distinct_id"] for event in json.loads(Path(names[0]).read_text())["events"]] == ["ann"]
+    assert {Path(name).stat().st_mode & 0o777 for name in names} == {0o600}
+    assert trackway("person", "export", "ann", *at).returncode == 1

@@ -1,10 +1,12 @@
-"""`trackway person …`: erase persons, and see or cancel that. Asks the running server.
+"""`trackway person …`: erase persons, and see or cancel that; write what is stored of them. Asks the running server.
 
 Nothing is erased before somebody has seen what it is and said yes, unless `--yes` says so.
 """
 
 import json
+import os
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -12,8 +14,15 @@ import click
 from trackway.commands.limits import COMMAND_POLL_S
 from trackway.commands.options import load_flags, print_table, printable, settings_options
 from trackway.commands.running_server import URL, Answer, Server, server_of, server_options
+from trackway.domain.errors import StateError
 
 _PATH: Final = "/api/app/data-deletions/v3.0"
+_RETRIEVALS: Final = "/api/app/data-retrievals/v3.0"
+_FILES: Final = {
+    "person.json": {"format": "json"},
+    "events.csv": {"format": "csv", "table": "events"},
+    "profiles.csv": {"format": "csv", "table": "profiles"},
+}
 _ENDED: Final = ("SUCCESS", "FAILURE", "REVOKED")
 _OLD_FACTS: Final = "facts"
 _IDS_SHOWN_MAX: Final = 20
@@ -22,7 +31,7 @@ _EXIT_FAILED: Final = 1
 
 @click.group()
 def person() -> None:
-    """Erase persons.
+    """Erase persons, or write what is stored of them.
 
     A person is all ids that were linked, with all events and profiles under them. Asks the running server.
     """
@@ -64,6 +73,48 @@ def erase(
     if found["status"] == "STARTED" and not as_json and not no_wait:
         click.echo(f"Only old files are left, which go within minutes: trackway person task {task_id}", err=True)
     return _EXIT_FAILED if found["status"] == "FAILURE" else 0
+
+
+@person.command("export")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option(
+    "--to",
+    "directory",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A directory that is made, and must not be there.",
+)
+@click.option("--ccpa", is_flag=True, help="Note that the California Consumer Privacy Act asks for it. [default: GDPR]")
+@server_options()
+def export(
+    ids: tuple[str, ...],
+    directory: Path,
+    ccpa: bool,
+    named: str | None,
+    url: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Write what is stored of the persons of each ID to files.
+
+    The files are person.json with all of it, and events.csv and profiles.csv. Only you may read them.
+    """
+    server = server_of(load_flags(flags), named, url)
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError as error:
+        raise StateError(f"{directory} cannot be made: {error.strerror or error}") from error
+    body = json.dumps({"distinct_ids": list(ids), "compliance_type": "CCPA" if ccpa else "GDPR"}).encode()
+    task_id = server.ask("POST", _RETRIEVALS, body=body)["results"]["task_id"]
+    path, files = f"{_RETRIEVALS}/{task_id}/file", []
+    for name, asked in _FILES.items():
+        files.append(directory / name)
+        with os.fdopen(os.open(files[-1], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            server.copy(path, asked, file)
+    if as_json:
+        click.echo(json.dumps({"task_id": task_id, "files": [str(file) for file in files]}, indent=2))
+    else:
+        click.echo("\n".join(str(file) for file in files))
 
 
 @person.command("task")

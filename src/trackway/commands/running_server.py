@@ -6,14 +6,15 @@ directory, or given by `--url`. The project's secret comes from the projects dat
 
 import fcntl
 import json
+import shutil
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 import click
@@ -31,6 +32,7 @@ Body = Iterable[bytes] | bytes | None
 
 URL: Final = click.option("--url", metavar="URL", help="The server. [default: the one that runs on the data directory]")
 _SHOWN_BYTES_MAX: Final = 100
+_PIECE_BYTES: Final = 1 << 16
 
 
 def server_options(*, as_json: bool = True) -> Callable[[Any], Any]:
@@ -84,9 +86,22 @@ class Server(NamedTuple):
         """The lines that the server answers, such as those of an export. Raises as `ask`."""
         return self._answer("GET", path, parameters, None, "").splitlines()
 
+    def copy(self, path: str, parameters: dict[str, str], file: IO[bytes]) -> None:
+        """Write an answer of any size to a file, which has a part of it where this raises as `ask`."""
+        with self._response("GET", path, parameters, None, "") as response:
+            shutil.copyfileobj(response, file, _PIECE_BYTES)
+
     def _answer(
         self, method: str, path: str, parameters: dict[str, str] | None, body: Body, content_type: str
     ) -> bytes:
+        with self._response(method, path, parameters, body, content_type) as response:
+            return response.read()
+
+    @contextmanager
+    def _response(
+        self, method: str, path: str, parameters: dict[str, str] | None, body: Body, content_type: str
+    ) -> Iterator[HTTPResponse]:
+        """The response, which is a success. Reading it raises as `ask`, too."""
         parts = urlsplit(self.url)
         target = parts.path.rstrip("/") + path + (f"?{urlencode(parameters)}" if parameters else "")
         credentials = b64encode(f"{self.project.secret}:".encode()).decode()
@@ -97,12 +112,12 @@ class Server(NamedTuple):
                 with suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, target, body, headers)
                 response = connection.getresponse()
-                status, answer = HTTPStatus(response.status), response.read()
+                status = HTTPStatus(response.status)
+                if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+                    raise _refusal(status, response.read())
+                yield response
         except (OSError, HTTPException) as error:
             raise StateError(f"server did not answer at {self.url}: {error}") from error
-        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise _refusal(status, answer)
-        return answer
 
     def _connection(self, parts: SplitResult) -> HTTPConnection:
         host = parts.netloc.rpartition("@")[2]

@@ -175,7 +175,7 @@ class Worker:
     def _forget(self, task: PersonTask) -> None:
         """The day is over: count again, delete what a killed process may have left, and keep hashes of the ids."""
         report = dict(task.report)
-        if task.state == "SUCCESS":
+        if task.state == "SUCCESS" and task.kind == "deletion":
             left = self._left(task.project_id)
             if any(left.values()):
                 _log.warning("erased persons were there again", task=task.task_id, project=task.project_id, rows=left)

@@ -44,13 +44,14 @@ class PersonTasks:
         disclosure: str = "",
         delay_s: int = 0,
     ) -> PersonTask:
-        """A new task, durable at return, which begins after `delay_s`. Raises InvalidInput for bad ids, StateError
-        where the project has too many tasks."""
+        """A new task, durable at return. A deletion begins after `delay_s`. A retrieval is done at once: its file is
+        made when somebody reads it, until its day is over. Raises InvalidInput for bad ids, StateError where the
+        project has too many tasks."""
         wanted, now_ms = check_ids(kind, ids), _now_ms()
         row: dict[str, Any] = {
             "project_id": project_id,
             "kind": kind,
-            "state": "PENDING",
+            "state": "PENDING" if kind == "deletion" else "SUCCESS",
             "compliance": compliance,
             "disclosure": disclosure,
             "requester": requester,
@@ -60,6 +61,7 @@ class PersonTasks:
             "asked_at_ms": now_ms,
             "starts_at_ms": now_ms + 1000 * delay_s,
             "until_ms": now_ms + PERSON_TASK_DAY_MS,
+            "ended_at_ms": None if kind == "deletion" else now_ms,
             "report": {},
         }
         locked = select(projects.c.project_id).where(projects.c.project_id == project_id).with_for_update()

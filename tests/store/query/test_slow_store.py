@@ -97,6 +97,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "profile_search.activity_of_person": (PROJECT, ["ada"], DAY),
     "profile_search.activity_of_group": (PROJECT, "company", "Acme", DAY),
     "identity_lookup.person_of": (PROJECT, "ada"),
+    "person_data.person_document": (PROJECT, ["ada"]),
+    "person_data.person_table": (PROJECT, ["ada"], "events"),
     "person_size.person_size": (PROJECT, ["ada"]),
     "identity_lookup.is_known": (PROJECT, Person("ada", ["ada"], [], False)),
     "identity_lookup.preview": (PROJECT, "simplified", "$device:d", "ada"),

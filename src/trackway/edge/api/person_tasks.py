@@ -1,4 +1,5 @@
-"""`/api/app/data-deletions/v3.0`: erase persons (openapi/gdpr), see how far it is, and cancel it in time.
+"""`/api/app/data-deletions/v3.0`: erase persons (openapi/gdpr), see how far it is, and cancel it in time; and
+`/api/app/data-retrievals/v3.0`: hand out what is stored of persons.
 
 The published paths name the project by its token in the query string, and take OAuth tokens. A bearer token is the
 project's secret here, or `user:secret` of a service account. The documented reply has no room for a certificate, so
@@ -8,6 +9,7 @@ that has a path of its own.
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -19,13 +21,23 @@ from trackway.edge.api.saved.requests import creator_of
 from trackway.edge.api.service_account_requests import decode_body
 from trackway.edge.limits import PERSON_TASK_BODY_BYTES_MAX
 from trackway.edge.wire.asgi import IDS, Handler, Receive, Scope, Send, check_json
+from trackway.edge.wire.asgi_request import Request
 from trackway.edge.wire.decode import read_query
-from trackway.edge.wire.parameter_tables import DELETION, DELETIONS, DELETIONS_PREVIEW, Table
+from trackway.edge.wire.parameter_tables import (
+    DELETION,
+    DELETIONS,
+    DELETIONS_PREVIEW,
+    RETRIEVAL,
+    RETRIEVAL_FILE,
+    RETRIEVALS,
+    Table,
+)
 from trackway.edge.wire.replies import JSON, Reply
-from trackway.edge.wire.streaming import refusal
-from trackway.projects.person_task import PersonTask, TaskBegun, check_compliance, check_ids
+from trackway.edge.wire.streaming import refusal, send_stream
+from trackway.projects.person_task import Kind, PersonTask, TaskBegun, check_compliance, check_disclosure, check_ids
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.roles import Right
+from trackway.query.person_data import TABLES, person_document, person_table
 from trackway.query.person_size import person_size
 from trackway.store.reader import Readers
 
@@ -33,7 +45,10 @@ if TYPE_CHECKING:
     from trackway.projects.person_task_table import PersonTasks
 
 DELETIONS_PATH: Final = "/data-deletions/v3.0"
+RETRIEVALS_PATH: Final = "/data-retrievals/v3.0"
 _IN_PATTERN: Final = DELETIONS_PATH.replace(".", r"\.")
+_IN_RETRIEVALS: Final = RETRIEVALS_PATH.replace(".", r"\.")
+CSV: Final = b"text/csv; charset=utf-8"
 _NO_PROJECT: Final = 0
 """No project has this id, so that an unknown token is refused as one of another project is."""
 Run = Callable[[Asked], Awaitable[Reply]]
@@ -44,6 +59,7 @@ class _New(msgspec.Struct):
 
     distinct_ids: list[str]
     compliance_type: str = "GDPR"
+    disclosure_type: str = "Data"
 
 
 class PersonTaskRequests:
@@ -66,11 +82,17 @@ class PersonTaskRequests:
                 "DELETE": self._handler(DELETION, self._cancel),
             },
             f"{_IN_PATTERN}/{{task}}/certificate": {"GET": self._handler(DELETION, self._certificate)},
+            _IN_RETRIEVALS: {"POST": self._handler(RETRIEVALS, self._retrieve)},
+            f"{_IN_RETRIEVALS}/{{task}}": {"GET": self._handler(RETRIEVAL, self._retrieved)},
+            f"{_IN_RETRIEVALS}/{{task}}/file": {"GET": self._named(self._file_handler)},
         }
 
     def _handler(self, table: Table, run: Run) -> Handler:
         command = Command(table, Right.ERASE, run, PERSON_TASK_BODY_BYTES_MAX, refused=refused)
-        handler = self._shell.command(command)
+        return self._named(self._shell.command(command))
+
+    def _named(self, handler: Handler) -> Handler:
+        """The handler of requests that name their project by its token."""
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             _accept_bearer(scope)
@@ -130,9 +152,61 @@ class PersonTaskRequests:
             raise
         return Reply(204, JSON, b"")
 
-    async def _task(self, asked: Asked) -> PersonTask:
+    async def _retrieve(self, asked: Asked) -> Reply:
+        check_json(asked.request.scope)
+        new, requester = _read(asked, "retrieval"), creator_of(asked).name
+        task = await self._done(
+            asked,
+            lambda tasks: tasks.ask(
+                "retrieval",
+                asked.project.project_id,
+                new.distinct_ids,
+                requester,
+                compliance=new.compliance_type,
+                disclosure=new.disclosure_type,
+            ),
+        )
+        return found({"task_id": str(task.task_id)}, 201)
+
+    async def _retrieved(self, asked: Asked) -> Reply:
+        task = await self._task(asked, "retrieval")
+        link = _link(asked, f"{RETRIEVALS_PATH}/{task.task_id}/file") if task.has_ids else ""
+        return found({"status": task.state, "results": link, "distinct_ids": _ids(task)})
+
+    async def _file_handler(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._shell.serve(RETRIEVAL_FILE.name, Request(scope, receive, send), self._file, refused)
+
+    async def _file(self, request: Request) -> int:
+        """The file of a retrieval, made from what is stored now."""
+        asked = await self._shell.asked(request, Right.ERASE, RETRIEVAL_FILE)
+        task = await self._task(asked, "retrieval")
+        if not task.has_ids:
+            raise RequestError(404, f"task {task.task_id} has forgotten its ids: ask anew")
+        form, table = asked.parameters.get("format") or "json", asked.parameters.get("table") or "events"
+        if form not in ("json", "csv"):
+            raise RequestError(400, "format must be json or csv")
+        if table not in TABLES:
+            raise RequestError(400, f"table must be one of {', '.join(TABLES)}")
+        reader, project_id = self._readers.exports, asked.project.project_id
+        if form == "json":
+            name, opening, content_type = "person.json", person_document(reader, project_id, task.ids), JSON
+        else:
+            name, opening, content_type = f"{table}.csv", person_table(reader, project_id, task.ids, table), CSV
+        file = ((b"content-disposition", b'attachment; filename="%b"' % name.encode()), (b"cache-control", b"no-store"))
+        return await send_stream(
+            request.scope,
+            request.receive,
+            request.send,
+            opening,
+            content_type,
+            "person",
+            chosen=False,
+            more=file,
+        )
+
+    async def _task(self, asked: Asked, kind: Kind = "deletion") -> PersonTask:
         project_id, task_id = asked.project.project_id, asked.request.ids["task"]
-        task: PersonTask = await self._done(asked, lambda tasks: tasks.one("deletion", project_id, task_id))
+        task: PersonTask = await self._done(asked, lambda tasks: tasks.one(kind, project_id, task_id))
         return task
 
     async def _done(self, asked: Asked, work: "Callable[[PersonTasks], Any]") -> Any:
@@ -142,11 +216,12 @@ class PersonTaskRequests:
         return await self._changes.run(run, self._shell.access.author(asked.request.scope))
 
 
-def _read(asked: Asked) -> _New:
+def _read(asked: Asked, kind: Kind = "deletion") -> _New:
     """The body, each of its ids once. Raises RequestError 400."""
     new = decode_body(asked.body, _New)
     try:
-        return _New(check_ids("deletion", new.distinct_ids), check_compliance(new.compliance_type))
+        compliance, disclosure = check_compliance(new.compliance_type), check_disclosure(new.disclosure_type)
+        return _New(check_ids(kind, new.distinct_ids), compliance, disclosure)
     except InvalidInput as error:
         raise RequestError(400, str(error)) from error
 
@@ -160,8 +235,21 @@ def _shown(task: PersonTask) -> dict[str, Any]:
         "compliance_type": task.compliance,
         "project_id": task.project_id,
         "date_requested": _time(task.asked_at_ms),
-        "distinct_ids": list(task.ids) if task.has_ids else [f"keyed hash {hashed}" for hashed in task.ids],
+        "distinct_ids": _ids(task),
     }
+
+
+def _ids(task: PersonTask) -> list[str]:
+    return list(task.ids) if task.has_ids else [f"keyed hash {hashed}" for hashed in task.ids]
+
+
+def _link(asked: Asked, path: str) -> str:
+    """The address of a path below /api/app, as the client reached the server."""
+    scope = asked.request.scope
+    above = scope["path"].partition("/data-retrievals/")[0]
+    host = asked.request.header(b"host").decode("latin-1")
+    token = urlencode({"token": asked.project.token})
+    return f"{scope['scheme']}://{host}{above}{path}?{token}"
 
 
 def certificate(task: PersonTask) -> dict[str, Any]:

@@ -181,6 +181,9 @@ _OF_PERSONS = ("token", "project_id")
 DELETIONS = Table("/api/app/data-deletions/v3.0", honoured=_OF_PERSONS)
 DELETIONS_PREVIEW = Table("/api/app/data-deletions/v3.0/preview", honoured=_OF_PERSONS)
 DELETION = Table("/api/app/data-deletions/v3.0/ID", honoured=_OF_PERSONS)
+RETRIEVALS = Table("/api/app/data-retrievals/v3.0", honoured=_OF_PERSONS)
+RETRIEVAL = Table("/api/app/data-retrievals/v3.0/ID", honoured=_OF_PERSONS)
+RETRIEVAL_FILE = Table("/api/app/data-retrievals/v3.0/ID/file", honoured=(*_OF_PERSONS, "format", "table"))
 LOOKUP_TABLES = Table("/lookup-tables", honoured=("project_id",), ignored=("workspace_id", "query_origin"))
 LOOKUP_TABLES_CREATE = Table("POST /lookup-tables", honoured=("project_id", "name"))
 ACCOUNTS = Table("/api/app/…/service-accounts", honoured=())
@@ -238,8 +241,8 @@ GROUPS = Table("/groups", honoured=_FLAGS, ignored=("project_id", *_SENT_BY_SDKS
 TABLES = (
     TRACK, IMPORT, ENGAGE, GROUPS, EXPORT, PROFILE_QUERY, *_COUNTS, FUNNELS, ARB_FUNNELS, RETENTION, ADDICTION,
     INSIGHTS, STREAM_QUERY, STREAM_BOOKMARK, JQL, LOOKUP_TABLES, LOOKUP_TABLES_CREATE, IDENTITY, IDENTITY_PREVIEW,
-    IDENTITY_UNLINK, DELETIONS, DELETIONS_PREVIEW, DELETION, FACTS, FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE,
-    LOADED_EVENTS, LOADED_DAYS, RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
+    IDENTITY_UNLINK, DELETIONS, DELETIONS_PREVIEW, DELETION, RETRIEVALS, RETRIEVAL, RETRIEVAL_FILE, FACTS,
+    FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE, LOADED_EVENTS, LOADED_DAYS, RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
 )  # fmt: skip
 RECORDS: Mapping[str, Table] = {table.name: table for table in (TRACK, IMPORT, ENGAGE, GROUPS)}
 """The endpoints that take records, by path."""
