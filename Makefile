@@ -64,8 +64,15 @@ test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit 
 test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql jdk  ## kills, fuzzing, real SDKs and clients
 	$(PYTEST) $(or $(TESTS),tests/system) $(PYTEST_ARGS)
 
-test-cluster: $(VENV)/.dev  ## a journal on three servers of NATS: kills, freezes, moves
+# Every test of queries and of loading, and those of the wire that ask the store most.
+STORE_TESTS = tests/store/store/test_two_shards.py tests/store/query tests/store/loader tests/store/compaction \
+	tests/store/lookup $(addprefix tests/wire/test_,deduplication.py export.py identity.py identity_api.py \
+	lookup_tables.py profile_query.py profiles.py rejected_events.py)
+
+# TEST_TRACKWAY_STORE_URL and TEST_TRACKWAY_STORE_CLUSTER name a real cluster of ClickHouse; see docs/scale.md.
+test-cluster: $(VENV)/.dev  ## a journal on three servers of NATS: kills, freezes, moves; the store on two shards
 	$(PYTEST) $(or $(TESTS),tests/cluster) $(PYTEST_ARGS)
+	TEST_TRACKWAY_STORE=two-shards $(PYTEST) $(or $(TESTS),$(STORE_TESTS)) $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .

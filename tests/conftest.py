@@ -16,6 +16,7 @@ from tests.support.profile_server import ProfileServer, running_profile_server  
 from tests.support.projects.postgresql import Cluster, running_cluster  # noqa: E402
 from tests.support.sdk.browser import Chromium, running_chromium  # noqa: E402
 from tests.support.server import Project, Server, running_server  # noqa: E402
+from tests.support.store.process import ON_CLUSTER  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give kills no second try: whether something was lost may be seen once in many."""
     for item in items:
+        if ON_CLUSTER and item.get_closest_marker("one_machine"):
+            item.add_marker(pytest.mark.skip(reason="does not apply to a cluster"))
         if item.nodeid.replace("/", ".").startswith(("tests.system.crash", "tests.cluster")):
             item.add_marker(pytest.mark.flaky(reruns=0))
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.support.store.process import running_store
+from tests.support.store.tables import emptied
 from trackway.store.client import Store
 
 
@@ -10,5 +11,5 @@ def forget_recent_events(data_dir: Path) -> None:
     """A day cannot be waited for: the store's table of recent keys is emptied, as its passing would."""
     with running_store(data_dir / "store") as stopped:
         store = Store(stopped.url)
-        store.command("TRUNCATE TABLE event_keys")
+        emptied(store, "event_keys")
         store.close()

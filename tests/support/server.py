@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 import psutil
 
 from tests.support.http.exchange import Reply, Request, ask
+from tests.support.store.process import ON_CLUSTER, running_store
 from tests.support.waiting import POLL_S, wait_until
 from trackway.domain.identity_mode import SIMPLIFIED
 from trackway.domain.time_zone import MONDAY, UTC_NAME
@@ -190,7 +191,17 @@ def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None =
     projects = arguments[projects_at : projects_at + 2]
     limits = () if any("rate-limits" in each for each in arguments) else ("--no-rate-limits",)
     soon = () if "--load-interval-ms" in arguments else ("--load-interval-ms", "100")
-    command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *limits, *soon, *arguments]
+    with contextlib.ExitStack() as stack:
+        if ON_CLUSTER and "--store-url" not in arguments:
+            store = stack.enter_context(running_store(data_dir.with_name(f"{data_dir.name}-store")))
+            arguments = (*arguments, "--store-url", store.url)
+        yield from _running_server(data_dir, projects, prefix, tls, [*limits, *soon, *arguments])
+
+
+def _running_server(
+    data_dir: Path, projects: Sequence[str], prefix: str, tls: ssl.SSLContext | None, arguments: Sequence[str]
+) -> Iterator[Server]:
+    command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
     if not projects:
         # A server that finds its tables need not import what makes them, nor pass it on to its children.
         _database(data_dir / "projects.db").migrate()
@@ -199,7 +210,7 @@ def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None =
         try:
             port = _wait_ready(process, data_dir, prefix, tls)
             url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{prefix}"
-            server = Server(url, port, data_dir, process, _NO_PROJECT, prefix, tls, projects)
+            server = Server(url, port, data_dir, process, _NO_PROJECT, prefix, tls, tuple(projects))
             server.project = server.create_project()
             yield server
         finally:

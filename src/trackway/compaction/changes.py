@@ -117,7 +117,9 @@ class Changes:
         asked = {"prefix": f"{version.project_id}-"}
         for table, partition in self._store.query(sql.PARTITIONS, asked | {"tables": list(TABLES)}):
             if partition not in named:
-                self._store.command(f"ALTER TABLE {table} DROP PARTITION ID '{_checked(partition)}'")
+                self._store.command(
+                    f"ALTER TABLE {self._store.holding(table)} DROP PARTITION ID '{_checked(partition)}'"
+                )
         return version if kept == version.retired else self._versions.commit(version._replace(retired=kept))
 
     def sound(self, version: Version) -> Version:

@@ -177,8 +177,8 @@ WHERE project_id = {project:UInt32} AND outcome = 'stored'
   AND to_position > {begin:UInt64} AND to_position <= {end:UInt64}
 GROUP BY to_position ORDER BY to_position LIMIT 1000"""
 PARTITIONS: Final = """
-SELECT DISTINCT table, partition_id FROM system.parts
-WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
+SELECT DISTINCT table, partition_id
+FROM system.parts WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
   AND startsWith(partition_id, {prefix:String})"""
 PROJECTS: Final = "SELECT DISTINCT project_id FROM facts_versions ORDER BY project_id"
 DAMAGES: Final = "SELECT count(), countIf(state = 0) FROM damage FINAL WHERE place IN ('events', 'identity_links')"

@@ -65,7 +65,7 @@ class Deletion:
 
     def forget(self, task_id: int) -> None:
         """Drop the ids of a task. Their hashes stay."""
-        self._store.command(f"ALTER TABLE erasure_ids DROP PARTITION ID '{int(task_id)}'")
+        self._store.command(f"ALTER TABLE {self._store.holding('erasure_ids')} DROP PARTITION ID '{int(task_id)}'")
 
     def counts(self, project_id: int, *, final: bool) -> dict[str, int]:
         """By table, how many rows there are. `final`: those that queries see, else all."""
@@ -110,7 +110,7 @@ class Deletion:
         return found
 
     def _run(self, table: str, text: str, asked: dict[str, Any]) -> None:
-        self._store.command(text, asked)
+        self._store.command(f"ALTER TABLE {self._store.holding(table)} {text}", asked)
         self._wait(table)
 
     def _wait(self, table: str) -> None:

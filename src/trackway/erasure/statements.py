@@ -48,12 +48,12 @@ REJECTED_RECORDS: Final = f"""
 SELECT _partition_id, toString(toUnixTimestamp64Micro(received)), toString(position), `index`, hex(original)
 {rows_in(REJECTED)}"""
 DELETE_REJECTED: Final = (
-    f"ALTER TABLE {REJECTED} DELETE IN PARTITION ID '%s' WHERE {PROJECT}"
+    f"DELETE IN PARTITION ID '%s' WHERE {PROJECT}"
     " AND has({keys:Array(Tuple(Int64, UInt64, UInt32))}, (toUnixTimestamp64Micro(received), position, `index`))"
 )
 RUNNING: Final = """
-SELECT mutation_id, latest_fail_reason FROM system.mutations
-WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done"""
+SELECT mutation_id, latest_fail_reason
+FROM system.mutations WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done"""
 LINKING_EVENTS: Final = f"SELECT count() {rows_in('events', LINKING)}"
 
 
@@ -69,6 +69,6 @@ def partitions_of(target: Target) -> str:
 
 
 def delete_in(target: Target, partition: str) -> str:
-    """Deletes a target's rows of a partition, which is a name of the engine."""
+    """What deletes a target's rows of a partition, a name of the engine, from the table that ALTER TABLE names."""
     assert all(each.isalnum() or each == "-" for each in partition), "a partition's name has no quotes"
-    return f"ALTER TABLE {target.table} DELETE IN PARTITION ID '{partition}' WHERE {PROJECT} AND {target.condition}"
+    return f"DELETE IN PARTITION ID '{partition}' WHERE {PROJECT} AND {target.condition}"

@@ -95,6 +95,11 @@ def _store_url(text: str) -> str | None:
     return None if good else problem
 
 
+def _cluster_name(text: str) -> str | None:
+    good = re.fullmatch(r"[A-Za-z0-9_-]{0,64}", text)
+    return None if good else "must be empty or a name of letters, digits, _ and -, at most 64"
+
+
 def _projects_url(text: str) -> str | None:
     from urllib.parse import urlsplit  # noqa: PLC0415  # as above
 
@@ -207,6 +212,11 @@ class Settings:
         "URL of a ClickHouse server; empty is the embedded store. Avoid the flag: it shows the password.",
         check=_store_url,
         secret=True,
+    )
+    store_cluster: str = _setting(
+        "",
+        "ClickHouse cluster that `store_url` is a node of, by its name in `remote_servers`; empty is one server.",
+        check=_cluster_name,
     )
     journal_url: str = _setting(
         "",
@@ -356,6 +366,11 @@ class Settings:
         if self.smtp_url and not self.smtp_from:
             raise ConfigError(f"smtp_from must be set where smtp_url is (from {self.source('smtp_url')})")
 
+        if self.store_cluster and not self.store_url:
+            raise ConfigError(
+                f"store_cluster needs store_url, a node of the cluster (from {self.source('store_cluster')})"
+            )
+
     def source(self, name: str) -> str:
         """Where the value came from: `--port`, `TRACKWAY_PORT`, the file's path, or `default`."""
         return self.sources.get(name, "default")
@@ -364,6 +379,13 @@ class Settings:
     def worker_count(self) -> int:
         """Edge processes to start, `workers` = 0 resolved against the cores this process may use."""
         return self.workers or min(len(os.sched_getaffinity(0)), WORKERS_DEFAULT_MAX)
+
+    @property
+    def store_at(self) -> str:
+        """Where the store is, for its client: `store_url` with the cluster's name, empty for the embedded store."""
+        if not self.store_cluster:
+            return self.store_url
+        return f"{self.store_url}{'&' if '?' in self.store_url else '?'}cluster={self.store_cluster}"
 
     @property
     def projects_at(self) -> Path | str:

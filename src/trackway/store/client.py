@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from trackway.domain.errors import ConfigError
+from trackway.store.cluster import Cluster
 from trackway.store.errors import DATA_REFUSED_CODES, DataRefused, StoreError
 from trackway.store.limits import FAILURE_BYTES_MAX, INSERT_PIECE_BYTES, STREAM_PIECE_BYTES
 from trackway.store.workload import LOADER, Workload
@@ -40,6 +41,7 @@ _CODE = re.compile(r"Code: (\d+)\.")
 class Store:
     """A ClickHouse at `http[s]://user:password@host:port/database`. Safe to share between threads.
 
+    With `?cluster=NAME` at its end the URL names a node of a cluster; any node will do.
     Every query names the `workload` and no project, unless its settings say more. Timeouts are in seconds:
     `connect_timeout_s` to reach the store, `answer_timeout_s` between two pieces of an answer, for an insert its whole
     time. Every method blocks and raises StorageError.
@@ -56,11 +58,14 @@ class Store:
         self.url = url
         self._parts = _parsed(url)
         self._workload = workload
+        self.cluster = Cluster.of_url(self._parts)
+        """The cluster that the server is a node of, if it is to be used as one."""
         # An external server accepts both too, ignores the key, and sets a niceness if its process may.
         self._named = {
             "quota_key": workload.quota_key(0),
             "os_threads_nice_value_query": str(workload.nice),
             **_ALWAYS,
+            **(self.cluster.settings(workload) if self.cluster else {}),
         }
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s or workload.answer_s_max
@@ -70,6 +75,15 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({_without_password(self._parts.geturl())})"
+
+    def holding(self, table: str) -> str:
+        """What holds the rows of a table, as ALTER, TRUNCATE and OPTIMIZE name it."""
+        return self.cluster.holding(table) if self.cluster else table
+
+    @property
+    def shards(self) -> str:
+        """The database of the tables of a cluster's shards, '' on one machine."""
+        return self.cluster.shards if self.cluster else ""
 
     def ping(self) -> None:
         """Return when the store answers queries with these credentials."""
@@ -98,7 +112,7 @@ class Store:
     def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size. `{name:Type}` in the text is bound to `parameters`."""
         with self._errors():
-            found = self._driver().query(sql, parameters=dict(parameters or {}), settings=self._named)
+            found = self._driver().query(self._statement(sql), parameters=dict(parameters or {}), settings=self._named)
             return [tuple(row) for row in found.result_rows]
 
     def query_columns(self, sql: str, parameters: Parameters | None = None) -> "Iterator[list[NDArray[Any]]]":
@@ -125,7 +139,7 @@ class Store:
         """
         with self._errors():
             response: Any = self._driver().raw_stream(
-                sql,
+                self._statement(sql),
                 parameters=dict(parameters or {}),
                 settings=self._named | _READING | dict(settings or {}),
                 fmt=format,
@@ -156,7 +170,7 @@ class Store:
         """Run a statement without a result, such as DDL."""
         wanted = self._named | dict(settings or {})
         with self._errors():
-            self._driver().command(sql, parameters=dict(parameters or {}), settings=wanted)
+            self._driver().command(self._statement(sql), parameters=dict(parameters or {}), settings=wanted)
 
     def close(self) -> None:
         if self._client is not None:
@@ -165,6 +179,9 @@ class Store:
         if self._pool is not None:
             self._pool.clear()
             self._pool = None
+
+    def _statement(self, sql: str) -> str:
+        return self.cluster.statement(sql) if self.cluster else sql
 
     def _driver(self) -> "Client":
         _must_be_a_thread()

@@ -13,7 +13,23 @@ SELECT
     (SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase()) AS stored"""
 
 
+# Of all nodes the one with the least room; the size is that of one replica of each shard.
+_ROOM_OF_CLUSTER = """
+SELECT
+    (SELECT (min(free), argMin(total, free)) FROM
+        (SELECT hostName() AS host, max(free_space) AS free, argMax(total_space, free_space) AS total
+        FROM clusterAllReplicas({cluster:String}, system.disks) GROUP BY host)) AS disk,
+    (SELECT max(wanted) FROM
+        (SELECT hostName() AS host, sum(total_size_bytes_compressed * (1 - progress)) AS wanted
+        FROM clusterAllReplicas({cluster:String}, system.merges) GROUP BY host)) AS wanted,
+    (SELECT sum(bytes_on_disk)
+        FROM system.parts WHERE active AND database = currentDatabase()) AS stored"""
+
+
 def room_of(store: Store, *, elsewhere: bool) -> StoreRoom:
     """`elsewhere`: its disk is not the data directory's. Raises StorageError."""
-    [((free, total), wanted, stored)] = store.query(_ROOM)
+    if store.cluster:
+        [((free, total), wanted, stored)] = store.query(_ROOM_OF_CLUSTER, {"cluster": store.cluster.name})
+    else:
+        [((free, total), wanted, stored)] = store.query(_ROOM)
     return StoreRoom(int(free) if elsewhere else 0, int(total) if elsewhere else 0, int(wanted), int(stored))

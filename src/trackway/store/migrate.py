@@ -11,7 +11,9 @@ from importlib.resources import files
 
 from trackway.domain.errors import StorageError
 from trackway.store.client import Store
+from trackway.store.cluster_tables import on_cluster
 from trackway.store.rejected_retention import REJECTED_DAYS_DEFAULT, keep_rejected
+from trackway.store.sharding import EVERYWHERE, SHARDING
 
 OLDEST_SERVER = (26, 5)
 """The version of the embedded engine. Older servers were not tested."""
@@ -40,6 +42,15 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 """
 
 
+# On a cluster two databases have tables with rows, on one machine one.
+_LACKING = """
+SELECT name FROM system.tables
+WHERE database IN (currentDatabase(), {shards:String}) AND engine LIKE '%MergeTree'
+  AND position(create_table_query, {setting:String}) = 0"""
+_CLUSTERS = "SELECT count() FROM system.clusters WHERE cluster = {cluster:String}"
+_ENGINES = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'events'"
+
+
 class UnusableStore(StorageError):
     """This version cannot use the store. Waiting does not help."""
 
@@ -50,6 +61,10 @@ class NewerStore(UnusableStore):
 
 class OldServer(UnusableStore):
     """The ClickHouse server is too old for the statements of this version."""
+
+
+class OtherLayout(UnusableStore):
+    """The store's tables are not those that the settings speak of: of one machine, or of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +96,17 @@ def migrate(store: Store, rejected_days: int = REJECTED_DAYS_DEFAULT) -> list[st
     Raises StorageError; UnusableStore when the tables are newer than this version, or the server is too old.
     """
     _require_server(store)
+    _require_layout(store)
     known = migrations()
-    store.command(_HISTORY)
+    for statement in _databases(store):
+        store.command(statement)
+    _run(store, _HISTORY)
     applied = {number for (number,) in store.query("SELECT DISTINCT number FROM schema_migrations")}
     _refuse_newer(applied)
     missing = [migration for migration in known if migration.number not in applied]
     for migration in missing:
         for statement in migration.statements:
-            store.command(statement)
+            _run(store, statement)
         store.command(
             "INSERT INTO schema_migrations (number, name) SELECT {number:UInt32}, {name:String}",
             {"number": migration.number, "name": migration.name},
@@ -96,6 +114,20 @@ def migrate(store: Store, rejected_days: int = REJECTED_DAYS_DEFAULT) -> list[st
     keep_rejected(store, rejected_days)
     _set_what_is_known(store)
     return [migration.name for migration in missing]
+
+
+def _run(store: Store, statement: str) -> None:
+    for each in on_cluster(statement, store.cluster) if store.cluster else [statement]:
+        store.command(each)
+
+
+def _databases(store: Store) -> list[str]:
+    """The statements that make the databases of a cluster; one machine's is there."""
+    if not (cluster := store.cluster):
+        return []
+    return [
+        f"CREATE DATABASE IF NOT EXISTS `{name}` {cluster.everywhere}" for name in (cluster.database, cluster.shards)
+    ]
 
 
 def _refuse_newer(applied: set[int]) -> None:
@@ -107,6 +139,7 @@ def _refuse_newer(applied: set[int]) -> None:
 def require_usable(store: Store) -> None:
     """Raises UnusableStore as `migrate`, StorageError when the store does not answer."""
     _require_server(store)
+    _require_layout(store)
     there = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'schema_migrations'"
     if store.query(there) != [(0,)]:
         _refuse_newer({number for (number,) in store.query("SELECT DISTINCT number FROM schema_migrations")})
@@ -119,14 +152,24 @@ def _require_server(store: Store) -> None:
         raise OldServer(f"the store is ClickHouse {version}: upgrade it to {least} or newer")
 
 
+def _require_layout(store: Store) -> None:
+    """Refuse tables of one machine on a cluster, and those of a cluster without its settings: both would lose rows."""
+    cluster = store.cluster
+    if cluster and store.query(_CLUSTERS, {"cluster": cluster.name}) == [(0,)]:
+        raise OtherLayout(f"the store knows no cluster {cluster.name!r}: correct store_cluster, or its remote_servers")
+    engines = [engine for (engine,) in store.query(_ENGINES)]
+    if cluster and any(engine != "Distributed" for engine in engines):
+        raise OtherLayout("the store's tables are those of one machine: give another database, or no store_cluster")
+    if not cluster and "Distributed" in engines:
+        raise OtherLayout("the store's tables are those of a cluster: name it in store_cluster")
+
+
 def _set_what_is_known(store: Store) -> None:
     """Set the settings of all tables that older stores refuse, which a migration could not."""
     known = "SELECT count() FROM system.merge_tree_settings WHERE name = {setting:String}"
-    lacking = (
-        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-        " AND position(create_table_query, {setting:String}) = 0"
-    )
     for setting, value in _WHERE_KNOWN.items():
         if store.query(known, {"setting": setting}) != [(0,)]:
-            for (table,) in store.query(lacking, {"setting": setting}):
-                store.command(f"ALTER TABLE `{table}` MODIFY SETTING {setting} = {value}")
+            for (table,) in store.query(_LACKING, {"setting": setting, "shards": store.shards}):
+                if store.cluster and table not in SHARDING.keys() | EVERYWHERE:
+                    continue  # somebody else's, of whose place nothing is known
+                store.command(f"ALTER TABLE {store.holding(table)} MODIFY SETTING {setting} = {value}")

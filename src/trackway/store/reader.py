@@ -41,6 +41,8 @@ class Reader:
         self.results = results
         """Where results are kept for the next time, if they are."""
         self._store = Store(url, workload=workload)
+        self.on_cluster = self._store.cluster is not None
+        self.holding = self._store.holding
         self._workload = workload
         self._turns = Turns(workload.connections, workload.project_max, workload.waiting_max)
         self._threads = ThreadPoolExecutor(workload.connections, f"store-{workload.name}")
@@ -224,10 +226,13 @@ class Readers(NamedTuple):
 
 def open_readers(url: str, result_bytes_max: int = 0) -> Readers:
     """All readers; nothing is connected yet. `result_bytes_max`: bytes of results of reports that are kept, 0 for
-    none."""
+    none. A cluster's are never kept: the replica that says what has changed may know more than the one that answers."""
     kept = ResultCache(result_bytes_max) if result_bytes_max else None
     workloads = (workload.API, workload.PAGES, workload.EXPORT, workload.REPORTS, workload.LOOKUP, workload.HEALTH)
-    return Readers(*(Reader(url, each, kept if each is workload.REPORTS else None) for each in workloads))
+    readers = Readers(*(Reader(url, each) for each in workloads))
+    if not readers.reports.on_cluster:
+        readers.reports.results = kept
+    return readers
 
 
 def open_alerts_reader(url: str) -> Reader:

@@ -58,7 +58,7 @@ def serve(settings: Settings) -> int:
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
         if settings.store_url:
-            refuse_unusable(settings.store_url)
+            refuse_unusable(settings.store_at)
         sock = listen(settings.host, settings.port)
         ops = _ops_listening(settings)
         url = _url(settings, sock)
@@ -89,7 +89,7 @@ def drain(settings: Settings) -> bool:
     with locked(settings.run_dir / "lock"):
         close_to_others(settings.data_dir)
         if settings.store_url:
-            refuse_unusable(settings.store_url)
+            refuse_unusable(settings.store_at)
         metrics.start(settings.metrics_dir)
         journal = open_journal(settings)
         lost = _recover(journal)
@@ -173,7 +173,7 @@ def _tree(
 def _store(settings: Settings, room: DiskRoom, clock: AwakeClock) -> tuple[str, list[Child]]:
     """The URL of the store, and its process unless it is a server elsewhere."""
     if settings.store_url:
-        return settings.store_url, []
+        return settings.store_at, []
     sock = listen("127.0.0.1", 0)
     password = secrets.token_urlsafe(32)
     keep_free_bytes = kept_by_engine(room.tightest().mark)

@@ -22,6 +22,8 @@ from trackway.store.client import Store
 from trackway.store.damage_table import Damage, all_damage
 from trackway.store.errors import StoreError
 
+pytestmark = pytest.mark.one_machine
+
 
 @pytest.fixture
 def store(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:

@@ -13,6 +13,7 @@ from tests.support.compaction.compared import PROJECT, PROPERTIES, Requests, che
 from tests.support.loader.expected import DAY_US
 from tests.support.loader.story import Killed, Place
 from tests.support.store.process import RunningStore
+from tests.support.store.tables import emptied
 from trackway.compaction import changes, plan
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
@@ -132,10 +133,10 @@ def test_lost_facts_are_noticed_and_built_anew(place: Place, store: Store, at_on
     place.load()
     facts = finish(place, store)
     (segment,) = facts.segments
-    store.command(f"ALTER TABLE facts DROP PARTITION ID '{PROJECT}-{segment}'")
+    store.command(f"ALTER TABLE {store.holding('facts')} DROP PARTITION ID '{PROJECT}-{segment}'")
     assert check(store) is None
     assert finish(place, store).segments != [segment]
-    store.command("TRUNCATE TABLE facts_versions")
+    emptied(store, "facts_versions")
     assert check(store) is None
     assert finish(place, store).segments
 

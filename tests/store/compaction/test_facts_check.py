@@ -10,6 +10,7 @@ from tests.support.compaction.compared import PROJECT, Requests, check, compacto
 from tests.support.loader.expected import DAY_US
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask
+from tests.support.store.tables import emptied
 from trackway.compaction import compactor as loop
 from trackway.query import facts_check
 from trackway.query.facts_check import Difference, compare, steps
@@ -82,12 +83,12 @@ def test_a_value_that_was_changed_is_found(place: Place, store: Store, column: s
         store.query("SELECT event, toString(day), toString(key) FROM facts ORDER BY event, day, key")
     )
     others = "'x1'" if column[0] == "s" else f"{column} + 1"
-    store.command("CREATE TABLE changed AS facts")
+    store.command("CREATE TABLE changed AS facts ENGINE = MergeTree ORDER BY tuple()")
     store.command(
         f"INSERT INTO changed SELECT * REPLACE (if(key = {key}, {others}, {column}) AS {column}) FROM facts",
     )
     try:
-        store.command("TRUNCATE TABLE facts")
+        emptied(store, "facts")
         store.command("INSERT INTO facts SELECT * FROM changed")
     finally:
         store.command("DROP TABLE changed")
@@ -98,11 +99,11 @@ def test_a_value_that_was_changed_is_found(place: Place, store: Store, column: s
 
 def replaced(store: Store, table: str, chosen: str, values: str) -> None:
     """Let a table have other values in the rows that meet a condition."""
-    store.command(f"CREATE TABLE changed AS {table}")
+    store.command(f"CREATE TABLE changed AS {table} ENGINE = MergeTree ORDER BY tuple()")
     store.command(f"INSERT INTO changed SELECT * FROM {table} WHERE NOT ({chosen})")
     store.command(f"INSERT INTO changed SELECT * REPLACE ({values}) FROM (SELECT * FROM {table} WHERE {chosen})")
     try:
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
         store.command(f"INSERT INTO {table} SELECT * FROM changed")
     finally:
         store.command("DROP TABLE changed")
@@ -159,14 +160,14 @@ def test_facts_in_the_place_of_others_are_found(place: Place, store: Store) -> N
     """As many rows as before, so that nothing else notices."""
     filled(place, store, 2)
     (first, *_), *_, (last, *_) = store.query("SELECT toString(key) FROM facts ORDER BY event, day, key")
-    store.command("CREATE TABLE changed AS facts")
+    store.command("CREATE TABLE changed AS facts ENGINE = MergeTree ORDER BY tuple()")
     store.command(f"INSERT INTO changed SELECT * FROM facts WHERE key != {first}")
     store.command(f"INSERT INTO changed SELECT * FROM facts WHERE key = {last} LIMIT 1")
     gone, there = (
         store.query(f"SELECT event, toString(day), count() FROM facts WHERE key = {key} GROUP BY event, day")
         for key in (first, last)
     )
-    store.command("TRUNCATE TABLE facts")
+    emptied(store, "facts")
     store.command("INSERT INTO facts SELECT * FROM changed")
     store.command("DROP TABLE changed")
     found = {(each.event, each.day): each.facts - each.events for each in differences(store) if each.table == "facts"}

@@ -13,6 +13,7 @@ from tests.support.compaction.compared import PROJECT, USERS, Requests, compacto
 from tests.support.loader.profile_requests import request, update
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask, readers_of
+from tests.support.store.tables import merge_all
 from trackway.compaction import compactor as loop
 from trackway.domain.entry import unlink_payload
 from trackway.query.expressions import parse
@@ -28,6 +29,8 @@ from trackway.query.sql.selector import Selector
 from trackway.store.client import Store
 from trackway.store.reader import Reader
 from trackway.store.result_cache import ResultCache
+
+pytestmark = pytest.mark.one_machine
 
 TODAY = datetime.now(UTC).date()
 DAYS = Buckets(UTC_DAYS, TODAY - timedelta(days=50), TODAY)
@@ -137,7 +140,7 @@ def test_no_answer_is_out_of_date_whatever_happens(place: Place, store: Store, s
         lambda: add_events(place, requests),
         lambda: add_profile(place, chosen.randrange(9)),
         lambda: working.turn(),
-        lambda: store.command("OPTIMIZE TABLE events FINAL"),
+        lambda: merge_all(store, "events"),
         lambda: None,
     )
     for _ in range(7):

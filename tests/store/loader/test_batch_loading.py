@@ -15,6 +15,7 @@ from tests.support.loader.event_requests import STORY, bad_payload
 from tests.support.loader.expected import DAY_US, SECOND_US, Sending, expected_of, payload
 from tests.support.loader.story import FailingStore, Killed, Place, row_of
 from tests.support.store.process import RunningStore
+from tests.support.store.tables import emptied
 from trackway.domain.entry import KEY_BYTES, decode_entries, encode_entries
 from trackway.loader import statements
 from trackway.loader.batch import NOT_STORABLE, Count
@@ -54,7 +55,7 @@ def test_loading_all_again_from_the_beginning_changes_no_event(place: Place) -> 
     place.load()
     before = place.stored(), place.rejected()
     with closing(Store(place.url)) as store:
-        store.command("TRUNCATE TABLE loads")
+        emptied(store, "loads")
     place.load()
     assert (place.stored(), place.rejected()) == before
     place.check()

@@ -42,6 +42,8 @@ from trackway.store.errors import StoreError
 from trackway.store.migrate import migrate
 from trackway.store.parts import Part
 
+pytestmark = pytest.mark.one_machine
+
 REFUSED = link_request(LinkKind.ALIAS, "anna", "adam")
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.loader.expected import SECOND_US, Sending, payload
 from tests.support.loader.profile_requests import LOGINS, NOW_US, STORY, USER, entry_of, request, update
 from tests.support.loader.story import FailingStore, Killed, Place, unguarded
+from tests.support.store.tables import emptied, merge_all
 from trackway.domain.entry import Update, decode_entries, encode_entries
 from trackway.journal.segments.reader import Reader
 from trackway.loader import profile_loading
@@ -61,7 +62,7 @@ def test_loading_updates_again_from_the_beginning_changes_nothing(place: Place, 
     place.append_payloads([*STORY])
     place.load()
     with closing(Store(place.url)) as store:
-        store.command("TRUNCATE TABLE loads")
+        emptied(store, "loads")
     place.load()
     place.check()
 
@@ -147,7 +148,7 @@ def test_a_row_that_arrives_late_from_a_killed_loader_changes_nothing(place: Pla
         place.load()
         store.insert_rows(*late[0])
         place.check()
-        store.command("OPTIMIZE TABLE profiles FINAL")
+        merge_all(store, "profiles")
         place.check()
 
 
@@ -175,7 +176,7 @@ def test_a_deleted_profile_is_gone_stays_gone_when_merged_and_may_come_back(plac
     place.load()
     assert place.profiles() == {}
     with closing(Store(place.url)) as store:
-        store.command("OPTIMIZE TABLE profiles FINAL")
+        merge_all(store, "profiles")
         assert place.profiles() == {}
         assert store.query("SELECT deleted, properties FROM profiles") == [(1, "{}")]
     place.append_payloads([request(update("ann", {"$set_once": {"b": 2}}))])

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.store.questions import ask
+from tests.support.store.tables import emptied
 from trackway.domain.link import LinkKind
 from trackway.domain.native import string
 from trackway.loader.event_block import EVENT_COLUMNS
@@ -94,7 +95,7 @@ def store(store: Store) -> Store:
 def arrivals(store: Store) -> Iterator[Arrivals]:
     yield Arrivals(store)
     for table in ("events", "identity_links"):
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
 
 
 def test_pages_hold_every_event_once_newest_loaded_first(arrivals: Arrivals) -> None:
@@ -124,7 +125,7 @@ def test_any_ages_and_page_sizes_show_every_event_once(store: Store, ages_s: lis
     try:
         assert sorted(event.insert_id for page in arrivals.pages(rows=rows) for event in page) == sorted(ids)
     finally:
-        store.command("TRUNCATE TABLE events")
+        emptied(store, "events")
 
 
 def test_what_comes_while_somebody_pages_changes_no_later_page(arrivals: Arrivals) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.store.questions import readers_of
+from tests.support.store.tables import emptied
 from trackway.domain.errors import RequestError
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.projects.project import Project
@@ -41,7 +42,7 @@ class Arrivals:
 
 @pytest.fixture
 def arrivals(store: Store) -> Arrivals:
-    store.command("TRUNCATE TABLE events")
+    emptied(store, "events")
     return Arrivals(store)
 
 

@@ -23,6 +23,7 @@ from tests.support.query.events import (
     insert_payload,
 )
 from tests.support.store.questions import pieces, readers_of
+from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.request import ingest_events
@@ -42,7 +43,7 @@ def store(store: Store) -> Store:
 @pytest.fixture
 def events(store: Store) -> Iterator[Events]:
     yield Events(store)
-    store.command("TRUNCATE TABLE events")
+    emptied(store, "events")
 
 
 def test_a_line_has_everything_in_its_order(events: Events) -> None:
@@ -109,7 +110,7 @@ BATCHES = st.lists(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BATCHES)
 def test_any_names_and_values_come_out_as_they_went_in(events: Events, batch: list[tuple[str, dict[str, Any]]]) -> None:
-    events.store.command("TRUNCATE TABLE events")
+    emptied(events.store, "events")
     sent = [
         event(f"id-{number:02}", NOON_MS, name, **{"p " + key: value for key, value in properties.items()})
         for number, (name, properties) in enumerate(batch)

@@ -11,6 +11,7 @@ from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import ALL, ALL_KNOWN, NOON_MS, Events, event
 from tests.support.query.profiles import INJECTIONS, insert_profiles
 from tests.support.store.process import running_store
+from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint
 from trackway.edge.wire.streaming import refusal
 from trackway.query import export as query_events
@@ -42,8 +43,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def events(store: Store) -> Iterator[Events]:
     yield Events(store)
-    store.command("TRUNCATE TABLE events")
-    store.command("TRUNCATE TABLE profiles")
+    emptied(store, "events")
+    emptied(store, "profiles")
 
 
 def kept(events: Events, where: str, **changes: Any) -> list[str]:

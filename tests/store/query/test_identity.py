@@ -16,6 +16,7 @@ from tests.support.query.events import DAY, NOON_MS, Events, event
 from tests.support.query.links import change, claim, claim_of_id, link
 from tests.support.query.profiles import insert_profiles
 from tests.support.store.questions import pieces, readers_of
+from tests.support.store.tables import emptied
 from trackway.domain.link import LinkKind
 from trackway.query.expressions import parse
 from trackway.query.profile_query import ProfileQuery, profiles_sql
@@ -30,7 +31,7 @@ _NUMBERS = count()
 def events(store: Store) -> Iterator[Events]:
     yield Events(store)
     for table in ("events", "profiles", "identity_links", "identity_refusals"):
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
 
 
 def refuse(store: Store, insert_id: str, reason: str, project_id: int = ALPHA.project_id) -> None:
@@ -214,8 +215,8 @@ CHANGES = st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(("", *IDS, 'U
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CHANGES)
 def test_any_links_show_the_same_persons_in_lines_and_counts(events: Events, changes: list[tuple[str, str]]) -> None:
-    events.store.command("TRUNCATE TABLE identity_links")
-    events.store.command("TRUNCATE TABLE events")
+    emptied(events.store, "identity_links")
+    emptied(events.store, "events")
     events.insert(*[event(f"id-{number}", NOON_MS + number, distinct_id=id_) for number, id_ in enumerate(IDS)])
     link(events.store, *[change(number, id_, to) for number, (id_, to) in enumerate(changes, 1)])
     last = dict(changes)
@@ -236,8 +237,8 @@ CLAIMS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_
 def test_people_do_not_depend_on_the_order_of_loading(
     events: Events, claims: list[tuple[str, str]], random: Any
 ) -> None:
-    events.store.command("TRUNCATE TABLE identity_links")
-    events.store.command("TRUNCATE TABLE events")
+    emptied(events.store, "identity_links")
+    emptied(events.store, "events")
     first: dict[str, str] = {}
     rows = []
     for number, (device, user) in enumerate(claims):

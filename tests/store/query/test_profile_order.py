@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.query.profile_pages import later, pieces_of
 from tests.support.query.profiles import insert_profiles
+from tests.support.store.tables import emptied
 from trackway.query.expressions import parse
 from trackway.query.profile_order import Order
 from trackway.query.profile_pages import read_session
@@ -25,8 +26,8 @@ VALUES += ["ü", "😀", "\uffff", "q\"'\\", "2026-01-31T00:00:00", [1], ["a", "
 @pytest.fixture(autouse=True)
 def empty(store: Store) -> Iterator[None]:
     yield
-    store.command("TRUNCATE TABLE profiles")
-    store.command("TRUNCATE TABLE profile_pages")
+    emptied(store, "profiles")
+    emptied(store, "profile_pages")
 
 
 def fill(store: Store, profiles: dict[str, dict[str, Any]], group_key: str = "") -> None:

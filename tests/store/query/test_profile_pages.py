@@ -12,6 +12,7 @@ import pytest
 from tests.support.query.profile_pages import PRINT, later, pieces_of
 from tests.support.query.profiles import insert_profiles
 from tests.support.store.process import RunningStore, running_store
+from tests.support.store.tables import emptied, merge_all
 from trackway.domain.limits import PROFILE_SESSION_S, PROFILES_PER_PAGE
 from trackway.query.expressions import ExpressionError, parse
 from trackway.query.limits import PROFILE_PAGE_BYTES_HELD_MAX
@@ -35,8 +36,8 @@ def store(running: RunningStore) -> Iterator[Store]:
     with closing(Store(running.url)) as client:
         migrate(client)
         yield client
-        client.command("TRUNCATE TABLE profiles")
-        client.command("TRUNCATE TABLE profile_pages")
+        emptied(client, "profiles")
+        emptied(client, "profile_pages")
 
 
 def fill(store: Store, count: int, project_id: int = MINE, **properties: Any) -> None:
@@ -101,7 +102,7 @@ def test_pages_stay_while_profiles_change_come_and_go(store: Store) -> None:
     insert_profiles(store, *rows, position=2)
     insert_profiles(store, *((MINE, "", f"u-{number:05}", {}) for number in range(1, 2500, 4)), position=2, deleted=1)
     insert_profiles(store, *((MINE, "", f"u-{number:05}x", {"n": -2}) for number in range(2500)))
-    store.command("OPTIMIZE TABLE profiles FINAL")
+    merge_all(store, "profiles")
     answers = [read(later(store, MINE, session_of(answer), page)) for page in range(4)]
     assert answers[0] == answer
     assert [number for each in answers for number in numbers(each)] == list(range(2500))
@@ -212,6 +213,6 @@ def test_rows_outlive_their_session_and_are_dropped_in_the_end(store: Store) -> 
     for age_s in (0, PROFILE_SESSION_S + 60, 3 * PROFILE_SESSION_S):
         row = json.dumps([MINE, f"session {age_s}", now_s - age_s, 0, "{}"]).encode()
         store.insert_rows("profile_pages", columns, row, "JSONCompactEachRow")
-    store.command("OPTIMIZE TABLE profile_pages FINAL")
+    merge_all(store, "profile_pages")
     left = store.query("SELECT session FROM profile_pages ORDER BY made DESC")
     assert left == [("session 0",), (f"session {PROFILE_SESSION_S + 60}",)]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.query.profiles import INJECTIONS, insert_profiles
 from tests.support.store.questions import ask, readers_of
+from tests.support.store.tables import emptied
 from trackway.domain.limits import PROPERTY_NAME_CHARACTERS_MAX
 from trackway.edge.limits import OUTPUT_PROPERTIES_MAX
 from trackway.query.expressions import ExpressionError, parse
@@ -24,7 +25,7 @@ ALL = ProfileQuery(MINE)
 def store(store: Store) -> Iterator[Store]:
     store.command("SYSTEM STOP MERGES profiles")
     yield store
-    store.command("TRUNCATE TABLE profiles")
+    emptied(store, "profiles")
 
 
 def found(store: Store, **changes: Any) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import DAY, NOON_MS, Events, event
 from tests.support.store.questions import ask
+from tests.support.store.tables import emptied
 from trackway.domain.limits import PEOPLE_PER_PAGE
 from trackway.query.limits import PERSON_DAYS, PERSON_EVENTS_SHOWN_MAX
 from trackway.query.profile_search import (
@@ -30,7 +31,7 @@ COLUMNS = ("project_id", "group_key", "profile_id", "position", "deleted", "upda
 def store(store: Store) -> Iterator[Store]:
     yield store
     for table in ("events", "profiles"):
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
 
 
 def keep(store: Store, *profiles: tuple[str, dict[str, Any]], group_key: str = "", project_id: int = 7) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.ingest.bodies import ALPHA, BETA, PROJECTS, KnownProject, dumps, record
 from tests.support.query.events import insert_payload
 from tests.support.store.questions import ask
+from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.request import ingest_events
@@ -74,7 +75,7 @@ def exactly(first_ms: int, last_ms: int) -> PropertyTimes:
 @pytest.fixture
 def empty(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store without events, of which few are many."""
-    store.command("TRUNCATE TABLE events")
+    emptied(store, "events")
     store.command("SYSTEM STOP MERGES events")
     monkeypatch.setattr(searched, "SEARCHED_EVENTS_MIN", 2)
     monkeypatch.setattr(searched, "SEARCHED_EVENTS_MAX", 16)
@@ -120,7 +121,7 @@ def model(sent: list[list[dict[str, Any]]], of: str) -> dict[str, list[int]]:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=batches, of=st.sampled_from(("", *EVENTS)), pick=st.randoms(use_true_random=False))
 def test_times_of_any_events_are_those_of_the_model(empty: Store, batches: Any, of: str, pick: Any) -> None:
-    empty.command("TRUNCATE TABLE events")
+    emptied(empty, "events")
     for number, (batch, escaped) in enumerate(batches):
         body = dumps(batch).decode()
         if escaped:  # another spelling of the same
@@ -166,7 +167,7 @@ def test_no_properties_and_no_events_are_no_question(empty: Store) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.lists(generated, min_size=1, max_size=25), questions=st.integers(0, 12))
 def test_where_time_runs_out_the_truth_lies_within_what_is_told(empty: Store, batch: Any, questions: int) -> None:
-    empty.command("TRUNCATE TABLE events")
+    emptied(empty, "events")
     insert(empty, *batch)
     times = model([batch], "")
     seen = {name: (max(found), min(found)) for name, found in times.items()}

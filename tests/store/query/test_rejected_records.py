@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.store.questions import ask
+from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import VERSION, Entry, Rejection
 from trackway.loader.batch import make_batch
@@ -26,7 +27,7 @@ WHY, OTHER = "event, missing", "'properties.time' is invalid: must not be in the
 def filled(store: Store) -> Iterator[Store]:
     yield store
     for table in ("rejected_records", "replays", "loads"):
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
 
 
 def reject(

@@ -12,6 +12,7 @@ from typing import Any
 from tests.support.ingest.stored_events import StoredEvent, entry_events
 from tests.support.loader.expected import DAY_US, HOUR_US, SECOND_US, Profiles, Sending, expected_of, payload
 from tests.support.store.process import RunningStore
+from tests.support.store.tables import emptied
 from trackway.domain.entry import Rejection, decode_entries, encode_entries
 from trackway.domain.erased_id import KEY_BYTES
 from trackway.journal.segments.head import Head
@@ -31,9 +32,11 @@ TABLES = (*CONTENT, "damage")
 def clear(store: Store, *tables: str) -> None:
     """Empty the loader's tables, and others. A token outlives its part where the store has taken that out as broken."""
     for table in (*TABLES, *tables):
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
     for window in (0, 1000):
-        store.command(f"ALTER TABLE loads MODIFY SETTING non_replicated_deduplication_window = {window}")
+        store.command(
+            f"ALTER TABLE {store.holding('loads')} MODIFY SETTING non_replicated_deduplication_window = {window}"
+        )
 
 
 SEGMENT_BYTES = 1 << 16

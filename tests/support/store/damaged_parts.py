@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from tests.support.store.tables import merge_all
 from trackway.store.client import Store
 from trackway.store.parts import Part, fault_of, parts
 
@@ -48,7 +49,7 @@ def path_of(url: str, part: Part) -> Path:
 def merge(url: str, table: str) -> list[Path]:
     """All parts of a table into one; where the sources are that stay on the disk for some minutes."""
     with closing(Store(url)) as store:
-        store.command(f"OPTIMIZE TABLE {table} FINAL")
+        merge_all(store, table)
         sql = "SELECT path FROM system.parts WHERE table = {table:String} AND NOT active"
         return [Path(path) for (path,) in store.query(sql, {"table": table})]
 

@@ -5,26 +5,44 @@ import os
 import signal
 import socket
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+import pytest
+
+from tests.support.store import two_shards as two_shards_store
 from trackway.domain.errors import StorageError
 from trackway.embedded.process import address, run
 from trackway.store.client import Store
+from trackway.store.cluster import PARAMETER, Cluster
+from trackway.store.diagnosis import port_of
 
 PASSWORD = "pass/word:with@signs"
 START_S_MAX = 30
+ELSEWHERE = os.environ.get("TEST_TRACKWAY_STORE_URL", "")
+"""A ClickHouse server in which tests make databases of their own, in place of stores of their own."""
+CLUSTER_ELSEWHERE = os.environ.get("TEST_TRACKWAY_STORE_CLUSTER", "")
+"""The cluster that it is a node of."""
+ON_TWO_SHARDS = os.environ.get("TEST_TRACKWAY_STORE") == "two-shards" and not ELSEWHERE
+"""Whether the stores of tests are both shards of a cluster."""
+ON_CLUSTER = ON_TWO_SHARDS or bool(CLUSTER_ELSEWHERE)
 
 
 class RunningStore:
-    """A store process that can be killed and started again on the same port and directory."""
+    """A store process that can be killed and started again on the same port and directory.
 
-    def __init__(self, directory: Path) -> None:
+    With `two_shards` it is both shards of a cluster, and its URL says so.
+    """
+
+    def __init__(self, directory: Path, *, two_shards: bool = ON_TWO_SHARDS) -> None:
         self.directory = directory
+        self._run = two_shards_store.run if two_shards else run
         self._sock = socket.create_server(("127.0.0.1", 0))
-        self.url = address(self._sock, PASSWORD)
+        self.url = address(self._sock, PASSWORD) + (two_shards_store.QUERY if two_shards else "")
         self.port: int = self._sock.getsockname()[1]
         self._process: BaseProcess | None = None
 
@@ -36,7 +54,7 @@ class RunningStore:
     def start(self) -> None:
         """Start the process and wait for its first answer."""
         context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=run, args=(self._sock, self.directory, PASSWORD))
+        self._process = context.Process(target=self._run, args=(self._sock, self.directory, PASSWORD))
         self._process.start()
         self._wait()
 
@@ -72,10 +90,45 @@ class RunningStore:
                 store.close()
 
 
+class StoreElsewhere(RunningStore):
+    """A database of its own in a ClickHouse that others run. Tests that kill their store are skipped."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        parts = urlsplit(ELSEWHERE)
+        self._at = urlunsplit(parts._replace(path="/default", query=""))
+        self._databases = [database := f"test_{uuid.uuid4().hex}"]
+        self._everywhere = ""
+        self.url = urlunsplit(parts._replace(path=f"/{database}", query=""))
+        self.port: int = port_of(parts)
+        if CLUSTER_ELSEWHERE:
+            cluster = Cluster(CLUSTER_ELSEWHERE, database)
+            self._databases.append(cluster.shards)
+            self._everywhere = cluster.everywhere
+            self.url += f"?{PARAMETER}={CLUSTER_ELSEWHERE}"
+
+    @property
+    def pid(self) -> int:
+        pytest.skip("the store runs elsewhere")
+
+    def start(self) -> None:
+        with closing(Store(self._at)) as store:
+            store.command(f"CREATE DATABASE IF NOT EXISTS {self._databases[0]} {self._everywhere}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int | None:
+        pytest.skip("the store runs elsewhere")
+
+    def close(self) -> None:
+        with closing(Store(self._at)) as store:
+            for database in self._databases:
+                store.command(f"DROP DATABASE IF EXISTS {database} {self._everywhere} SYNC")
+
+
 @contextmanager
-def running_store(directory: Path) -> Iterator[RunningStore]:
+def running_store(directory: Path, *, two_shards: bool = ON_TWO_SHARDS) -> Iterator[RunningStore]:
     """A started store in `directory`. It is killed at the end, if it still runs."""
-    running = RunningStore(directory)
+    here = two_shards != ON_TWO_SHARDS or not ELSEWHERE  # a test that says what it needs has it
+    running = RunningStore(directory, two_shards=two_shards) if here else StoreElsewhere(directory)
     try:
         running.start()
         yield running

@@ -220,6 +220,16 @@ def test_passwords_are_masked_wherever_a_value_is_shown() -> None:
     assert masked("http://u:a/b@h/x") == "http://u:***@h/x"
 
 
+def test_store_of_a_cluster_has_its_name_in_the_url_and_needs_one() -> None:
+    assert Settings(store_url="http://h:1/x", store_cluster="main").store_at == "http://h:1/x?cluster=main"
+    assert Settings(store_url="http://h:1/x").store_at == "http://h:1/x"
+    assert Settings().store_at == ""
+    with pytest.raises(ConfigError, match="store_cluster needs store_url, a node of the cluster"):
+        Settings(store_cluster="main")
+    with pytest.raises(ConfigError, match="store_cluster must be empty or a name of letters, digits, _ and -"):
+        Settings(store_url="http://h:1/x", store_cluster="a'b")
+
+
 def values_of(row: Row) -> st.SearchStrategy[object]:
     """Good values of a setting."""
     special: dict[str, st.SearchStrategy[object]] = {
@@ -227,6 +237,7 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "ops_host": st.sampled_from(["0.0.0.0", "::1", "localhost"]),
         "store_url": st.sampled_from(["", "http://h:1", "https://u:p@h/x"]),
         "journal_url": st.sampled_from(["", "nats://a", "nats://u:p@a:1,b", "tls://u:p%40@[::1]:4222"]),
+        "store_cluster": st.sampled_from(["", "main", "a-b_1"]),
         "projects_url": st.sampled_from(["", "postgresql://u:p@h:1/d", "postgres:///d?host=/run/postgresql"]),
         "path_prefix": st.sampled_from(["", "/a", "/a/b-c"]),
         "trusted_proxies": st.lists(st.ip_addresses().map(str), max_size=3).map(tuple),
@@ -251,7 +262,11 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
 
 
 @settings(deadline=None)
-@given(st.fixed_dictionaries({}, optional={row.name: values_of(row) for row in ROWS}))
+@given(
+    st.fixed_dictionaries({}, optional={row.name: values_of(row) for row in ROWS}).filter(
+        lambda values: bool(values.get("store_url") or not values.get("store_cluster"))
+    )
+)
 def test_any_settings_survive_a_round_trip_through_flags_environment_and_file(values: dict[str, object]) -> None:
     def text(value: object) -> str:
         return (

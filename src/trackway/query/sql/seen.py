@@ -16,8 +16,9 @@ _OWN: Final = {*TABLES, "events", "identity_links", "identity_refusals"}
 """Tables whose rows after a position are looked at, and what is made of them once for each segment of facts."""
 _TABLES: Final = re.compile(r"\b(?:FROM|JOIN) ([a-z_]+)\b")
 _PARTS: Final = """
-SELECT table, partition_id, max(max_block_number) AS newest, max(data_version) AS version FROM system.parts
-WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)} GROUP BY table, partition_id"""
+SELECT table, partition_id, max(max_block_number) AS newest, max(data_version) AS version
+FROM system.parts WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
+GROUP BY table, partition_id"""
 SEEN: Final = f"SELECT sum(cityHash64(table, partition_id, newest, version)) {rows_from(_PARTS)}"
 """What some tables have now, as a number. It binds `tables`."""
 

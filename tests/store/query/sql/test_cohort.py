@@ -12,6 +12,7 @@ from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import NOON_MS, Events, event
 from tests.support.query.links import change, link
 from tests.support.query.profiles import insert_profiles
+from tests.support.store.tables import emptied
 from trackway.query.expressions import ExpressionError, Row, evaluate, from_json, parse
 from trackway.query.sql.cohort import Condition, Did, Found, Has, Junction, Not, members
 from trackway.query.sql.person import Known
@@ -31,7 +32,7 @@ def events(store: Store) -> Iterator[Events]:
 
 def clear(store: Store) -> None:
     for table in ("events", "profiles", "identity_links"):
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
 
 
 def found(store: Store, cohort: Condition, known: Known = LINKED) -> list[str]:
