@@ -45,13 +45,22 @@ class Work(NamedTuple):
 
 
 class Compactor:
-    """Compacts until `stop` is set. `has_room`: whether the disk of the store has room for it."""
+    """Compacts until `stop` is set. `has_room`: whether the disk of the store has room for it. `loads`: whether this
+    machine is the one that loads, and so the one that compacts."""
 
-    def __init__(self, store: Store, progress: Progress, stop: threading.Event, has_room: Callable[[], bool]):
+    def __init__(
+        self,
+        store: Store,
+        progress: Progress,
+        stop: threading.Event,
+        has_room: Callable[[], bool],
+        loads: Callable[[], bool] = lambda: True,
+    ):
         self._store = store
         self._progress = progress
         self._stop = stop
         self._has_room = has_room
+        self._loads = loads
         self._pace = Pace(progress)
         self._versions = Versions(store)
         self._changes = Changes(store, self._versions)
@@ -66,6 +75,9 @@ class Compactor:
     def run(self) -> None:
         """Compact, and try again while the store fails. Raises only programming errors."""
         while not self._stop.is_set():
+            if not self._loads():
+                self._stand_by()
+                continue
             began_s = time.monotonic()
             try:
                 worked = self._has_room() and self.turn()
@@ -78,6 +90,13 @@ class Compactor:
                 continue
             took_s = time.monotonic() - began_s
             self._wait(partial(self._pace.rest_s, took_s) if worked else lambda: POLL_S)
+
+    def _stand_by(self) -> None:
+        """Another machine compacts. What is known of its versions here is out of date when this one's turn comes."""
+        self._versions = Versions(self._store)
+        self._changes = Changes(self._store, self._versions)
+        self._until = self._progress.synced
+        pause(POLL_S)
 
     def _wait(self, seconds: Callable[[], float]) -> None:
         """Wait in short pieces, since others may be done with their work meanwhile, and then the wait is shorter."""

@@ -57,6 +57,16 @@ STREAM_GENERATION_MAX = 127
 """Generations of a journal: a position has seven bits for them."""
 STREAM_PARTITIONS_MAX = 64
 """Streams of one journal."""
+STREAM_LEASE_S = 10
+"""How long the right to load lasts after it was renewed. A machine that dies is replaced after this time."""
+STREAM_LEASE_RENEW_S = 3.0
+"""How often it is renewed by the machine that has it."""
+STREAM_LEASE_ASK_S = 0.5
+"""How often it is asked for by a machine that stands by."""
+STREAM_LEASE_MARGIN_S = 2.0
+"""It ends so much earlier for the machine that has it: clocks differ, and a batch may be under way."""
+STREAM_TELL_S = 0.25
+"""How often the machine that loads reports its progress to the others."""
 STREAM_APPENDERS_MAX = 256
 """Appenders of a machine that note how far they are, each in a word of its own. Later ones share the words."""
 STREAM_BEHIND_S_MAX = 5.0

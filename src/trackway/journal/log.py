@@ -188,6 +188,20 @@ class Progress(Protocol):
     def close(self) -> None: ...
 
 
+class Lease(Protocol):
+    """The right to load. Of all machines that share a journal one has it at a time.
+
+    It saves work. Nothing is wrong where two load for a while: the cursor in the store decides between them.
+    """
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process may load now."""
+
+    def close(self) -> None:
+        """Release it, so that another machine begins at once."""
+
+
 class Journal(Trimmer, Protocol):
     """One journal. The supervisor passes it to the processes that it forks; nothing is open in it."""
 
@@ -207,6 +221,10 @@ class Journal(Trimmer, Protocol):
 
     def progress(self) -> Progress:
         """Open the progress. Raises StorageError when the journal was never recovered."""
+
+    def lease(self) -> Lease:
+        """Ask for the right to load, for the loader's process, which then shares its progress with other machines and
+        theirs with this one."""
 
     def seal(self) -> None:
         """Note a clean stop: a record that is missing later is known to be damage. Raises StorageError."""

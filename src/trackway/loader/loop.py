@@ -17,7 +17,7 @@ from typing import NamedTuple
 from trackway.domain.erased_id import KEY_BYTES
 from trackway.domain.errors import StorageError
 from trackway.domain.limits import HEARTBEAT_S, STOP_S_MAX
-from trackway.journal.log import Damage, Journal, Source
+from trackway.journal.log import Damage, Journal, Lease, Source
 from trackway.loader import damage
 from trackway.loader import statements as tables
 from trackway.loader.batch import Batch, read_entries
@@ -71,6 +71,8 @@ class Loader:
     `load_bytes_max`: journal bytes for which the disk of the store has room now, 0 when loading must wait. `lost` is
     the damage of the journal that recovery found. A later read of the journal does not find it again. `erased`: the
     erasures that other threads add to; without it only those of the store count, which have hashes of no key.
+    `lease` is closed
+    at the end; by default it is asked of the journal.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Loader:
         load_bytes_max: Callable[[], int] = lambda: LOAD_BATCH_BYTES_MAX,
         lost: Sequence[Damage] = (),
         erased: Erased | None = None,
+        lease: Lease | None = None,
     ):
         self._settings = settings
         self._journal = journal
@@ -94,6 +97,7 @@ class Loader:
         self._has_room = True
         self._lost = list(lost)
         self._progress = journal.progress()
+        self._lease = lease or journal.lease()
         self._verification = PartVerification()
         self._sweep = Sweep(journal, store, self._verification)
         self._cursor = Cursor(store, self._verification, self._sweep, self._progress, self._step)
@@ -119,12 +123,16 @@ class Loader:
         finally:  # after this the owner of the store may close it
             self._sweep.end()
             self._cursor.close()
+            self._lease.close()
             sweep.join(STOP_S_MAX / 2)
 
     def _run(self) -> None:
         wait_s = LOADER_BACKOFF_S_MIN
         while not self._stop.is_set():
             self._step()
+            if not self._lease.is_held:
+                self._stand_by()
+                continue
             try:
                 self._load_on()
                 wait_s = LOADER_BACKOFF_S_MIN
@@ -140,9 +148,14 @@ class Loader:
                 self._forget()
                 self._stop.wait(wait_s)
                 wait_s = min(wait_s * 2, LOADER_BACKOFF_S_MAX)
-        if self._source is not None:
+        if self._source is not None and self._lease.is_held:
             with suppress(StorageError):  # then the next loader loads it again
                 self._cursor.advance()
+
+    def _stand_by(self) -> None:
+        """Another machine loads. Forget all that may be out of date when this one's turn comes."""
+        self._forget()
+        self._stop.wait(LOADER_POLL_S)
 
     def _step(self) -> None:
         """Note progress of the loader, between two slow operations."""
@@ -155,7 +168,8 @@ class Loader:
             waited_s = waited_s + HEARTBEAT_S if steps == self._steps else 0.0
             steps = self._steps
             if waited_s < LOADER_STEP_S_MAX:
-                self._progress.heartbeat_ms = time.time_ns() // 1_000_000
+                if self._lease.is_held:  # else it is that of the machine that loads
+                    self._progress.heartbeat_ms = time.time_ns() // 1_000_000
                 self._beat()
             pause(HEARTBEAT_S)
 

@@ -211,8 +211,13 @@ def _load(
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     asked = Store(store_url, workload=HEALTH)
     watch(room, asked, stop, elsewhere=bool(settings.store_url))
+    lease = journal.lease()
     compactor = Compactor(
-        Store(store_url, workload=COMPACTION), journal.progress(), stop, lambda: room.tightest().above_mark > 0
+        Store(store_url, workload=COMPACTION),
+        journal.progress(),
+        stop,
+        lambda: room.tightest().above_mark > 0,
+        lambda: lease.is_held,
     )
     start_thread(compactor.run, "compactor")
     key = private_key(settings.data_dir / ERASURE_KEY_FILE, KEY_BYTES, "put back the file of the last backup")
@@ -224,7 +229,7 @@ def _load(
         compactor,
         journal.progress(),
         stop,
-        lambda: room.tightest().above_mark > 0,
+        lambda: lease.is_held and room.tightest().above_mark > 0,
     )
     start_thread(erasing.run, "erasure")
-    Loader(settings, journal, Store(store_url), stop, heartbeat.beat, room.load_bytes_max, lost, erased).run()
+    Loader(settings, journal, Store(store_url), stop, heartbeat.beat, room.load_bytes_max, lost, erased, lease).run()

@@ -2,17 +2,27 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from trackway.journal.drained import remove_mark, set_mark
 from trackway.journal.group_commit import GroupCommit
 from trackway.journal.limits import JOURNAL_SEGMENT_BYTES
-from trackway.journal.log import HasRoom, OnSync, Progress, Recovery, Refusal, Removed
+from trackway.journal.log import HasRoom, Lease, OnSync, Progress, Recovery, Refusal, Removed
 from trackway.journal.segments.file_calls import Disk, OsDisk
 from trackway.journal.segments.progress import SegmentProgress
 from trackway.journal.segments.reader import Reader
 from trackway.journal.segments.recovery import recover
 from trackway.journal.segments.removal import remove_loaded
 from trackway.journal.segments.writer import Background, Writer, in_thread
+
+
+class _SoleLoader:
+    """The lease of a journal that one machine has alone."""
+
+    is_held: Final = True
+
+    def close(self) -> None:
+        """Nobody waits for it."""
 
 
 class SegmentJournal:
@@ -48,6 +58,9 @@ class SegmentJournal:
 
     def remove_loaded(self, loaded: int, age_s_min: float) -> Removed:
         return Removed(*remove_loaded(self._directory, loaded, age_s_min, self._disk))
+
+    def lease(self) -> Lease:
+        return _SoleLoader()
 
     def seal(self) -> None:
         with closing(self._writer()) as writer:

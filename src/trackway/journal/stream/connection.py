@@ -100,10 +100,16 @@ def version_of(client: Client) -> str:
     return f"{version.major}.{version.minor}.{version.patch}"
 
 
-async def ask(client: Client, subject: str, question: bytes = b"", timeout_s: float = STREAM_REQUEST_S_MAX) -> bytes:
+async def ask(
+    client: Client,
+    subject: str,
+    question: bytes = b"",
+    timeout_s: float = STREAM_REQUEST_S_MAX,
+    headers: dict[str, str] | None = None,
+) -> bytes:
     """The answer to one request. Raises Away."""
     try:
-        reply = await client.request(subject, question, timeout=timeout_s)
+        reply = await client.request(subject, question, timeout=timeout_s, headers=headers)
     except (OSError, NatsError) as error:
         raise Away(f"the journal does not answer {subject}: {_text(error)}") from error
     return reply.data
@@ -118,6 +124,8 @@ class Connection:
         self._there = asyncio.Event()
         self.when_lost: list[Callable[[], None]] = []
         """Called in the thread of the connection, each time that a client is lost."""
+        self.listeners: dict[str, Callable[[bytes], None]] = {}
+        """By subject, what is called in the thread of the connection with each message. `listen` adds to them."""
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._started = threading.Event()
         start_thread(self._run, "journal-nats")
@@ -150,9 +158,31 @@ class Connection:
         assert self._client is not None, "the event is set while there is a client"
         return self._client
 
-    async def ask(self, subject: str, question: bytes = b"", timeout_s: float = STREAM_REQUEST_S_MAX) -> bytes:
+    async def ask(
+        self,
+        subject: str,
+        question: bytes = b"",
+        timeout_s: float = STREAM_REQUEST_S_MAX,
+        headers: dict[str, str] | None = None,
+    ) -> bytes:
         """The answer to one request. Raises Away."""
-        return await ask(await self.ready(timeout_s), subject, question, timeout_s)
+        return await ask(await self.ready(timeout_s), subject, question, timeout_s, headers)
+
+    async def listen(self, subject: str, callback: Callable[[bytes], None]) -> None:
+        """Call with each message to the subject, over all connections to come. Raises nothing: an absent server is
+        asked when it is back."""
+        self.listeners[subject] = callback
+        if (client := self._client) is not None:
+            with suppress(OSError, NatsError):
+                await _listen(client, subject, callback)
+
+    async def say(self, subject: str, message: bytes) -> None:
+        """Publish to those who listen now. Nobody acknowledges it. Raises Away."""
+        client = await self.ready()
+        try:
+            await client.publish(subject, message)
+        except (OSError, NatsError) as error:
+            raise Away(f"the journal cannot be reached: {_text(error)}") from error
 
     @asynccontextmanager
     async def answers(self, subject: str, question: bytes) -> AsyncIterator[Callable[[], Awaitable[Msg]]]:
@@ -202,6 +232,9 @@ class Connection:
             if fault:
                 _log.info("the journal at %s is reached again", self._address.shown)
                 fault = ""
+            with suppress(OSError, NatsError):
+                for subject, hear in self.listeners.items():
+                    await _listen(client, subject, hear)
             self._client = client
             self._there.set()
             await _while_it_answers(client)
@@ -210,6 +243,13 @@ class Connection:
             for callback in list(self.when_lost):
                 callback()
             await leave(client)
+
+
+async def _listen(client: Client, subject: str, callback: Callable[[bytes], None]) -> None:
+    async def heard(message: Msg) -> None:
+        callback(message.data)
+
+    await client.subscribe(subject, cb=heard)
 
 
 async def _while_it_answers(client: Client) -> None:

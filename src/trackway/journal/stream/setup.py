@@ -14,6 +14,7 @@ from trackway.journal.log import StreamStatus
 from trackway.journal.stream.address import Address
 from trackway.journal.stream.connection import Away, ask, connect, leave, version_of
 from trackway.journal.stream.streams import (
+    LEASE,
     Info,
     MissingStream,
     Stream,
@@ -22,6 +23,7 @@ from trackway.journal.stream.streams import (
     check_version,
     config_of,
     info_subject,
+    lease_config,
     milliseconds,
     new_identity,
     read_info,
@@ -80,10 +82,7 @@ async def _answering(address: Address) -> Client:
 async def _make(client: Client, again: bool, generation: int, bytes_max: int, discard: bool) -> list[StreamStatus]:
     check_version(version_of(client))
     name = stream_name(0)
-    try:
-        before = await _info(client, name)
-    except MissingStream:
-        before = None
+    before = await _info(client, name) if await _exists(client, name) else None
     if before is not None:
         old = read_stream(before)
         if not again:
@@ -98,6 +97,8 @@ async def _make(client: Client, again: bool, generation: int, bytes_max: int, di
         raise StateError(f"generations end at {STREAM_GENERATION_MAX}: a later one has no positions")
     if before is not None:
         await _change(client, f"$JS.API.STREAM.DELETE.{name}")
+    if not await _exists(client, LEASE):
+        await _change(client, f"$JS.API.STREAM.CREATE.{LEASE}", lease_config())
     stream = Stream(name, generation, new_identity(), 0, 1)
     await _change(client, f"$JS.API.STREAM.CREATE.{name}", config_of(stream, bytes_max))
     return await _status(client)
@@ -105,6 +106,14 @@ async def _make(client: Client, again: bool, generation: int, bytes_max: int, di
 
 async def _status(client: Client) -> list[StreamStatus]:
     return [_shown(await _info(client, stream_name(0)))]
+
+
+async def _exists(client: Client, name: str) -> bool:
+    try:
+        await _info(client, name)
+    except MissingStream:
+        return False
+    return True
 
 
 async def _info(client: Client, name: str) -> Info:

@@ -17,11 +17,13 @@ from trackway.journal.stream import progress as words
 from trackway.journal.stream.address import Address
 from trackway.journal.stream.appender import StreamAppender
 from trackway.journal.stream.connection import Away, Connection, ask, connect, connection_of_process, leave, version_of
+from trackway.journal.stream.lease import StreamLease, machine_name
 from trackway.journal.stream.look import look, note
 from trackway.journal.stream.place import sequence_of
 from trackway.journal.stream.progress import StreamProgress
 from trackway.journal.stream.source import StreamSource
 from trackway.journal.stream.streams import (
+    LEASE,
     Info,
     Stream,
     check_safe,
@@ -97,6 +99,9 @@ class StreamJournal:
         finally:
             progress.close()
 
+    def lease(self) -> StreamLease:
+        return StreamLease(self._connection, self._stream, self.progress(), machine_name(self._directory))
+
     def seal(self) -> None:
         """Nothing to note: a stream knows its end."""
 
@@ -161,6 +166,7 @@ class StreamJournal:
         client = await connect(self._address)
         try:
             check_version(version_of(client))
+            read_info(LEASE, await ask(client, info_subject(LEASE)))
             name = stream_name(_PARTITION)
             return read_info(name, await ask(client, info_subject(name)))
         finally:

@@ -16,12 +16,15 @@ from trackway.journal.limits import (
     STREAM_DUPLICATE_WINDOW_S,
     STREAM_DUPLICATE_WINDOW_S_MIN,
     STREAM_GENERATION_MAX,
+    STREAM_LEASE_S,
     STREAM_PARTITIONS_MAX,
     STREAM_REPLICAS_MIN,
 )
 from trackway.journal.stream.connection import Away
 
 PREFIX: Final = "TRACKWAY"
+LEASE: Final = f"{PREFIX}_LEASE"
+LEASE_SUBJECT: Final = "trackway.lease"
 OLDEST_VERSION: Final = (2, 12)
 """Atomic batches came with NATS 2.12."""
 _GENERATION, _IDENTITY, _PARTITION, _PARTITIONS = (
@@ -120,9 +123,33 @@ class Stream(msgspec.Struct, frozen=True):
     def subject(self) -> str:
         return f"trackway.journal.{self.identity}.{self.partition}"
 
+    @property
+    def lease_subject(self) -> str:
+        return f"{LEASE_SUBJECT}.{self.identity}"
+
+    @property
+    def progress_subject(self) -> str:
+        """Where the machine that loads reports to the others. No stream has it."""
+        return f"trackway.progress.{self.identity}"
+
 
 def stream_name(partition: int) -> str:
     return f"{PREFIX}_{partition}"
+
+
+def lease_config() -> dict[str, Any]:
+    """The stream that holds the lease: its last message, which goes by itself when it is not renewed."""
+    return {
+        "name": LEASE,
+        "subjects": [f"{LEASE_SUBJECT}.*"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "num_replicas": STREAM_REPLICAS_MIN,
+        "max_msgs_per_subject": 1,
+        "max_age": STREAM_LEASE_S * _NANO,
+        "duplicate_window": _NANO,
+    }
 
 
 def info_subject(name: str) -> str:
