@@ -25,6 +25,7 @@ from trackway.commands.import_files import import_files
 from trackway.commands.journal import check_there, journal
 from trackway.commands.limits_reference import limits_document
 from trackway.commands.lookup_table import lookup_table
+from trackway.commands.migrate import migrate
 from trackway.commands.options import JSON, load_flags, print_table, settings_options
 from trackway.commands.person import person
 from trackway.commands.project import project
@@ -166,6 +167,7 @@ for command in (
     import_files,
     journal,
     lookup_table,
+    migrate,
     person,
     project,
     store,

@@ -58,9 +58,9 @@ def export_files(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Export events as files to DESTINATION, a directory or s3://BUCKET/KEY.
+    """Export events as files for a warehouse.
 
-    There is one file for each day of the events, in UTC, below day=YYYY-MM-DD. With --since-last further files have
+    DESTINATION is a directory or s3://BUCKET/KEY. There is one file for each day of the events, in UTC, below day=YYYY-MM-DD. With --since-last further files have
     what was loaded since the last export, also late events of earlier days; without it all is exported anew.
     """
     settings = load_flags(flags)

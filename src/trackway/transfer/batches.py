@@ -12,7 +12,6 @@ from trackway.transfer.insert_ids import add_insert_id, with_insert_id
 from trackway.transfer.limits import IMPORT_BODY_BYTES_MAX
 from trackway.transfer.readers import Block, Unreadable
 from trackway.transfer.shapes import Refused, Shape
-from trackway.transfer.sources import Source
 
 
 class Rejection(NamedTuple):
@@ -51,12 +50,12 @@ class Forming(NamedTuple):
     is_text: bool = False
 
 
-def batches_of(source: Source, blocks: Iterator[Block], forming: Forming, skipped: int) -> Iterator[Batch]:
+def batches_of(name: str, blocks: Iterator[Block], forming: Forming, skipped: int) -> Iterator[Batch]:
     """The records of a source behind the first `skipped` ones. Raises StateError where the file cannot be read on,
     behind the batch of what came before."""
     broken: list[StateError] = []
     number, size = 0, 0
-    batch = Batch(source.name, skipped, [], [])
+    batch = Batch(name, skipped, [], [])
     for block in _until_broken(blocks, broken):
         if number + len(block) <= skipped:
             number += len(block)
@@ -67,21 +66,21 @@ def batches_of(source: Source, blocks: Iterator[Block], forming: Forming, skippe
                 continue
             if isinstance(text, bytes) and text.isspace():
                 continue
-            formed = _formed(source.name, number, text, forming)
+            formed = _formed(name, number, text, forming)
             if isinstance(formed, Rejection):
                 batch.rejected.append(formed)
                 continue
             if batch.records and size + len(formed.body) > IMPORT_BODY_BYTES_MAX:
                 yield batch._replace(end=number - 1)
-                batch, size = Batch(source.name, number, [], []), 0
+                batch, size = Batch(name, number, [], []), 0
             batch.records.append(formed)
             size += len(formed.body) + 1
             if len(batch.records) == RECORDS_PER_REQUEST_MAX:
                 yield batch._replace(end=number)
-                batch, size = Batch(source.name, number, [], []), 0
+                batch, size = Batch(name, number, [], []), 0
         if len(batch.rejected) > RECORDS_PER_REQUEST_MAX:
             yield batch._replace(end=number)
-            batch, size = Batch(source.name, number, [], []), 0
+            batch, size = Batch(name, number, [], []), 0
     yield batch._replace(end=max(number, skipped))
     if broken:
         raise broken[0]

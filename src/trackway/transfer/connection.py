@@ -88,11 +88,13 @@ class Connection:
         parameters: Mapping[str, str] = NO_PARAMETERS,
         body: bytes | None = None,
         headers: Mapping[str, str] = NO_PARAMETERS,
+        *,
+        bytes_max: int = REPLY_BYTES_MAX,
     ) -> Answer:
         """The reply that is no refusal for now. Raises StateError once the server was away too long, Stopped."""
         began_s, pause_s = time.monotonic(), AGAIN_S_MIN
         while True:
-            answer, failure = self._try(method, path, parameters, body, headers)
+            answer, failure = self._try(method, path, parameters, body, headers, bytes_max)
             if answer is not None and answer.status < 500 and answer.status != _TOO_MANY:
                 return answer
             asked_s = answer.retry_after_s if answer is not None else None
@@ -127,7 +129,13 @@ class Connection:
             self._connection.close()
 
     def _try(
-        self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str],
+        body: bytes | None,
+        headers: Mapping[str, str],
+        bytes_max: int,
     ) -> tuple[Answer | None, str]:
         """The reply, or None and why there is none."""
         if self._stop.is_set():
@@ -136,13 +144,13 @@ class Connection:
         try:
             self._connection.request(method, target, body, {**self._headers, **headers})
             response = self._connection.getresponse()
-            reply = response.read(REPLY_BYTES_MAX + 1)
+            reply = response.read(bytes_max + 1)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             return None, f"no answer at {self._address.url}: {error or type(error).__name__}"
-        if len(reply) > REPLY_BYTES_MAX:
+        if len(reply) > bytes_max:
             self._connection.close()
-            raise StateError(f"a reply of more than {REPLY_BYTES_MAX} bytes from {self._address.url}")
+            raise StateError(f"a reply of more than {bytes_max} bytes from {self._address.url}")
         answer = Answer(response.status, reply, _seconds(response.getheader("Retry-After")))
         return answer, f"{response.status} {reply[:200].decode(errors='replace')}"
 

@@ -23,9 +23,9 @@ from trackway.transfer.limits import (
     EXPORT_GROUP_BYTES_MAX,
     EXPORT_ROWS,
     EXPORT_TRIES_MAX,
-    READ_BYTES,
     RETRY_AFTER_S_MAX,
 )
+from trackway.transfer.reply_lines import lines_of
 
 STATE: Final = "_trackway_export.json"
 _VERSION: Final = 1
@@ -189,7 +189,7 @@ class Exporter:
         asked = {**self._range(begin, end), "day": day.day, "format": form}
         count = 0
         with self._connection.stream(_PATH, asked) as response:
-            lines = _lines(response)
+            lines = lines_of(response)
             if (first := next(lines, None)) is None:
                 return 0
             with export.destination.writing(name) as path:
@@ -203,23 +203,6 @@ class Exporter:
                 finally:
                     file.close()
         return count
-
-
-def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The lines of a reply, without their ends. The reply has chunks, so that one that breaks off raises."""
-    rest = b""
-    while piece := _piece(response):
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from lines
-    if rest:
-        raise Broken("the reply ended within a line", None)
-
-
-def _piece(response: http.client.HTTPResponse) -> bytes:
-    try:
-        return response.read1(READ_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise Broken(f"the reply broke off: {error or type(error).__name__}", None) from error
 
 
 def _copy(first: bytes, lines: Iterator[bytes], path: Path, *, packed: bool) -> int:

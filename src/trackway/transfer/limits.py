@@ -49,3 +49,19 @@ EXPORT_TRIES_MAX = 5
 """How often a day that broke off is asked for."""
 EXPORT_COLUMNS_MAX = 200
 """Properties that become columns of their own."""
+
+# Migrations
+MIXPANEL_REQUESTS_PER_HOUR = 60
+"""Requests to each of Mixpanel's export and query API in an hour (Mixpanel's documented limits)."""
+PROFILE_PAGE_BYTES_MAX = 256 * 1024 * 1024
+"""The longest page of profiles."""
+MIGRATE_DAYS_MAX = 20_000
+"""Days of one migration."""
+EVENT_NAMES_PER_REQUEST = 100
+"""Names of events of which one request asks the numbers of a comparison."""
+EVENT_NAMES_COMPARED_MAX = 5000
+"""Names of events that a comparison counts; `events/names` gives as many."""
+COMPARE_S_MAX = 60.0
+"""A comparison waits this long for the server to load what was sent."""
+EQUAL_LINES_MAX = 1_000_000
+"""Lines of one day without `$insert_id` that are remembered, to number equal ones."""

@@ -262,6 +262,7 @@ COMMANDS = [
     ["journal", "init"],
     ["journal", "status"],
     ["journal", "drain"],
+    ["migrate", "--from", "mixpanel", "--project-id=1", "--username=u", "--secret=s", "--from-date=2024-01-01"],
     ["lookup-table", "create", "t"],
     ["lookup-table", "delete", "t"],
     ["lookup-table", "list"],
@@ -293,6 +294,7 @@ def test_every_command_beside_a_server_is_among_those_tried() -> None:
         ("demo", "--project"),
         ("export", "out"),
         ("import", "-"),
+        ("migrate", "--from"),
     }
 
 
