@@ -60,8 +60,9 @@ def export_files(
 ) -> None:
     """Export events as files for a warehouse.
 
-    DESTINATION is a directory or s3://BUCKET/KEY. There is one file for each day of the events, in UTC, below day=YYYY-MM-DD. With --since-last further files have
-    what was loaded since the last export, also late events of earlier days; without it all is exported anew.
+    DESTINATION is a directory or s3://BUCKET/KEY. There is one file for each day of the events, in UTC, below
+    day=YYYY-MM-DD. With --since-last further files have what was loaded since the last export, also late events of
+    earlier days; without it all is exported anew.
     """
     settings = load_flags(flags)
     wait_s = _seconds(every)
