@@ -206,8 +206,8 @@ def unarchive(name: str, as_json: bool, **flags: Any) -> None:
 def delete(name: str, typed: str | None, **flags: Any) -> None:
     """Delete the project NAME for good.
 
-    Nobody finds it any more, and its keys, members and shared links end. Its name is free at once. Its data stays in
-    the store for now. The name must be typed, or given with --yes.
+    Nobody finds it any more, and its keys, members and shared links end. Its name is free at once. The server
+    erases all of its data. The name must be typed, or given with --yes.
     """
     database = open_database(load_flags(flags))
     found = database.named(name)

@@ -8,7 +8,8 @@ for a share of its time only (`compaction.pace`).
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -116,6 +117,12 @@ class Compactor:
         are gone already. The segments that had them are dropped as other old ones are. Raises StorageError."""
         with self._turn:
             self._changes.without_erased(self._versions.newest(project_id), read_cursor(self._store))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Change no facts meanwhile. For another thread."""
+        with self._turn:
+            yield
 
     def erased_left(self, project_id: int) -> int:
         """How many facts of such ids are stored, old segments included. Raises StorageError."""

@@ -4,6 +4,8 @@ import hashlib
 
 KEY_BYTES = 32
 HASH_BYTES = 16
+WHOLE_PROJECT = b""
+"""Stands for all ids of a project. No record has it: an event of nobody belongs to no person."""
 
 
 def erased_id_hash(key: bytes, project_id: int, id: bytes) -> bytes:

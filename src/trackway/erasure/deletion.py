@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from trackway.domain.erased_id import erased_id_hash
+from trackway.domain.erased_id import WHOLE_PROJECT, erased_id_hash
 from trackway.domain.errors import StorageError
 from trackway.domain.named_ids import named_ids
 from trackway.domain.native import string
@@ -67,13 +67,24 @@ class Deletion:
         """Drop the ids of a task. Their hashes stay."""
         self._store.command(f"ALTER TABLE {self._store.holding('erasure_ids')} DROP PARTITION ID '{int(task_id)}'")
 
+    def begin_project(self, project_id: int, task_id: int, until_us: int) -> list[tuple[int, bytes, int]]:
+        """Note that all of a project is being erased. Returns its erasure, as the loader knows it."""
+        hashed = erased_id_hash(self._key, project_id, WHOLE_PROJECT)
+        place = project_id.to_bytes(4, "little") + task_id.to_bytes(8, "little")
+        row = place + hashed + until_us.to_bytes(8, "little", signed=True)
+        self._store.insert_rows("erasures", ("project_id", "task", "hash", "until"), row)
+        return [(project_id, hashed, until_us)]
+
     def counts(self, project_id: int, *, final: bool) -> dict[str, int]:
         """By table, how many rows there are. `final`: those that queries see, else all."""
-        asked = {"project": project_id}
-        found = {
-            target.table: int(self._store.query(sql.count_of(target, final=final), asked)[0][0]) for target in TARGETS
-        }
+        found = self.rows(project_id, TARGETS, final=final)
         return found | {sql.REJECTED: sum(map(len, self._rejected(project_id).values()))}
+
+    def rows(self, project_id: int, targets: Sequence[Target], *, final: bool) -> dict[str, int]:
+        """By table, how many rows these targets have."""
+        asked = {"project": project_id}
+        counted = {each.table: self._store.query(sql.count_of(each, final=final), asked) for each in targets}
+        return {table: int(rows) for table, [(rows,)] in counted.items()}
 
     def names_linking_events(self, project_id: int) -> bool:
         """Whether events of others asked for a link with such an id."""

@@ -42,6 +42,23 @@ TARGETS: Final = (
 )
 """In the order of deletion. Links are last: they say whose the rest is. That another user claimed a device of the
 person, too, stays: it is as if the person had never had the device."""
+FACTS_TABLES: Final = ("facts", "facts_counts", "facts_sums")
+OF_PROJECT: Final = tuple(
+    Target(table, "1", final=False)
+    for table in (
+        "profiles",
+        "profile_pages",
+        "events",
+        "rejected_records",
+        "replays",
+        "lookup_rows",
+        "lookup_table_versions",
+        "identity_refusals",
+        "identity_links",
+        *FACTS_TABLES,
+    )
+)
+"""All that a project has in the store, but for how many records came when: the loader's cursor is among these."""
 REJECTED: Final = "rejected_records"
 
 REJECTED_RECORDS: Final = f"""

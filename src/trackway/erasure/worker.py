@@ -14,13 +14,14 @@ When the task's day is over, what is left is counted once more, and hashes take 
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from trackway.domain.errors import StorageError
 from trackway.erasure.deletion import Deletion
 from trackway.erasure.limits import ERASURE_RETRY_S, LOOK_AGAIN_S, TAKEN_IDS_MAX, TAKING_ROUNDS_MAX, TASK_POLL_S
-from trackway.erasure.statements import EVENTS, TARGETS
+from trackway.erasure.statements import EVENTS, OF_PROJECT, TARGETS
 from trackway.journal.log import Progress
 from trackway.projects.drivers import open_reader
 from trackway.projects.person_task import PersonTask
@@ -47,14 +48,18 @@ class Facts(Protocol):
 
     def erased_left(self, project_id: int) -> int: ...
 
+    def paused(self) -> AbstractContextManager[None]: ...
+
 
 class Worker:
-    """Works until `stop` is set. `projects`: where the projects database is. `has_room`: whether the disk of the store
+    """Works until `stop` is set. `projects`: where the projects database is, `region`: of which region's
+    projects the store has the data. `has_room`: whether the disk of the store
     has room for parts that are written anew."""
 
     def __init__(
         self,
         projects: Path | str,
+        region: str,
         deletion: Deletion,
         erasures: Erasures,
         facts: Facts,
@@ -63,6 +68,7 @@ class Worker:
         has_room: Callable[[], bool],
     ):
         self._projects = projects
+        self._region = region
         self._reader = open_reader(projects)
         self._opened: PersonTasks | None = None
         self._deletion = deletion
@@ -89,10 +95,12 @@ class Worker:
         """Work on each task that is due. Raises StorageError."""
         if not self._progress.loaded or not self._has_room():  # the tables may not be there
             return
+        if self._reader.has_deleted_projects():
+            self._tasks().add_deleted_projects(self._region)
         due_ms, now_ms = self._reader.next_person_task_ms(), _now_ms()
         if due_ms is None or due_ms > now_ms:
             return
-        for task in self._tasks().due(now_ms):
+        for task in self._tasks().due(now_ms, self._region):
             if not self._stop.is_set() and time.monotonic() >= self._again_s.get(task.task_id, 0.0):
                 self._work(task)
 
@@ -100,10 +108,10 @@ class Worker:
         if task.state == "PENDING":
             if not self._tasks().begin(task):
                 return
-            _log.info("a task about persons begins", task=task.task_id, project=task.project_id, ids=task.id_count)
-            self._erase(task)
+            _log.info("a task begins", kind=task.kind, task=task.task_id, project=task.project_id, ids=task.id_count)
+            self._erase(task) if task.kind == "deletion" else self._erase_project(task)
         elif task.state == "STARTED":
-            self._erase(task)
+            self._erase(task) if task.kind == "deletion" else self._erase_project(task)
         else:
             self._forget(task)
 
@@ -132,6 +140,26 @@ class Worker:
         self._tasks().write(task, report, "SUCCESS")
         self._again_s.pop(task.task_id, None)
         _log.info("persons are erased", task=task.task_id, project=task.project_id, rows=sum(report["before"].values()))
+
+    def _erase_project(self, task: PersonTask) -> None:
+        """Erase all of a deleted project. Edge processes have forgotten its keys before its day is over."""
+        project_id, report = task.project_id, dict(task.report)
+        self._erasures.add(self._deletion.begin_project(project_id, task.task_id, 1000 * task.until_ms))
+        self._wait_for_loader()
+        if "before" not in report:
+            report["before"] = self._deletion.rows(project_id, OF_PROJECT, final=False)
+            self._tasks().write(task, report)
+        with self._facts.paused():
+            for target in OF_PROJECT:
+                self._deletion.delete(target, project_id)
+        self._erasures.add(())
+        report |= {"left": self._deletion.rows(project_id, OF_PROJECT, final=False), "checked_at_ms": _now_ms()}
+        is_gone = not any(report["left"].values())
+        self._tasks().write(task, report, "SUCCESS" if is_gone else "STARTED")
+        if is_gone:
+            _log.info("a deleted project is erased", project=project_id, rows=sum(report["before"].values()))
+        else:
+            self._again_s[task.task_id] = time.monotonic() + LOOK_AGAIN_S
 
     def _waits_for_facts(self, task: PersonTask) -> bool:
         """Whether only old segments of facts were left the last time, and are still there."""

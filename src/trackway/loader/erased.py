@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from trackway.domain.entry import NO_EVENTS, Entry, Rejection
-from trackway.domain.erased_id import erased_id_hash
+from trackway.domain.erased_id import WHOLE_PROJECT, erased_id_hash
 from trackway.domain.link import Link, LinkKind
 from trackway.domain.named_ids import named_ids
 from trackway.loader.batch import MINUTE_US, Count
@@ -84,6 +84,8 @@ class Erased:
         of_project = untils.get(project_id)
         if of_project is None or received_us > self._last.get(project_id, -1):
             return placed
+        if of_project.get(self._hash(project_id, WHOLE_PROJECT), -1) >= received_us:
+            return placed._replace(entry=Entry(entry.version, project_id, received_us, entry.endpoint))
         left = without_erased(entry, lambda id: of_project.get(self._hash(project_id, id), -1) >= received_us)
         if left.dropped:
             minute_us = received_us - received_us % MINUTE_US

@@ -163,8 +163,8 @@ class ProjectsDatabase:
             return _one(change.connection, project_id)
 
     def delete(self, project_id: int, typed_name: str, by: int | None = None) -> None:
-        """Delete a project whose name somebody typed: nobody finds it any more, and its keys end. Its data stays in
-        the store for now. `by` must have the right to end it. Raises InvalidInput for another name."""
+        """Delete a project whose name somebody typed: nobody finds it any more, and its keys end. A task erases
+        its data. `by` must have the right to end it. Raises InvalidInput for another name."""
         with self.changing() as change:
             project_end.delete(change, _managed(change.connection, project_id, by, Right.END), typed_name)
 

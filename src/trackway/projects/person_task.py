@@ -1,5 +1,5 @@
-"""Tasks about persons: to erase them, or to hand out what is stored of them. Values and their rules, without a
-database.
+"""Tasks about persons: to erase them, to hand out what is stored of them, or to erase all of a deleted project. Values
+and their rules, without a database.
 
 The states are Mixpanel's. PENDING: it may be cancelled. STARTED: it is under way. SUCCESS and FAILURE: it has ended.
 REVOKED: it was cancelled. A task keeps the ids that were asked for until its day is over and it has ended. Then it
@@ -16,12 +16,12 @@ from trackway.domain.identity_mode import DEVICE_PREFIX
 from trackway.domain.limits import DISTINCT_ID_CHARACTERS_MAX
 from trackway.projects.limits import ERASED_IDS_MAX, HANDED_OUT_IDS_MAX
 
-Kind = Literal["deletion", "retrieval"]
+Kind = Literal["deletion", "retrieval", "project"]
 State = Literal["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]
 COMPLIANCE: Final = ("GDPR", "CCPA")
 DISCLOSURE: Final = ("Data", "Categories", "Sources")
 _ID_CHARACTERS_MAX: Final = len(DEVICE_PREFIX) + DISTINCT_ID_CHARACTERS_MAX
-_IDS_MAX: Final[Mapping[Kind, int]] = {"deletion": ERASED_IDS_MAX, "retrieval": HANDED_OUT_IDS_MAX}
+_IDS_MAX: Final[Mapping[str, int]] = {"deletion": ERASED_IDS_MAX, "retrieval": HANDED_OUT_IDS_MAX}
 
 
 class TaskBegun(StateError):

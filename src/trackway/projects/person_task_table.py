@@ -8,10 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from trackway.domain.errors import StateError
-from trackway.projects.audit import Action, Note
+from trackway.projects.audit import SERVER, Action, Note
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.limits import (
     PERSON_TASK_DAY_MS,
@@ -21,10 +21,32 @@ from trackway.projects.limits import (
 )
 from trackway.projects.person_task import Kind, PersonTask, State, TaskBegun, check_ids
 from trackway.projects.saved import UnknownSaved
-from trackway.projects.tables import person_tasks, projects
+from trackway.projects.tables import (
+    alerts,
+    annotation_tags,
+    annotations,
+    bookmarks,
+    cohorts,
+    dashboards,
+    lookup_mappings,
+    person_tasks,
+    projects,
+    share_links,
+)
 
 _OPEN: Final[tuple[State, ...]] = ("PENDING", "STARTED")
-_ASKED: Final[Mapping[Kind, Action]] = {"deletion": "person erasure asked", "retrieval": "person export asked"}
+_OF_DELETED: Final = (
+    alerts,
+    annotation_tags,
+    annotations,
+    bookmarks,
+    cohorts,
+    dashboards,
+    lookup_mappings,
+    share_links,
+)
+"""What a deleted project had saved."""
+_ASKED: Final[Mapping[str, Action]] = {"deletion": "person erasure asked", "retrieval": "person export asked"}
 
 
 class PersonTasks:
@@ -48,21 +70,12 @@ class PersonTasks:
         made when somebody reads it, until its day is over. Raises InvalidInput for bad ids, StateError where the
         project has too many tasks."""
         wanted, now_ms = check_ids(kind, ids), _now_ms()
-        row: dict[str, Any] = {
-            "project_id": project_id,
-            "kind": kind,
+        row = _row(kind, project_id, wanted, requester, now_ms) | {
             "state": "PENDING" if kind == "deletion" else "SUCCESS",
             "compliance": compliance,
             "disclosure": disclosure,
-            "requester": requester,
-            "ids": wanted,
-            "has_ids": True,
-            "id_count": len(wanted),
-            "asked_at_ms": now_ms,
             "starts_at_ms": now_ms + 1000 * delay_s,
-            "until_ms": now_ms + PERSON_TASK_DAY_MS,
             "ended_at_ms": None if kind == "deletion" else now_ms,
-            "report": {},
         }
         locked = select(projects.c.project_id).where(projects.c.project_id == project_id).with_for_update()
         with self._database.saving() as change:
@@ -94,15 +107,31 @@ class PersonTasks:
                 raise TaskBegun(f"task {task_id} has begun: it cannot be cancelled")
             change.note(Note("person erasure cancelled", project_id, f"task {task_id}"))
 
-    def due(self, now_ms: int) -> list[PersonTask]:
-        """The tasks to be worked on, in the order in which they were asked for: those to begin, those begun, and those
-        whose day is over while they have their ids."""
+    def due(self, now_ms: int, region: str) -> list[PersonTask]:
+        """The tasks of a region's projects to be worked on, in the order in which they were asked for: those to begin,
+        those begun, and those whose day is over while they have their ids."""
         table = person_tasks.c
         waits = and_(table.state == "PENDING", table.starts_at_ms <= now_ms)
         forgets = and_(table.has_ids, table.until_ms < now_ms)
-        chosen = select(person_tasks).where(or_(waits, table.state == "STARTED", forgets)).order_by(table.task_id)
+        here = table.project_id.in_(select(projects.c.project_id).where(_of_region(region)))
+        is_due = or_(waits, table.state == "STARTED", forgets)
+        chosen = select(person_tasks).where(here, is_due).order_by(table.task_id)
         with self._database.reading() as connection:
             return [_task(row) for row in connection.execute(chosen)]
+
+    def add_deleted_projects(self, region: str) -> None:
+        """Add a task for each deleted project of a region that has none. It erases all that the project has saved,
+        too."""
+        table, now_ms = person_tasks.c, _now_ms()
+        known = select(table.project_id).where(table.kind == "project")
+        gone = (_of_region(region), projects.c.deleted_at_ms.is_not(None), projects.c.project_id.not_in(known))
+        with self._database.saving() as change:
+            for (project_id,) in change.connection.execute(select(projects.c.project_id).where(*gone)).all():
+                for saved in _OF_DELETED:
+                    change.connection.execute(delete(saved).where(saved.c.project_id == project_id))
+                row: dict[str, Any] = _row("project", project_id, [], SERVER.name, now_ms)
+                change.connection.execute(insert(person_tasks).values(row | {"has_ids": False}))
+            change.note()
 
     def begin(self, task: PersonTask) -> bool:
         """Begin a task. False where it was cancelled meanwhile."""
@@ -125,6 +154,30 @@ class PersonTasks:
         with self._database.saving() as change:
             change.note()
             _moved(change.connection, task, task.state, values)
+
+
+def _of_region(region: str) -> ColumnElement[bool]:
+    """Servers of several regions may share the database, and each has the data of its own."""
+    return projects.c.region == region
+
+
+def _row(kind: Kind, project_id: int, ids: Sequence[str], requester: str, now_ms: int) -> dict[str, Any]:
+    """A task that may begin now."""
+    return {
+        "project_id": project_id,
+        "kind": kind,
+        "state": "PENDING",
+        "compliance": "",
+        "disclosure": "",
+        "requester": requester,
+        "ids": list(ids),
+        "has_ids": True,
+        "id_count": len(ids),
+        "asked_at_ms": now_ms,
+        "starts_at_ms": now_ms,
+        "until_ms": now_ms + PERSON_TASK_DAY_MS,
+        "report": {},
+    }
 
 
 def _moved(connection: Connection, task: PersonTask, state: State, values: Mapping[str, Any]) -> bool:

@@ -33,6 +33,10 @@ _NEXT_PERSON_TASK: Final = (
     "SELECT min(CASE WHEN state = 'PENDING' THEN starts_at_ms WHEN state = 'STARTED' THEN 0"
     " WHEN has_ids THEN until_ms END) FROM person_tasks"
 )
+_DELETED_PROJECTS: Final = (
+    "SELECT count(*) FROM projects WHERE deleted_at_ms IS NOT NULL"
+    " AND project_id NOT IN (SELECT project_id FROM person_tasks WHERE kind = 'project')"
+)
 
 _ALERTS_DUE: Final = (
     "SELECT EXISTS (SELECT 1 FROM alerts), (SELECT min(next_look_ms) FROM alerts WHERE is_enabled),"
@@ -91,6 +95,10 @@ class Reader(ABC):
         """When the next task about persons has to be worked on, None where none has."""
         found = self._rows(_NEXT_PERSON_TASK)[0][0]
         return None if found is None else int(found)
+
+    def has_deleted_projects(self) -> bool:
+        """Whether the data of a deleted project is to be erased, and no task says so yet."""
+        return bool(self._rows(_DELETED_PROJECTS)[0][0])
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. False, without an error, for a missing file or table."""

@@ -64,7 +64,7 @@ projects: Final = Table(
     Column("week_start", String(8), nullable=False, server_default=MONDAY),
     Column("description", String(PROJECT_DESCRIPTION_CHARACTERS_MAX), nullable=True),
     Column("archived_at_ms", BigInteger, nullable=True),
-    Column("deleted_at_ms", BigInteger, nullable=True),  # no reader finds such a row; its data is removed later
+    Column("deleted_at_ms", BigInteger, nullable=True),  # no reader finds such a row; a task erases its data
     CheckConstraint("name <> ''", name="name_not_empty"),
     sqlite_autoincrement=True,  # no id is used twice, even after the newest project is deleted
 )

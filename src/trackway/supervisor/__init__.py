@@ -224,6 +224,7 @@ def _load(
     erased = Erased(key)
     erasing = Worker(
         settings.projects_at,
+        settings.region,
         Deletion(Store(store_url, workload=ERASURE), key, stop),
         erased,
         compactor,

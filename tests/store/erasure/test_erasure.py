@@ -45,3 +45,27 @@ def test_nothing_of_an_erased_person_is_in_any_table_and_others_are_unchanged(
     if with_facts:
         erasing.compact()
         assert check(erasing.store) is not None
+
+
+def test_a_deleted_project_leaves_nothing_in_any_table_and_other_projects_stay(erasing: ErasurePlace) -> None:
+    people = People(4, erasing.place.began_us)
+    erasing.place.append_payloads([people.next(20) for _ in range(4)])
+    erasing.place.load()
+    erasing.compact()
+    before, gone = erasing.read_out(), erasing.database.named(str(ALPHA.project_id))
+    erasing.database.delete(ALPHA.project_id, gone.name)
+    erasing.worker().turn()
+    [task] = [each for each in erasing.tasks.newest(ALPHA.project_id) if each.kind == "project"]
+    assert (task.state, set(task.report["left"].values())) == ("SUCCESS", {0})
+    after = erasing.read_out()
+    kept = {"loads", "facts_versions", "facts_rebuilds"}
+    for table in after.keys() - kept:
+        assert not [row for row in after[table] if row.startswith(f"[{ALPHA.project_id},")], table
+    for table in ("events", "profiles", "identity_links", "rejected_records"):
+        assert after[table] == [row for row in before[table] if not row.startswith(f"[{ALPHA.project_id},")], table
+    erasing.compact()
+    erasing.place.append_payloads([people.next(20)])  # what edge processes took before they heard of it
+    erasing.place.load()
+    assert not [row for row in erasing.read_out()["events"] if row.startswith(f"[{ALPHA.project_id},")]
+    erasing.worker().turn()
+    assert len([each for each in erasing.tasks.newest(ALPHA.project_id) if each.kind == "project"]) == 1

@@ -147,3 +147,12 @@ def test_a_task_that_is_cancelled_in_time_erases_nothing_and_one_that_has_begun_
     done = erasing.erase(ALPHA.project_id, user(GONE))
     with pytest.raises(TaskBegun, match="has begun"):
         erasing.tasks.cancel("deletion", done.project_id, done.task_id)
+
+
+def test_a_server_of_another_region_leaves_a_task_to_the_one_that_has_the_data(erasing: ErasurePlace) -> None:
+    people = People(10, erasing.place.began_us)
+    erasing.place.append_payloads([people.next(5)])
+    erasing.place.load()
+    task = erasing.ask(ALPHA.project_id, user(GONE))
+    assert erasing.tasks.due(task.starts_at_ms, "eu") == []
+    assert erasing.tasks.due(task.starts_at_ms, "us") == [task]

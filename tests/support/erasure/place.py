@@ -37,7 +37,9 @@ class ErasurePlace:
         """A new worker, as after a restart of its process."""
         deletion = Deletion(store or self.store, bytes(KEY_BYTES), self.stop)
         progress = self.place.journal.progress()
-        return Worker(self.projects_at, deletion, self.place.erased, self.compactor, progress, self.stop, lambda: True)
+        return Worker(
+            self.projects_at, "us", deletion, self.place.erased, self.compactor, progress, self.stop, lambda: True
+        )
 
     def compact(self, turns: int = 12) -> None:
         """Build facts."""
