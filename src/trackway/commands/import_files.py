@@ -18,6 +18,7 @@ from trackway.transfer.connection import Address
 from trackway.transfer.formats import Format
 from trackway.transfer.importing import Counts, Import, Order
 from trackway.transfer.limits import IMPORT_CONNECTIONS_MAX
+from trackway.transfer.products import PRODUCTS
 from trackway.transfer.progress_file import Progress
 from trackway.transfer.shapes import Mapping, Owner, mapped, profile
 from trackway.transfer.sources import Source, sources_of
@@ -32,9 +33,12 @@ class Choice(NamedTuple):
     mapping: Mapping
     is_mapped: bool
     owner: Owner | None
+    product: str | None = None
 
     def forming(self, format_: Format) -> Forming:
         """How records of a format are formed. Rows of columns always have a mapping."""
+        if self.product is not None:
+            return Forming(PRODUCTS[self.product], with_ids=True)
         has_columns = self.is_mapped or format_ in FORMS_OF_COLUMNS
         mapping = self.mapping._replace(is_text=format_ is Format.CSV)
         if self.owner is not None:
@@ -53,6 +57,7 @@ class Choice(NamedTuple):
 @click.option(
     "--properties", metavar="COLUMN", multiple=True, help="A column that is a property. [default: all others]"
 )
+@click.option("--from", "product", type=click.Choice(list(PRODUCTS)), help="The files are an export of this product.")
 @click.option(
     "--format",
     "given",
@@ -72,6 +77,7 @@ def import_files(
     named: str | None,
     profiles: bool,
     group: str | None,
+    product: str | None,
     given: str | None,
     whole_paths: bool,
     rejected: str | None,
@@ -92,7 +98,7 @@ def import_files(
     """
     columns = {name: rest.pop(name) for name in ("event_name", "time", "distinct_id", "properties")}
     server = server_of(load_flags(rest), named, url)
-    choice = _choice(server, columns, profiles=profiles, group=group)
+    choice = _choice(server, columns, profiles=profiles, group=group, product=product)
     sources = sources_of(files, whole_paths=whole_paths)
     if not sources:
         raise ConfigError(f"no files in {', '.join(files)}")
@@ -102,12 +108,13 @@ def import_files(
     address = address_of(server)
     target = _target(choice, address)
     rejected_path = Path(rejected) if rejected else directory / f"{_base(sources[0])}.rejected.ndjson"
-    progress = Progress(directory / f".trackway-import-{_digest(server, sources, columns, target)}.json")
+    digest = _digest(server, sources, {**columns, "from": product}, target)
+    progress = Progress(directory / f".trackway-import-{digest}.json")
     if not restart:
         progress.load(sources)
-    order = Order(
-        sources, address, target, choice.forming, Format(given) if given else None, connections, rejected_path
-    )
+    # Of several updates of one profile the last one counts, so they are sent one after another.
+    at_once = 1 if choice.owner is not None else connections
+    order = Order(sources, address, target, choice.forming, Format(given) if given else None, at_once, rejected_path)
     with _bar(sources) as tell:
         Import(order, progress, tell).run()
     progress.remove()
@@ -120,14 +127,18 @@ def address_of(server: Server) -> Address:
     return Address(server.url, server.project.secret, "", server.operator_headers(), verified=not server.is_ours)
 
 
-def _choice(server: Server, columns: dict[str, Any], *, profiles: bool, group: str | None) -> Choice:
+def _choice(
+    server: Server, columns: dict[str, Any], *, profiles: bool, group: str | None, product: str | None
+) -> Choice:
     given = {name: value for name, value in columns.items() if value}
     if profiles and group:
         raise ConfigError("--profiles is for users, --group for groups: give one of them")
     if (profiles or group) and given.keys() & {"event_name", "time"}:
         raise ConfigError("profiles have no --event-name and no --time")
+    if product and (given or profiles or group):
+        raise ConfigError("--from has a mapping of its own, of events: leave out the options for columns and profiles")
     owner = Owner(server.project.token, group or "") if profiles or group else None
-    return Choice(Mapping(**given), bool(given), owner)
+    return Choice(Mapping(**given), bool(given), owner, product)
 
 
 def _target(choice: Choice, address: Address) -> Target:

@@ -41,6 +41,9 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     event = {"event": "Old", "properties": {"time": 1_700_000_000, "distinct_id": "user-1", "$insert_id": "1"}}
     (place / "events.json").write_text(json.dumps([event]))
     (place / "orders.csv").write_text("name,at,customer,total\nOrder,2024-01-02T03:04:05Z,user-1,12.50\n")
+    (place / "posthog.ndjson").write_text(
+        '{"uuid":"018c","event":"$pageview","distinct_id":"u","timestamp":"2024-01-02T03:04:05Z","properties":{}}\n'
+    )
     (place / "people.ndjson").write_text('{"$distinct_id":"user-1","$properties":{"plan":"free"}}\n')
     (place / "songs.csv").write_text("song,artist\n1,Ann\n")
     with Terminal(place) as opened:
