@@ -13,6 +13,8 @@ RESULT_SHARE_MAX = 4
 """A result is kept if it takes no more than one in so many of the bytes for all."""
 RESULT_OVERHEAD_BYTES = 256
 """Bytes that each kept result counts more than it and its key have."""
+STATES_BYTES_MAX = 1024 * 1024
+"""Bytes of the states of projects that a process keeps for one workload; a state has some kilobytes."""
 
 # Failures of a connection
 CAUSE_CHARACTERS_MAX = 500

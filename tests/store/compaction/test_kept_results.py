@@ -49,6 +49,7 @@ class Watched:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self.states = reader.states
         self.asked: list[str] = []
 
     async def rows(self, project_id: int, sql: str, *given: Any, **named: Any) -> list[tuple[Any, ...]]:

@@ -43,7 +43,8 @@ class FunnelArrays:
         self._held += piece
         if len(self._held) >= self._counted_at:
             rows = _rows_of(self._held)
-            cut = int(np.searchsorted(rows[:, 0], rows[-1, 0]))  # the last person may go on in the next piece
+            others = np.flatnonzero(rows[:, 0] != rows[-1, 0])  # the last person may go on in the next piece
+            cut = int(others[-1]) + 1 if len(others) else 0
             self._count(rows[:cut])
             self._held = self._held[cut * _ROW_BYTES :]
             self._counted_at = max(_BLOCK_BYTES, 2 * len(self._held))

@@ -78,6 +78,15 @@ Facts count when they are complete, all their rows are there, nothing was found 
 rebuild was asked for.
 """
 
+STATE_TABLES: Final = ("events", "identity_links", "identity_refusals", "damage", "facts_rebuilds", "facts_versions")
+"""The tables that STATE reads besides the parts of `tables`."""
+PARTS_NOW: Final = """
+SELECT count(), sum(cityHash64(table, name, modification_time))
+FROM system.parts WHERE active AND database = currentDatabase() AND (table IN {read:Array(String)}
+    OR table IN {tables:Array(String)} AND startsWith(partition_id, concat(toString({project:UInt32}), '-')))"""
+"""How many parts there are of all that STATE reads, and a number that is another whenever they are others: a part never
+changes, and only a table that is made again has its names again. It binds `tables`, and STATE_TABLES as `read`."""
+
 
 def slot(number: int) -> str:
     """The column of a slot."""

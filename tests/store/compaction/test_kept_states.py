@@ -1,0 +1,105 @@
+"""What a report must know first is asked once for the same parts of the store, and anew as soon as there are others."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, cast
+
+import pytest
+
+from tests.support.compaction.compared import PROJECT, Requests, compactor
+from tests.support.loader.story import Place
+from tests.support.store.questions import ask, readers_of
+from trackway.compaction import compactor as loop
+from trackway.domain.entry import unlink_payload
+from trackway.query.facts_state import ask_for_rebuild, known_of
+from trackway.query.sql.facts import STATE
+from trackway.query.sql.person import Known
+from trackway.store.client import Store
+from trackway.store.reader import Reader
+from trackway.store.result_cache import ResultCache
+
+
+class Counted:
+    """A reader that has kept nothing yet, and counts how often STATE is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._reader = readers_of(store).reports
+        self.states = ResultCache(1 << 20)
+        self.asked = 0
+
+    async def rows(self, project_id: int, sql: str, *given: Any, **named: Any) -> list[tuple[Any, ...]]:
+        self.asked += sql == STATE
+        return await self._reader.rows(project_id, sql, *given, **named)
+
+    def known(self, project_id: int = PROJECT) -> Known:
+        return asyncio.run(known_of(cast(Reader, self), project_id))
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[Store]:
+    with closing(Store(place.url)) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
+    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+
+
+def add_events(place: Place, requests: Requests) -> None:
+    place.append_payloads([requests.next(20, days_later=0.01)])
+    place.load()
+
+
+def unlink(place: Place) -> None:
+    place.append_payloads([unlink_payload(PROJECT, place.began_us, "$device:d1", "a test")])
+    place.load()
+
+
+def test_a_state_is_asked_once_until_something_changes(place: Place, store: Store) -> None:
+    requests, reader, working = Requests(1, place.began_us), Counted(store), compactor(place, store)
+    add_events(place, requests)
+    changes = (
+        lambda: add_events(place, requests),
+        lambda: working.turn(),
+        lambda: unlink(place),
+        lambda: ask(store, ask_for_rebuild, PROJECT),
+    )
+    first = reader.known()
+    for change in changes:
+        assert reader.known() == first and reader.asked == 1
+        change()
+        reader.asked = 0
+        first = reader.known()
+        assert first == Counted(store).known()
+        assert reader.asked == 1
+
+
+def test_a_kept_state_is_of_its_project(place: Place, store: Store) -> None:
+    reader = Counted(store)
+    add_events(place, Requests(1, place.began_us))
+    while compactor(place, store).turn():
+        pass
+    own, other = reader.known(), reader.known(PROJECT + 1)
+    assert own.facts and not other.facts
+    assert (reader.known(), reader.known(PROJECT + 1)) == (own, other)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_kept_state_is_out_of_date(place: Place, store: Store, seed: int) -> None:
+    chosen, requests, reader = random.Random(seed), Requests(seed, place.began_us), Counted(store)
+    working = compactor(place, store)
+    changes = (
+        lambda: add_events(place, requests),
+        lambda: working.turn(),
+        lambda: unlink(place),
+        lambda: store.command("OPTIMIZE TABLE events FINAL"),
+        lambda: None,
+    )
+    for _ in range(20):
+        chosen.choice(changes)()
+        assert reader.known() == Counted(store).known()
+    assert reader.asked < 20, "no state was kept"
