@@ -13,7 +13,7 @@ TEST_PROCESSES ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test-quick test test-system test-cluster check bench soak lock clean chromium postgresql jdk
+.PHONY: help install run test-quick test test-system test-cluster check bench bench-cluster soak lock clean chromium postgresql jdk
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -82,6 +82,9 @@ check: $(VENV)/.dev  ## ruff, mypy --strict, import rules
 
 bench: $(VENV)/.dev  ## figures as ratios in one run; see docs/benchmarks.md
 	$(BIN)/python -m bench
+
+bench-cluster: $(VENV)/.dev  ## a journal on three servers of NATS against one in files
+	$(BIN)/python -m bench.cluster
 
 soak: $(VENV)/.dev  ## the crash test, hundreds of kills
 	$(BIN)/python -m pytest -m soak tests/system/crash --timeout=7200 -s

@@ -157,11 +157,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, first: Keys | None = None) -> Iterator[Server]:
+def running(data_dir: Path, first: Keys | None = None, arguments: tuple[str, ...] = ()) -> Iterator[Server]:
     """A server on `data_dir`. first: a project known to be there; without one, the one that a first start makes."""
     data_dir.mkdir(parents=True, exist_ok=True)
     command = [_TRACKWAY, "serve", "--port", "0", "--no-rate-limits", "--report-cache-bytes", "0"]
-    command += ["--data-dir", str(data_dir)]
+    command += ["--data-dir", str(data_dir), *arguments]
     began_s = time.monotonic()
     with (data_dir / "serve.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())

@@ -225,5 +225,9 @@ CITY_DATABASE_LOOK_S = 1.0
 """The same for the city database, which is reloaded one look after the change."""
 HEALTH_PROBE_INTERVAL_S = 1.0
 """`/healthz` writes and syncs an empty record at most this often."""
+HEALTH_PROBE_WAIT_S = 1.0
+"""How long a reply waits for it. Then the reply is that of the last probe that ended."""
+HEALTH_PROBE_S_MAX = 15.0
+"""`/healthz` answers 503 when one takes longer: a replicated journal finds a new leader in less."""
 LOADER_SILENCE_S_MAX = 10.0
 """`/readyz` reports a loader as down after this time without a heartbeat."""

@@ -12,7 +12,12 @@ import orjson
 
 from trackway.domain.entry import PROBE
 from trackway.domain.errors import StorageError
-from trackway.edge.limits import HEALTH_PROBE_INTERVAL_S, LOADER_SILENCE_S_MAX
+from trackway.edge.limits import (
+    HEALTH_PROBE_INTERVAL_S,
+    HEALTH_PROBE_S_MAX,
+    HEALTH_PROBE_WAIT_S,
+    LOADER_SILENCE_S_MAX,
+)
 from trackway.edge.wire.asgi import Receive, Scope, Send, send_reply
 from trackway.edge.wire.replies import JSON, Reply
 from trackway.journal.log import Appender, Progress
@@ -50,24 +55,39 @@ class Health:
         self._progress = progress
         self._store = store
         self._asking: asyncio.Task[str] | None = None
+        self._probe: asyncio.Task[None] | None = None
         self._probed_s = float("-inf")
         self._fault = ""
         self._store_fault = ""
 
     async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """200 while this process can accept and make durable: an empty record is really written and synced."""
+        """200 while this process can accept and make durable: an empty record is really written and synced.
+
+        A probe that takes long is not a fault yet: a replicated journal has no leader for some seconds, and a balancer
+        must not drop all machines for that. It answers as before meanwhile.
+        """
         now_s = time.monotonic()
-        if now_s - self._probed_s > HEALTH_PROBE_INTERVAL_S:
+        if self._probe is None and now_s - self._probed_s > HEALTH_PROBE_INTERVAL_S:
             self._probed_s = now_s
-            try:
-                await self._journal.append(PROBE)
-                fault = ""
-            except StorageError as error:
-                fault = NO_ROOM if str(error) == NO_ROOM else _JOURNAL_FAULT
-                _log_change(self._fault, fault, error)
-            self._fault = fault
-        body = {"status": "unavailable", "error": self._fault} if self._fault else {"status": "ok"}
-        await send_reply(scope, send, Reply(503 if self._fault else 200, JSON, orjson.dumps(body)))
+            probe = self._probe = asyncio.create_task(self._probe_journal())
+            await asyncio.wait({probe}, timeout=HEALTH_PROBE_WAIT_S)
+            if probe.done():
+                probe.result()  # raises programming errors
+        is_silent = self._probe is not None and now_s - self._probed_s > HEALTH_PROBE_S_MAX
+        fault = self._fault or (_JOURNAL_FAULT if is_silent else "")
+        body = {"status": "unavailable", "error": fault} if fault else {"status": "ok"}
+        await send_reply(scope, send, Reply(503 if fault else 200, JSON, orjson.dumps(body)))
+
+    async def _probe_journal(self) -> None:
+        try:
+            await self._journal.append(PROBE)
+            fault = ""
+        except StorageError as error:
+            fault = NO_ROOM if str(error) == NO_ROOM else _JOURNAL_FAULT
+            _log_change(self._fault, fault, error)
+        finally:
+            self._probe = None
+        self._fault = fault
 
     async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 while what is sent can also be asked for: loader and store are up, and the last load did not fail."""

@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from trackway.domain.errors import StorageError
+from trackway.edge.api import health as health_module
 from trackway.edge.api.health import Health
 from trackway.journal.group_commit import GroupCommit
 from trackway.journal.segments.head import make
@@ -88,3 +89,47 @@ def test_failures_are_told_in_fixed_words_and_logged_once(tmp_path: Path, path: 
     assert statuses == [503, 503] and all(json.loads(body) for body in bodies)
     assert not any(word in body for body in bodies for word in ("/data", "10.0.0.7", "space", "refused"))
     assert [each["error"] for each in logged] == [DISK if path == "healthz" else STORE]
+
+
+class SlowJournal:
+    """Its appends end when the test says so."""
+
+    def __init__(self) -> None:
+        self.appends = 0
+        self.end = asyncio.Event()
+
+    async def append(self, _payload: bytes) -> None:
+        self.appends += 1
+        await self.end.wait()
+
+
+def test_a_journal_that_is_slow_is_no_fault_until_it_is_silent_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "HEALTH_PROBE_WAIT_S", 0.01)
+    monkeypatch.setattr(health_module, "HEALTH_PROBE_INTERVAL_S", 0.0)
+    make(tmp_path)
+
+    async def statuses() -> list[int]:
+        journal = SlowJournal()
+        health = Health(cast("GroupCommit", journal), SegmentProgress(tmp_path), cast("Reader", GoodStore()))
+        found: list[int] = []
+
+        async def send(message: Any) -> None:
+            if "status" in message:
+                found.append(message["status"])
+
+        async def ask() -> None:
+            await health.healthz({"method": "GET", "headers": []}, None, send)  # type: ignore[arg-type]
+
+        await ask()
+        await ask()
+        assert journal.appends == 1, "probes pile up"
+        monkeypatch.setattr(health_module, "HEALTH_PROBE_S_MAX", 0.0)
+        await ask()
+        journal.end.set()
+        await asyncio.sleep(0.01)
+        await ask()
+        return found
+
+    assert asyncio.run(statuses()) == [200, 200, 503, 200]
