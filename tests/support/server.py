@@ -193,7 +193,7 @@ def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None =
     soon = () if "--load-interval-ms" in arguments else ("--load-interval-ms", "100")
     with contextlib.ExitStack() as stack:
         if ON_CLUSTER and "--store-url" not in arguments:
-            store = stack.enter_context(running_store(data_dir.with_name(f"{data_dir.name}-store")))
+            store = stack.enter_context(running_store(data_dir / "store"))
             arguments = (*arguments, "--store-url", store.url)
         yield from _running_server(data_dir, projects, prefix, tls, [*limits, *soon, *arguments])
 

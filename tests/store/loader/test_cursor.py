@@ -186,6 +186,7 @@ def test_a_loader_inserts_on_while_its_batches_are_verified_and_counts_none_that
     assert cursor == 0 and inserts >= 3
 
 
+@pytest.mark.one_machine
 @pytest.mark.parametrize("table", ["events", "event_keys", "loads"])
 def test_no_batch_counts_behind_one_that_a_thread_has_found_not_whole(place: Place, beside: None, table: str) -> None:
     place.append(*EVENTS)
@@ -198,6 +199,7 @@ def test_no_batch_counts_behind_one_that_a_thread_has_found_not_whole(place: Pla
     place.check()
 
 
+@pytest.mark.one_machine
 def test_rows_that_were_read_from_a_part_which_another_thread_has_dropped_are_built_upon_by_nobody(
     place: Place, small_batches: None
 ) -> None:
@@ -216,6 +218,7 @@ def test_rows_that_were_read_from_a_part_which_another_thread_has_dropped_are_bu
         verification.check_inserted(store)
 
 
+@pytest.mark.one_machine
 @pytest.mark.parametrize("table", ["profiles", "identity_links"])
 def test_what_is_decided_from_the_store_is_inserted_only_once_that_is_verified(
     place: Place, busy: None, table: str
@@ -227,6 +230,7 @@ def test_what_is_decided_from_the_store_is_inserted_only_once_that_is_verified(
     assert store.inserts > 1 and store.unverified == []
 
 
+@pytest.mark.one_machine
 def test_the_journal_is_trimmed_only_once_the_counts_are_verified(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -211,6 +211,7 @@ def test_a_killed_store_has_the_old_table_or_the_new_one_whole(tmp_path: Path) -
         assert partitions(store) == {str(now.version)}
 
 
+@pytest.mark.one_machine
 @pytest.mark.parametrize("table", ["lookup_rows", "lookup_table_versions"])
 def test_a_replacement_whose_rows_cannot_be_read_fails_and_is_reported(
     running: RunningStore, monkeypatch: pytest.MonkeyPatch, tables: Tables, table_id: uuid.UUID, table: str
