@@ -365,7 +365,8 @@ def test_no_page_links_to_one_that_the_visitor_may_not_open(server: Server, fed:
         path = waiting.pop()
         reply = visit.get(path)
         assert reply.status in (200, 303), (path, reply.status)
-        found = re.findall(r'(?:href|data-times)="(/[^"#]*)', reply.body.decode()) if reply.status == 200 else []
+        is_page = reply.status == 200 and dict(reply.headers)["content-type"].startswith("text/html")
+        found = re.findall(r'(?:href|data-times)="(/[^"#]*)', reply.body.decode()) if is_page else []
         found += [value for name, value in reply.headers if name == "location"]
         fresh = {unescape(link).partition("#")[0] for link in found} - seen
         seen |= fresh
