@@ -4,6 +4,8 @@ import asyncio
 import random
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,11 @@ import pytest
 from tests.support.crash.load import Load
 from tests.support.crash.outage import REQUESTS_MIN, acknowledged
 from tests.support.crash.process_tree import Tree
-from tests.support.journal.nats_cluster import NatsCluster
-from tests.support.journal.nats_site import run
+from tests.support.journal.nats_cluster import SERVERS, NatsCluster
+from tests.support.journal.nats_site import new_streams, run
+from trackway.journal.log import Record, Source
+from trackway.journal.stream.address import parse_address
+from trackway.journal.stream.stream_journal import StreamJournal
 
 QUIET_S = 1.0
 AGAIN_S_MAX = 30.0
@@ -71,3 +76,49 @@ def test_nothing_is_acknowledged_without_a_quorum_and_all_goes_on_when_the_serve
         await goes_on(load)
 
     run(nats, tmp_path / "data", random.Random(3), faults)
+
+
+@pytest.mark.timeout(240)
+def test_servers_of_nats_are_restarted_one_by_one_without_a_refusal(nats: NatsCluster, tmp_path: Path) -> None:
+    async def faults(tree: Tree, load: Load) -> None:
+        for index in range(SERVERS):
+            await goes_on(load)
+            await asyncio.to_thread(nats.stop, index)
+            await goes_on(load)
+            nats.start(index)
+            await asyncio.to_thread(nats.leader)
+
+    load = run(nats, tmp_path / "data", random.Random(5), faults)
+    assert sum(sent.broken for sent in load.ledger.sent) == 0
+
+
+@pytest.mark.timeout(240)
+def test_a_server_that_freezes_with_megabytes_on_their_way_is_left(nats: NatsCluster, tmp_path: Path) -> None:
+    """Its sockets are full, so nothing that waits for them to be written would ever end."""
+    new_streams(nats)
+    payloads = [random.Random(number).randbytes(2_000_000) for number in range(12)]
+
+    journal = StreamJournal(parse_address(nats.url), tmp_path / "journal")
+    journal.recover()
+
+    async def appends() -> list[int]:
+        appender = journal.appender()
+        first = asyncio.gather(*map(appender.append, payloads[:6]))
+        leader = nats.leader()
+        nats.freeze(leader)
+        try:
+            later = asyncio.gather(*map(appender.append, payloads[6:]))
+            return [*(await first), *(await later)]
+        finally:
+            nats.thaw(leader)
+            await appender.close()
+
+    positions = asyncio.run(appends())
+    with closing(journal.source()) as source:
+        found = {record.position: bytes(record.payload) for record in iter_records(source)}
+    assert found == dict(zip(positions, payloads, strict=True))
+
+
+def iter_records(source: Source) -> Iterator[Record]:
+    while records := source.read(10_000_000):
+        yield from records

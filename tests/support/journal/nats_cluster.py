@@ -27,6 +27,7 @@ SERVERS: Final = 3
 USER: Final = "trackway"
 PASSWORD: Final = "not-a-secret"
 UP_S_MAX: Final = 60.0
+STOP_S_MAX: Final = 30.0
 _CONFIG: Final = """
 server_name: "n{index}"
 listen: "127.0.0.1:{port}"
@@ -96,6 +97,13 @@ class NatsCluster:
             if (process := self._processes[index]) is not None:
                 process.wait(10)
                 self._processes[index] = None
+
+    def stop(self, server: int) -> None:
+        """SIGTERM, as before an upgrade; returns when it has ended."""
+        self._signal(signal.SIGTERM, [server])
+        if (process := self._processes[server]) is not None:
+            process.wait(STOP_S_MAX)
+            self._processes[server] = None
 
     def freeze(self, *servers: int) -> None:
         self._signal(signal.SIGSTOP, servers)

@@ -194,6 +194,7 @@ class Publisher:
                     self._stream.subject, message, reply=reply, headers=self._headers(id, batch, index, is_last)
                 )
         except (OSError, NatsError) as error:
+            self._answers.pop(token, None)  # nobody waits for it
             return _Again(str(error) or type(error).__name__)
         except _Again as error:
             return error
