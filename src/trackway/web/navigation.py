@@ -6,7 +6,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 _GROUPS: Final = {
     "Events": ("/events", "/names"),
     "Reports": ("/dashboards", "/reports", "/trends", "/funnels", "/retention", "/flows", "/alerts"),
-    "People": ("/users", "/cohorts", "/groups"),
+    "People": ("/users", "/cohorts", "/groups", "/erasures"),
     "Ingestion": ("/health", "/rejected", "/checklist"),
 }
 _OTHERS: Final = "Project"

@@ -89,6 +89,11 @@ class Page(NamedTuple):
         return self.may(Right.EXPORT)
 
     @property
+    def may_erase(self) -> bool:
+        """Whether the visitor may erase persons."""
+        return self.may(Right.ERASE)
+
+    @property
     def may_revoke(self) -> bool:
         """Whether the visitor may see and revoke links: as long as they show something, in an archived project, too."""
         return self.visitor.may(self.project.project_id, Right.SAVE)

@@ -19,6 +19,7 @@ from trackway.web.pages import (
     audit,
     checklist,
     dashboards,
+    erasures,
     event_files,
     event_names,
     events,
@@ -80,6 +81,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
         PageRoute(users.PATH, ("GET",), show_users, Right.PROFILES, "Users", in_navigation=True),
         PageRoute(f"{users.PATH}/cohort", ("POST",), save_cohort, Right.SAVE, "Users", in_navigation=False),
         PageRoute(people.USER_PATH, ("GET",), people.user, Right.PROFILES, "User", in_navigation=False),
+        *_erasures(parts),
         PageRoute(people.GROUPS_PATH, ("GET",), people.groups, Right.PROFILES, "Groups", in_navigation=True),
         PageRoute(people.GROUP_PATH, ("GET",), people.group, Right.PROFILES, "Group", in_navigation=False),
         PageRoute(health.PATH, ("GET",), show_health, Right.REPORTS, "Ingestion health", in_navigation=True),
@@ -321,6 +323,27 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
                 right=Right.END, is_for_archived=True
             )
             for path, form in ends.items()
+        ),
+    )
+
+
+def _erasures(parts: Parts) -> tuple[PageRoute, ...]:
+    """An archived project still holds persons, who may ask."""
+    forms = {erasures.PATH: erasures.erase, f"{erasures.PATH}/cancel": erasures.cancel}
+    show = partial(erasures.show, changes=parts.changes)
+    return (
+        PageRoute(erasures.PATH, ("GET",), show, Right.ERASE, "Erasures", in_navigation=True),
+        *(
+            PageRoute(
+                path,
+                ("POST",),
+                partial(form, changes=parts.changes),
+                Right.ERASE,
+                "Erasures",
+                in_navigation=False,
+                is_for_archived=True,
+            )
+            for path, form in forms.items()
         ),
     )
 
