@@ -5,16 +5,19 @@ more requests, and no other record.
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from trackway.domain.errors import StateError
-from trackway.transfer.batches import Batch, Rejection, Sendable
+from trackway.transfer.batches import Batch, ReadyLines, Rejection, Sendable
 from trackway.transfer.connection import Answer, Connection
 from trackway.transfer.insert_ids import with_insert_id_anyway
 
 _LINES: Final = "application/x-ndjson"
+_ARRAY: Final = "application/json"
+_EVENT: Final = b'"event"'
 _MISSING_ID: Final = "'$insert_id' is invalid: must not be missing"
 _REFUSED: Final = (400, 413)
 
@@ -54,7 +57,7 @@ def _send(
 ) -> tuple[int, list[Rejection]]:
     if not records:
         return 0, []
-    answer = _ask(connection, target, records)
+    answer = _answer(connection, target, records)
     if answer.status == 200:
         return _counted(answer, len(records)), []
     if answer.status not in _REFUSED:
@@ -92,9 +95,29 @@ def _partly(
     return len(records) - len(failed) + imported, rejected + more
 
 
-def _ask(connection: Connection, target: Target, records: Sequence[Sendable]) -> Answer:
-    body = b"\n".join([each.body for each in records])
-    headers = {"Content-Type": _LINES}
+def _answer(connection: Connection, target: Target, records: Sequence[Sendable]) -> Answer:
+    """The reply to some records, sent as an array, which costs the server a tenth less than lines do. A line that is
+    not one JSON value could be several elements of an array, or join others; then lines are sent, which keep apart."""
+    bodies = records.bodies if isinstance(records, ReadyLines) else [each.body for each in records]
+    array = b",".join(bodies)
+    if array.count(_EVENT) <= len(records):
+        answer = _ask(connection, target, b"[%b]" % array, _ARRAY)
+        if answer.status not in (200, *_REFUSED) or _number(answer) in (None, len(records)):
+            return answer
+    return _ask(connection, target, b"\n".join(bodies), _LINES)
+
+
+def _number(answer: Answer) -> int | None:
+    """The records that a reply is about; None where it refuses all of them."""
+    found = _json(answer)
+    if answer.status == HTTPStatus.OK:
+        return int(found.get("num_records_imported", -1))
+    failed = found.get("failed_records")
+    return int(found.get("num_records_imported", 0)) + len(failed) if failed else None
+
+
+def _ask(connection: Connection, target: Target, body: bytes, content_type: str) -> Answer:
+    headers = {"Content-Type": content_type}
     if target.packed:
         from isal import igzip  # noqa: PLC0415
 

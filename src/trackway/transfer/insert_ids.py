@@ -10,7 +10,7 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 NAME: Final = "$insert_id"
-_QUOTED: Final = b'"$insert_id"'
+QUOTED: Final = b'"$insert_id"'
 _PROPERTIES: Final = b'"properties"'
 _OPENING: Final = b'"properties":{'
 _OPENING_SPACED: Final = b'"properties": {'
@@ -27,7 +27,7 @@ def with_insert_id(text: bytes, name: str, number: int) -> bytes:
     `"properties":{` is nowhere but at a member of that name, since quotes within a string are escaped. Where there is
     one such member, it is the event's, or the event has none and is rejected. All else takes the whole way.
     """
-    if _QUOTED in text:
+    if QUOTED in text:
         return text
     at = text.find(_OPENING)
     end = at + len(_OPENING)

@@ -11,7 +11,7 @@ HEAD_BYTES = 64 * 1024
 FILES_MAX = 100_000
 """Files of one import, those of its directories and prefixes included."""
 TABLE_ROWS = 2000
-"""Rows of a Parquet file that are in memory as records."""
+"""Rows of a CSV or Parquet file that are in memory as records."""
 
 # Requests
 IMPORT_BODY_BYTES_MAX = 8 * 1024 * 1024

@@ -14,12 +14,21 @@ from trackway.transfer.connection import NO_PARAMETERS, Answer
 TARGET = Target("/import", {"strict": "1"}, packed=False, with_ids=True)
 
 
+def is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 class Server:
     """Takes at most some bytes, refuses broken JSON whole, and rejects a record named `bad`."""
 
     def __init__(self, bytes_max: int = 1 << 30):
         self.bytes_max = bytes_max
         self.taken: list[bytes] = []
+        self.asked = 0
 
     def ask(
         self,
@@ -32,9 +41,16 @@ class Server:
         assert body and (method, path) == ("POST", "/import")
         if len(body) > self.bytes_max:
             return self._refusal(413, "too large")
-        records = body.split(b"\n")
-        if any(each.startswith(b"!") for each in records):
-            return self._refusal(400, "data, broken at byte 7")
+        self.asked += 1
+        if headers["Content-Type"] == "application/json":
+            try:
+                records = [orjson.dumps(each) for each in orjson.loads(body)]
+            except orjson.JSONDecodeError:
+                return self._refusal(400, "data, broken at byte 7")
+        else:
+            records = body.split(b"\n")
+            if any(not is_json(each) for each in records):
+                return self._refusal(400, "data, broken at byte 7")
         failed = [
             {"index": index, "field": "event", "message": "bad"} for index, each in enumerate(records) if b"bad" in each
         ]
@@ -81,3 +97,24 @@ def test_a_server_that_answers_otherwise_ends_the_import(answer: Answer, reason:
 
     with pytest.raises(StateError, match=reason):
         send_batch(Other(), TARGET, batch(b"{}", b"{}"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("texts", "rejected"),
+    [
+        ([b'{"event":"a"},{"event":"b"}', b'{"event":"c"}'], [1]),
+        ([b'{"event":"a"},{}', b'{"event":"c"}'], [1]),
+        ([b'{"event":[1', b"2]}", b'{"event":"c"}'], [1, 2]),
+    ],
+)
+def test_a_line_that_is_not_one_value_is_rejected_and_shifts_no_other(texts: list[bytes], rejected: list[int]) -> None:
+    server = Server()
+    sent = send_batch(server, TARGET, batch(*texts))  # type: ignore[arg-type]
+    assert [each.number for each in sent.rejected] == rejected
+    assert sent.imported == 1 and server.taken[-1] == b'{"event":"c"}'
+
+
+def test_good_records_take_one_request() -> None:
+    server = Server()
+    assert send_batch(server, TARGET, batch(*[b'{"event":"a"}'] * 10)).imported == 10  # type: ignore[arg-type]
+    assert server.asked == 1

@@ -87,6 +87,8 @@ class Importing:
     @property
     def progress(self) -> dict[str, Any] | None:
         for name in self.left():
+            if name.endswith(".new"):  # not in its place yet, so it does not count
+                continue
             try:
                 found: dict[str, Any] = json.loads((self.directory / name).read_text())
             except (OSError, ValueError):
