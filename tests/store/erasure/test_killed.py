@@ -12,6 +12,7 @@ from tests.support.ingest.bodies import ALPHA, GAMMA
 from tests.support.loader.story import Killed
 from trackway.compaction import changes
 from trackway.compaction import compactor as loop
+from trackway.domain.entry import decode_entries
 from trackway.projects.person_task import TaskBegun
 from trackway.store.client import Store
 
@@ -156,3 +157,24 @@ def test_a_server_of_another_region_leaves_a_task_to_the_one_that_has_the_data(e
     task = erasing.ask(ALPHA.project_id, user(GONE))
     assert erasing.tasks.due(task.starts_at_ms, "eu") == []
     assert erasing.tasks.due(task.starts_at_ms, "us") == [task]
+
+
+def test_no_journal_holds_an_erased_person_once_its_retention_is_over(erasing: ErasurePlace) -> None:
+    people = People(12, erasing.place.began_us)
+    erasing.place.append_payloads([people.next(20)])
+    erasing.place.load()
+    assert any(mark(GONE) in str(decode_entries(payload)) for payload in payloads(erasing))
+    for project in (ALPHA, GAMMA):
+        erasing.erase(project.project_id, *all_ids(GONE))
+    erasing.place.append_payloads([people.next(20, (GONE,))])
+    erasing.place.load()
+    erasing.place.forget_journal()
+    assert not any(mark(GONE) in str(decode_entries(payload)) for payload in payloads(erasing))
+    for table, rows in erasing.read_out().items():
+        assert not [row for row in rows if mark(GONE) in row], table
+
+
+def payloads(erasing: ErasurePlace) -> list[memoryview]:
+    """All that the journal holds."""
+    with closing(erasing.place.journal.source(0)) as source:
+        return [record.payload for record in source.read(1 << 26)]
