@@ -11,6 +11,7 @@ import pytest
 from tests.support.compaction.compared import PROJECT, Requests, compactor
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask, readers_of
+from tests.support.store.tables import merge_all
 from trackway.compaction import compactor as loop
 from trackway.domain.entry import unlink_payload
 from trackway.query.facts_state import ask_for_rebuild, known_of
@@ -19,6 +20,8 @@ from trackway.query.sql.person import Known
 from trackway.store.client import Store
 from trackway.store.reader import Reader
 from trackway.store.result_cache import ResultCache
+
+pytestmark = pytest.mark.one_machine
 
 
 class Counted:
@@ -96,7 +99,7 @@ def test_no_kept_state_is_out_of_date(place: Place, store: Store, seed: int) -> 
         lambda: add_events(place, requests),
         lambda: working.turn(),
         lambda: unlink(place),
-        lambda: store.command("OPTIMIZE TABLE events FINAL"),
+        lambda: merge_all(store, "events"),
         lambda: None,
     )
     for _ in range(20):

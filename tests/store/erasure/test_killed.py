@@ -10,6 +10,7 @@ from tests.support.erasure.people import People, all_ids, mark, user
 from tests.support.erasure.place import ErasurePlace
 from tests.support.ingest.bodies import ALPHA, GAMMA
 from tests.support.loader.story import Killed
+from tests.support.store.tables import emptied
 from trackway.compaction import changes
 from trackway.compaction import compactor as loop
 from trackway.domain.entry import decode_entries
@@ -69,8 +70,7 @@ def test_a_worker_that_is_killed_at_any_step_is_followed_by_one_that_ends_it(
         assert ended.state == "SUCCESS", ended
         assert not any(ended.report["left"].values())
         assert not [row for row in erasing.read_out()["events"] if row.startswith("[7,") and mark(GONE) in row]
-        erasing.store.command("TRUNCATE TABLE erasures")  # the next round is of a person again
-        erasing.store.command("TRUNCATE TABLE erasure_ids")
+        emptied(erasing.store, "erasures", "erasure_ids")  # the next round is of a person again
         erasing.place.erased.__init__(bytes(32))  # type: ignore[misc]
         killed, at = killed + was_killed, at + 1
         if not was_killed:
@@ -104,9 +104,10 @@ def test_a_journal_that_is_read_again_brings_nobody_back(erasing: ErasurePlace) 
     erasing.erase(GAMMA.project_id, *all_ids(GONE))
     before = erasing.read_out()
     for table in ("loads", "events", "profiles", "identity_links", "identity_refusals", "rejected_records"):
-        erasing.store.command(f"TRUNCATE TABLE {table}")
-    erasing.store.command("ALTER TABLE loads MODIFY SETTING non_replicated_deduplication_window = 0")
-    erasing.store.command("ALTER TABLE loads MODIFY SETTING non_replicated_deduplication_window = 1000")
+        emptied(erasing.store, table)
+    for window in (0, 1000):
+        loads = erasing.store.holding("loads")
+        erasing.store.command(f"ALTER TABLE {loads} MODIFY SETTING non_replicated_deduplication_window = {window}")
     erasing.place.load()
     after = erasing.read_out()
     for table, rows in after.items():

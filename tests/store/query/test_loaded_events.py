@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.store.questions import readers_of
+from tests.support.store.tables import emptied
 from trackway.query.loaded_events import DayCount, Form, LoadedDays, LoadedRange, loaded_days, loaded_events
 from trackway.store.client import Store
 
@@ -18,7 +19,7 @@ MINE, THEIRS = 7, 8
 @pytest.fixture
 def filled(store: Store) -> Store:
     for table in ("events", "loads"):
-        store.command(f"TRUNCATE TABLE {table}")
+        emptied(store, table)
     for number, (day, position, received, project) in enumerate(
         [("01", 0, 1, MINE), ("01", 5, 1, MINE), ("02", 9, 1, MINE), ("01", 12, 1, MINE), ("01", 6, 1, THEIRS)]
     ):

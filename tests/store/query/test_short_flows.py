@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tests.support.store.questions import readers_of
+from tests.support.store.tables import emptied
 from trackway.query.expressions import parse
 from trackway.query.reports import flow_events
 from trackway.query.reports.flow import Anchor, Count, FlowQuestion
@@ -41,7 +42,7 @@ def filled(store: Store) -> Iterator[Store]:
         rows.append(json.dumps(row).encode())
     store.insert_rows("events", [*row], b"\n".join(rows), "JSONEachRow")
     yield store
-    store.command("TRUNCATE TABLE events")
+    emptied(store, "events")
 
 
 def flows(store: Store, asked: FlowQuestion) -> tuple[Flows, int]:
