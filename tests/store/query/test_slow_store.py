@@ -89,6 +89,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ingestion_stats.rejected_for": (PROJECT, 0),
     "ingestion_stats.rejected_of_nobody": (0,),
     "ingestion_stats.arrivals": (PROJECT,),
+    "ingestion_stats.latest_event": (PROJECT, 0),
+    "ingestion_stats.totals": (PROJECT, 0, 60),
     "people.people": (ProfileQuery(PROJECT, search="a"), 0, 10),
     "people.people_count": (ProfileQuery(PROJECT, where=WHERE),),
     "profile_search.search": (PROJECT, Search()),
