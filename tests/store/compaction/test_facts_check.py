@@ -83,7 +83,7 @@ def test_a_value_that_was_changed_is_found(place: Place, store: Store, column: s
         store.query("SELECT event, toString(day), toString(key) FROM facts ORDER BY event, day, key")
     )
     others = "'x1'" if column[0] == "s" else f"{column} + 1"
-    store.command("CREATE TABLE changed AS facts ENGINE = MergeTree ORDER BY tuple()")
+    store.command("CREATE TABLE changed AS facts ENGINE = MergeTree PRIMARY KEY tuple() ORDER BY tuple()")
     store.command(
         f"INSERT INTO changed SELECT * REPLACE (if(key = {key}, {others}, {column}) AS {column}) FROM facts",
     )
@@ -99,7 +99,7 @@ def test_a_value_that_was_changed_is_found(place: Place, store: Store, column: s
 
 def replaced(store: Store, table: str, chosen: str, values: str) -> None:
     """Let a table have other values in the rows that meet a condition."""
-    store.command(f"CREATE TABLE changed AS {table} ENGINE = MergeTree ORDER BY tuple()")
+    store.command(f"CREATE TABLE changed AS {table} ENGINE = MergeTree PRIMARY KEY tuple() ORDER BY tuple()")
     store.command(f"INSERT INTO changed SELECT * FROM {table} WHERE NOT ({chosen})")
     store.command(f"INSERT INTO changed SELECT * REPLACE ({values}) FROM (SELECT * FROM {table} WHERE {chosen})")
     try:
@@ -160,7 +160,7 @@ def test_facts_in_the_place_of_others_are_found(place: Place, store: Store) -> N
     """As many rows as before, so that nothing else notices."""
     filled(place, store, 2)
     (first, *_), *_, (last, *_) = store.query("SELECT toString(key) FROM facts ORDER BY event, day, key")
-    store.command("CREATE TABLE changed AS facts ENGINE = MergeTree ORDER BY tuple()")
+    store.command("CREATE TABLE changed AS facts ENGINE = MergeTree PRIMARY KEY tuple() ORDER BY tuple()")
     store.command(f"INSERT INTO changed SELECT * FROM facts WHERE key != {first}")
     store.command(f"INSERT INTO changed SELECT * FROM facts WHERE key = {last} LIMIT 1")
     gone, there = (
