@@ -1,12 +1,9 @@
-"""How far the stream is written, loaded and kept, in memory that all processes of this machine share.
+"""How far the stream is written, loaded and kept, in words that all processes of this machine share.
 
-The words are in a mapped file, as the head of segment files is. Each is one aligned 64-bit word, so a reader never sees
-half of a change. An appender notes in a word of its own what was acknowledged to it, so what this machine has
-acknowledged is never missing in `synced`. What other machines append is known when the stream is looked at, at most
-`STREAM_LOOK_S` later. No word is a cursor: a start sets them all.
+An appender notes in a word of its own what was acknowledged to it, so what this machine has acknowledged is never
+missing in `synced`. What other machines append is known when the stream is looked at, at most `STREAM_LOOK_S` later.
 """
 
-import mmap
 import os
 from pathlib import Path
 from typing import Final
@@ -14,12 +11,12 @@ from typing import Final
 from trackway.domain.errors import StorageError
 from trackway.domain.position import position_at
 from trackway.journal.limits import STREAM_APPENDERS_MAX, STREAM_RECORD_BYTES_GUESS
+from trackway.journal.shared_words import FILE_BYTES, SharedWords
 from trackway.journal.stream.place import sequences_between
 
 NAME: Final = "progress"
-FILE_BYTES: Final = 4096
 MAGIC: Final = 0x0001_5350_574B_5254
-_MAGIC, _SEEN, _LOADED, _HEARTBEAT, _FAILING, _KEPT, _KEPT_SINCE, _RECORD_BYTES, _APPENDERS = range(9)
+_SEEN, _KEPT, _KEPT_SINCE, _RECORD_BYTES, _APPENDERS = 1, 2, 3, 6, 8
 _APPENDED: Final = 64
 assert (_APPENDED + STREAM_APPENDERS_MAX) * 8 <= FILE_BYTES
 
@@ -38,59 +35,17 @@ def make(directory: Path) -> None:
         raise StorageError(f"{directory / NAME} cannot be written: {error.strerror or error}") from error
 
 
-class StreamProgress:
-    """A `Progress` (`journal.log`). Raises StorageError when the file is missing: the start makes it."""
+class StreamProgress(SharedWords):
+    """A `Progress` (`journal.log`)."""
 
     def __init__(self, directory: Path):
-        path = directory / NAME
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError as error:
-            raise StorageError(f"the journal's {path} cannot be opened: {error.strerror}") from error
-        try:
-            if os.fstat(file).st_size != FILE_BYTES:
-                raise StorageError(f"the journal's {path} is not {FILE_BYTES} bytes long")
-            self._map = mmap.mmap(file, FILE_BYTES)
-        finally:
-            os.close(file)
-        self._words = memoryview(self._map).cast("Q")
-        if self._words[_MAGIC] != MAGIC:
-            self.close()
-            raise StorageError(f"the journal's {path} is of another version")
-
-    def close(self) -> None:
-        self._words.release()
-        self._map.close()
+        super().__init__(directory / NAME, MAGIC)
 
     @property
     def synced(self) -> int:
         words = self._words
         used = min(words[_APPENDERS], STREAM_APPENDERS_MAX)
         return max(words[_SEEN], *words[_APPENDED : _APPENDED + used], 0)
-
-    @property
-    def loaded(self) -> int:
-        return self._words[_LOADED]
-
-    @loaded.setter
-    def loaded(self, position: int) -> None:
-        self._words[_LOADED] = position
-
-    @property
-    def heartbeat_ms(self) -> int:
-        return self._words[_HEARTBEAT]
-
-    @heartbeat_ms.setter
-    def heartbeat_ms(self, now_ms: int) -> None:
-        self._words[_HEARTBEAT] = now_ms
-
-    @property
-    def failing(self) -> bool:
-        return bool(self._words[_FAILING])
-
-    @failing.setter
-    def failing(self, failing: bool) -> None:
-        self._words[_FAILING] = failing
 
     @property
     def is_loaded(self) -> bool:

@@ -7,6 +7,7 @@ from trackway.domain.errors import StorageError
 from trackway.journal.segments import head
 from trackway.journal.segments.format import position_of
 from trackway.journal.segments.head import Head, State
+from trackway.journal.shared_words import FILE_BYTES
 
 
 def test_words_are_shared_by_all_who_open_the_head(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_words_survive_making_the_head_again(tmp_path: Path) -> None:
 
 def test_blocks_of_the_head_are_allocated(tmp_path: Path) -> None:
     head.make(tmp_path)
-    assert (tmp_path / "head").stat().st_blocks * 512 >= head.FILE_BYTES
+    assert (tmp_path / "head").stat().st_blocks * 512 >= FILE_BYTES
 
 
 def test_missing_short_and_foreign_heads_are_refused(tmp_path: Path) -> None:

@@ -354,7 +354,7 @@ def test_seal_closes_the_segment_and_append_goes_on_in_the_next(journal: Journal
 
 
 def test_writer_without_recovery_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"journal head .* cannot be opened"):
+    with pytest.raises(StorageError, match=r"the journal's .* cannot be opened"):
         Writer(tmp_path)
 
 
