@@ -8,8 +8,8 @@ from tests.support.server import Project, Server, basic
 PATHS = [
     "/api/app",
     "/api/app/",
-    "/api/app/data-deletions/v3.0",
-    "/api/app/data-retrievals/v3.0?token=x",
+    "/api/app/data-deletions/v2.0",
+    "/api/app/data-retrievals/v2.0?token=x",
     "/api/app/you",
     "/api/app/identity/merge",
     "/api/app/organizations/1",
@@ -38,8 +38,8 @@ def test_unknown_path_is_not_found_whatever_the_credentials(
 
 
 def test_what_was_not_found_is_named(server: Server) -> None:
-    reply = server.ask(Request("GET", "/api/app/data-deletions/v3.0"))
-    assert reply.body == b'{"error":"no such path: /api/app/data-deletions/v3.0","status":"error"}'
+    reply = server.ask(Request("GET", "/api/app/data-deletions/v2.0"))
+    assert reply.body == b'{"error":"no such path: /api/app/data-deletions/v2.0","status":"error"}'
 
 
 def test_known_path_asks_for_credentials(server: Server) -> None:
