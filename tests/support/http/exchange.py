@@ -42,12 +42,13 @@ def ask(
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
     timeout_s: float = REPLY_TIMEOUT_S,
+    source: tuple[str, int] | None = None,
 ) -> Reply:
-    """Send one request on a connection of its own, with `tls` over HTTPS. Raises OSError or HTTPException when there is
-    no reply."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    """Send one request on a connection of its own, with `tls` over HTTPS, from the address `source`. Raises OSError or
+    HTTPException when there is no reply."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s, source_address=source)
     if tls is not None:
-        connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=tls)
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=tls, source_address=source)
     try:
         _send(connection, request)
         response = connection.getresponse()
