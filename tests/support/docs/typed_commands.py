@@ -32,6 +32,7 @@ NOT_RUN: Final = {
     r"trackway store serve .*": "goes on until it is stopped; tests/wire/cli/test_store_serve.py runs it",
     r"export TRACKWAY_JOURNAL_URL=.*": "needs servers of NATS; tests/cluster/test_move.py has them",
     r"trackway journal .*": "needs servers of NATS; tests/cluster/test_move.py has them",
+    r"trackway person erase ada@example.com": "asks a question; tests/wire/test_person_tasks.py answers it",
     r"trackway serve .*--port 443 .*": "needs a certificate; tests/wire/test_tls.py has one",
 }
 """Commands, as expressions, and why they are not run."""

@@ -68,7 +68,7 @@ def test_killed_supervisor_takes_its_children_along(tree: Tree) -> None:
     project = tree.create_project()
     send(tree, project, "before")
     family = tree.family()
-    assert len(family) == 5  # supervisor, two edges, loader, store
+    assert len(family) == 6  # supervisor, two edges, loader, store, alerts
     tree.kill_supervisor()
     wait_until(lambda: not any(map(lives, family)), REFUSED_TIMEOUT_S, lambda: f"left behind: {family}")
     tree.start()
