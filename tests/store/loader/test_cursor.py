@@ -97,6 +97,7 @@ class LateStore(SpoilingStore):
         return super().query(sql, parameters)
 
 
+@pytest.mark.one_machine  # a cluster's replicas check parts, not the loader
 def test_the_journal_is_not_trimmed_behind_a_cursor_that_came_late_and_is_not_whole(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +150,7 @@ def test_all_is_loaded_only_once_it_counts(place: Place, busy: None) -> None:
     assert cursors == [place.head.synced]
 
 
+@pytest.mark.one_machine  # a cluster's replicas check parts, not the loader
 def test_no_batch_counts_before_all_are_whole(place: Place, busy: None) -> None:
     place.append(*EVENTS)
     store = SpoilingStore(place.url, "events", empty_marks, times=1)

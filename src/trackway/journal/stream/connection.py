@@ -36,6 +36,8 @@ except ImportError as error:
     raise ConfigError(message) from error
 
 T = TypeVar("T")
+LOST: Final = (OSError, NatsError, RuntimeError)
+"""What the client raises when its connection is gone. RuntimeError is uvloop's, of a socket that is closed already."""
 NO_RESPONDERS: Final = "503"
 _log = logging.getLogger(__name__)
 # The library logs through the root of its name; what it reports is reported here, once.
@@ -64,7 +66,7 @@ async def connect(address: Address) -> Client:
             ),
             STREAM_CONNECT_S_MAX,
         )
-    except (OSError, TimeoutError, NatsError) as error:
+    except LOST as error:
         _abort(client)
         raise Away(f"the journal at {address.shown} cannot be reached: {_text(error)}") from error
     return client
@@ -86,7 +88,7 @@ def _abort(client: Client) -> None:
 async def leave(client: Client) -> None:
     """Close a client, whatever its server does."""
     _abort(client)
-    with suppress(OSError, TimeoutError, NatsError):
+    with suppress(*LOST):
         await asyncio.wait_for(client.close(), STREAM_CONNECT_S_MAX)
 
 
@@ -110,7 +112,7 @@ async def ask(
     """The answer to one request. Raises Away."""
     try:
         reply = await client.request(subject, question, timeout=timeout_s, headers=headers)
-    except (OSError, NatsError) as error:
+    except LOST as error:
         raise Away(f"the journal does not answer {subject}: {_text(error)}") from error
     return reply.data
 
@@ -173,7 +175,7 @@ class Connection:
         asked when it is back."""
         self.listeners[subject] = callback
         if (client := self._client) is not None:
-            with suppress(OSError, NatsError):
+            with suppress(*LOST):
                 await _listen(client, subject, callback)
 
     async def say(self, subject: str, message: bytes) -> None:
@@ -181,7 +183,7 @@ class Connection:
         client = await self.ready()
         try:
             await client.publish(subject, message)
-        except (OSError, NatsError) as error:
+        except LOST as error:
             raise Away(f"the journal cannot be reached: {_text(error)}") from error
 
     @asynccontextmanager
@@ -192,13 +194,13 @@ class Connection:
         try:
             subscription = await client.subscribe(inbox)
             await client.publish(subject, question, reply=inbox)
-        except (OSError, NatsError) as error:
+        except LOST as error:
             raise Away(f"the journal cannot be asked: {_text(error)}") from error
 
         async def following() -> Msg:
             try:
                 return await subscription.next_msg(STREAM_REQUEST_S_MAX)
-            except (OSError, NatsError, TimeoutError, asyncio.CancelledError) as error:
+            except (*LOST, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and not client.is_closed:
                     raise
                 raise Away(f"the journal does not answer {subject}: {_text(error)}") from error
@@ -206,7 +208,7 @@ class Connection:
         try:
             yield following
         finally:
-            with suppress(OSError, NatsError):
+            with suppress(*LOST):
                 await subscription.unsubscribe()
 
     def _run(self) -> None:
@@ -232,7 +234,7 @@ class Connection:
             if fault:
                 _log.info("the journal at %s is reached again", self._address.shown)
                 fault = ""
-            with suppress(OSError, NatsError):
+            with suppress(*LOST):
                 for subject, hear in self.listeners.items():
                     await _listen(client, subject, hear)
             self._client = client
@@ -258,7 +260,7 @@ async def _while_it_answers(client: Client) -> None:
         await asyncio.sleep(STREAM_PING_S)
         try:
             await asyncio.wait_for(client.flush(round(STREAM_PING_S_MAX)), STREAM_PING_S_MAX)
-        except (OSError, TimeoutError, NatsError):
+        except LOST:
             return
 
 

@@ -25,13 +25,12 @@ from trackway.journal.limits import (
     STREAM_TRY_S_MAX,
 )
 from trackway.journal.stream.chunks import Unreadable, split
-from trackway.journal.stream.connection import NO_RESPONDERS, Connection
+from trackway.journal.stream.connection import LOST, NO_RESPONDERS, Connection
 from trackway.journal.stream.streams import Stream
 from trackway.runtime.background import start_task
 
 from nats.aio.client import Client  # isort: skip
 from nats.aio.msg import Msg  # isort: skip
-from nats.errors import Error as NatsError  # isort: skip
 
 _FULL: Final = frozenset({10023, 10047, 10077})
 """The stream has reached its bound, or its servers have no room."""
@@ -193,7 +192,7 @@ class Publisher:
                 await client.publish(
                     self._stream.subject, message, reply=reply, headers=self._headers(id, batch, index, is_last)
                 )
-        except (OSError, NatsError) as error:
+        except LOST as error:
             self._answers.pop(token, None)  # nobody waits for it
             return _Again(str(error) or type(error).__name__)
         except _Again as error:
