@@ -70,9 +70,8 @@ class Loader:
 
     `load_bytes_max`: journal bytes for which the disk of the store has room now, 0 when loading must wait. `lost` is
     the damage of the journal that recovery found. A later read of the journal does not find it again. `erased`: the
-    erasures that other threads add to; without it only those of the store count, which have hashes of no key.
-    `lease` is closed
-    at the end; by default it is asked of the journal.
+    erasures that other threads add to; without it only those of the store count, which have hashes of no key. `lease`
+    is closed at the end; by default it is asked of the journal.
     """
 
     def __init__(

@@ -5,7 +5,6 @@ doubled: events keep their `$insert_id`s, and profiles are set.
 """
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from trackway.transfer.insert_ids import NAME
 from trackway.transfer.limits import AGAIN_S_MAX, EQUAL_LINES_MAX, EXPORT_TRIES_MAX, READ_BYTES
 from trackway.transfer.mixpanel_source import MixpanelSource
 from trackway.transfer.pipeline import Pipeline, SourceBroken
+from trackway.transfer.progress_file import replace_document
 from trackway.transfer.readers import Block
 from trackway.transfer.rejected_file import RejectedFile
 from trackway.transfer.shapes import Owner, Refused, Shape, Values, profile
@@ -88,15 +88,7 @@ class Progress:
             "rejected_bytes": self.rejected_bytes,
             "asked": self.asked,
         }
-        new = self.path.with_name(self.path.name + ".new")
-        try:
-            with new.open("w") as file:
-                json.dump(document, file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
-        except OSError as error:
-            raise StateError(f"{self.path} cannot be written: {error.strerror}") from error
+        replace_document(self.path, document)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ once.
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,19 @@ from trackway.transfer.sources import Source
 
 _VERSION: Final = 1
 OTHER_REASONS: Final = "other reasons"
+
+
+def replace_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Replace the file as a whole; it is durable at return. Raises StateError where it cannot be written."""
+    new = path.with_name(path.name + ".new")
+    try:
+        with new.open("w") as file:
+            json.dump(document, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}") from error
 
 
 class Progress:
@@ -77,15 +91,7 @@ class Progress:
             "done": self.done,
             "heads": self._heads,
         }
-        new = self.path.with_name(self.path.name + ".new")
-        try:
-            with new.open("w") as file:
-                json.dump(document, file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
-        except OSError as error:
-            raise StateError(f"{self.path} cannot be written: {error.strerror}") from error
+        replace_document(self.path, document)
 
     def remove(self) -> None:
         with suppress(FileNotFoundError):

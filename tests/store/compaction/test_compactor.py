@@ -3,15 +3,15 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
-from typing import Any
 
 import pytest
 
 from tests.support.compaction.compared import PROJECT, PROPERTIES, Requests, check, compactor
 from tests.support.loader.expected import DAY_US
 from tests.support.loader.story import Killed, Place
+from tests.support.store.dying_store import Dying
 from tests.support.store.process import RunningStore
 from tests.support.store.tables import emptied
 from trackway.compaction import changes, plan
@@ -53,30 +53,6 @@ def test_facts_and_newer_events_are_the_events(place: Place, store: Store, at_on
             place.load()
             counted += check(store) is not None
     assert counted > 8
-
-
-class Dying(Store):
-    """A store that is left at one statement that changes it: before it is made, or after."""
-
-    def __init__(self, url: str, at: int, *, after: bool):
-        super().__init__(url)
-        self.left = at
-        self._after = after
-
-    def _counted(self, change: Callable[[], Any]) -> Any:
-        self.left -= 1
-        if self.left == -1 and not self._after:
-            raise Killed
-        made = change()
-        if self.left == -1:
-            raise Killed
-        return made
-
-    def command(self, *given: Any, **named: Any) -> None:
-        self._counted(lambda: super(Dying, self).command(*given, **named))
-
-    def insert_rows(self, *given: Any, **named: Any) -> int:
-        return int(self._counted(lambda: super(Dying, self).insert_rows(*given, **named)))
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -1,8 +1,6 @@
 """Whatever ends the worker, at any of its steps: the next one goes on, and the end is the same."""
 
-from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Any
 
 import pytest
 
@@ -10,12 +8,12 @@ from tests.support.erasure.people import People, all_ids, mark, user
 from tests.support.erasure.place import ErasurePlace
 from tests.support.ingest.bodies import ALPHA, GAMMA
 from tests.support.loader.story import Killed
+from tests.support.store.dying_store import Dying
 from tests.support.store.tables import emptied
 from trackway.compaction import changes
 from trackway.compaction import compactor as loop
 from trackway.domain.entry import decode_entries
 from trackway.projects.person_task import TaskBegun
-from trackway.store.client import Store
 
 GONE = 2
 
@@ -25,30 +23,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
     monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
     monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
-
-
-class Dying(Store):
-    """A store that is left at one change of it: before it is made, or after."""
-
-    def __init__(self, url: str, at: int, *, after: bool):
-        super().__init__(url)
-        self.left = at
-        self._after = after
-
-    def _counted(self, change: Callable[[], Any]) -> Any:
-        self.left -= 1
-        if self.left == -1 and not self._after:
-            raise Killed
-        made = change()
-        if self.left == -1:
-            raise Killed
-        return made
-
-    def command(self, *given: Any, **named: Any) -> None:
-        self._counted(lambda: super(Dying, self).command(*given, **named))
-
-    def insert_rows(self, *given: Any, **named: Any) -> int:
-        return int(self._counted(lambda: super(Dying, self).insert_rows(*given, **named)))
 
 
 @pytest.mark.parametrize("after", [False, True])
