@@ -27,6 +27,8 @@ from trackway.store.workload import EXPORT
 _PROJECT: Final = 7
 _DAYS: Final = (date(2026, 1, 1), date(2026, 1, 31))
 _QUERY: Final = ExportQuery(_PROJECT, *_DAYS, None, None, time_in_ms=False, deduplicated=True)
+_PIECE_EVENTS: Final = 250_000
+"""So many in an INSERT: more would not fit into the memory of one statement."""
 _NO_LINKS: Final = Known(links=False)
 _Ask = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
@@ -44,7 +46,7 @@ SELECT {project:UInt32}, now64(6), 2,
 FROM (
     SELECT number, cityHash64(number) % {devices:UInt64} AS person, [device] AS device,
         if(person < {links:UInt64} AND sipHash64(number) % 10 < 4, concat('user-', toString(person)), '') AS user
-    FROM numbers({events:UInt64})
+    FROM numbers({first:UInt64}, {piece:UInt64})
 ) SETTINGS max_threads = 1, max_block_size = 65536, min_insert_block_size_rows = 262144""".replace("[device]", _DEVICE)
 """In the order of time, so that hardly two parts are of the same day, as if they had been merged for long."""
 _LINKS: Final = """
@@ -72,8 +74,10 @@ def measure_resolving(plan: Plan, work: Path) -> list[Resolving]:
 def _fill(store: Store, plan: Plan) -> None:
     """All events and links; returns once the store merges no more parts."""
     sizes = {"events": plan.resolved_events, "links": plan.links, "devices": plan.links * 5 // 4, "project": _PROJECT}
-    for sql in (_EVENTS, _LINKS):
-        store.command(sql, sizes)
+    for first in range(0, plan.resolved_events, _PIECE_EVENTS):
+        piece = min(_PIECE_EVENTS, plan.resolved_events - first)
+        store.command(_EVENTS, {**sizes, "first": first, "piece": piece})
+    store.command(_LINKS, sizes)
     wait_merged(store)
 
 
