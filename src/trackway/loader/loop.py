@@ -35,6 +35,7 @@ from trackway.loader.limits import (
     LOADER_POLL_S,
     LOADER_STEP_S_MAX,
     REMOVAL_INTERVAL_S,
+    REST_BYTES_MAX,
 )
 from trackway.loader.link_loading import Links
 from trackway.loader.part_verification import WATCHED, PartVerification
@@ -194,9 +195,7 @@ class Loader:
             self._advance(idle=source.position >= self._progress.synced)
             self._progress.failing = False
             self._publish(self._cursor.loaded(self._progress.synced))
-            full = sum(len(record.payload) for record in records) >= LOAD_BATCH_BYTES_MAX // 2
-            full |= self._waiting.has_months
-            if not full:
+            if not (self._waiting.has_months or self._progress.lag_bytes(source.position) >= REST_BYTES_MAX):
                 self._rest(source, started_s + self._settings.load_interval_ms / 1000)
         else:
             self._cursor.advance()

@@ -17,7 +17,7 @@ from tests.support.loader.story import FailingStore, Killed, Place, row_of
 from tests.support.store.process import RunningStore
 from tests.support.store.tables import emptied
 from trackway.domain.entry import KEY_BYTES, decode_entries, encode_entries
-from trackway.loader import statements
+from trackway.loader import loop, statements
 from trackway.loader.batch import NOT_STORABLE, Count
 from trackway.loader.duplicates import WINDOW_US
 from trackway.loader.limits import MONTHS_AT_ONCE_MAX
@@ -39,6 +39,21 @@ def test_loading_on_in_small_batches_gives_the_same(place: Place, small_batches:
     place.check()
     place.check_positions()
     assert len(place.ask("SELECT DISTINCT to_position FROM loads")) > 1
+
+
+@pytest.mark.parametrize(("rest_bytes_max", "rests_once"), [(1, True), (1 << 20, False)])
+def test_a_loader_rests_only_while_little_waits(
+    place: Place, small_batches: None, monkeypatch: pytest.MonkeyPatch, rest_bytes_max: int, rests_once: bool
+) -> None:
+    rested: list[int] = []
+    monkeypatch.setattr(loop, "REST_BYTES_MAX", rest_bytes_max)
+    monkeypatch.setattr(loop.Loader, "_rest", lambda loader, source, until_s: rested.append(source.position))
+    for sending in STORY:
+        place.append(sending)
+    place.load()
+    place.check()
+    assert rested[-1] == place.head.synced
+    assert (len(rested) == 1) is rests_once
 
 
 def test_a_loader_started_again_loads_nothing_twice(place: Place) -> None:
