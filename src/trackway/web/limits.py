@@ -28,6 +28,12 @@ FILTER_CHARACTERS_MAX = 255
 
 EVENT_TABLE_EVENTS_MAX = 200_000
 """Events in one Parquet file, which the embedded store makes in memory. JSON lines are streamed, any number of them."""
+EVENT_CSV_EVENTS_MAX = 1_000_000
+"""Events in one CSV file of events. Excel, LibreOffice and others show 1,048,576 rows of a sheet, and drop the rest."""
+EVENT_CSV_COLUMNS_MAX = 50
+"""Properties with a column of their own in such a file. All others are in its last column."""
+EVENT_CSV_COLUMNS_BYTES_MAX = 8 * 1024
+"""Bytes of the names of these properties as JSON, which go to the store in a URL."""
 
 # Live events
 LIVE_VIEWERS_MAX = 16

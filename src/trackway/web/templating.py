@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -22,7 +23,7 @@ from trackway.edge.routes import PAGES_PATH
 from trackway.query.sql.days import UTC_DAYS, Days
 from trackway.settings.table import Settings
 from trackway.web import assets
-from trackway.web.limits import EVENT_TABLE_EVENTS_MAX
+from trackway.web.limits import EVENT_CSV_COLUMNS_MAX, EVENT_CSV_EVENTS_MAX, EVENT_TABLE_EVENTS_MAX
 
 _days: Final = ContextVar("_days", default=UTC_DAYS)
 """The days of the page that is being drawn. It is a context variable, since imported macros see no values of a page."""
@@ -102,9 +103,14 @@ _environment.filters.update(
     percent=percent,
     capitalize_first=capitalize_first,
     labelled=labelled,
+    query_fields=partial(parse_qsl, keep_blank_values=True),
     seen=seen,
 )
-_environment.globals["event_table_max"] = EVENT_TABLE_EVENTS_MAX
+_environment.globals.update(
+    event_table_max=EVENT_TABLE_EVENTS_MAX,
+    event_csv_max=EVENT_CSV_EVENTS_MAX,
+    event_csv_columns_max=EVENT_CSV_COLUMNS_MAX,
+)
 
 
 def draw(template: str, settings: Settings, status: int = 200, days: Days = UTC_DAYS, /, **values: Any) -> HTMLResponse:

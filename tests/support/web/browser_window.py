@@ -76,6 +76,15 @@ class Window:
         """The first link of that name."""
         self.wait(self.page.get_by_role("link", name=name, exact=True).first.click())
 
+    def downloaded(self, name: str) -> bytes:
+        """Press a button, and return the file that comes."""
+        return self.wait(self._downloaded(name))
+
+    async def _downloaded(self, name: str) -> bytes:
+        async with self.page.expect_download() as coming:
+            await self.page.get_by_role("button", name=name, exact=True).click()
+        return (await (await coming.value).path()).read_bytes()
+
     def find(self, selector: str) -> Locator:
         return self.page.locator(selector)
 

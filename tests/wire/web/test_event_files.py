@@ -1,5 +1,7 @@
 """Files of the events of a page: those that it shows or counts, each once, and of explicit types."""
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -57,6 +59,17 @@ def table(visit: Visit, path: str, directory: Path) -> tuple[dict[str, str], lis
     return types, [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
+def cells(visit: Visit, path: str) -> list[dict[str, str]]:
+    """The rows of a CSV in the order of their insert ids."""
+    reply = visit.get(path)
+    assert reply.status == 200, reply
+    headers = dict(reply.headers)
+    assert headers["content-type"].startswith("text/csv")
+    assert headers["content-disposition"] == 'attachment; filename="events.csv"'
+    rows = csv.DictReader(io.StringIO(reply.body.decode(), newline=""), strict=True)
+    return sorted(rows, key=lambda row: row["insert_id"])
+
+
 def ids(found: Sequence[dict[str, Any]]) -> list[str]:
     return sorted(each["properties"]["$insert_id"] for each in found)
 
@@ -78,13 +91,38 @@ def test_json_lines_are_those_of_the_export(server: Server, filled: Project, adm
         ({"event": "nothing"}, []),
     ],
 )
-def test_both_files_have_the_events_of_the_filter(
+def test_all_files_have_the_events_of_the_filter(
     filled: Project, admin: Visit, tmp_path: Path, fields: dict[str, str], expected: list[int]
 ) -> None:
     names = [f"event-{number}" for number in expected]
     assert ids(lines(admin, address(filled, "/events/jsonl", **fields))) == names
     _, rows = table(admin, address(filled, "/events/parquet", **fields), tmp_path)
     assert [row["insert_id"] for row in rows] == names
+    assert [row["insert_id"] for row in cells(admin, address(filled, "/events/events-csv", **fields))] == names
+
+
+def test_cells_have_the_values_of_columns_and_the_rest_as_json(filled: Project, admin: Visit) -> None:
+    first, *_, last = cells(admin, address(filled, "/events/events-csv", columns="price\r\n\r\nevent\ntitle"))
+    assert [*first] == [
+        "event", "time", "distinct_id", "distinct_id_before_identity", "device_id", "user_id", "insert_id", "endpoint",
+        "received", "loaded", "price", "title", "other_properties",
+    ]  # fmt: skip
+    assert (first["event"], first["time"], first["distinct_id"]) == ("view", "2025-03-01 10:00:00.123", "ann")
+    assert (first["price"], first["title"]) == ("7", RECORDS[0][3]["title"])
+    assert (last["title"], json.loads(last["other_properties"])["nested"]) == ("", {"list": [1, None]})
+    every = cells(admin, address(filled, "/events/events-csv"))[0]
+    assert {"price", "title", "nested"} <= {*every} and every["other_properties"] == ""
+
+
+def test_no_cell_is_a_formula_and_negative_numbers_stay(server: Server, project: Project, admin: Visit) -> None:
+    own = {"a": '=HYPERLINK("x")', "b": -7.5, "c": "+1", "d": "-1+1", "e": "@x", "f": "\tx", "g": "\rx", "=h": 'q"\n,'}
+    import_numbered(server, project, [record(project, "=view", distinct_id="-ann", time=at("2025-03-01T10:00"), **own)])
+    [row] = cells(admin, address(project, "/events/events-csv"))
+    assert {name: row[name] for name in ("a", "b", "c", "d", "e", "f", "g", "'=h")} == {
+        "a": '\'=HYPERLINK("x")', "b": "-7.5", "c": "'+1", "d": "'-1+1", "e": "'@x", "f": "'\tx", "g": "'\rx",
+        "'=h": 'q"\n,',
+    }  # fmt: skip
+    assert (row["event"], row["distinct_id"]) == ("'=view", "'-ann")
 
 
 def test_a_table_has_explicit_types_and_the_person_of_now(
@@ -128,6 +166,7 @@ def test_a_report_gives_the_events_that_it_counts(
     assert ids(lines(admin, address(filled, f"{path}/jsonl", **fields))) == names
     _, rows = table(admin, address(filled, f"{path}/parquet", **fields), tmp_path)
     assert [row["insert_id"] for row in rows] == names
+    assert [row["insert_id"] for row in cells(admin, address(filled, f"{path}/events-csv", **fields))] == names
     assert f"{path}/parquet?" in shown(admin, address(filled, path, **fields))
 
 
@@ -135,9 +174,9 @@ def test_who_may_not_export_gets_no_file_and_no_link(server: Server, filled: Pro
     account = new_account(server, {filled.project_id: "consumer"})
     visit = signed_in(server, account.username, account.secret)
     trend = shown(visit, address(filled, "/trends", event="view", **DAY))
-    assert "/trends/csv?" in trend and "parquet" not in trend
+    assert "/trends/csv?" in trend and "parquet" not in trend and "events-csv" not in trend
     for path in ("/events", "/trends", "/funnels", "/retention"):
-        for ending in ("jsonl", "parquet"):
+        for ending in ("jsonl", "parquet", "events-csv"):
             assert visit.get(address(filled, f"{path}/{ending}", event="view")).status == 403
 
 
@@ -159,3 +198,17 @@ def test_the_page_of_events_offers_files_of_its_filter(
     assert window.violations() == []
     link = window.page.get_by_role("link", name="Parquet").first
     assert "/events/parquet?event=view" in str(window.wait(link.get_attribute("href")))
+
+
+def test_a_form_downloads_the_events_of_a_report_as_csv(
+    filled: Project, windows: OpenWindow, session: dict[str, str]
+) -> None:
+    window = windows()
+    window.take_cookies(session)
+    window.open(address(filled, "/trends", event="view", **DAY))
+    window.wait(window.find("summary:has-text('Events as CSV')").click())
+    window.fill("Properties with a column, one a line", "price")
+    body = window.downloaded("Download events as CSV")
+    rows = csv.DictReader(io.StringIO(body.decode(), newline=""))
+    assert sorted((row["insert_id"], row["price"]) for row in rows) == [("event-0", "7"), ("event-1", "70")]
+    assert window.violations() == []

@@ -117,7 +117,7 @@ def _event_files(parts: Parts) -> tuple[PageRoute, ...]:
     }
     return tuple(
         PageRoute(
-            f"{path}/{each.value}",
+            f"{path}/{each.path}",
             ("GET",),
             partial(function, changes=parts.changes, parts=own, format=each),
             Right.EXPORT,

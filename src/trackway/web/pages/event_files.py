@@ -19,7 +19,7 @@ from trackway.query.mapped_tables import Mapped, lookups_of
 from trackway.query.sql.event_filter import EventFilter
 from trackway.query.sql.selector import Selector
 from trackway.store.reader import Reader
-from trackway.web.event_files import EventsFile, FileParts, Format
+from trackway.web.event_files import EventsFile, FileParts, Format, check_columns
 from trackway.web.event_form import read_chosen
 from trackway.web.funnel_form import read_funnel
 from trackway.web.mapped_properties import mapped_for
@@ -43,7 +43,7 @@ async def of_filter(page: Page, *, changes: Changes, parts: FileParts, format: F
     """The events that the filter of the Events page chooses."""
     chosen, mapped = read_chosen(page.request.query_params, page.days), await mapped_for(page, changes)
     choose = partial(_found, page.project.project_id, chosen.wanted, mapped)
-    return EventsFile(parts, page.project, format, choose)
+    return EventsFile(parts, page.project, format, choose, _columns(page))
 
 
 async def of_counted(
@@ -55,7 +55,12 @@ async def of_counted(
     def choose(reader: Reader) -> Awaitable[FilteredEvents]:
         return of_report(reader, page.project.project_id, *asked, mapped)
 
-    return EventsFile(parts, page.project, format, choose)
+    return EventsFile(parts, page.project, format, choose, _columns(page))
+
+
+def _columns(page: Page) -> list[str]:
+    """The properties that are wanted as columns of a CSV, one a line. Raises RequestError 400."""
+    return check_columns([name for name in page.request.query_params.get("columns", "").splitlines() if name.strip()])
 
 
 async def _found(project_id: int, wanted: EventFilter, mapped: Sequence[Mapped], reader: Reader) -> FilteredEvents:
