@@ -184,6 +184,31 @@ def test_a_saved_report_fires_above_a_value_and_a_deleted_one_is_unknown(watchin
     assert current(watching, alert).is_firing and len(receiver.at("/report")) == 1, "unknown is no change"
 
 
+def test_retention_fires_below_a_percentage_of_those_who_came_back(watching: Server, receiver: Receiver) -> None:
+    project = watching.create_project()
+    born, back = ({"type": "event", "name": name, "resourceType": "events"} for name in ("Join", "Order"))
+    behavior = {"type": "retention", "behaviors": [born, back], "retentionCustomBucketSizes": [1, 2, 3]}
+    question = {
+        "sections": {
+            "show": [{"behavior": behavior, "measurement": {"math": "retention_rate"}}],
+            "time": [{"dateRangeType": "between", "unit": "day", "value": ["2025-03-01", "2025-03-02"]}],
+        },
+        "displayOptions": {"chartType": "retention-curve"},
+    }
+    body = {"name": "Back", "type": "retention", "params": question}
+    report = saved_by_api(watching, project, "POST", body=body)["id"]
+    alert = new_alert(watching, project, ReportValue(report, "below", 60, 1), receiver.url("/retention"))
+    wait_observed(watching, alert, "no figure for day 1, in percent")
+    events = [
+        record(project, "Join", distinct_id=who, time=at("2025-03-01 12:00"), insert_id=f"join-{who}") for who in "ab"
+    ]
+    events.append(record(project, "Order", distinct_id="a", time=at("2025-03-02 13:00"), insert_id="order"))
+    import_all(watching, project, events)
+    [fired] = receiver.wait("/retention", 1)
+    assert fired.message["data"]["observed"] == "retention is 50 (day 1, in percent)"
+    assert fired.message["data"]["alert"]["condition"] == "Back, period 1, below 60"
+
+
 def test_a_receiver_that_fails_is_tried_again_with_the_same_id(watching: Server, told: Receiver) -> None:
     def fail_once(handler: BaseHTTPRequestHandler) -> None:
         respond(handler, 500 if len(told.at("/again")) == 1 else 204)

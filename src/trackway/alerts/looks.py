@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from trackway.alerts.report_value import Figures, funnel_figures, trend_figures
+from trackway.alerts.report_value import Figures, funnel_figures, retention_figures, trend_figures
 from trackway.alerts.rules import Found, quiet, rejected, report_value
-from trackway.domain.errors import RequestError, StorageError
+from trackway.domain.errors import InvalidInput, RequestError, StorageError
 from trackway.edge.access.change_queue import Changes
 from trackway.projects.alert import Alert
-from trackway.projects.alert_condition import Quiet, Rejected, ReportValue
+from trackway.projects.alert_condition import Quiet, Rejected, ReportValue, check_compares
 from trackway.projects.audit import SERVER
 from trackway.projects.project import Project
 from trackway.projects.saved import Bookmark
@@ -19,7 +19,7 @@ from trackway.store.errors import StoreError
 from trackway.store.reader import Reader
 from trackway.telemetry import logs
 from trackway.web.bookmark_answer import Asking, answer_bookmark
-from trackway.web.kind_views import check_asks, whole_funnel
+from trackway.web.kind_views import answered_retention, check_asks, whole_funnel
 from trackway.web.report_view import shape_of
 
 _MINUTE_S = 60
@@ -44,6 +44,8 @@ async def look_at(parts: Parts, alert: Alert, now_ms: int) -> Found:
         return await _found(parts, alert, project, now_ms)
     except RequestError as error:
         return Found(None, error.message)
+    except InvalidInput as error:
+        return Found(None, str(error))
     except StorageError as error:
         _log.warning("an alert cannot be looked at now", alert=alert.alert_id, error=str(error))
         return Found(None, "the store could not be asked")
@@ -69,23 +71,29 @@ async def _found(parts: Parts, alert: Alert, project: Project, now_ms: int) -> F
 
 
 async def _figures(parts: Parts, project: Project, condition: ReportValue, now_ms: int) -> Figures:
-    """The figures of the saved report. Raises RequestError for one that is gone or cannot be answered, StorageError."""
+    """The figures of the saved report. Raises RequestError for one that is gone or cannot be answered, InvalidInput for
+    one of another type than before, StorageError."""
     number = project.project_id
     report = await parts.changes.run(lambda opened: opened.saved.one(Bookmark, number, condition.report_id), SERVER)
+    check_compares(condition, report.type)
     asking = Asking(parts.reader, project, parts.changes, SERVER)
     try:
-        return await _answered(asking, report, now_ms)
+        return await _answered(asking, report, condition, now_ms)
     except StoreError as error:
         if not await may_ask_again(parts.reader, number, error):
             raise
-        return await _answered(asking, report, now_ms)
+        return await _answered(asking, report, condition, now_ms)
 
 
-async def _answered(asking: Asking, report: Bookmark, now_ms: int) -> Figures:
+async def _answered(asking: Asking, report: Bookmark, condition: ReportValue, now_ms: int) -> Figures:
     if report.type == "funnels":
         check_asks("funnel", report.params)
         answered = await answer_bookmark(asking, report.params)
         return funnel_figures(whole_funnel(answered.answer))
+    if condition.period is not None:
+        check_asks("retention", report.params)
+        answered = await answer_bookmark(asking, report.params)
+        return retention_figures(*answered_retention(answered.answer, report.params), condition.period)
     days = Days.of(asking.project.time_zone, asking.project.week_start)
     unit = shape_of(report.params).unit
     answered = await answer_bookmark(asking, report.params)

@@ -2,7 +2,8 @@
 
 Of a report over time it is the figure of the last bucket that has ended, in the project's time zone: today's figures
 grow until the evening. Of a report without times it is the total, and of a funnel the percentage of those who began and
-came to its last step. A report with several series has one figure for each.
+came to its last step. Of retention it is the mean percentage of one period. A report with several series has one figure
+for each.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from trackway.query.sql.days import Days
 from trackway.web.funnel_table import FunnelTable
 from trackway.web.report_table import Figure, Trend, label, trend_of
+from trackway.web.retention_table import RetentionTable
 
 
 class Figures(NamedTuple):
@@ -42,6 +44,15 @@ def funnel_figures(table: FunnelTable) -> Figures:
     columns = table.values or {"the conversion": table.every}
     figures = {name: 100 * steps[-1].of_first if steps[0].came else None for name, steps in columns.items()}
     return Figures(figures, "the whole range, in percent")
+
+
+def retention_figures(table: RetentionTable, unit: str, period: int) -> Figures:
+    """Of a period of retention, which counts from 0. Nothing is measured while nobody began in a row of which the
+    period has ended."""
+    is_known = period < len(table.persons) and table.persons[period] > 0
+    rows = table.values or {"retention": table.mean}
+    figures = {name: 100 * row.cells[period].part if is_known else None for name, row in rows.items()}
+    return Figures(figures, f"{unit} {period}, in percent")
 
 
 def _ended(trend: Trend, unit: str, days: Days, now_ms: int) -> int | None:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from trackway.domain.errors import InvalidInput, StorageError
-from trackway.projects.limits import ALERT_MINUTES_MAX, ALERT_RECORDS_MIN_MAX, ALERT_VALUE_MAX
+from trackway.projects.limits import ALERT_MINUTES_MAX, ALERT_PERIOD_MAX, ALERT_RECORDS_MIN_MAX, ALERT_VALUE_MAX
 
 Kind = Literal["quiet", "rejected", "report"]
 Side = Literal["above", "below"]
@@ -29,17 +29,22 @@ class Rejected(msgspec.Struct, frozen=True, tag_field="kind", tag="rejected", fo
     records_min: int
 
 
-class ReportValue(msgspec.Struct, frozen=True, tag_field="kind", tag="report", forbid_unknown_fields=True):
-    """A series of a saved report is above or below a value (`alerts.report_value` says which figure counts)."""
+class ReportValue(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="report", forbid_unknown_fields=True, omit_defaults=True
+):
+    """A series of a saved report is above or below a value (`alerts.report_value` says which figure counts). `period`
+    is that of retention, from 0 on, and None for other reports."""
 
     report_id: int
     side: Side
     value: float
+    period: int | None = None
 
 
 Condition = Quiet | Rejected | ReportValue
-REPORT_TYPES: Final = ("insights", "funnels")
-"""Types of saved reports that have one figure to compare."""
+RETENTION: Final = "retention"
+REPORT_TYPES: Final = ("insights", "funnels", RETENTION)
+"""Types of saved reports that have one figure to compare, of retention in each period."""
 _decoder: Final = msgspec.json.Decoder(Condition)
 
 
@@ -77,10 +82,23 @@ def check_condition(condition: Condition) -> Condition:
                 raise InvalidInput("percent must be a number from 0 to less than 100")
             _check_whole("minutes", minutes, 1, ALERT_MINUTES_MAX)
             _check_whole("records", records_min, 1, ALERT_RECORDS_MIN_MAX)
-        case ReportValue(_, _, value):
+        case ReportValue(_, _, value, period):
             if not math.isfinite(value) or abs(value) > ALERT_VALUE_MAX:
                 raise InvalidInput(f"value must be a number, at most {ALERT_VALUE_MAX:.0e} with either sign")
+            if period is not None:
+                _check_whole("period", period, 0, ALERT_PERIOD_MAX)
     return condition
+
+
+def check_compares(condition: ReportValue, report_type: str) -> None:
+    """Raise InvalidInput for a condition that does not fit reports of this type."""
+    if report_type not in REPORT_TYPES:
+        reason = "have no single figure: save a funnel of the same events" if report_type == "flows" else "do not"
+        raise InvalidInput(f"an alert compares reports of the types {', '.join(REPORT_TYPES)}; {report_type} {reason}")
+    if report_type == RETENTION and condition.period is None:
+        raise InvalidInput("name the period of retention to compare: 7 is day 7 where its periods are days")
+    if report_type != RETENTION and condition.period is not None:
+        raise InvalidInput(f"only retention has periods: leave the period of a report of type {report_type} empty")
 
 
 def condition_text(condition: Condition, report_name: str = "") -> str:
@@ -90,8 +108,9 @@ def condition_text(condition: Condition, report_name: str = "") -> str:
             return f"no events for {_minutes(minutes)}"
         case Rejected(percent, minutes, records_min):
             return f"more than {percent:g} % of at least {records_min} records rejected in {_minutes(minutes)}"
-        case ReportValue(report_id, side, value):
-            return f"{report_name or f'report {report_id}'} {side} {value:.15g}"
+        case ReportValue(report_id, side, value, period):
+            of = "" if period is None else f", period {period},"
+            return f"{report_name or f'report {report_id}'}{of} {side} {value:.15g}"
 
 
 def _minutes(minutes: int) -> str:

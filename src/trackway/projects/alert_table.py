@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from trackway.domain.errors import InvalidInput, StateError
+from trackway.domain.errors import StateError
 from trackway.projects.alert import Alert, Delivery, Wanted, check_targets, new_secret
 from trackway.projects.alert_condition import (
-    REPORT_TYPES,
     Condition,
     ReportValue,
+    check_compares,
     check_condition,
     encoded,
     kind_of,
@@ -182,8 +182,7 @@ def _checked(connection: Connection, project_id: int, wanted: Wanted) -> dict[st
         type = connection.execute(select(bookmarks.c.type).where(*mine)).scalar_one_or_none()
         if type is None:
             raise UnknownSaved(f"report {condition.report_id} was not found")
-        if type not in REPORT_TYPES:
-            raise InvalidInput(f"an alert compares reports of the types {' and '.join(REPORT_TYPES)}, not {type}")
+        check_compares(condition, type)
     return {
         "name": check_saved_name(wanted.name),
         "kind": kind_of(condition),

@@ -67,6 +67,8 @@ ALERT_RECORDS_MIN_MAX = 1_000_000_000
 """How many records an alert may need before it judges the rejected ones."""
 ALERT_VALUE_MAX = 1e15
 """Largest value, with either sign, that a report is compared with."""
+ALERT_PERIOD_MAX = 730
+"""Latest period of retention that is compared: no report has a later one."""
 ALERT_DETAIL_CHARACTERS_MAX = 255
 """What the log says about a try to send. A longer text is cut."""
 ALERT_OBSERVED_CHARACTERS_MAX = 512

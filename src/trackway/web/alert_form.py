@@ -26,6 +26,7 @@ _DEFAULTS: Final[Mapping[str, str]] = {
     "report": "",
     "side": "below",
     "value": "",
+    "period": "",
     "webhook": "",
     "emails": "",
     "tells_end": "1",
@@ -58,8 +59,9 @@ def fields_of(alert: Alert) -> dict[str, str]:
             fields["minutes"] = str(minutes)
         case Rejected(percent, minutes, records_min):
             fields |= {"percent": f"{percent:g}", "minutes": str(minutes), "records": str(records_min)}
-        case ReportValue(report_id, side, value):
-            fields |= {"report": str(report_id), "side": side, "value": f"{value:.15g}"}
+        case ReportValue(report_id, side, value, period):
+            of = "" if period is None else str(period)
+            fields |= {"report": str(report_id), "side": side, "value": f"{value:.15g}", "period": of}
     return fields
 
 
@@ -90,7 +92,8 @@ def _condition(form: FormData, kind: Kind) -> Condition:
             side = next((side for side, _ in SIDES if side == text(form, "side")), None)
             if side is None:
                 raise InvalidInput("choose whether the report is above or below the value")
-            return ReportValue(_report(form), side, _number(form, "value"))
+            period = _whole(form, "period") if text(form, "period").strip() else None
+            return ReportValue(_report(form), side, _number(form, "value"), period)
 
 
 def _report(form: FormData) -> int:

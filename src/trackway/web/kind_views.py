@@ -21,7 +21,7 @@ from trackway.web.report_table import Trend, figure_text
 from trackway.web.report_view import View
 from trackway.web.retention_chart import EVERYBODY, retention_chart
 from trackway.web.retention_form import UNITS
-from trackway.web.retention_table import retention_table
+from trackway.web.retention_table import RetentionTable, retention_table
 from trackway.web.sankey import flow_chart
 from trackway.web.templating import percent
 
@@ -72,10 +72,7 @@ def _steps(found: Mapping[str, Any]) -> list[Step]:
 
 async def retention_view(heading: str, answer: Mapping[str, Any], params: str) -> View:
     """The view of the means in an answer of insights to a bookmark of retention."""
-    [show] = strict_json(params, Bookmark, "the definition").sections.show
-    unit = (show.behavior and show.behavior.retentionUnit) or "day"
-    [found] = answer["series"].values()
-    table = retention_table(answer, broken_down=OVERALL in found)
+    table, unit = answered_retention(answer, params)
     means = table.values or {EVERYBODY: table.mean}
     periods = max((len(row.cells) for row in means.values()), default=0)
     times = [f"{UNITS[unit]} {period}" for period in range(periods)]
@@ -85,6 +82,14 @@ async def retention_view(heading: str, answer: Mapping[str, Any], params: str) -
     view = _view(heading, times, counts, parts, picture, "Period", is_empty=table.is_empty)
     began = sum(row.began for row in table.rows)
     return view._replace(sum=f"{figure_text(began)} began")
+
+
+def answered_retention(answer: Mapping[str, Any], params: str) -> tuple[RetentionTable, str]:
+    """The table of an answer of insights to a bookmark of retention, and the unit of its periods."""
+    [show] = strict_json(params, Bookmark, "the definition").sections.show
+    [found] = answer["series"].values()
+    unit = (show.behavior and show.behavior.retentionUnit) or "day"
+    return retention_table(answer, broken_down=OVERALL in found), unit
 
 
 async def flow_view(heading: str, graph: Mapping[str, Any]) -> View:

@@ -32,11 +32,13 @@ class Row(NamedTuple):
 
 
 class RetentionTable(NamedTuple):
-    """`mean` and `rows` of everybody; `values`: the mean row of each value of the breakdown, none without one."""
+    """`mean` and `rows` of everybody; `values`: the mean row of each value of the breakdown, none without one.
+    `persons`: for each period of `mean`, how many began in the rows that it is of."""
 
     mean: Row
     rows: Sequence[Row]
     values: Mapping[str, Row]
+    persons: Sequence[int]
 
     @property
     def is_empty(self) -> bool:
@@ -50,7 +52,7 @@ def retention_table(answer: Mapping[str, Any], *, broken_down: bool) -> Retentio
     every = series[OVERALL] if broken_down else series
     values = {value: _row("", rows[_AVERAGE]) for value, rows in series.items() if value != OVERALL and broken_down}
     rows = [_row(time, found) for time, found in every.items() if time != _AVERAGE]
-    return RetentionTable(_row("", every[_AVERAGE]), rows, values)
+    return RetentionTable(_row("", every[_AVERAGE]), rows, values, every[_AVERAGE]["persons"])
 
 
 def _row(time: str, found: Mapping[str, Any]) -> Row:

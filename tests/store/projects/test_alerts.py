@@ -153,20 +153,24 @@ def test_what_is_wanted_is_checked(alerts: Alerts, projects: ProjectsDatabase) -
     columns = {"name": "Orders", "description": "", "params": "{}"}
     insights = saved.create(Bookmark, 1, {**columns, "type": "insights"}, ADMIN).bookmark_id
     flows = saved.create(Bookmark, 1, {**columns, "type": "flows"}, ADMIN).bookmark_id
+    retention = saved.create(Bookmark, 1, {**columns, "type": "retention"}, ADMIN).bookmark_id
     theirs = saved.create(Bookmark, 2, {**columns, "type": "insights"}, ADMIN).bookmark_id
     make(alerts, wanted=WANTED._replace(condition=ReportValue(insights, "above", 7)))
+    make(alerts, wanted=WANTED._replace(condition=ReportValue(retention, "above", 7, 0)))
     for wrong in (
         WANTED._replace(name=" "),
         WANTED._replace(name="a\nb"),
         WANTED._replace(webhook_url=""),
         WANTED._replace(condition=Quiet(0)),
         WANTED._replace(condition=ReportValue(flows, "above", 7)),
+        WANTED._replace(condition=ReportValue(retention, "above", 7)),
+        WANTED._replace(condition=ReportValue(insights, "above", 7, 0)),
         WANTED._replace(condition=ReportValue(theirs, "above", 7)),
         WANTED._replace(condition=ReportValue(999, "above", 7)),
     ):
         with pytest.raises(InvalidInput):
             make(alerts, wanted=wrong)
-    assert len(alerts.all(1)) == 1
+    assert len(alerts.all(1)) == 2
 
 
 def test_a_project_has_a_bounded_number_of_alerts(alerts: Alerts) -> None:

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from trackway.alerts.report_value import funnel_figures, trend_figures
+from trackway.alerts.report_value import funnel_figures, retention_figures, trend_figures
 from trackway.query.sql.days import MONDAY, Days
 from trackway.web.funnel_table import FunnelTable, Step
+from trackway.web.retention_table import Cell, RetentionTable, Row
 
 BERLIN = "Europe/Berlin"
 DAYS = Days(BERLIN, MONDAY)
@@ -80,3 +81,15 @@ def test_a_funnel_has_the_percentage_of_its_last_step() -> None:
     assert funnel_figures(FunnelTable(every, {})).by_series == {"the conversion": 12.5}
     values = {"phone": every, "none": [step(1, 0, 0.0), step(2, 0, 0.0)]}
     assert funnel_figures(FunnelTable(every, values)).by_series == {"phone": 12.5, "none": None}
+
+
+def test_retention_has_the_mean_percentage_of_a_period_that_has_ended_for_somebody() -> None:
+    mean = Row("", 4, [Cell(4, 1), Cell(1, 0.25), Cell(0, 0)])
+    rows = [Row("2026-03-27", 4, mean.cells)]
+    table = RetentionTable(mean, rows, {}, [4, 4, 0])
+    assert retention_figures(table, "week", 1) == ({"retention": 25.0}, "week 1, in percent")
+    assert retention_figures(table, "week", 2).by_series == {"retention": None}, "a mean of nobody"
+    assert retention_figures(table, "week", 3).by_series == {"retention": None}
+    values = {"pro": mean, "free": Row("", 4, [Cell(4, 1), Cell(2, 0.5), Cell(0, 0)])}
+    by_value = retention_figures(RetentionTable(mean, rows, values, [4, 4, 0]), "day", 1)
+    assert by_value.by_series == {"pro": 25.0, "free": 50.0}

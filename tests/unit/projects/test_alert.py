@@ -9,6 +9,7 @@ from trackway.projects.alert_condition import (
     Quiet,
     Rejected,
     ReportValue,
+    check_compares,
     check_condition,
     condition_text,
     decoded,
@@ -22,6 +23,7 @@ CONDITIONS: list[tuple[Condition, str, str]] = [
     (Quiet(30), "quiet", "no events for 30 minutes"),
     (Rejected(2.5, 10, 100), "rejected", "more than 2.5 % of at least 100 records rejected in 10 minutes"),
     (ReportValue(7, "below", 1000.5), "report", "report 7 below 1000.5"),
+    (ReportValue(7, "below", 20, 0), "report", "report 7, period 0, below 20"),
 ]
 
 
@@ -33,6 +35,28 @@ def test_a_condition_has_words_and_comes_back_from_its_text(condition: Condition
 
 def test_a_condition_names_its_report() -> None:
     assert condition_text(ReportValue(7, "above", -2), "Orders") == "Orders above -2"
+
+
+def test_an_alert_of_before_periods_is_read_and_written_as_it_was() -> None:
+    text = '{"kind":"report","report_id":7,"side":"below","value":20.0}'
+    assert encoded(decoded(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("type", "period", "reason"),
+    [
+        ("insights", 1, "only retention has periods"),
+        ("funnels", 1, "only retention has periods"),
+        ("retention", None, "name the period of retention"),
+        ("flows", None, "flows have no single figure: save a funnel"),
+        ("user", None, "insights, funnels, retention; user do not"),
+    ],
+)
+def test_a_condition_that_does_not_fit_its_report_is_refused(type: str, period: int | None, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        check_compares(ReportValue(1, "above", 1, period), type)
+    for fitting, own in (("insights", None), ("funnels", None), ("retention", 0)):
+        check_compares(ReportValue(1, "above", 1, own), fitting)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +80,8 @@ def test_a_condition_of_another_version_is_an_error_of_storage(text: str) -> Non
         ReportValue(1, "above", float("inf")),
         ReportValue(1, "above", float("nan")),
         ReportValue(1, "above", -1e16),
+        ReportValue(1, "above", 1, -1),
+        ReportValue(1, "above", 1, 731),
     ],
 )
 def test_numbers_out_of_their_bounds_are_refused(condition: Condition) -> None:

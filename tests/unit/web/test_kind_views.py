@@ -52,7 +52,7 @@ def test_a_funnel_that_nobody_began_is_empty_and_one_over_time_is_refused() -> N
 
 
 def test_retention_has_the_means_by_period() -> None:
-    mean = {"first": 3.0, "counts": [2.5, 1], "rates": [0.75, 0.25]}
+    mean = {"first": 3.0, "counts": [2.5, 1], "rates": [0.75, 0.25], "persons": [3, 3]}
     rows = {"2026-03-02T00:00:00+00:00": {"first": 3, "counts": [2], "rates": [0.7]}, "$average": mean}
     view = asyncio.run(retention_view("Back", {"series": {"a": rows}}, of_unit("week")))
     assert (view.head, view.trend.times, view.trend.series) == ("Period", ["Week 0", "Week 1"], {EVERYBODY: [2.5, 1]})
@@ -64,7 +64,7 @@ def test_retention_has_the_means_by_period() -> None:
 
 
 def test_retention_without_returns_is_not_empty_and_without_births_is() -> None:
-    nobody = {"first": 2.0, "counts": [0], "rates": [0.0]}
+    nobody = {"first": 2.0, "counts": [0], "rates": [0.0], "persons": [2]}
     rows = {"2026-03-02T00:00:00+00:00": {"first": 2, "counts": [0], "rates": [0.0]}, "$average": nobody}
     view = asyncio.run(retention_view("Back", {"series": {"a": rows}}, of_unit("day")))
     assert (view.is_empty, view.sum, view.rows[0][2]) == (False, "2 began", ["0 (0.0\u202f%)"]) and view.picture

@@ -4,7 +4,7 @@ from typing import Any
 
 from trackway.web.retention_table import Cell, RetentionTable, Row, csv_of_retention, retention_table
 
-MEAN = {"first": 3.0, "counts": [2.5], "rates": [0.75]}
+MEAN = {"first": 3.0, "counts": [2.5], "rates": [0.75], "persons": [6]}
 ROWS: dict[str, Any] = {
     "2026-03-01T00:00:00+01:00": {"first": 4, "counts": [3, 1], "rates": [0.75, 0.25]},
     "2026-03-02T00:00:00+01:00": {"first": 2, "counts": [2], "rates": [1.0]},
@@ -14,7 +14,7 @@ ROWS: dict[str, Any] = {
 
 def test_a_row_has_a_cell_for_each_period_that_has_begun() -> None:
     table = retention_table({"series": {"a": ROWS}}, broken_down=False)
-    assert table.mean == Row("", 3.0, [Cell(2.5, 0.75)])
+    assert (table.mean, table.persons) == (Row("", 3.0, [Cell(2.5, 0.75)]), [6])
     assert [(row.time[:10], row.began, len(row.cells)) for row in table.rows] == [
         ("2026-03-01", 4, 2),
         ("2026-03-02", 2, 1),
@@ -34,7 +34,7 @@ def test_a_shade_is_the_part_in_tenths() -> None:
 
 
 def test_retention_that_nobody_began_is_empty() -> None:
-    assert RetentionTable(Row("", 0, []), [Row("2026-03-01", 0, [Cell(0, 0)])], {}).is_empty
+    assert RetentionTable(Row("", 0, []), [Row("2026-03-01", 0, [Cell(0, 0)])], {}, []).is_empty
 
 
 def test_csv_has_a_line_for_each_row_and_period() -> None:

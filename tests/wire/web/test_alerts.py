@@ -68,6 +68,8 @@ def test_each_kind_is_made_and_shown_with_its_secret_once(
     watching: Server, admin: Visit, mine: Project, receiver: Receiver
 ) -> None:
     report = number_of(save(admin, mine, "Orders by day", event="Order"))
+    kept = {"type": "retention", "name": "Back with an order", "question": "event1=Sign+up&event2=Order"}
+    back = number_of(admin.post(below(mine, "/reports/save"), kept))
     forms: list[tuple[dict[str, str], object, str]] = [
         (QUIET, Quiet(30), "no events for 30 minutes"),
         (
@@ -79,6 +81,11 @@ def test_each_kind_is_made_and_shown_with_its_secret_once(
             {"kind": "report", "name": "Few", "report": str(report), "side": "below", "value": "-7.5"},
             ReportValue(report, "below", -7.5),
             "Orders by day below -7.5",
+        ),
+        (
+            {"kind": "report", "name": "Back", "report": str(back), "side": "below", "value": "20", "period": "7"},
+            ReportValue(back, "below", 20, 7),
+            "Back with an order, period 7, below 20",
         ),
     ]
     for fields, condition, words in forms:
@@ -113,6 +120,10 @@ def test_each_kind_is_made_and_shown_with_its_secret_once(
             "choose whether the report is above or below",
         ),
         ({"kind": "report", "report": "7", "side": "above", "value": "nan"}, "value must be a number"),
+        (
+            {"kind": "report", "report": "7", "side": "above", "value": "7", "period": "7"},
+            "only retention has periods",
+        ),
         ({"kind": "rejected", "percent": "100", "records": "1"}, "percent must be a number from 0 to less than 100"),
     ],
 )

@@ -100,18 +100,20 @@ def _next(unit: Unit, row: date) -> date:
 def average(rows: list[tuple[Row, int]], buckets: int) -> dict[str, Any]:
     """The mean row. Rows count by their size, and in a bucket only if that has ended, given beside each row.
 
-    Of a mean count Σcp/Σp and a mean size Σp²/Σp, with p the sizes, the rate is Σcp/Σp².
+    Of a mean count Σcp/Σp and a mean size Σp²/Σp, with p the sizes, the rate is Σcp/Σp². `persons` are Σp of each
+    bucket: a mean of nobody is 0, too.
     """
     sizes = sum(row.first for row, _ in rows)
-    counts, rates = [], []
+    counts, rates, sums = [], [], []
     for bucket in range(max((ended for _, ended in rows), default=0)):
         of = [row for row, ended in rows if ended > bucket]
         persons, squares = sum(row.first for row in of), sum(row.first**2 for row in of)
         returned = sum(row.counts[bucket] * row.first for row in of)
         counts.append(returned / persons if persons else 0)
         rates.append(returned / squares if squares else 0)
+        sums.append(persons)
     first = sum(row.first**2 for row, _ in rows) / sizes if sizes else 0
-    return {"first": first, "counts": counts[:buckets], "rates": rates[:buckets]}
+    return {"first": first, "counts": counts[:buckets], "rates": rates[:buckets], "persons": sums[:buckets]}
 
 
 Asked = Retention | RetentionQuestion
