@@ -31,6 +31,7 @@ MEASUREMENTS: Final[dict[str, Bookmark]] = {
     "unique": {"math": "unique"},
     "per person": {"math": "average", "perUserAggregation": "total"},
     "sum": {"math": "total"},
+    "sum per person": {"math": "average", "perUserAggregation": "total"},
     "average": {"math": "average"},
     "median": {"math": "median"},
 }

@@ -18,10 +18,11 @@ MEASURES: Final = {
     "unique": "Unique users",
     "per person": "Average per user",
     "sum": "Sum of a property",
+    "sum per person": "Sum of a property per user",
     "average": "Average of a property",
     "median": "Median of a property",
 }
-OF_PROPERTY: Final = ("sum", "average", "median")
+OF_PROPERTY: Final = ("sum", "sum per person", "average", "median")
 """Measures that need a property."""
 UNITS: Final = {"hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
 CHARTS: Final = {"line": "Line", "bar": "Bar", "table": "Table", "number": "Single number"}

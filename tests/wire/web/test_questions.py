@@ -123,3 +123,26 @@ def test_what_people_do_before_they_order(window: Window, project: Project, shop
     assert rows.keys() == {"Added to cart → Checkout started → Order placed"}
     assert [int(cells[0]) for cells in rows.values()] == [len(orders_by_user(shop))]
     assert hand.clicks <= 11
+
+
+def test_what_a_user_of_each_plan_spends(window: Window, project: Project, shop: Shop) -> None:
+    spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for event in shop.events:
+        if event.name == "Order placed":
+            user = event.properties["$user_id"]
+            spent[shop.profiles[user]["plan"]][user] += event.properties["amount"]
+    hand = Hand(window, project)
+    hand.go("Trends")
+    hand.write("Event", "Order placed")
+    hand.choose("Measure", "sum per person")
+    hand.write("Property of the measure", "amount")
+    hand.write("Break down by", "plan")
+    hand.choose("Breakdown whose", "user")
+    hand.choose("Show as", "number")
+    hand.days()
+    hand.show()
+    found = {
+        plan: float(cells[0]) for plan, cells in hand.rows("Order placed: sum of amount per user, by plan").items()
+    }
+    assert found == pytest.approx({plan: sum(own.values()) / len(own) for plan, own in spent.items()}, abs=0.01)
+    assert hand.clicks <= 15

@@ -84,7 +84,9 @@ def test_a_breakdown_and_filters_choose_the_events_that_were_sent(project: Proje
     conditions: dict[str, Any] = {"where": ["device", "amount"], "is": ["is", "above"], "value": ["phone", "30"]}
     expected = [each for each in orders if each["device"] == "phone" and each["amount"] > 30]
     assert expected
-    for measure, number in (("total", len(expected)), ("sum", sum(each["amount"] for each in expected))):
+    spent = sum(each["amount"] for each in expected)
+    buyers = len({each["$user_id"] for each in expected})
+    for measure, number in (("total", len(expected)), ("sum", spent), ("sum per person", spent / buyers)):
         fields = {"event": "Order placed", "chart": "number", "measure": measure, "property": "amount", **conditions}
         assert table(admin, project, **fields)["Order placed"] == [pytest.approx(number)], measure
 
