@@ -1,14 +1,13 @@
 """The events that flows are about: all events of the persons who have the first anchor.
 
-Where each person has one flow with one anchor, the flow is the anchor and few events beside it. Then the store finds
-these itself, and Python gets a handful of events a person instead of all.
+Where each person has one flow, this is its anchors and few events beside them. Then the store finds these itself
+(`flow_neighbors`), and Python gets a handful of events a person instead of all.
 """
-
-from typing import Any
 
 from trackway.query.expressions import Expression
 from trackway.query.expressions.tree import Junction
 from trackway.query.reports.flow import Count, FlowQuestion
+from trackway.query.reports.flow_neighbors import neighbors
 from trackway.query.reports.funnel import GRACE_MS
 from trackway.query.reports.run import Statement
 from trackway.query.reports.sessions import IN_SESSIONS
@@ -17,13 +16,11 @@ from trackway.query.sql.person import Known
 from trackway.query.sql.projection import NOBODY, Projection
 from trackway.query.sql.scope import TIME_MS
 from trackway.query.sql.selector import ACTIVITY, Selector, named_by
-from trackway.query.sql.tables import rows_from
 
 
 def is_short(asked: FlowQuestion) -> bool:
-    """Whether a person has one flow, and its events beside the anchor follow from their order alone."""
-    anchors = asked.anchors
-    return asked.counted is Count.UNIQUE and asked.window_ms is not None and len(anchors) == 1
+    """Whether a person has one flow, and its events beside the anchors follow from their order alone."""
+    return asked.counted is Count.UNIQUE and asked.window_ms is not None
 
 
 def flow_events(asked: FlowQuestion, known: Known) -> Statement:
@@ -58,40 +55,9 @@ def flow_events(asked: FlowQuestion, known: Known) -> Statement:
     settings = max(rows.settings, chosen.settings, key=len)  # those of facts begin as the others do
     if is_short(asked):
         return Statement(
-            f"{_beside(asked, sql, rows.parameters)} ORDER BY who, t, bits, name{settings}", rows.parameters
+            f"{neighbors(asked, sql, rows.parameters)} ORDER BY who, t, bits, name{settings}", rows.parameters
         )
     return Statement(f"{sql} ORDER BY who, t, bits, name{settings}", rows.parameters)
-
-
-def _beside(asked: FlowQuestion, rows: str, parameters: dict[str, Any]) -> str:
-    """A query's text that gives of each person the first event that is the anchor, and the events beside it that a flow
-    may show. `rows`: a query's text that gives all of them. The values that it binds go to `parameters`."""
-    anchor, window_ms = asked.anchors[0], asked.window_ms
-    assert window_ms is not None, "a session is not short"
-    from_ms, before_ms = asked.days.bounds_ms
-    parameters |= {"begin_ms": from_ms, "end_ms": before_ms, "hidden": sorted(asked.hidden)}
-    parameters |= {"before_ms_most": window_ms if anchor.reverse else 0, "after_ms_most": window_ms}
-    begun = f"SELECT who, min((t, bits, name)) AS begun {rows_from(rows)}"
-    begun += " WHERE bits AND t >= {begin_ms:UInt64} AND t < {end_ms:UInt64} GROUP BY who"
-    near = "t + {before_ms_most:UInt64} >= begun.1 AND t <= begun.1 + {after_ms_most:UInt64}"
-    shown = "NOT has({hidden:Array(String)}, name)"
-    events = f"SELECT who, any(begun) AS first, arraySort(groupArrayIf((t, bits, name), {shown})) AS events"
-    events += f" {rows_from(rows, 'event')} INNER JOIN ({begun}) AS begin USING who WHERE {near} GROUP BY who"
-    before = _kept("arrayReverse(arrayFilter(each -> each < first, events))", anchor.reverse, asked)
-    others = "arrayFilter(each -> each >= first, events)"
-    others = f"if(has({{hidden:Array(String)}}, first.3), {others}, arrayPopFront({others}))"
-    after = _kept(others, anchor.forward, asked)
-    sides = f"SELECT who, arrayJoin(arrayConcat([first], {before}, {after})) AS each {rows_from(events)}"
-    return f"SELECT who, each.1 AS t, each.3 AS name, each.2 AS bits, 1 AS meets {rows_from(sides)}"
-
-
-def _kept(beside: str, count: int, asked: FlowQuestion) -> str:
-    """SQL of the first `count` of some events, going away from the anchor. Of events of one name in a row the first
-    counts, if these are one."""
-    if asked.collapses:
-        names = f"arrayMap(each -> each.3, arrayPushFront(arrayPopBack({beside}), first))"
-        beside = f"if(empty({beside}), {beside}, arrayFilter((each, before) -> each.3 != before, {beside}, {names}))"
-    return f"arraySlice({beside}, 1, {count})"
 
 
 def _read_ms(asked: FlowQuestion) -> tuple[int, int]:
