@@ -30,6 +30,7 @@ from trackway.commands.options import JSON, load_flags, print_table, settings_op
 from trackway.commands.person import person
 from trackway.commands.project import project
 from trackway.commands.reference import commands_document, parameters_document, settings_document
+from trackway.commands.sql import sql
 from trackway.commands.store import store
 from trackway.commands.store_server import store_server
 from trackway.domain.errors import InvalidInput, StateError, StorageError
@@ -170,6 +171,7 @@ for command in (
     migrate,
     person,
     project,
+    sql,
     store,
 ):
     cli.add_command(command)

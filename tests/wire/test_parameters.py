@@ -18,6 +18,7 @@ REPORTS_NEED = DATES | {
 """What any report needs of a project without data; each gets of it what its table honours."""
 REFUSED = {
     "/api/query/insights": 400,
+    "/api/query/sql": 400,
     "/api/query/arb_funnels": 400,
     "/api/query/stream/bookmark": 400,
     "/api/query/jql": 404,
@@ -38,6 +39,7 @@ ASKED: list[tuple[str, str, str, dict[str, str]]] = [
         for report in REPORTS
     ),
     ("/api/2.0/export", "GET", "/api/2.0/export", DATES),
+    ("/api/query/sql", "POST", "/api/query/sql", {"query": "SELECT a"}),
     ("/api/2.0/engage", "GET", "/api/2.0/engage", {}),
     ("/api/2.0/engage", "POST", "/api/query/engage", {}),
     ("/lookup-tables", "GET", "/lookup-tables", {}),

@@ -20,6 +20,7 @@ from trackway.edge.api import (
     rate_limit_status,
     raw_export,
     service_accounts,
+    sql_statements,
 )
 from trackway.edge.api.endpoint_shell import Shell
 from trackway.edge.api.health import Health
@@ -124,6 +125,7 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
             for prefix in PREFIXES
         },
         **{path: Route(handler, ("GET", "POST"), keyed=True) for path, handler in query_paths(saved).items()},
+        sql_statements.PATH: Route(shell.query(sql_statements.STATEMENT), ("POST",), keyed=True),
         identities.PATH: Route(shell.query(identities.SHOW), ("GET",), keyed=True),
         identities.PREVIEW_PATH: Route(shell.query(identities.PREVIEW), ("GET",), keyed=True),
         identities.UNLINK_PATH: Route(unlink, ("POST",), keyed=True),

@@ -35,6 +35,7 @@ Action = Literal[
     "lookup table unmapped",
     "records replayed",
     "facts rebuilt",
+    "sql asked",
     "report saved",
     "report changed",
     "report deleted",

@@ -32,6 +32,7 @@ class Right(Enum):
     UNLINK = "unlink ids"
     ERASE = "erase and hand out persons"
     REBUILD = "check and rebuild facts"
+    SQL = "ask by SQL"
     LIMITS = "see rate limits"
     MANAGE = "see and replace keys, and change limits and settings"
     ALERTS = "see and change alerts"
@@ -59,7 +60,7 @@ GRANTS: Final[Mapping[Role, frozenset[Role]]] = {
 that only an owner's grant can outlive the grantor's access."""
 
 SECRET_RIGHTS: Final = _ALL - {Right.MANAGE, Right.ALERTS, Right.AUDIT, Right.END}
-ARCHIVED_RIGHTS: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.AUDIT, Right.ERASE}
+ARCHIVED_RIGHTS: Final = _READING | {Right.EXPORT, Right.PROFILES, Right.SQL, Right.AUDIT, Right.ERASE}
 """What roles still allow in an archived project: to read, and to erase persons. Its keys open nothing."""
 ARCHIVED: Final = "this project is archived: it is read, and takes nothing"
 """Why a right is refused there."""

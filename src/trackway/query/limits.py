@@ -39,6 +39,24 @@ EXPRESSION_ELEMENT_SQL_BYTES_MAX = 6 * 1024
 PROFILE_PAGE_BYTES_HELD_MAX = 4 * 1024 * 1024
 """Bytes of a result of one page that is answered at once. The store keeps a larger one, and it is streamed."""
 
+# Read-only SQL
+SQL_BYTES_MAX = 16 * 1024
+"""Bytes of a statement in UTF-8. To read and write it takes some 50 ms of a thread."""
+SQL_NODES_MAX = 2000
+"""Parts of a statement: names, values, operators, clauses."""
+SQL_TEXTS_BYTES_MAX = 8 * 1024
+"""Bytes of all texts of a statement. They go to the store in a URL, where a byte may become eleven."""
+SQL_ROWS_MAX = 10_000
+"""Rows of an answer. It says so where there are more."""
+SQL_RESULT_BYTES_MAX = 8 * 1024 * 1024
+"""Bytes of the rows of an answer as JSON, which an edge process holds."""
+SQL_S_MAX = 120.0
+"""Seconds that the store works on a statement."""
+SQL_MEMORY_BYTES_MAX = 600 * 1024 * 1024
+"""Memory of a statement in the store."""
+SQL_FAULT_CHARACTERS_MAX = 300
+"""Characters of an error of the store or of the parser that a reply shows."""
+
 # Pages of events
 EVENTS_SEARCH_S_MAX = 5.0
 """Seconds for one search for the events of a page. The next search can continue from there."""

@@ -31,9 +31,11 @@ from trackway.query.mapped_tables import Mapped
 from trackway.query.profile_pages import Session
 from trackway.query.profile_query import ProfileQuery
 from trackway.query.profile_search import Search
+from trackway.query.read_only_sql.ask import Asked
 from trackway.query.rejected_records import Key, State
 from trackway.query.reports.funnel_people import FunnelPeople, FunnelPerson
 from trackway.query.sql.cohort import Has
+from trackway.query.sql.days import UTC_DAYS
 from trackway.query.sql.event_filter import EventFilter
 from trackway.query.sql.events import project_events
 from trackway.query.sql.facts_check import Step
@@ -78,6 +80,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "filtered_events.find": (PROJECT, FILTER),
     "event_names.volumes": (PROJECT, DAY, DAY),
     "event_names.shapes": (PROJECT,),
+    "ask.ask": (Asked(PROJECT, "SELECT count() FROM events", UTC_DAYS, None),),
     "export.export_lines": (ExportQuery(PROJECT, DAY, DAY, None, None, False, True, WHERE),),
     "loaded_events.loaded_days": (PROJECT, 0, None, ["a"]),
     "loaded_events.loaded_events": (LoadedRange(PROJECT, 1, 2, ["a"]), DAY, Form.ROWS),

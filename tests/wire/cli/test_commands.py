@@ -286,6 +286,7 @@ COMMANDS = [
     ["project", "set", "x", "export_concurrent_max=1"],
     ["project", "show", "x"],
     ["project", "unarchive", "x"],
+    ["sql", "SELECT 1"],
     ["store", "check"],
     ["store", "rebuild"],
 ]
@@ -299,6 +300,7 @@ def test_every_command_beside_a_server_is_among_those_tried() -> None:
         ("export", "out"),
         ("import", "-"),
         ("migrate", "--from"),
+        ("sql", "SELECT 1"),
     }
 
 

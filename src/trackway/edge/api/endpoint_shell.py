@@ -25,6 +25,7 @@ from trackway.edge.wire.parameter_tables import Table
 from trackway.edge.wire.parameters import Parameters, bad_where, read_parameters
 from trackway.edge.wire.replies import JSON, Reply, error_reply
 from trackway.edge.wire.streaming import refusal, send_stream, unless_gone, until_gone
+from trackway.projects.audit import Action
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
 from trackway.query.broken_facts import may_ask_again
@@ -49,6 +50,13 @@ class Asked(NamedTuple):
     body: bytes = b""
 
 
+class Noted(NamedTuple):
+    """What the audit notes of a question: an action and its subject, which holds no value of the question."""
+
+    action: Action
+    subject: str
+
+
 class Streamed(NamedTuple):
     """An answer that is sent as the store makes it. `is_filtered`: a `where` chooses what is sent."""
 
@@ -65,7 +73,8 @@ class Query(Generic[Wanted]):
     for JSON, a whole reply, or a stream. `body_bytes_max` bounds a body with parameters; where it is 0, no body is
     read. `is_counted`: whether a question counts towards the hourly limit, too. `refused` writes the reply to a
     RequestError. `load` gives a function that completes the value of `parse` with what the project has saved, or None;
-    the function runs in the thread of changes, and raises RequestError.
+    the function runs in the thread of changes, and raises RequestError. `noted`: what the audit notes of a question
+    that begins, or None.
     """
 
     table: Table
@@ -78,6 +87,7 @@ class Query(Generic[Wanted]):
     kind: Asking = EXPORTING
     refused: Callable[[RequestError], Reply] = error_reply
     load: Callable[[Wanted], Callable[["Saved"], Wanted] | None] = lambda _: None
+    noted: Callable[[Wanted], Noted | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,8 @@ class Shell:
         wanted = query.parse(asked.parameters, asked.project)
         self._rates.begin(asked.project, query.kind, counted=query.is_counted(wanted))
         try:
+            if noted := query.noted(wanted):
+                self.access.note(request.scope, noted.action, asked.project, noted.subject)
             if load := query.load(wanted):
                 loading = partial(_loaded, load)
                 wanted = await self._changes.run(loading, self.access.author(request.scope))
