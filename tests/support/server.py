@@ -80,7 +80,7 @@ class Server:
     port: int
     data_dir: Path
     process: subprocess.Popen[bytes]
-    project: Project
+    project: Project = _NO_PROJECT
     prefix: str = ""
     tls: ssl.SSLContext | None = None
     projects_at: tuple[str, ...] = ()
@@ -206,9 +206,9 @@ def _running_server(
         # A server that finds its tables need not import what makes them, nor pass it on to its children.
         _database(data_dir / "projects.db").migrate()
     with (data_dir / "serve.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment())
         try:
-            port = _wait_ready(process, data_dir, prefix, tls)
+            port = wait_ready(process, data_dir, prefix, tls)
             url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{prefix}"
             server = Server(url, port, data_dir, process, _NO_PROJECT, prefix, tls, tuple(projects))
             server.project = server.create_project()
@@ -221,7 +221,7 @@ ROOM_ENOUGH = {"TRACKWAY_DISK_FREE_BYTES_MIN": str(1 << 20)}
 """So that the tests run on a machine whose disk is nearly full."""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment without settings of the product or proxies, which would change what is tested."""
     return ROOM_ENOUGH | {
         name: value
@@ -235,7 +235,9 @@ def _read_state(data_dir: Path) -> dict[str, Any]:
     return state
 
 
-def _wait_ready(process: subprocess.Popen[bytes], data_dir: Path, prefix: str, tls: ssl.SSLContext | None) -> int:
+def wait_ready(
+    process: subprocess.Popen[bytes], data_dir: Path, prefix: str = "", tls: ssl.SSLContext | None = None
+) -> int:
     """The port, once `/readyz` answers 200."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:

@@ -33,6 +33,7 @@ from trackway.runtime.operator_key import make_operator_key
 from trackway.runtime.private_key import private_key
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
+from trackway.supervisor.data_format import claim
 from trackway.supervisor.directory_lock import locked
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
@@ -54,6 +55,7 @@ def serve(settings: Settings) -> int:
     raise_file_limit()
     with locked(settings.run_dir / "lock"):
         close_to_others(settings.data_dir)
+        claim(settings.data_dir)
         locator, certificate, mail = Locator(settings), certificate_of(settings), mail_server(settings)
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
@@ -88,6 +90,7 @@ def drain(settings: Settings) -> bool:
     settings = dataclasses.replace(settings, journal_retention_s=0) if settings.journal_url else settings
     with locked(settings.run_dir / "lock"):
         close_to_others(settings.data_dir)
+        claim(settings.data_dir)
         if settings.store_url:
             refuse_unusable(settings.store_at)
         metrics.start(settings.metrics_dir)

@@ -12,7 +12,7 @@ from typing import Final
 from trackway.telemetry import logs
 
 _OTHERS: Final = 0o077
-_OURS: Final = ("journal", "run", "store", "projects.db", "session", "erasure.key", "first-start.txt")
+_OURS: Final = ("journal", "run", "store", "projects.db", "session", "erasure.key", "format.json", "first-start.txt")
 """Prefixes of the names that the server creates. It changes nothing else in the directory."""
 
 _log = logs.get("supervisor")

@@ -1,0 +1,69 @@
+"""The build of an earlier commit, from the history of this checkout, run with the packages that the tests have."""
+
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+
+from tests.support.server import Server, environment, wait_ready
+
+ROOT: Final = Path(__file__).parents[2]
+_MAIN: Final = "from trackway.cli import main; main()"
+
+
+class OldBuild:
+    """The code of a commit in a directory of its own."""
+
+    def __init__(self, commit: str, place: Path) -> None:
+        done = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, capture_output=True)
+        if done.returncode:
+            pytest.fail(
+                f"this test runs the build of commit {commit}, which git cannot give here: fetch the whole history, "
+                f"with `git fetch --unshallow`. git archive said: {done.stderr.decode().strip()}"
+            )
+        with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
+            archive.extractall(place, filter="data")
+        # It knows none of the settings that tests give to a server of today.
+        known = {name: value for name, value in environment().items() if not name.startswith("TRACKWAY_")}
+        self._environment = known | {"PYTHONPATH": str(place / "src")}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the build, at its end."""
+        return subprocess.run(self._command(*arguments), capture_output=True, text=True, env=self._environment)
+
+    @contextmanager
+    def serving(self, data_dir: Path, *arguments: str) -> Iterator[Server]:
+        """The build's server, without a project. It is killed at the end, with all its processes."""
+        data_dir.mkdir(parents=True, exist_ok=True)
+        command = self._command("serve", "--port", "0", "--data-dir", str(data_dir), *arguments)
+        with (data_dir / "serve.log").open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
+        try:
+            port = wait_ready(process, data_dir)
+            yield Server(f"http://127.0.0.1:{port}", port, data_dir, process)
+        finally:
+            kill_tree(process)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-c", _MAIN, *arguments]
+
+
+def kill_tree(process: "subprocess.Popen[bytes]") -> None:
+    """SIGKILL to a server's supervisor and to all its children, as when a machine loses its power."""
+    if process.poll() is None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        for each in children:
+            if each.is_running():
+                os.kill(each.pid, signal.SIGKILL)
+        psutil.wait_procs(children)
+    process.wait()
