@@ -24,6 +24,7 @@ REFUSED = {
     "/api/query/jql": 404,
 }
 REFUSED |= {"/api/app/facts/compare": 409, "/api/app/data-deletions/v3.0/1": 404, "/api/app/data-deletions/v3.0": 201}
+REFUSED |= {"/api/app/store": 403, "/api/app/store/part": 403}
 REFUSED |= {f"/api/app/data-retrievals/v3.0/1{file}": 404 for file in ("", "/file")}
 REFUSED |= {"/api/app/data-retrievals/v3.0": 201}
 """Reports that this is not enough for."""
@@ -57,6 +58,9 @@ ASKED: list[tuple[str, str, str, dict[str, str]]] = [
     ("/api/app/facts/rebuild", "POST", "/api/app/facts/rebuild", {}),
     ("/api/app/facts/steps", "GET", "/api/app/facts/steps", {}),
     ("/api/app/facts/compare", "GET", "/api/app/facts/compare", DATES),
+    ("/api/app/store", "GET", "/api/app/store", {}),
+    ("/api/app/store/part", "GET", "/api/app/store/part", {"table": "events", "part": "202611_1_1_0"}),
+    ("/api/app/store/events", "GET", "/api/app/store/events", {}),
     ("/api/app/loaded-events/days", "GET", "/api/app/loaded-events/days", {}),
     ("/api/app/loaded-events", "GET", "/api/app/loaded-events", {"day": "2020-02-28", "before_position": "1"}),
     ("/api/app/rate-limits", "GET", "/api/app/rate-limits", {}),

@@ -58,7 +58,8 @@ class Server(NamedTuple):
     """Shows the server that the command may read its data directory; empty for another server."""
 
     def operator_headers(self) -> dict[str, str]:
-        """Headers by which requests of the server's operator do not count towards hourly limits."""
+        """Headers by which the server knows its operator: such requests do not count towards hourly limits, and may
+        check the whole store."""
         return {OPERATOR_HEADER: self.operator_key} if self.operator_key else {}
 
     def ask(
@@ -105,7 +106,8 @@ class Server(NamedTuple):
         parts = urlsplit(self.url)
         target = parts.path.rstrip("/") + path + (f"?{urlencode(parameters)}" if parameters else "")
         credentials = b64encode(f"{self.project.secret}:".encode()).decode()
-        headers = {"Authorization": f"Basic {credentials}"} | ({"Content-Type": content_type} if body else {})
+        headers = self.operator_headers() | {"Authorization": f"Basic {credentials}"}
+        headers |= {"Content-Type": content_type} if body else {}
         try:
             with closing(self._connection(parts)) as connection:
                 # The server may refuse a body while it is still being sent; its answer says why.

@@ -21,6 +21,7 @@ from trackway.edge.api import (
     raw_export,
     service_accounts,
     sql_statements,
+    store_check,
 )
 from trackway.edge.api.endpoint_shell import Shell
 from trackway.edge.api.health import Health
@@ -32,6 +33,7 @@ from trackway.edge.api.saved.lookup_mappings import LookupMappings
 from trackway.edge.api.saved.memberships import membership_paths
 from trackway.edge.api.saved.requests import SavedRequests
 from trackway.edge.api.saved.table import paths_with_ids, query_paths
+from trackway.edge.api.store_check import StoreCheck
 from trackway.edge.app import SIDE_ROUTES, Route, Routes
 from trackway.edge.ingestion.offload import HeavyWork
 from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
@@ -97,6 +99,7 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
     track = records[Endpoint.TRACK]
     singles = SinglesEndpoint(parts.settings, parts.journal, parts.in_flight, track)
     shell = Shell(parts.access, parts.rates, parts.in_flight, parts.readers, parts.changes)
+    check = StoreCheck(shell, parts.readers, parts.changes, parts.operator, parts.progress)
     tables = lookup_tables.LookupTablesEndpoint(shell, parts.settings, parts.readers.lookup_tables, parts.room)
     saved = SavedRequests(shell, parts.changes)
     mappings = LookupMappings(shell, parts.changes, parts.readers.lookup_tables)
@@ -133,6 +136,9 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
         facts.REBUILD_PATH: Route(shell.command(facts.rebuild(shell, parts.readers)), ("POST",), keyed=True),
         facts.STEPS_PATH: Route(shell.query(facts.STEPS), ("GET",), keyed=True),
         facts.COMPARE_PATH: Route(shell.query(facts.COMPARE), ("GET",), keyed=True),
+        store_check.PATH: Route(shell.command(check.state()), ("GET",), keyed=True),
+        store_check.PART_PATH: Route(shell.command(check.part()), ("GET",), keyed=True),
+        store_check.EVENTS_PATH: Route(shell.command(check.events()), ("GET",), keyed=True),
         loaded_events.PATH: Route(shell.query(loaded_events.EVENTS), ("GET",), keyed=True),
         loaded_events.DAYS_PATH: Route(shell.query(loaded_events.DAYS), ("GET",), keyed=True),
         rate_limit_status.PATH: Route(rates, ("GET",), keyed=True),

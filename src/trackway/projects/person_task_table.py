@@ -98,6 +98,15 @@ class PersonTasks:
         with self._database.reading() as connection:
             return [_task(row) for row in connection.execute(ordered)]
 
+    def erased(self, project_id: int, table: str) -> tuple[int, bool]:
+        """How many rows of a table of the store all deletions of a project have erased, and whether one is under
+        way."""
+        mine = (person_tasks.c.project_id == project_id, person_tasks.c.kind == "deletion")
+        with self._database.reading() as connection:
+            tasks = [_task(row) for row in connection.execute(select(person_tasks).where(*mine))]
+        rows = sum(int(each.report.get("before", {}).get(table, 0)) for each in tasks)
+        return rows, any(each.state == "STARTED" for each in tasks)
+
     def cancel(self, kind: Kind, project_id: int, task_id: int) -> None:
         """Raises UnknownSaved, and TaskBegun where it is too late."""
         with self._database.saving() as change:

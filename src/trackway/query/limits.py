@@ -20,6 +20,12 @@ FACTS_CHECK_MEMORY_BYTES_MAX = 32 * 1024 * 1024
 FACTS_CHECK_TRIES = 3
 """A difference counts if it is found so often, since facts change while they are compared."""
 
+# The check of the store
+STORE_CHECK_TRIES = 3
+"""A difference between loads and events counts if it is found so often, since events may be replaced meanwhile."""
+STORE_PART_S_MAX = 600.0
+"""Seconds for reading one part of a table."""
+
 # Exports
 EXPORT_CHECK_S_MAX = 120
 """Seconds for checking that all operands of a `where` are booleans; more is a 400. The reply begins after the check, so

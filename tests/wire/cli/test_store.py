@@ -11,6 +11,7 @@ from tests.support.http.events import import_all, record
 from tests.support.http.exchange import Request
 from tests.support.reports import wait_for_facts
 from tests.support.server import Project, Server, basic, running_server
+from tests.support.store.damaged_parts import active, path_of
 from tests.support.store.process import running_store
 from tests.support.waiting import wait_until
 from tests.support.web.visitor import admin_password, signed_in
@@ -41,7 +42,11 @@ def test_facts_are_rebuilt_checked_and_shown(server: Server, make_projects: Make
     [project] = make_projects(1)
     fill(server, project)
     done = asked(server, "check", project)
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{EVENTS} events compared, no difference.\n")
+    assert (done.returncode, done.stderr, done.stdout) == (
+        0,
+        "",
+        f"{EVENTS} events compared, no difference, no fault.\n",
+    )
     at_once = asked(server, "rebuild", project, "--no-wait", "--json")
     [state] = json.loads(at_once.stdout)
     assert at_once.returncode == 0 and (state["project_id"], state["events"]) == (project.project_id, EVENTS)
@@ -50,8 +55,11 @@ def test_facts_are_rebuilt_checked_and_shown(server: Server, make_projects: Make
     [state] = json.loads(done.stdout)
     assert done.returncode == 0 and (state["state"], state["behind"], state["percent"]) == ("complete", 0, 100)
     wait_for_facts(server, project)
-    [found] = json.loads(asked(server, "check", project, "--json").stdout)
-    assert (found["events"], found["differing"], found["differences"]) == (EVENTS, 0, [])
+    found = json.loads(asked(server, "check", project, "--json").stdout)
+    [of_project] = found["projects"]
+    assert (of_project["events"], of_project["differing"], of_project["differences"]) == (EVENTS, 0, [])
+    assert (of_project["stored"], of_project["there"], of_project["faults"]) == (EVENTS, EVENTS, [])
+    assert found["store"]["faults"] == [] and found["store"]["parts"] > 5
 
 
 def test_what_differs_is_printed_and_the_page_shows_the_state(tmp_path: Path) -> None:
@@ -78,7 +86,7 @@ def test_what_differs_is_printed_and_the_page_shows_the_state(tmp_path: Path) ->
                 [day, "e1", "facts", "1", "1", "content"] for day in days
             ]
             assert not any("e0" in row for row in rows)
-            assert done.stdout.endswith(f"{EVENTS} events compared, 3 differences.\n")
+            assert done.stdout.endswith(f"{EVENTS} events compared, 3 differences, no fault.\n")
             assert trackway("store", "rebuild", "--data-dir", str(server.data_dir)).returncode == 0
             store.command(
                 "ALTER TABLE facts_counts UPDATE events = events + 1 WHERE event = 'e0' AND slot = 255"
@@ -89,7 +97,64 @@ def test_what_differs_is_printed_and_the_page_shows_the_state(tmp_path: Path) ->
             assert (done.returncode, row[-6:]) == (1, ["2025-03-01", "e0", "facts_counts", "1", "2", "number"])
             assert trackway("store", "rebuild", "--data-dir", str(server.data_dir)).returncode == 0
         done = trackway("store", "check", "--data-dir", str(server.data_dir))
-        assert (done.returncode, done.stdout) == (0, f"{EVENTS} events compared, no difference.\n")
+        assert (done.returncode, done.stdout) == (0, f"{EVENTS} events compared, no difference, no fault.\n")
+
+
+def checked(server: Server) -> tuple[int, list[str], list[str]]:
+    """The exit code, the faults of the whole store, and those of the server's project."""
+    done = asked(server, "check", server.project, "--json")
+    assert done.stderr == "", done
+    found = json.loads(done.stdout)
+    [of_project] = found["projects"]
+    return done.returncode, found["store"]["faults"], of_project["faults"]
+
+
+def flip(path: Path) -> None:
+    """Change a bit in the middle of a file: its size stays, its checksum is wrong."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_each_kind_of_damage_is_found(tmp_path: Path) -> None:
+    with (
+        running_store(tmp_path / "store") as running,
+        running_server(tmp_path / "data", "--store-url", running.url) as server,
+        closing(Store(running.url)) as store,
+    ):
+        import_all(server, server.project, [record(server.project, f"e{n % 2}", insert_id=f"id-{n}") for n in range(6)])
+        server.wait_loaded()
+        wait_for_facts(server, server.project)
+        assert checked(server) == (0, [], [])
+
+        part = active(running.url, "events")[0]
+        store.command("ALTER TABLE events DETACH PART {part:String}", {"part": part.name})
+        code, of_store, of_project = checked(server)
+        assert (code, of_project) == (1, [f"{part.rows} events are missing"])
+        assert len(of_store) == 1 and of_store[0].startswith(f"part {part.name} of events was taken out: ")
+        store.command("ALTER TABLE events ATTACH PART {part:String}", {"part": part.name})
+
+        data = path_of(running.url, active(running.url, "events")[0]) / "data.bin"
+        flip(data)
+        store.command("SYSTEM DROP MARK CACHE")
+        code, of_store, _ = checked(server)
+        assert code == 1 and len(of_store) == 1 and "of events cannot be read: " in of_store[0]
+        flip(data)
+
+        store.command("ALTER TABLE events DELETE WHERE event = 'e0' SETTINGS mutations_sync = 1")
+        ahead = 1 << 60
+        store.command(f"INSERT INTO loads (from_position, to_position, records) VALUES ({ahead}, {ahead}, 0)")
+        code, of_store, of_project = checked(server)
+        assert (code, of_project) == (1, ["3 events are missing"])
+        assert len(of_store) == 1 and of_store[0].startswith(
+            f"the store has loaded up to position {ahead}, and the jou"
+        )
+
+
+def test_the_whole_store_is_the_operators(server: Server, project: Project) -> None:
+    for path in ("", "/part?table=events&part=x"):
+        reply = server.ask(Request("GET", f"/api/app/store{path}", (basic(project.secret),)))
+        assert reply.status == 403 and b"on the server's machine" in reply.body
 
 
 def test_a_step_that_makes_no_sense_is_refused_by_name(server: Server, project: Project) -> None:

@@ -231,6 +231,9 @@ FACTS = Table("/api/app/facts", honoured=("project_id",))
 FACTS_REBUILD = Table("/api/app/facts/rebuild", honoured=("project_id",))
 FACTS_STEPS = Table("/api/app/facts/steps", honoured=("project_id",))
 FACTS_COMPARE = Table("/api/app/facts/compare", honoured=("project_id", "from_date", "to_date", "piece", "pieces"))
+STORE = Table("/api/app/store", honoured=("project_id",))
+STORE_PART = Table("/api/app/store/part", honoured=("project_id", "table", "part"))
+STORE_EVENTS = Table("/api/app/store/events", honoured=("project_id",))
 _LOADED = ("project_id", "from_position", "before_position", "event")
 LOADED_DAYS = Table("/api/app/loaded-events/days", honoured=_LOADED)
 LOADED_EVENTS = Table("/api/app/loaded-events", honoured=(*_LOADED, "day", "format"))
@@ -245,7 +248,8 @@ TABLES = (
     TRACK, IMPORT, ENGAGE, GROUPS, EXPORT, PROFILE_QUERY, *_COUNTS, FUNNELS, ARB_FUNNELS, RETENTION, ADDICTION,
     INSIGHTS, SQL, STREAM_QUERY, STREAM_BOOKMARK, JQL, LOOKUP_TABLES, LOOKUP_TABLES_CREATE, IDENTITY, IDENTITY_PREVIEW,
     IDENTITY_UNLINK, DELETIONS, DELETIONS_PREVIEW, DELETION, RETRIEVALS, RETRIEVAL, RETRIEVAL_FILE, FACTS,
-    FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE, LOADED_EVENTS, LOADED_DAYS, RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
+    FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE, STORE, STORE_PART, STORE_EVENTS, LOADED_EVENTS, LOADED_DAYS,
+    RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
 )  # fmt: skip
 RECORDS: Mapping[str, Table] = {table.name: table for table in (TRACK, IMPORT, ENGAGE, GROUPS)}
 """The endpoints that take records, by path."""
