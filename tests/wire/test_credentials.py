@@ -82,6 +82,7 @@ ENDPOINTS: dict[str, Callable[[World, str], Request]] = {
     "facts": lambda world, named: Request("GET", f"/api/app/facts?{named}"),
     "loaded": lambda world, named: Request("GET", f"/api/app/loaded-events/days?{named}"),
     "rebuild": lambda world, named: Request("POST", f"/api/app/facts/rebuild?{named}", (JSON,), b"{}"),
+    "retention": lambda world, named: Request("GET", f"/api/app/retention?{named}"),
     "limits": lambda world, named: Request("GET", f"/api/app/rate-limits?{named}"),
     "accounts": lambda world, named: Request("GET", ORGANIZATION),
 }
@@ -138,11 +139,12 @@ ACTS = {
     "read lookup tables": ["tables", "mappings"],
     "replace lookup tables": ["create table", "replace table", "delete table", "map"],
     "check and rebuild facts": ["facts", "rebuild"],
+    "run reports": ["retention"],
     "see rate limits": ["limits"],
 }
 """What the endpoints of a project do, in the words of a refusal."""
 
-READING = ["read lookup tables", "see rate limits"]
+READING = ["read lookup tables", "run reports", "see rate limits"]
 RAW = [*READING, "export events", "query profiles"]
 ALLOWED: dict[str, tuple[str, Collection[str]]] = {
     "secret": ("project secret", ACTS),

@@ -200,6 +200,10 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
     def limits(caller: Any, project: Any) -> Request:
         return Request("GET", f"/api/app/rate-limits?{query(project_id=project)}", (caller,))
 
+    def retention(caller: Any, project: Any) -> Request:
+        text = query(project_id=project, event_retention="1", profile_retention="1")
+        return Request("GET", f"/api/app/retention?{text}", (caller,))
+
     def saved(caller: Any, project: Any, kind: str, number: str, method: str) -> Request:
         own = {"name": "mine", "type": "funnels", "params": {}, "date": "2026-11-29", "description": "mine"}
         path = f"/api/app/{'projects' if number else 'workspaces'}/{project}/{kind}{number}"
@@ -243,6 +247,7 @@ def requests_of(two: Two) -> st.SearchStrategy[Request]:
         ),
         st.builds(column, callers, named),
         st.builds(limits, callers, named),
+        st.builds(retention, callers, named),
         st.builds(facts, callers, named, st.sampled_from(["", "/steps", "/compare"])),
         st.builds(loaded, callers, named, st.sampled_from(["", "/days"]), st.sampled_from(["lines", "rows"])),
         st.builds(rebuilt, callers, named),
@@ -294,7 +299,7 @@ def test_credentials_of_one_project_show_and_change_nothing_of_another(profile_s
     ask()
     done = {200, 201, 409}  # 409 while facts are built anew
     answered_both = [seen & done and seen & {400, 401, 403, 404} for seen in statuses.values()]
-    assert len(answered_both) == 21 and all(answered_both), statuses
+    assert len(answered_both) == 22 and all(answered_both), statuses
     assert everything_of(profile_server, two.theirs) == before
 
 

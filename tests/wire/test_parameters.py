@@ -63,6 +63,7 @@ ASKED: list[tuple[str, str, str, dict[str, str]]] = [
     ("/api/app/store/events", "GET", "/api/app/store/events", {}),
     ("/api/app/loaded-events/days", "GET", "/api/app/loaded-events/days", {}),
     ("/api/app/loaded-events", "GET", "/api/app/loaded-events", {"day": "2020-02-28", "before_position": "1"}),
+    ("/api/app/retention", "GET", "/api/app/retention", {}),
     ("/api/app/rate-limits", "GET", "/api/app/rate-limits", {}),
     ("/api/query/funnels/list", "GET", "/api/query/funnels/list", {}),
     ("/api/2.0/annotations", "GET", "/api/2.0/annotations", DATES),

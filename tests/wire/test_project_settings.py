@@ -28,7 +28,8 @@ def stored(server: Server, project: Project) -> tuple[str, str]:
 
 def whole(project: Project, time_zone: str, week_start: str, created: str) -> dict[str, Any]:
     fields = {"id": project.project_id, "name": project.name, "region": "us", "identity_mode": "simplified"}
-    days = {"time_zone": time_zone, "week_start": week_start, "created": created}
+    days: dict[str, Any] = {"time_zone": time_zone, "week_start": week_start, "created": created}
+    days |= {"event_retention": None, "profile_retention": None}
     return {"results": fields | days, "status": "ok"}
 
 

@@ -49,6 +49,7 @@ ASKING = [
     "POST /api/app/identity/unlink",
     "GET /api/app/facts",
     "POST /api/app/facts/rebuild",
+    "GET /api/app/retention?event_retention=1",
     "GET /api/app/rate-limits",
     "GET /lookup-tables",
     "POST /lookup-tables?name=a",

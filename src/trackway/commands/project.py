@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trackway.commands.options import JSON, all_projects, load_flags, open_database, print_table, settings_options
+from trackway.commands.retention import confirmed, read_retentions
 from trackway.commands.running_server import URL, region_of, server_of
+from trackway.domain.data_age import SERVERS_WORD, shown_retention
 from trackway.domain.errors import InvalidInput
 from trackway.domain.identity_mode import SIMPLIFIED
 from trackway.domain.time_zone import MONDAY, UTC_NAME
 from trackway.projects.audit import Note
+from trackway.projects.project import RETENTIONS
 
 if TYPE_CHECKING:
     from trackway.projects.project import Project
@@ -48,6 +51,14 @@ def _day_options(time_zone: str | None = None, week_start: str | None = None) ->
     return decorate
 
 
+def _retention_options(command: Any) -> Any:
+    """`--event-retention` and `--profile-retention`."""
+    profile_help = "Days to keep a profile after it was last seen or changed, or 'forever'. [default: forever]"
+    event_help = f"Days to keep events, 'forever', or '{SERVERS_WORD}' for what the server says."
+    command = click.option("--profile-retention", metavar="DAYS", help=profile_help)(command)
+    return click.option("--event-retention", metavar="DAYS", help=event_help)(command)
+
+
 @click.group()
 def project() -> None:
     """Create, list and change projects.
@@ -67,6 +78,7 @@ def project() -> None:
     help="How ids are linked; fixed from the first record on. [simplified, original; default: simplified]",
 )
 @_day_options(UTC_NAME, MONDAY)
+@_retention_options
 @settings_options("data_dir", "projects_url")
 @JSON
 def create(
@@ -75,6 +87,8 @@ def create(
     identity_mode: str,
     time_zone: str,
     week_start: str,
+    event_retention: str | None,
+    profile_retention: str | None,
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -84,7 +98,9 @@ def create(
     """
     settings = load_flags(flags)
     placed = region or region_of(settings)
-    created = open_database(settings).create(name, placed, identity_mode, time_zone, week_start)
+    created = open_database(settings).create(
+        name, placed, identity_mode, time_zone, week_start, read_retentions(event_retention, profile_retention)
+    )
     _print_project(created, as_json)
 
 
@@ -114,6 +130,9 @@ def list_all(secrets: bool, as_json: bool, **flags: Any) -> None:
 @click.argument("name")
 @click.argument("changes", nargs=-1, metavar="[SETTING=NUMBER...]")
 @_day_options()
+@_retention_options
+@click.option("--yes", is_flag=True, help="Delete what a shorter retention does not keep, without a question.")
+@click.option("--dry-run", is_flag=True, help="Print what the retention would delete, and change nothing.")
 @settings_options("data_dir", "projects_url")
 @JSON
 def change(
@@ -121,6 +140,10 @@ def change(
     changes: tuple[str, ...],
     time_zone: str | None,
     week_start: str | None,
+    event_retention: str | None,
+    profile_retention: str | None,
+    yes: bool,
+    dry_run: bool,
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -129,13 +152,22 @@ def change(
     SETTING is import_requests_per_hour, export_requests_per_hour, export_concurrent_max, report_requests_per_hour,
     report_concurrent_max, ingest_records_per_minute, ingest_bytes_per_minute or lookup_replacements_per_day. `SETTING=`
     restores the server's value.
+
+    A shorter retention deletes what is older. The running server is asked how much that is, and `yes` must be typed.
     """
-    if not changes and time_zone is None and week_start is None:
-        raise InvalidInput("say what to change: SETTING=NUMBER, --time-zone or --week-start")
-    wanted, database = dict(map(_change, changes)), open_database(load_flags(flags))
-    number = database.named(name).project_id
-    changed = database.change_settings(number, wanted, time_zone=time_zone, week_start=week_start)
-    days = {"time_zone": changed.time_zone, "week_start": changed.week_start}
+    kept = read_retentions(event_retention, profile_retention)
+    if not changes and time_zone is None and week_start is None and not kept:
+        raise InvalidInput(
+            "say what to change: SETTING=NUMBER, --time-zone, --week-start, --event-retention or --profile-retention"
+        )
+    settings = load_flags(flags)
+    wanted, database = dict(map(_change, changes)), open_database(settings)
+    found = database.named(name)
+    if (kept or dry_run) and not confirmed(settings, found, kept, yes=yes, dry_run=dry_run, as_json=as_json):
+        return
+    changed = database.change_settings(found.project_id, wanted, time_zone=time_zone, week_start=week_start, kept=kept)
+    days: dict[str, Any] = {"time_zone": changed.time_zone, "week_start": changed.week_start}
+    days |= {each: shown_retention(getattr(changed, each)) for each in kept}
     if as_json:
         fields = {"project_id": changed.project_id, **days, "settings": dict(changed.settings)}
         click.echo(json.dumps(fields, indent=2))
@@ -362,14 +394,20 @@ def _show_project(one: "Project", as_json: bool) -> None:
     old = [(each.kind, each.key, _utc(each.until_ms)) for each in one.old_keys if each.until_ms > now_ms]
     if as_json:
         old_keys = [dict(zip(("kind", "key", "until"), each, strict=True)) for each in old]
-        more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), "old_keys": old_keys}
+        more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), **_kept(one), "old_keys": old_keys}
         click.echo(json.dumps(_fields(one) | _described(one) | more, indent=2))
         return
     rows = [*zip(_fields(one), _texts(one), strict=True), ("created", _utc(one.created_at_ms))]
     rows += [(name, value) for name, value in _described(one).items()]
     rows += [(name, str(value)) for name, value in one.settings.items()]
+    rows += [(each, str(value)) for each, value in _kept(one).items() if value is not None]
     rows += [(f"old {kind}", f"{key} until {until}") for kind, key, until in old]
     print_table(("Project", str(one.project_id)), rows[1:])
+
+
+def _kept(one: "Project") -> dict[str, int | str | None]:
+    """How long data is kept, None for what the server says."""
+    return {each: shown_retention(getattr(one, each)) for each in RETENTIONS}
 
 
 def _described(one: "Project") -> dict[str, str]:

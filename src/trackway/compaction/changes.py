@@ -5,7 +5,8 @@ the project changes again.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from trackway.compaction import statements as sql
 from trackway.compaction.broken_parts import BrokenParts
@@ -82,13 +83,21 @@ class Changes:
 
     def without_erased(self, version: Version, cursor: int) -> Version:
         """Write each segment anew that has facts of erased ids, without these."""
+        return self._without(version, cursor, sql.SEGMENTS_OF_ERASED, f"NOT {sql.OF_ERASED}", {})
+
+    def without_aged(self, version: Version, cursor: int, since_ms: int) -> Version:
+        """Write each segment anew that has facts before an instant whose events are gone, without these."""
+        return self._without(version, cursor, sql.SEGMENTS_OF_AGED, f"NOT {sql.OF_AGED}", {"since": since_ms})
+
+    def _without(self, version: Version, cursor: int, touched: str, kept: str, asked: Mapping[str, object]) -> Version:
+        """Write each segment anew that a query gives, with the facts that are kept."""
         live = {"project": version.project_id, "live": [segment.number for segment in version.segments]}
-        touched = {int(number) for (number,) in self._store.query(sql.SEGMENTS_OF_ERASED, live)}
-        old = [segment for segment in version.segments if segment.number in touched]
+        numbers = {int(number) for (number,) in self._store.query(touched, {**live, **asked})}
+        old = [segment for segment in version.segments if segment.number in numbers]
         if not old:
             return version
         new = [
-            self._of_facts(version, [segment], version.first_number + place, None, cursor, f"NOT {sql.OF_ERASED}")
+            self._of_facts(version, [segment], version.first_number + place, None, cursor, kept, asked)
             for place, segment in enumerate(old)
         ]
         return self._versions.commit(version.with_segments(new, old, time.time()))
@@ -162,9 +171,17 @@ class Changes:
         return self._write(version, text, bound, number, cursor)
 
     def _of_facts(
-        self, version: Version, old: Sequence[Segment], number: int, but: Slice | None, cursor: int, where: str = ""
+        self,
+        version: Version,
+        old: Sequence[Segment],
+        number: int,
+        but: Slice | None,
+        cursor: int,
+        where: str = "",
+        asked: Mapping[str, object] = MappingProxyType({}),
     ) -> Segment:
         text, bound = sql.facts_of_facts(but, where)
+        bound |= asked
         given = {"old": [segment.number for segment in old], "links": min(segment.links for segment in old)}
         derived = () if but or where else [segment.derived for segment in old]
         return self._write(version, text, bound | given, number, cursor, derived)

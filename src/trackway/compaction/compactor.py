@@ -118,6 +118,12 @@ class Compactor:
         with self._turn:
             self._changes.without_erased(self._versions.newest(project_id), read_cursor(self._store))
 
+    def without_aged(self, project_id: int, since_ms: int) -> None:
+        """Leave the facts of events that have aged out of what counts. For another thread. These events are gone
+        already. Raises StorageError."""
+        with self._turn:
+            self._changes.without_aged(self._versions.newest(project_id), read_cursor(self._store), since_ms)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Change no facts meanwhile. For another thread."""

@@ -117,6 +117,16 @@ ERASED_FACTS: Final = f"SELECT count() {rows_in('facts', OF_ERASED)}"
 """How many facts are of such ids, of all segments: of those that count, and of those that are dropped soon."""
 SEGMENTS_OF_ERASED: Final = f"SELECT DISTINCT segment {rows_in('facts', OF_ERASED, 'segment IN {live:Array(UInt64)}')}"
 
+_SINCE: Final = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')"
+_STILL_THERE: Final = (
+    f"SELECT time, {KEY} AS key {rows_in('events', f'toDate(time) <= toDate({_SINCE})', f'time < {_SINCE}')}"
+)
+OF_AGED: Final = f"(time < {_SINCE} AND (time, key) NOT IN ({_STILL_THERE}))"
+"""Whether a fact is of an event before `since` that is gone. One that came under a longer retention is there."""
+_AGED_DAYS: Final = f"day <= toDate({_SINCE})"
+SEGMENTS_OF_AGED: Final = f"""
+SELECT DISTINCT segment {rows_in("facts", "segment IN {live:Array(UInt64)}", _AGED_DAYS, OF_AGED)}"""
+
 
 def segments_with_older_copies(some: Slice) -> str:
     """A query that gives the numbers of segments, of those in `live`, with facts of older copies of late events."""

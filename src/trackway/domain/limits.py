@@ -57,6 +57,10 @@ TIME_ZONE_CHARACTERS_MAX = 64
 TIME_ZONES_SUGGESTED_MAX = 3
 """Near names in the error for an unknown time zone."""
 
+# Age of data
+RETENTION_DAYS_MAX = 36_500
+"""Days that a project may keep events or profiles; more is `forever`."""
+
 # Addresses and host names
 ADDRESS_CHARACTERS_MAX = 45
 """The longest notation of an IP address: IPv6 with an IPv4 ending."""

@@ -12,6 +12,7 @@ from trackway.edge.access.operator import Operator
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.edge.access.secret_verification import Verifier
 from trackway.edge.api import (
+    data_retention,
     facts,
     identities,
     loaded_events,
@@ -104,7 +105,7 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
     saved = SavedRequests(shell, parts.changes)
     mappings = LookupMappings(shell, parts.changes, parts.readers.lookup_tables)
     persons = PersonTaskRequests(shell, parts.changes, parts.directory, parts.readers, parts.settings.erasure_delay_s)
-    accounts = service_accounts.AccountsEndpoint(shell, parts.changes)
+    accounts = service_accounts.AccountsEndpoint(shell, parts.changes, parts.readers, parts.settings.event_retention)
     in_app = PathsWithIds(
         parts.settings.path_prefix,
         service_accounts.PATH,
@@ -141,6 +142,9 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
         store_check.EVENTS_PATH: Route(shell.command(check.events()), ("GET",), keyed=True),
         loaded_events.PATH: Route(shell.query(loaded_events.EVENTS), ("GET",), keyed=True),
         loaded_events.DAYS_PATH: Route(shell.query(loaded_events.DAYS), ("GET",), keyed=True),
+        data_retention.PATH: Route(
+            shell.query(data_retention.query(parts.settings.event_retention)), ("GET",), keyed=True
+        ),
         rate_limit_status.PATH: Route(rates, ("GET",), keyed=True),
         lookup_tables.PATH: Route(tables, ("GET", "POST"), keyed=True),
         **health_routes(parts.health, with_details=not parts.settings.ops_port),

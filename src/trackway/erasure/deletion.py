@@ -1,33 +1,23 @@
-"""Deletes the rows of ids from the tables of the store, and counts them before and after.
-
-The engine writes each part of a partition anew that has such rows. It goes on with that after a crash. So a deletion
-that was broken off is waited for, and then asked for again.
-"""
+"""Deletes the rows of ids from the tables of the store (`store.mutations`), and counts them before and after."""
 
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any
 
 import msgspec
 
 from trackway.domain.erased_id import WHOLE_PROJECT, erased_id_hash
-from trackway.domain.errors import StorageError
 from trackway.domain.named_ids import named_ids
 from trackway.domain.native import string
 from trackway.erasure import statements as sql
-from trackway.erasure.limits import MUTATION_POLL_S, REJECTED_AT_ONCE_MAX, TAKEN_IDS_MAX
+from trackway.erasure.limits import REJECTED_AT_ONCE_MAX, TAKEN_IDS_MAX
 from trackway.erasure.statements import TARGETS, Target
 from trackway.query.sql.person import ALL_IDS
-from trackway.runtime.background import pause
 from trackway.store.client import Store
+from trackway.store.mutations import Mutations
 
 _row = msgspec.json.Decoder(tuple[str, str, str, int, str]).decode
-
-
-class Stopped(StorageError):
-    """The process ends. The task goes on with its next start."""
 
 
 class Deletion:
@@ -36,7 +26,7 @@ class Deletion:
     def __init__(self, store: Store, key: bytes, stop: threading.Event):
         self._store = store
         self._key = key
-        self._stop = stop
+        self._mutations = Mutations(store, stop)
 
     def persons(self, project_id: int, ids: Sequence[str]) -> set[str]:
         """All ids of the persons to whom these ids belong now; more than TAKEN_IDS_MAX are too many."""
@@ -96,17 +86,19 @@ class Deletion:
 
     def delete(self, target: Target, project_id: int) -> None:
         """Delete a target's rows."""
-        self._wait(target.table)
+        self._mutations.wait(target.table)
         for (partition,) in self._store.query(sql.partitions_of(target), {"project": project_id}):
-            self._run(target.table, sql.delete_in(target, str(partition)), {"project": project_id})
+            self._mutations.run(target.table, sql.delete_in(target, str(partition)), {"project": project_id})
 
     def delete_rejected(self, project_id: int) -> None:
         """Delete the rejected records that name such an id."""
-        self._wait(sql.REJECTED)
+        self._mutations.wait(sql.REJECTED)
         for partition, keys in self._rejected(project_id).items():
             assert partition.isalnum(), "a partition's name is the number of a day"
             for some in _in_statements(keys):
-                self._run(sql.REJECTED, sql.DELETE_REJECTED % partition, {"project": project_id, "keys": some})
+                self._mutations.run(
+                    sql.REJECTED, sql.DELETE_REJECTED % partition, {"project": project_id, "keys": some}
+                )
 
     def _rejected(self, project_id: int) -> dict[str, set[tuple[int, int, int]]]:
         """By partition, the keys of the rejected records that name such an id."""
@@ -119,27 +111,6 @@ class Deletion:
                 if not ids.isdisjoint(named_ids(bytes.fromhex(original))):
                     found[partition].add((int(received_us), int(position), index))
         return found
-
-    def _run(self, table: str, text: str, asked: dict[str, Any]) -> None:
-        self._store.command(f"ALTER TABLE {self._store.holding(table)} {text}", asked)
-        self._wait(table)
-
-    def _wait(self, table: str) -> None:
-        """Wait for the deletions that the table has under way. One that fails is given up."""
-        while running := self._store.query(sql.RUNNING, {"table": table}):
-            for mutation, failure in running:
-                if failure:
-                    asked = {"table": table, "mutation": mutation}
-                    self._store.command(_KILL, asked)
-                    raise StorageError(f"store: a deletion from {table} failed: {failure[:_SHOWN_CHARACTERS_MAX]}")
-            if self._stop.is_set():
-                raise Stopped("the erasure goes on after the next start")
-            pause(MUTATION_POLL_S)
-
-
-_SHOWN_CHARACTERS_MAX = 300
-_KILL = """
-KILL MUTATION WHERE database = currentDatabase() AND table = {table:String} AND mutation_id = {mutation:String}"""
 
 
 def _in_statements(keys: Iterable[tuple[int, int, int]]) -> Iterator[list[tuple[int, int, int]]]:

@@ -9,8 +9,6 @@ LOOK_AGAIN_S = 15.0
 """Wait before what is left is counted again. Old segments of facts are dropped within some minutes."""
 
 # Deletions
-MUTATION_POLL_S = 0.1
-"""How often a running deletion is looked at."""
 TAKEN_IDS_MAX = 200_000
 """Ids of all persons of a task together. A task with more fails: ask for fewer persons at once."""
 TAKING_ROUNDS_MAX = 5

@@ -4,6 +4,7 @@ deletions for a while."""
 from typing import Final, NamedTuple
 
 from trackway.query.sql.tables import PROJECT, rows_in
+from trackway.store.mutations import checked_partition
 
 ERASED_IDS: Final = f"SELECT id {rows_in('erasure_ids')}"
 _OF_IDS: Final = f"IN ({ERASED_IDS})"
@@ -68,9 +69,6 @@ DELETE_REJECTED: Final = (
     f"DELETE IN PARTITION ID '%s' WHERE {PROJECT}"
     " AND has({keys:Array(Tuple(Int64, UInt64, UInt32))}, (toUnixTimestamp64Micro(received), position, `index`))"
 )
-RUNNING: Final = """
-SELECT mutation_id, latest_fail_reason
-FROM system.mutations WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done"""
 LINKING_EVENTS: Final = f"SELECT count() {rows_in('events', LINKING)}"
 
 
@@ -87,5 +85,4 @@ def partitions_of(target: Target) -> str:
 
 def delete_in(target: Target, partition: str) -> str:
     """What deletes a target's rows of a partition, a name of the engine, from the table that ALTER TABLE names."""
-    assert all(each.isalnum() or each == "-" for each in partition), "a partition's name has no quotes"
-    return f"DELETE IN PARTITION ID '{partition}' WHERE {PROJECT} AND {target.condition}"
+    return f"DELETE IN PARTITION ID '{checked_partition(partition)}' WHERE {PROJECT} AND {target.condition}"

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from trackway.domain.data_age import FOREVER
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.region import refusal
 from trackway.geo.place import Place, PlaceOfAddress, PlaceOfCoordinates, nowhere
@@ -27,6 +28,9 @@ class Project(Protocol):
     def region(self) -> str: ...
     @property
     def identity_mode(self) -> str: ...
+    @property
+    def time_zone(self) -> str: ...
+    def kept_event_days(self, default: int) -> int: ...
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -44,6 +48,7 @@ class Arrival(msgspec.Struct, frozen=True):
       rows of counts.
     - `now_ms`, `oldest_ms`: the time of arrival and the earliest time of an event, in milliseconds since the epoch.
       They follow from the others, whatever is given.
+    - `event_retention`: the days for which projects keep events that say nothing of it, or FOREVER.
     """
 
     endpoint: Endpoint
@@ -62,6 +67,7 @@ class Arrival(msgspec.Struct, frozen=True):
     rejected_left: Callable[[int], int] = lambda _project_id: sys.maxsize
     now_ms: int = 0
     oldest_ms: int = 0
+    event_retention: int = FOREVER
 
     def __post_init__(self) -> None:
         now_ms = self.received_us // 1000

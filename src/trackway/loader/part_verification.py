@@ -24,7 +24,16 @@ Guard = Callable[[], None]
 """Called between a read of the store and the insert of rows that depend on it. Raises StorageError when parts that were
 read are not whole or were detached."""
 
-WATCHED = (*CONTENT, "replays", "lookup_rows", "lookup_table_versions", "erasures", "erasure_ids")
+WATCHED = (
+    *CONTENT,
+    "replays",
+    "lookup_rows",
+    "lookup_table_versions",
+    "erasures",
+    "erasure_ids",
+    "event_ages",
+    "aged_rows",
+)
 """All tables of the store whose content cannot be derived again."""
 DERIVED = ("facts", "facts_counts", "facts_sums", "facts_versions", "facts_rebuilds", "profile_pages")
 """Tables whose content is made anew where it is missing: by the compactor, or for the next query."""

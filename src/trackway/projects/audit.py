@@ -23,6 +23,8 @@ Action = Literal[
     "identity mode changed",
     "time zone changed",
     "week start changed",
+    "event retention changed",
+    "profile retention changed",
     "account created",
     "account revoked",
     "role given",

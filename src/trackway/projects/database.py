@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from trackway.domain.errors import StateError, StorageError
 from trackway.domain.identity_mode import SIMPLIFIED
-from trackway.domain.time_zone import MONDAY, UTC_NAME, check_time_zone, check_week_start
+from trackway.domain.time_zone import MONDAY, UTC_NAME
 from trackway.projects import audit_table, project_end
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.audit import SERVER, Author, Entry, Note
@@ -28,10 +28,10 @@ from trackway.projects.audit_channel import tell
 from trackway.projects.authorization import NotGranted, check_manages_project
 from trackway.projects.change import Change
 from trackway.projects.engines import make_private, postgres_engine, sqlite_engine
-from trackway.projects.key_rotation import new_key, replace_key
+from trackway.projects.key_rotation import replace_key
 from trackway.projects.limits import SQLITE_BUSY_S_MAX
-from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name, check_region
-from trackway.projects.project_changes import NO_LIMITS, changes_of
+from trackway.projects.project import KeyKind, Project, check_identity_mode, check_name
+from trackway.projects.project_changes import NO_LIMITS, UNCHANGED, changes_of, new_columns
 from trackway.projects.read_statements import project_of, with_old_keys
 from trackway.projects.roles import ARCHIVED, Right
 from trackway.projects.tables import memberships, old_keys, projects, revisions, service_accounts
@@ -100,22 +100,11 @@ class ProjectsDatabase:
         identity_mode: str = SIMPLIFIED,
         time_zone: str = UTC_NAME,
         week_start: str = MONDAY,
+        kept: Mapping[str, int | None] = UNCHANGED,
     ) -> Project:
         """A new project with random keys, durable at return. Raises InvalidInput for a bad or taken name, or a bad
-        region, identity mode, time zone or week start."""
-        row = {
-            "name": check_name(name),
-            "token": new_key(),
-            "secret": new_key(),
-            "region": check_region(region),
-            "created_at_ms": time.time_ns() // 1_000_000,
-            "settings": {},
-            "identity_mode": check_identity_mode(identity_mode),
-            "time_zone": check_time_zone(time_zone),
-            "week_start": check_week_start(week_start),
-            "description": "",
-            "archived_at_ms": None,
-        }
+        region, identity mode, time zone, week start or retention."""
+        row = new_columns(name, region, identity_mode, time_zone, week_start, kept)
         try:
             with self.changing() as change:
                 key = change.connection.execute(insert(projects).values(row)).inserted_primary_key
@@ -132,16 +121,18 @@ class ProjectsDatabase:
         *,
         time_zone: str | None = None,
         week_start: str | None = None,
+        kept: Mapping[str, int | None] = UNCHANGED,
         by: int | None = None,
     ) -> Project:
-        """Change the project's own limits (None: that of the server), time zone and week start, in one transaction.
+        """Change the project's own limits and retentions (None: that of the server), time zone and week start, in one
+        transaction.
 
         `by` is the id of the acting service account, None for the command line and the admin. Raises InvalidInput for a
         bad value or an unknown project, NotGranted to an account in an archived project, and the errors of `managed`.
         """
         with self.changing() as change:
             old = _taking(change.connection, project_id, by)
-            columns, notes = changes_of(old, limits, time_zone, week_start)
+            columns, notes = changes_of(old, limits, time_zone, week_start, kept)
             if columns:
                 change.connection.execute(update(projects).where(projects.c.project_id == project_id).values(**columns))
             change.note(*notes)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from trackway.domain.choice import chosen
+from trackway.domain.data_age import FOREVER, check_retention
 from trackway.domain.errors import InvalidInput
 from trackway.domain.identity_mode import IDENTITY_MODES, SIMPLIFIED, IdentityMode
 from trackway.domain.region import REGIONS, Region
@@ -31,6 +32,11 @@ PROJECT_SETTINGS: Final = (
 )
 """The server's settings that a project may override."""
 
+EVENT_RETENTION: Final = "event_retention"
+PROFILE_RETENTION: Final = "profile_retention"
+RETENTIONS: Final = (EVENT_RETENTION, PROFILE_RETENTION)
+"""How long a project keeps its events and its profiles, in days (`domain.data_age`)."""
+
 
 KeyKind = Literal["token", "secret"]
 KEY_KINDS: Final[tuple[KeyKind, ...]] = ("token", "secret")
@@ -51,6 +57,7 @@ class Project:
 
     `old_keys` are in the order of their end, which may have passed. `identity_mode` is how ids are linked (protocol
     §6). `time_zone` is a name of the IANA database: pages show times and days in it. `archived_at_ms` is Unix time.
+    `event_retention` and `profile_retention` are days or FOREVER; None is what the server says, for profiles FOREVER.
     """
 
     project_id: int
@@ -66,6 +73,8 @@ class Project:
     week_start: WeekStart = MONDAY
     description: str = ""
     archived_at_ms: int | None = None
+    event_retention: int | None = None
+    profile_retention: int | None = None
 
     @property
     def is_archived(self) -> bool:
@@ -75,6 +84,15 @@ class Project:
     def setting(self, name: str, default: int) -> int:
         """The project's own value of one of PROJECT_SETTINGS, else `default`, which is the server's."""
         return self.settings.get(name, default)
+
+    def kept_event_days(self, default: int) -> int:
+        """For how many days events are kept, or FOREVER. `default` is what the server says."""
+        return default if self.event_retention is None else self.event_retention
+
+    @property
+    def kept_profile_days(self) -> int:
+        """For how many days a profile is kept after it was last seen or changed, or FOREVER."""
+        return FOREVER if self.profile_retention is None else self.profile_retention
 
 
 def check_name(name: str) -> str:
@@ -101,6 +119,12 @@ def check_region(region: str) -> Region:
 def check_identity_mode(mode: str) -> IdentityMode:
     """The mode. Raises InvalidInput."""
     return chosen(mode, IDENTITY_MODES, "identity mode")
+
+
+def check_retentions(kept: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Values of RETENTIONS by name, None for what the server says. Raises InvalidInput."""
+    assert set(kept) <= set(RETENTIONS), kept
+    return {name: None if days is None else check_retention(days, name) for name, days in kept.items()}
 
 
 def check_settings(settings: Mapping[str, int]) -> dict[str, int]:

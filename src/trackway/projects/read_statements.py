@@ -17,12 +17,13 @@ from trackway.domain.time_zone import check_week_start
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0014"
+MIGRATION_NEWEST: Final = "0015"
 """The revision of the newest file below `migrations/versions`. A test compares the two."""
 
 _PROJECTS: Final = (
     "SELECT project_id, name, token, secret, region, created_at_ms, settings, identity_mode, time_zone, week_start,"
-    " description, archived_at_ms FROM projects WHERE deleted_at_ms IS NULL ORDER BY 1"
+    " description, archived_at_ms, event_retention, profile_retention FROM projects"
+    " WHERE deleted_at_ms IS NULL ORDER BY 1"
 )
 _OLD_KEYS: Final = "SELECT project_id, kind, key, until_ms FROM old_keys ORDER BY until_ms"
 _ACCOUNTS: Final = (
@@ -121,13 +122,15 @@ def project_of(row: Sequence[Any]) -> Project:
     Raises StorageError for a row that this version cannot have written.
     """
     try:
-        project_id, name, token, secret, region, created_at_ms, settings, mode, zone, week, description, archived = row
+        project_id, name, token, secret, region, created_at_ms, settings, mode, zone, week, *more = row
+        description, archived, event_retention, profile_retention = more
         own = MappingProxyType(dict(json.loads(settings) if isinstance(settings, str) else settings))
         place, identity_mode, week_start = check_region(region), check_identity_mode(mode), check_week_start(week)
         # The server must read its projects even if it does not know a time zone: `zone_of` is then UTC.
         return Project(
             project_id, name, token, secret, place, created_at_ms, own, identity_mode, time_zone=zone,
             week_start=week_start, description=description or "", archived_at_ms=archived,
+            event_retention=event_retention, profile_retention=profile_retention,
         )  # fmt: skip
     except (InvalidInput, ValueError, TypeError) as error:
         raise StorageError(f"projects database holds a row that cannot be read: {error}") from error

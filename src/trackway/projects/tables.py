@@ -65,6 +65,8 @@ projects: Final = Table(
     Column("description", String(PROJECT_DESCRIPTION_CHARACTERS_MAX), nullable=True),
     Column("archived_at_ms", BigInteger, nullable=True),
     Column("deleted_at_ms", BigInteger, nullable=True),  # no reader finds such a row; a task erases its data
+    Column("event_retention", Integer, nullable=True),
+    Column("profile_retention", Integer, nullable=True),
     CheckConstraint("name <> ''", name="name_not_empty"),
     sqlite_autoincrement=True,  # no id is used twice, even after the newest project is deleted
 )

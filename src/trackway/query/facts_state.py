@@ -8,14 +8,14 @@ import msgspec
 from trackway.query.sql.facts import PARTS_NOW, REBUILDS, STATE, STATE_TABLES
 from trackway.query.sql.person import Known
 from trackway.query.sql.segments import TABLES, Derived, Facts
-from trackway.query.sql.tables import rows_in
+from trackway.query.sql.tables import KEPT, rows_in
 from trackway.store.reader import Reader
 
 _HELD: Final = f"""
 SELECT if(complete OR rebuilds != ({REBUILDS}), 0, arraySum(s -> s.rows, segments)), toUnixTimestamp(changed)
 {rows_in("facts_versions")} ORDER BY sequence DESC LIMIT 1"""
 """Of a project whose facts do not count yet: how many are made, and when the last were."""
-_EVENTS: Final = f"SELECT count() {rows_in('events')}"
+_EVENTS: Final = f"SELECT count() {rows_in('events', KEPT)}"
 _NEWER: Final = f"""
 SELECT sum(records) {rows_in("loads", "outcome = 'stored'", "to_position > {position:UInt64}")}"""
 _REBUILD_ASKED: Final = f"""
@@ -51,9 +51,9 @@ async def known_of(reader: Reader, project_id: int) -> Known:
     links, plain, counts, *found = await _state(reader, project_id)
     if not counts:
         return Known(bool(links), bool(plain))
-    *first, made, has_tail, newer = found
+    *first, made, has_tail, newer, since_ms = found
     derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in made]
-    facts = Facts(*first)._replace(derived=derived, has_tail=bool(has_tail), newer=newer)
+    facts = Facts(*first)._replace(derived=derived, has_tail=bool(has_tail), newer=newer, since_ms=int(since_ms))
     return Known(bool(links), bool(plain), facts=facts)
 
 

@@ -18,7 +18,7 @@ from trackway.domain.link import Link, LinkKind
 from trackway.query.limits import IDENTITY_COUNT_S_MAX, IDENTITY_SHOWN_MAX
 from trackway.query.sql.events import project_events
 from trackway.query.sql.person import KNOWN, KNOWN_LINKS, Known, canonical_ids, newest_links
-from trackway.query.sql.tables import GIVEN_IDS, rows_from, rows_in
+from trackway.query.sql.tables import GIVEN_IDS, KEPT, rows_from, rows_in
 from trackway.store.reader import Reader
 
 NOT_A_DEVICE = "simplified mode links a device, $device: and its id, to a user, and nothing else"
@@ -44,7 +44,7 @@ _OWN_EVENTS = f"if(user_id = '', distinct_id IN ({GIVEN_IDS}), user_id = {{id:St
 _OWN_PROFILE = ("group_key = ''", "profile_id = {id:String}")
 _SEEN = f"""
 SELECT 1 {rows_in("profiles", *_OWN_PROFILE)}
-UNION ALL SELECT 1 {rows_in("events", "distinct_id = {id:String}")}
+UNION ALL SELECT 1 {rows_in("events", KEPT, "distinct_id = {id:String}")}
 LIMIT 1 SETTINGS max_execution_time = {IDENTITY_COUNT_S_MAX}"""
 _OWN_PROFILES = ("group_key = ''", f"profile_id IN ({GIVEN_IDS})")
 _PROFILES = f"SELECT count() {rows_in('profiles', *_OWN_PROFILES, final=True)}"

@@ -10,6 +10,10 @@ PERSON_IDS_COUNTED_MAX = 20_000
 PERSON_SIZE_S_MAX = 30
 """Seconds for counting their events, and again for their profiles."""
 
+# Age of data
+AGED_DATA_S_MAX = 120
+"""Seconds for counting the events that a retention would delete, and again for the profiles."""
+
 # Facts
 FACTS_CHECK_EVENTS = 25_000
 """Events of one step of a check of facts, and so its memory and time: some seconds."""

@@ -12,7 +12,7 @@ import msgspec
 from trackway.query.limits import PERSON_IDS_COUNTED_MAX
 from trackway.query.sql.json_lines import on_one_line
 from trackway.query.sql.person import ALL_IDS
-from trackway.query.sql.tables import GIVEN_IDS, rows_in
+from trackway.query.sql.tables import GIVEN_IDS, KEPT, rows_in
 from trackway.store.reader import Reader
 
 Table = Literal["events", "profiles"]
@@ -40,7 +40,7 @@ _SETTINGS: Final = " SETTINGS max_block_size = 8192"
 
 
 def _rows(table: Table) -> str:
-    conditions = [f"{_OF_IDS[table]} IN ({GIVEN_IDS})"] + (["group_key = ''"] if table == "profiles" else [])
+    conditions = [f"{_OF_IDS[table]} IN ({GIVEN_IDS})", "group_key = ''" if table == "profiles" else KEPT]
     order = "time, insert_id" if table == "events" else "profile_id"
     return f"{rows_in(table, *conditions, final=True)} ORDER BY {order}{_SETTINGS}"
 

@@ -7,10 +7,10 @@ import msgspec
 
 from trackway.query.limits import PERSON_IDS_COUNTED_MAX, PERSON_SIZE_S_MAX
 from trackway.query.sql.person import ALL_IDS
-from trackway.query.sql.tables import GIVEN_IDS, rows_in
+from trackway.query.sql.tables import GIVEN_IDS, KEPT, rows_in
 from trackway.store.reader import Reader
 
-_EVENTS: Final = f"SELECT count() {rows_in('events', f'distinct_id IN ({GIVEN_IDS})')}"
+_EVENTS: Final = f"SELECT count() {rows_in('events', KEPT, f'distinct_id IN ({GIVEN_IDS})')}"
 _OF_USERS: Final = (f"profile_id IN ({GIVEN_IDS})", "group_key = ''")
 _PROFILES: Final = f"SELECT count() {rows_in('profiles', *_OF_USERS, final=True)}"
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from trackway.domain.errors import ConfigError
+from trackway.domain.data_age import FOREVER_WORD, read_retention
+from trackway.domain.errors import ConfigError, InvalidInput
+from trackway.domain.limits import RETENTION_DAYS_MAX
 from trackway.domain.region import REGIONS, Region
 
 Value = str | int | bool | Path | tuple[str, ...] | None
@@ -76,6 +78,14 @@ def _setting(
     kinds = {bool: "switch", int: "number", str: "text", tuple: "list"}
     row = (kinds.get(type(default), "path"), default, help_text, lowest, highest, choices, check)
     return field(default=default, repr=not secret, metadata={"row": row})
+
+
+def _retention(text: str) -> str | None:
+    try:
+        read_retention(text, "")
+    except InvalidInput:
+        return f"must be 1 to {RETENTION_DAYS_MAX} days, or {FOREVER_WORD}"
+    return None
 
 
 def _path_prefix(text: str) -> str | None:
@@ -255,6 +265,11 @@ class Settings:
     journal_retention_s: int = _setting(
         300, "Seconds to keep a journal segment after it was loaded.", lowest=0, highest=31_536_000
     )
+    default_event_retention: str = _setting(
+        FOREVER_WORD,
+        "Days to keep events of projects that say nothing of it, or 'forever'. A project's own retention comes first.",
+        check=_retention,
+    )
     rejected_retention_days: int = _setting(30, "Days to keep a rejected record.", lowest=1, highest=3650)
     erasure_delay_s: int = _setting(
         60,
@@ -391,6 +406,11 @@ class Settings:
     def projects_at(self) -> Path | str:
         """Where the projects are: the path of an SQLite file, or the URL of a PostgreSQL database."""
         return self.projects_url or self.data_dir / "projects.db"
+
+    @property
+    def event_retention(self) -> int:
+        """`default_event_retention` in days, or FOREVER."""
+        return read_retention(self.default_event_retention, "default_event_retention")
 
     @property
     def run_dir(self) -> Path:

@@ -8,6 +8,10 @@ INSERT_PIECE_BYTES = 256 * 1024
 FAILURE_BYTES_MAX = 64 * 1024
 """End of a streamed result that is searched for the error with which the store broke it off."""
 
+# Deletions
+MUTATION_POLL_S = 0.1
+"""How often a running deletion is looked at."""
+
 # Results that are kept
 RESULT_SHARE_MAX = 4
 """A result is kept if it takes no more than one in so many of the bytes for all."""

@@ -34,6 +34,8 @@ EVERYWHERE: Final = frozenset(
         "lookup_table_versions",
         "facts_versions",
         "facts_rebuilds",
+        "event_ages",
+        "aged_rows",
     )
 )
 """Tables that every node has whole. They are small and need one truth, such as `max(sequence) + 1`."""

@@ -197,6 +197,7 @@ def _load(
     settings: Settings, journal: Journal, store_url: str, room: DiskRoom, lost: list[Damage], heartbeat: Heartbeat
 ) -> None:
     """The loader's process. Its modules are imported here, since no other process needs them."""
+    from trackway.ageing.worker import Ageing  # noqa: PLC0415
     from trackway.compaction.compactor import Compactor  # noqa: PLC0415
     from trackway.domain.erased_id import KEY_BYTES  # noqa: PLC0415
     from trackway.erasure.deletion import Deletion  # noqa: PLC0415
@@ -236,4 +237,15 @@ def _load(
         lambda: lease.is_held and room.tightest().above_mark > 0,
     )
     start_thread(erasing.run, "erasure")
+    ageing = Ageing(
+        settings.projects_at,
+        settings.region,
+        settings.event_retention,
+        Store(store_url, workload=ERASURE),
+        compactor,
+        journal.progress(),
+        stop,
+        lambda: lease.is_held and room.tightest().above_mark > 0,
+    )
+    start_thread(ageing.run, "ageing")
     Loader(settings, journal, Store(store_url), stop, heartbeat.beat, room.load_bytes_max, lost, erased, lease).run()

@@ -1,12 +1,14 @@
-"""The time zone and the week start of projects: stored, changed, audited, and given to projects of older versions."""
+"""The time zone, the week start and the retentions of projects: stored, changed, audited, and what older ones get."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
 
 from tests.support.projects.migrations import MIGRATIONS
+from trackway.domain.data_age import FOREVER
 from trackway.domain.errors import InvalidInput
 from trackway.projects.account_changes import ServiceAccounts
 from trackway.projects.authorization import NotGranted, UnknownAccount
@@ -53,10 +55,40 @@ def test_change_of_several_settings_is_made_whole_or_not_at_all(database: Projec
             database.change_settings(1, limits, time_zone=zone, week_start=week)
     assert database.all_projects() == [project]
     assert database.revision() == 1
-    for bad in ({"time_zone": "Europe/Berln"}, {"week_start": "friday"}):
+    bad: list[dict[str, Any]] = [
+        {"time_zone": "Europe/Berln"}, {"week_start": "friday"}, {"kept": {"event_retention": -1}},
+    ]  # fmt: skip
+    for each in bad:
         with pytest.raises(InvalidInput):
-            database.create("b", "us", **bad)
+            database.create("b", "us", **each)
     assert database.all_projects() == [project]
+
+
+def test_a_project_says_how_long_it_keeps_events_and_profiles(database: ProjectsDatabase, reader: Reader) -> None:
+    directory = ProjectDirectory(reader)
+
+    def kept(project: Project | None) -> tuple[int | None, int | None, int, int]:
+        assert project is not None
+        own = (project.event_retention, project.profile_retention)
+        return *own, project.kept_event_days(90), project.kept_profile_days
+
+    created = database.create("a", "us", kept={"event_retention": 30})
+    assert kept(created) == (30, None, 30, FOREVER)
+    assert kept(database.create("b", "us")) == (None, None, 90, FOREVER)
+    changed = database.change_settings(1, kept={"event_retention": FOREVER, "profile_retention": 7})
+    assert kept(changed) == (FOREVER, 7, FOREVER, 7)
+    assert directory.refresh()
+    assert kept(directory.by_id(1)) == kept(changed)
+    assert kept(database.change_settings(1, kept={"event_retention": None})) == (None, 7, 90, 7)
+    with pytest.raises(InvalidInput, match="event_retention must be 1 to 36500 days, or forever, not 36501"):
+        database.change_settings(1, kept={"event_retention": 36_501})
+    database.change_settings(1, kept={"profile_retention": 7})
+    noted = [(each.action, each.subject) for each in reversed(database.audit(10)) if "retention" in each.action]
+    assert noted == [
+        ("event retention changed", "forever"),
+        ("profile retention changed", "7 days"),
+        ("event retention changed", "that of the server"),
+    ]
 
 
 def test_audit_has_what_changed_and_nothing_else(database: ProjectsDatabase) -> None:

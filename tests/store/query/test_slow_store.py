@@ -78,6 +78,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "facts_state.known_of": (PROJECT,),
     "facts_state.state_of": (PROJECT,),
     "filtered_events.find": (PROJECT, FILTER),
+    "aged_data.aged_data": (PROJECT, 1, 1),
     "event_names.volumes": (PROJECT, DAY, DAY),
     "event_names.shapes": (PROJECT,),
     "ask.ask": (Asked(PROJECT, "SELECT count() FROM events", UTC_DAYS, None),),

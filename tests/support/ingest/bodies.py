@@ -33,6 +33,11 @@ class KnownProject:
     secret: str
     region: str = "us"
     identity_mode: str = "simplified"
+    time_zone: str = "UTC"
+    event_retention: int | None = None
+
+    def kept_event_days(self, default: int) -> int:
+        return default if self.event_retention is None else self.event_retention
 
 
 ALPHA = KnownProject(7, "a" * 32, "secret of alpha")

@@ -1,13 +1,13 @@
 """The pure functions between bytes and outcomes, given anything: they answer or raise what they name, nothing else."""
 
 import json
-from dataclasses import dataclass
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.fuzz.mutation import TOKENS, damaged_bytes
 from tests.support.fuzz.requests import BODIES, GOOD, JSON_VALUES
+from tests.support.ingest.bodies import ALPHA
 from tests.support.ingest.stored_events import StoredEvent, read_events
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import decode_entries
@@ -38,19 +38,9 @@ ANY_BYTES = st.one_of(
 )
 
 
-@dataclass(frozen=True)
-class AnyProject:
-    """A project that every token names."""
-
-    project_id: int = 7
-    secret: str = "f" * 32
-    region: str = "us"
-    identity_mode: str = "simplified"
-
-
 def arrival(endpoint: Endpoint, strict: bool) -> Arrival:
-    project = AnyProject() if endpoint is Endpoint.IMPORT else None
-    return Arrival(endpoint, NOW_US, lambda token: AnyProject(), project, strict)
+    project = ALPHA if endpoint is Endpoint.IMPORT else None
+    return Arrival(endpoint, NOW_US, lambda token: ALPHA, project, strict)  # every token names it
 
 
 def decoded(query: bytes, content_type: bytes, content_encoding: bytes, body: bytes) -> Decoded | None:

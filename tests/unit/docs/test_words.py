@@ -16,6 +16,7 @@ import pytest
 ROOT: Final = Path(__file__).parents[3]
 SOURCES: Final = (
     "src/trackway/__main__.py",
+    "src/trackway/ageing",
     "src/trackway/alerts",
     "src/trackway/cli.py",
     "src/trackway/commands",

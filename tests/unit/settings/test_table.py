@@ -250,6 +250,7 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "alert_hosts": st.lists(st.sampled_from(["10.0.0.0/8", "::1", "hooks.internal"]), max_size=3).map(tuple),
         "smtp_url": st.just(""),  # another one needs smtp_from
         "smtp_password_file": st.sampled_from([Path("/a"), Path("/a b/c")]),
+        "default_event_retention": st.sampled_from(["forever", "30"]),
         "smtp_from": st.sampled_from(["", "alerts@example.com"]),
         "body_bytes_max": st.integers(1024, 1 << 20),
         "in_flight_bytes_max": st.integers(33_554_432, 1 << 36),

@@ -18,6 +18,7 @@ FORMS = [
     ("/keys/replace", {"kind": "secret", "overlap": "1h"}),
     ("/limits", {"import_requests_per_hour": "1"}),
     ("/time-zone", {"time_zone": "Asia/Tokyo", "week_start": "sunday"}),
+    ("/retention", {"event_retention": "30"}),
     ("/accounts/create", {"name": "a", "role": "consumer"}),
     ("/accounts/role", {"username": "a", "role": "consumer"}),
     ("/accounts/remove", {"username": "a"}),

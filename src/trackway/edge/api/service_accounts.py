@@ -12,10 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from trackway.domain.errors import RequestError
+from trackway.domain.errors import RequestError, StorageError
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.access.credentials import INVALID, read_basic
 from trackway.edge.api import project_settings
+from trackway.edge.api.data_retention import Wanted, preview
 from trackway.edge.api.endpoint_shell import Shell
 from trackway.edge.api.paths_with_ids import ByMethod, answer, refused
 from trackway.edge.api.service_account_requests import moment, read_addition, read_creation, read_removal
@@ -26,9 +27,11 @@ from trackway.edge.wire.asgi_request import Request
 from trackway.edge.wire.decode import read_query
 from trackway.edge.wire.parameter_tables import ACCOUNTS, PROJECT, Table
 from trackway.edge.wire.replies import Reply
+from trackway.edge.wire.streaming import refusal as store_refusal
 from trackway.projects.account import Account
 from trackway.projects.audit import Author
 from trackway.projects.roles import RIGHTS, ROLES, Right
+from trackway.store.reader import Readers
 
 if TYPE_CHECKING:
     from trackway.projects.account_changes import ServiceAccounts
@@ -55,9 +58,11 @@ Action = Callable[[_Call], tuple[int, dict[str, Any]]]
 class AccountsEndpoint:
     """The handlers of these paths, below PATH."""
 
-    def __init__(self, shell: Shell, changes: Changes):
+    def __init__(self, shell: Shell, changes: Changes, readers: Readers, event_retention: int):
         self._shell = shell
         self._changes = changes
+        self._readers = readers
+        self._event_retention = event_retention
 
     def table(self) -> dict[str, ByMethod]:
         """The handlers, by path and method."""
@@ -85,11 +90,27 @@ class AccountsEndpoint:
         if scope["method"] in ("POST", "PATCH"):
             check_json(scope)
         author = Author(account.username, self._shell.access.address(scope))
+        if route.action is _change_project and (refusal := await self._unconfirmed(request, account, body, author)):
+            return refusal
         call = partial(_Call, by=account.account_id, named=request.ids.get("id", 0), body=body)
         status, found = await self._changes.run(
             lambda opened: route.action(call(opened.projects, opened.accounts)), author
         )
         return answer(found, status)
+
+    async def _unconfirmed(self, request: Request, account: Account, body: bytes, author: Author) -> Reply | None:
+        """The refusal of a retention that deletes something which nobody has confirmed."""
+        wanted, project_id = project_settings.read_change(body), request.ids["id"]
+        if not wanted.kept or wanted.confirmed:
+            return None
+        project = await self._changes.run(
+            lambda opened: opened.projects.managed(project_id, account.account_id), author
+        )
+        try:
+            found = await preview(self._readers.api, Wanted(project, wanted.kept), self._event_retention)
+        except StorageError as error:
+            raise store_refusal(error, "retention", needy="") from error
+        return answer(project_settings.unconfirmed(found), 409) if found.deletes else None
 
 
 def _list(call: _Call) -> tuple[int, dict[str, Any]]:
@@ -132,7 +153,11 @@ def _project(call: _Call) -> tuple[int, dict[str, Any]]:
 
 
 def _change_project(call: _Call) -> tuple[int, dict[str, Any]]:
-    return 200, {"results": project_settings.change(call.projects, call.named, call.body, call.by), **OK}
+    return 200, {"results": _changed(call), **OK}
+
+
+def _changed(call: _Call) -> dict[str, Any]:
+    return project_settings.change(call.projects, call.named, project_settings.read_change(call.body), call.by)
 
 
 def shown(account: Account) -> dict[str, Any]:

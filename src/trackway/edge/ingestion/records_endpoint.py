@@ -90,6 +90,7 @@ class RecordsEndpoint:
         self._heavy = heavy or HeavyWork()
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._path = endpoint.path
+        self._event_retention = settings.event_retention
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -337,6 +338,7 @@ class RecordsEndpoint:
             place_of=self._locator.place_of,
             nearest=self._locator.nearest,
             rejected_left=self.admission.rejected_left,
+            event_retention=self._event_retention,
         )
 
     def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:

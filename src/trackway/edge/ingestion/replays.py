@@ -145,6 +145,7 @@ class Replays:
             region=self._parts.settings.region,
             place_of=locator.place_of,
             nearest=locator.nearest,
+            event_retention=self._parts.settings.event_retention,
         )
 
     async def _send(self, ready: Sequence[_Ready], endpoint: Endpoint) -> int:

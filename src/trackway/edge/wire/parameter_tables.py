@@ -237,6 +237,7 @@ STORE_EVENTS = Table("/api/app/store/events", honoured=("project_id",))
 _LOADED = ("project_id", "from_position", "before_position", "event")
 LOADED_DAYS = Table("/api/app/loaded-events/days", honoured=_LOADED)
 LOADED_EVENTS = Table("/api/app/loaded-events", honoured=(*_LOADED, "day", "format"))
+RETENTION_PREVIEW = Table("/api/app/retention", honoured=("project_id", "event_retention", "profile_retention"))
 RATE_LIMITS = Table("/api/app/rate-limits", honoured=("project_id",))
 _FLAGS = ("data", "verbose", "strict", "ip", "img", "callback", "redirect")
 TRACK = Table("/track", honoured=_FLAGS, ignored=("project_id", *_SENT_BY_SDKS), is_open=True)
@@ -249,7 +250,7 @@ TABLES = (
     INSIGHTS, SQL, STREAM_QUERY, STREAM_BOOKMARK, JQL, LOOKUP_TABLES, LOOKUP_TABLES_CREATE, IDENTITY, IDENTITY_PREVIEW,
     IDENTITY_UNLINK, DELETIONS, DELETIONS_PREVIEW, DELETION, RETRIEVALS, RETRIEVAL, RETRIEVAL_FILE, FACTS,
     FACTS_REBUILD, FACTS_STEPS, FACTS_COMPARE, STORE, STORE_PART, STORE_EVENTS, LOADED_EVENTS, LOADED_DAYS,
-    RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
+    RETENTION_PREVIEW, RATE_LIMITS, ACCOUNTS, PROJECT, *_SAVED,
 )  # fmt: skip
 RECORDS: Mapping[str, Table] = {table.name: table for table in (TRACK, IMPORT, ENGAGE, GROUPS)}
 """The endpoints that take records, by path."""

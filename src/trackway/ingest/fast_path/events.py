@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
+from trackway.domain.data_age import first_kept_ms
 from trackway.domain.identity_mode import DEVICE_PREFIX
-from trackway.ingest.arrival import Arrival, project_of_token
+from trackway.ingest.arrival import Arrival, Project, project_of_token
 from trackway.ingest.fast_path.record_types import REQUIRED, Read, reader_of
 from trackway.ingest.limits import (
     COMPILED_NAMES_CHARACTERS_MAX,
@@ -174,6 +175,7 @@ def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: S
     accepted: list[AcceptedEvent] = []
     project, token, strict = arrival.project, None, arrival.strict
     by_token = project is None
+    kept_ms = 0 if project is None else _kept_from_ms(project, arrival)
     names: set[str] = set()  # that passed their rule
     ending = event_ending(arrival.place) if arrival.place else b""
     for text, kind in zip(texts[start:], kinds[start:], strict=True):
@@ -186,7 +188,7 @@ def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: S
             found = project_of_token(own.token, arrival, TOKEN_MISSING)
             if isinstance(found, (Rejected, Ignored)):
                 break
-            project, token = found, own.token
+            project, token, kept_ms = found, own.token, _kept_from_ms(found, arrival)
         assert project is not None, "of the credentials or of the token"
         name, device_id = record.event, own.device_id
         if name not in names:
@@ -194,7 +196,7 @@ def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: S
                 break
             names.add(name)
         time_ms = event_time(own.time, arrival, strict)
-        if type(time_ms) is Rejected:
+        if type(time_ms) is Rejected or time_ms < kept_ms:
             break
         ids = event_ids(
             project, own.distinct_id, device_id or None, own.user_id or None, own.insert_id, arrival, strict
@@ -213,6 +215,10 @@ def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: S
             properties = with_ending(properties, ending)
         accepted.append(AcceptedEvent(project.project_id, name, time_ms, ids, properties))
     return accepted
+
+
+def _kept_from_ms(project: Project, arrival: Arrival) -> int:
+    return first_kept_ms(project.kept_event_days(arrival.event_retention), project.time_zone, arrival.now_ms)
 
 
 def _check(own: Any, suspected: Suspicions) -> bool:

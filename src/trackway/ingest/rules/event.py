@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from trackway.domain.data_age import first_kept_ms
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.identity_mode import DEVICE_PREFIX
 from trackway.domain.link import Link
@@ -24,7 +25,7 @@ from trackway.ingest.rules.link import IDENTITY_EVENTS, ids_of_request, links_as
 from trackway.ingest.rules.location import place_of_record, with_place
 from trackway.ingest.rules.properties import check_properties
 from trackway.ingest.rules.reimport import READ_BACK, put_back
-from trackway.ingest.rules.times import event_time
+from trackway.ingest.rules.times import event_time, too_old
 
 _OUTCOMES = (Rejected, Ignored)
 _NULL = msgspec.Raw(b"null")
@@ -64,6 +65,9 @@ def judge(
     time_ms = event_time(time, arrival, required)
     if isinstance(time_ms, Rejected):
         return time_ms
+    kept_days = project.kept_event_days(arrival.event_retention)
+    if time_ms < first_kept_ms(kept_days, project.time_zone, arrival.now_ms):
+        return too_old(kept_days)
     if isinstance(asked, Rejected):
         return asked
     otherwise = None if asked is None else asked.to

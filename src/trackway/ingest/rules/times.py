@@ -7,6 +7,7 @@ differ in their bounds, which come with `Arrival`.
 import re
 from typing import Any
 
+from trackway.domain.data_age import in_days
 from trackway.domain.endpoint import Endpoint
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.limits import FUTURE_MS_MAX, SECONDS_BELOW, TIME_MS_MIN
@@ -40,6 +41,11 @@ def _out_of_bounds(ms: int, arrival: Arrival) -> int | Rejected:
     elif ms < arrival.oldest_ms:
         return invalid(_FIELD, "must not be before 1971-01-01")
     return arrival.now_ms
+
+
+def too_old(days: int) -> Rejected:
+    """The rejection of an event that is older than its project keeps events."""
+    return invalid(_FIELD, f"must not be older than {in_days(days)}, which is how long the project keeps events")
 
 
 def profile_time(value: Any, arrival: Arrival) -> int | Rejected:

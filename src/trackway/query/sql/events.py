@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from trackway.query.sql.days import Days
+from trackway.query.sql.tables import KEPT
 
 ALL_COLUMNS = "*"
 DAY = "toDate(time)"
@@ -91,6 +92,14 @@ class Events(NamedTuple):
         """Those of some days, both ends included."""
         return self.between(*days.bounds_ms(from_date, to_date))
 
+    def since(self, since_ms: int) -> "Events":
+        """The same where the first instant that is kept is known; 0 keeps all. No statement looks for it then."""
+        key = tuple(each for each in self.key if each != KEPT)
+        found = self._replace(key=key)
+        if since_ms <= 0 or (_FROM in key and self.parameters["from_ms"] >= since_ms):
+            return found
+        return found._replace(key=tuple(each for each in key if each != _FROM)).between(since_ms, None)
+
     def from_sql(self, *, deduplicated: bool) -> str:
         """FROM these events. `deduplicated`: of copies of an event only the one that was received last.
 
@@ -108,8 +117,8 @@ class Events(NamedTuple):
 
 
 def project_events(project_id: int) -> Events:
-    """All events of a project."""
-    return Events(("project_id = {project:UInt32}",), parameters={"project": project_id})
+    """All events that a project keeps."""
+    return Events(("project_id = {project:UInt32}", KEPT), parameters={"project": project_id})
 
 
 def _utc_day(time_ms: int) -> str:

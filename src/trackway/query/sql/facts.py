@@ -15,7 +15,7 @@ from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS, KNOWN_LINKS
 from trackway.query.sql.scope import Rows
 from trackway.query.sql.segments import DERIVED, NO_SLOT, SUMS, Facts
-from trackway.query.sql.tables import rows_from, rows_in
+from trackway.query.sql.tables import EVENTS_SINCE, rows_from, rows_in
 
 SLOTS: Final = 64
 """Properties of a project that have columns of their own."""
@@ -70,7 +70,8 @@ SELECT {KNOWN_LINKS},
     newest.2 AND newest.3 = ({DAMAGES}) AND newest.4 = ({REBUILDS})
         AND ({partition_rows(_OWN_PARTITIONS)}) = {_STORED} AS counts,
     newest.1, arrayMap(s -> s.number, newest.6), newest.5, if(links.1 = 0, NULL, since), tail.1, newest.7, tail.2 > 0,
-    [tail.2, tail.3, links.1, links.2, tupleElement(({_REFUSALS}) AS refused, 1), refused.2]"""
+    [tail.2, tail.3, links.1, links.2, tupleElement(({_REFUSALS}) AS refused, 1), refused.2],
+    toUnixTimestamp64Milli({EVENTS_SINCE})"""
 """What a report must know first, as one row: whether the project has links and plain links (`query.sql.person`), and
 whether its facts count. Then the values of `Facts`, in their order. It binds `tables`.
 
@@ -78,7 +79,9 @@ Facts count when they are complete, all their rows are there, nothing was found 
 rebuild was asked for.
 """
 
-STATE_TABLES: Final = ("events", "identity_links", "identity_refusals", "damage", "facts_rebuilds", "facts_versions")
+STATE_TABLES: Final = (
+    "events", "identity_links", "identity_refusals", "damage", "facts_rebuilds", "facts_versions", "event_ages",
+)  # fmt: skip
 """The tables that STATE reads besides the parts of `tables`."""
 PARTS_NOW: Final = """
 SELECT count(), sum(cityHash64(table, name, modification_time))
@@ -121,6 +124,7 @@ def fact_rows(
     numbers of the one property, and no raws. Segments without such rows, and days whose facts may have newer copies,
     are read as facts. Derived rows have no persons.
     """
+    events = events.since(facts.since_ms)
     assert events.is_narrow and facts.has(properties)
     bound = dict(events.parameters) | {"facts_end": facts.position}
     slots = [slot(facts.slot_of(name)) for name in properties]

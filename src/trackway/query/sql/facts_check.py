@@ -13,7 +13,7 @@ from trackway.query.sql.events import project_events
 from trackway.query.sql.facts import KEY, LATE, OWN, PERSON, SLOTS, WHO, newer_links, persons_of, slot
 from trackway.query.sql.person import JOIN_SETTINGS
 from trackway.query.sql.segments import Facts
-from trackway.query.sql.tables import rows_from, rows_in
+from trackway.query.sql.tables import KEPT, rows_from, rows_in
 
 _SETTINGS: Final = f"{JOIN_SETTINGS}, use_skip_indexes_if_final = 0, max_block_size = 16384"
 PIECE: Final = "{pieces:UInt32} = 1 OR {key} % {pieces:UInt32} = {piece:UInt32}"
@@ -21,8 +21,8 @@ PIECE: Final = "{pieces:UInt32} = 1 OR {key} % {pieces:UInt32} = {piece:UInt32}"
 WITHIN: Final = "{day} >= toDate({from_date:String}) AND {day} <= toDate({to_date:String})"
 """SQL of whether a row's `{day}` is one of a step's."""
 _ENDED: Final = "position < {facts_end:UInt64}"
-_OF_EVENTS: Final = f"SELECT toDate(time) AS day, count() AS number {rows_in('events', _ENDED)} GROUP BY day"
-_LIVE: Final = rows_in("facts", "segment IN {segments:Array(UInt64)}")
+_OF_EVENTS: Final = f"SELECT toDate(time) AS day, count() AS number {rows_in('events', KEPT, _ENDED)} GROUP BY day"
+_LIVE: Final = rows_in("facts", KEPT, "segment IN {segments:Array(UInt64)}")
 _BOTH: Final = f"{_OF_EVENTS} UNION ALL SELECT day, count() AS number {_LIVE} GROUP BY day"
 DAYS: Final = f"SELECT toString(day) AS name, max(number) {rows_from(_BOTH)} GROUP BY day ORDER BY day"
 """The days with events or facts, and how many at most either has."""
@@ -65,7 +65,7 @@ def _of_facts(facts: Facts, late: str) -> str:
     """One row for each fact that counts: the name, the day, the side, and the hash of the rest."""
     used = ", ".join(slot(number) for number in range(min(len(facts.slots), SLOTS)))
     raws = f"[{used}]" if used else "emptyArrayString()"
-    conditions = ["segment IN {segments:Array(UInt64)}", WITHIN.replace("{day}", "day")]
+    conditions = ["segment IN {segments:Array(UInt64)}", KEPT, WITHIN.replace("{day}", "day")]
     conditions += [f"({PIECE.replace('{key}', 'key')})", f"(time, key) NOT IN ({late})"]
     rows = f"SELECT event, day, time, key, person AS stored, who AS id, {raws} AS raws {rows_in('facts', *conditions)}"
     if facts.links is None:

@@ -71,6 +71,7 @@ class Projection:
     """
 
     def __init__(self, events: Events, known: Known) -> None:
+        events = events if known.facts is None else events.since(known.facts.since_ms)
         self._events = events
         self._known = known
         self._needs = Needs()

@@ -30,7 +30,8 @@ class Facts(NamedTuple):
     `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on, change
     persons; None if there are none. `late_days`: days of late events of the tail. `derived`: what else there is of the
     segments. `has_tail`: whether there are events from the position on. `newer`: numbers that are others when events,
-    links or refused links come that the facts do not have.
+    links or refused links come that the facts do not have. `since_ms`: the first instant of which events are kept, 0
+    where all are.
     """
 
     position: int
@@ -41,6 +42,7 @@ class Facts(NamedTuple):
     derived: Sequence[Derived] = ()
     has_tail: bool = True
     newer: Sequence[int] = ()
+    since_ms: int = 0
 
     def has(self, properties: Iterable[str]) -> bool:
         """Whether each of these properties has a column."""

@@ -19,3 +19,10 @@ def rows_in(table: str, *conditions: str, final: bool = False) -> str:
 def rows_from(query: str, alias: str = "") -> str:
     """FROM the rows that a query gives."""
     return f"FROM ({query}){f' AS {alias}' if alias else ''}"
+
+
+EVENTS_SINCE: Final = f"(SELECT argMax(since, sequence) {rows_in('event_ages')})"
+"""SQL of the instant before which the project's events have aged: no query finds them, deleted or not
+(`store/migrations/0021_event_ages.sql`). 1970 where all are kept."""
+KEPT: Final = f"time >= {EVENTS_SINCE} AND toDate(time) >= toDate({EVENTS_SINCE})"
+"""SQL of whether an event is kept. The primary key can use the second form."""

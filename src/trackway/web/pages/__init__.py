@@ -19,6 +19,7 @@ from trackway.web.pages import (
     audit,
     checklist,
     dashboards,
+    data_retention,
     erasures,
     event_files,
     event_names,
@@ -298,6 +299,7 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
     """The page of settings and its forms."""
     shown = settings.Shown(parts.directory, parts.fresh_projects, parts.rates)
     show, show_key = partial(settings.show, shown=shown), partial(keys.show, audit=parts.audit, shown=shown)
+    keep = partial(data_retention.change, changes=parts.changes, shown=shown, readers=parts.readers)
     forms = {
         "/keys/replace": keys.replace,
         "/limits": limits.change,
@@ -312,6 +314,7 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
     return (
         PageRoute(settings.PATH, ("GET",), show, Right.LIMITS, "Settings", in_navigation=True),
         _form("/keys/show", show_key),
+        _form("/retention", keep),
         *(
             _form(path, partial(form, changes=parts.changes, shown=shown))._replace(
                 is_for_archived=form is accounts.revoke

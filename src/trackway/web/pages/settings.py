@@ -12,12 +12,13 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
+from trackway.domain.data_age import in_days, retention_text
 from trackway.domain.errors import RequestError
 from trackway.domain.time_zone import WEEK_STARTS, time_zones
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.projects.account import Account
-from trackway.projects.project import PROJECT_SETTINGS, OldKey
+from trackway.projects.project import PROJECT_SETTINGS, RETENTIONS, OldKey
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.roles import ROLES, Right, Role
 from trackway.settings.table import ROWS_BY_NAME
@@ -33,6 +34,7 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
         "secret": "The secret was replaced. Give the new one to what imports and exports before the old one ends.",
         "limits": "The limits were changed.",
         "time_zone": "The time zone and the start of weeks were changed.",
+        "retention": "How long data is kept was changed.",
         "described": "The name and the description were changed.",
         "archived": "The project is archived. It takes nothing any more.",
         "taken_up": "The project takes events again, with the keys that it had.",
@@ -82,6 +84,13 @@ class Made(NamedTuple):
     secret: str
 
 
+class Unconfirmed(NamedTuple):
+    """A form that deletes data, to be sent again: its values, and the sentence that says what it deletes."""
+
+    values: Mapping[str, str]
+    sentence: str
+
+
 async def show(page: Page, *, shown: Shown) -> Response:
     return await draw(page, shown, done=DONE.get(page.request.query_params.get("done", ""), ""))
 
@@ -105,11 +114,13 @@ async def draw(
     problem: str = "",
     keys: Mapping[str, str] = MappingProxyType({}),
     made: Made | None = None,
+    unconfirmed: Unconfirmed | None = None,
 ) -> Response:
-    """The page. keys: the keys to show in clear, by kind. made: an account that was just created."""
+    """The page. keys: the keys to show in clear, by kind. made: an account that was just created. unconfirmed: a
+    retention that asks for a typed word first."""
     await shown.fresh_projects.look()
     page = page._replace(project=shown.directory.by_id(page.project.project_id) or page.project)
-    said = {"done": done, "problem": problem, "keys": keys, "made": made}
+    said = {"done": done, "problem": problem, "keys": keys, "made": made, "unconfirmed": unconfirmed}
     return render(page, "settings.html", status=status, **said, **_values(page, shown))
 
 
@@ -120,6 +131,10 @@ def _values(page: Page, shown: Shown) -> dict[str, Any]:
     return {
         "may_manage": may_manage,
         "may_end": page.may(Right.END),
+        "kept": {name: _kept(getattr(page.project, name)) for name in RETENTIONS},
+        "kept_events": in_days(page.project.kept_event_days(page.settings.event_retention)),
+        "kept_profiles": in_days(page.project.kept_profile_days),
+        "kept_by_default": in_days(page.settings.event_retention),
         "old_keys": _old_keys(page) if may_manage else [],
         "overlaps": OVERLAPS,
         "sees_members": sees_members,
@@ -133,6 +148,10 @@ def _values(page: Page, shown: Shown) -> dict[str, Any]:
         "week_starts": [(day, day.capitalize()) for day in WEEK_STARTS],
         "settings": page.settings,
     }
+
+
+def _kept(days: int | None) -> str:
+    return "" if days is None else retention_text(days)
 
 
 def _old_keys(page: Page) -> list[OldKey]:

@@ -1,0 +1,1 @@
+"""Deletes events and profiles that are older than their projects keep them."""

@@ -1,0 +1,20 @@
+"""Limits of `ageing`: one constant each, with its unit and its source."""
+
+# Looks
+AGE_POLL_S = 1.0
+"""How often the settings of projects are looked at: one number of the projects database."""
+AGE_RETRY_S = 5.0
+"""Wait after a failure of the store or of the projects database."""
+
+# Deletions
+HIDDEN_S = 10.0
+"""Events are out of all queries for this long before they are deleted: a query asks first from when on events count."""
+DELETION_INTERVAL_S = 20 * 3600.0
+"""Time between two deletions of what has aged by another day: the engine writes the events of a whole month anew. A
+retention that somebody has shortened does not wait."""
+DAY_STEP_MS = 2 * 86_400_000
+"""A horizon that moves by less has aged by another day, also where clocks or the time zone change."""
+HORIZONS_AT_ONCE = 500
+"""Projects whose events one statement deletes."""
+PROFILES_AT_ONCE = 10_000
+"""Profiles that one statement deletes."""
