@@ -18,6 +18,7 @@ from tests.support.query.profiles import INJECTIONS, insert_profiles
 from tests.support.query.sql_statements import STATEMENTS
 from tests.support.store.process import RunningStore
 from tests.support.store.questions import readers_of
+from tests.support.store.tables import merge_all
 from trackway.domain.endpoint import Endpoint
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.request import ingest_events
@@ -168,6 +169,7 @@ def test_every_function_that_is_allowed_is_one_of_the_store(filled: Store) -> No
         ("SELECT nothing FROM events", "nothing"),
         ("SELECT event + 1 FROM events", "Illegal types"),
         ("SELECT toUInt8('x')", "parse"),
+        ("SELECT toUInt8('')", "read after"),
         ("SELECT abs()", "arguments"),
         ("SELECT event, count() FROM events", "GROUP BY"),
         ("SELECT arrayJoin(range(100000000)) AS a, groupArray(a) OVER () FROM events", "memory"),
@@ -208,6 +210,23 @@ def test_the_store_refuses_changes_and_settings_of_such_a_statement(filled: Stor
 def test_statements_that_reach_far_see_one_project(filled: Store, text: str) -> None:
     found = result(filled, text)
     assert CANARY not in str(found)
+
+
+@pytest.mark.parametrize("view", COLUMNS)
+def test_no_error_shows_a_value_of_another_project(filled: Store, view: str) -> None:
+    """All rows of a table are in one part, so that those of both projects are read together."""
+    for table in ("events", "profiles", "identity_links"):
+        merge_all(filled, table)
+    texts = [name for name in COLUMNS[view] if name not in ("time", "time_local", "received", "loaded", "updated")]
+    for name in texts:
+        fails = f"toUInt8(if(position({name}, '{CANARY}') > 0, {name}, '1'))"
+        for text in (
+            f"SELECT count() FROM {view} WHERE {fails} = 1",
+            f"SELECT sum({fails}) FROM {view}",
+            f"SELECT count() FROM {view} WHERE {fails} = 1 AND {texts[0]} IN ('u', 'A', 'team')",
+            f"SELECT count() FROM {view} AS a JOIN {view} AS b USING ({name}) WHERE {fails} = 1",
+        ):
+            assert "refuses" not in str(result(filled, text))
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))

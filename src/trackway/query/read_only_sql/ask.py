@@ -27,10 +27,12 @@ from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, TIME_EXCEEDED_CODES, UN
 from trackway.store.reader import Reader
 
 SETTINGS: Final = (
-    f"{JOIN_SETTINGS}, readonly = 2, max_memory_usage = {SQL_MEMORY_BYTES_MAX},"
+    f"{JOIN_SETTINGS}, readonly = 2, max_memory_usage = {SQL_MEMORY_BYTES_MAX}, optimize_move_to_prewhere = 0,"
     " output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0"
 )
-_OF_THE_STORE: Final = UNREADABLE_CODES | frozenset(
+_EMPTY_VALUE: Final = 32
+"""The code of a damaged file, and of an empty text that is to be a number."""
+_OF_THE_STORE: Final = (UNREADABLE_CODES - {_EMPTY_VALUE}) | frozenset(
     (60, 81, 202, 209, 210, 225, 236, 243, 252, 279, 364, 394, 425, 1002)
 )
 """The store's codes for failures of its own: damaged files, missing tables, no room, connections, too many queries, a

@@ -1,7 +1,8 @@
 """The tables that a statement may read: one project's events, user profiles and group profiles, as queries' texts.
 
 Each event comes once, with the person that it belongs to now, from the same source as reports and exports. Columns have
-the names of `trackway export`. `properties` is JSON text that the store's JSON functions can read.
+the names of `trackway export`. `properties` is JSON text that the store's JSON functions can read. The project is a
+PREWHERE: a person's condition is looked at for rows of the project alone, since an error of it shows the value.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from trackway.query.sql.days import Days
 from trackway.query.sql.events import project_events
 from trackway.query.sql.person import Known
 from trackway.query.sql.scope import Needs, rows_of
-from trackway.query.sql.tables import rows_from, rows_in
+from trackway.query.sql.tables import own_rows_in, rows_from
 
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "events": {
@@ -77,5 +78,5 @@ def views_of(project_id: int, known: Known, days: Days, dates: tuple[date, date]
 
 
 def _profiles(condition: str, ids: str) -> str:
-    stored = f"SELECT {ids}, updated, {readable('properties')} AS document {rows_in('profiles', condition, final=True)}"
+    stored = f"SELECT {ids}, updated, {readable('properties')} AS document {own_rows_in('profiles', condition)}"
     return f"SELECT * EXCEPT (document), document AS properties {rows_from(stored)}"

@@ -16,6 +16,12 @@ def rows_in(table: str, *conditions: str, final: bool = False) -> str:
     return f"FROM {table}{' FINAL' if final else ''} WHERE {' AND '.join((PROJECT, *conditions))}"
 
 
+def own_rows_in(table: str, condition: str) -> str:
+    """The same of the newest rows. The condition, and all that a statement adds to it, is looked at for rows of the
+    project alone: a condition may fail for a value, and the error shows it."""
+    return f"FROM {table} FINAL PREWHERE {PROJECT} WHERE {condition}"
+
+
 def rows_from(query: str, alias: str = "") -> str:
     """FROM the rows that a query gives."""
     return f"FROM ({query}){f' AS {alias}' if alias else ''}"
