@@ -18,6 +18,7 @@ import click
 from trackway import __version__
 from trackway.commands.account import account
 from trackway.commands.admin import admin
+from trackway.commands.backup import backup, restore
 from trackway.commands.demo import demo
 from trackway.commands.export_files import export_files
 from trackway.commands.identity import identity
@@ -162,6 +163,7 @@ store.add_command(store_server(_serve_store))
 for command in (
     account,
     admin,
+    backup,
     demo,
     export_files,
     identity,
@@ -171,6 +173,7 @@ for command in (
     migrate,
     person,
     project,
+    restore,
     sql,
     store,
 ):

@@ -12,10 +12,11 @@ import pytest
 from tests.support.command_line import printed, trackway
 from tests.support.crash.process_tree import Tree
 from tests.support.http.exchange import Request
+from tests.support.journal.named_events import names, send
 from tests.support.journal.nats_cluster import NatsCluster
 from tests.support.journal.nats_machine import request
 from tests.support.journal.nats_site import site
-from tests.support.server import ROOM_ENOUGH, Project, basic
+from tests.support.server import ROOM_ENOUGH, basic
 
 STREAM = "TRACKWAY_0"
 PAGE = Path(__file__).parents[2] / "docs/operations/replicated-journal.md"
@@ -49,21 +50,6 @@ class Recipe:
                 done = trackway(*words[1:], **self._variables, **ROOM_ENOUGH)
                 assert done.returncode == 0, done.stderr
         assert self._commands == []
-
-
-def send(tree: Tree, project: Project, *names: str) -> None:
-    events = [
-        {"event": name, "properties": {"token": project.token, "distinct_id": "a", "$insert_id": name}}
-        for name in names
-    ]
-    updates = [{"$token": project.token, "$distinct_id": "a", "$add": {"n": len(names)}}]
-    for path, records in (("/track", events), ("/engage", updates)):
-        content = json.dumps(records).encode()
-        assert tree.ask(Request("POST", path, (("Content-Type", "application/json"),), content)).status == 200
-
-
-def names(tree: Tree, project: Project) -> list[str]:
-    return sorted(line["event"] for line in tree.export(project))
 
 
 def status(nats: NatsCluster, data_dir: Path) -> dict[str, Any]:

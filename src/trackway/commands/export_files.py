@@ -12,6 +12,7 @@ import click
 from trackway.commands.import_files import address_of
 from trackway.commands.options import JSON, load_flags, settings_options
 from trackway.commands.running_server import URL, Server, server_of
+from trackway.domain.duration import seconds_of
 from trackway.domain.errors import ConfigError
 from trackway.transfer.destinations import destination_of
 from trackway.transfer.event_columns import COLUMNS, Column, FileFormat, Kind
@@ -111,11 +112,9 @@ def _seconds(text: str | None) -> float:
     """Seconds of a time such as 90s, 15m, 1h or 1d; 0 without one."""
     if text is None:
         return 0.0
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    number, unit = text[:-1], text[-1:]
-    if unit not in units or not number.isascii() or not number.isdigit() or not 0 < int(number) < 100_000:
+    if (seconds := seconds_of(text)) is None:
         raise ConfigError(f"every must be a time such as 90s, 15m, 1h or 1d, not {text[:40]!r}")
-    return float(int(number) * units[unit])
+    return float(seconds)
 
 
 def _report(written: Written, as_json: bool) -> None:

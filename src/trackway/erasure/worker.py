@@ -53,8 +53,8 @@ class Facts(Protocol):
 
 class Worker:
     """Works until `stop` is set. `projects`: where the projects database is, `region`: of which region's
-    projects the store has the data. `has_room`: whether the disk of the store
-    has room for parts that are written anew."""
+    projects the store has the data. `has_room`: whether the disk of the store has room for parts that are written anew.
+    `turns` is held while tasks are worked on. A thread that holds it keeps them as they are."""
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Worker:
         progress: Progress,
         stop: threading.Event,
         has_room: Callable[[], bool],
+        turns: "threading.Lock | None" = None,
     ):
         self._projects = projects
         self._region = region
@@ -77,13 +78,15 @@ class Worker:
         self._progress = progress
         self._stop = stop
         self._has_room = has_room
+        self._turns = turns or threading.Lock()
         self._again_s: dict[int, float] = {}
 
     def run(self) -> None:
         """Work, and try again while the store or the database fails. Raises only programming errors."""
         while not self._stop.is_set():
             try:
-                self.turn()
+                with self._turns:
+                    self.turn()
             except StorageError as error:
                 if not self._stop.is_set():
                     metrics.store_error("erase")

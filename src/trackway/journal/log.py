@@ -226,6 +226,10 @@ class Journal(Trimmer, Protocol):
         """Ask for the right to load, for the loader's process, which then shares its progress with other machines and
         theirs with this one."""
 
+    def begin_after(self, cursor: int, end: int) -> None:
+        """Make an empty journal in place of one that is gone, for a store that has loaded up to `cursor`. Its records
+        get positions from `end` on. Raises StorageError. Others make a journal in streams."""
+
     def seal(self) -> None:
         """Note a clean stop: a record that is missing later is known to be damage. Raises StorageError."""
 

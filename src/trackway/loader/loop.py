@@ -38,6 +38,7 @@ from trackway.loader.limits import (
     REST_BYTES_MAX,
 )
 from trackway.loader.link_loading import Links
+from trackway.loader.moments import Moments
 from trackway.loader.part_verification import WATCHED, PartVerification
 from trackway.loader.profile_loading import Changes, changes_of, insert_changes, insert_profiles
 from trackway.loader.reload import Reload
@@ -72,7 +73,8 @@ class Loader:
     `load_bytes_max`: journal bytes for which the disk of the store has room now, 0 when loading must wait. `lost` is
     the damage of the journal that recovery found. A later read of the journal does not find it again. `erased`: the
     erasures that other threads add to; without it only those of the store count, which have hashes of no key. `lease`
-    is closed at the end; by default it is asked of the journal.
+    is closed at the end; by default it is asked of the journal. `moments`: work that others want done between two
+    batches.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Loader:
         lost: Sequence[Damage] = (),
         erased: Erased | None = None,
         lease: Lease | None = None,
+        moments: Moments | None = None,
     ):
         self._settings = settings
         self._journal = journal
@@ -98,6 +101,7 @@ class Loader:
         self._lost = list(lost)
         self._progress = journal.progress()
         self._lease = lease or journal.lease()
+        self._moments = moments or Moments()
         self._verification = PartVerification()
         self._sweep = Sweep(journal, store, self._verification)
         self._cursor = Cursor(store, self._verification, self._sweep, self._progress, self._step)
@@ -155,6 +159,7 @@ class Loader:
     def _stand_by(self) -> None:
         """Another machine loads. Forget all that may be out of date when this one's turn comes."""
         self._forget()
+        self._moments.refuse("another machine loads: ask that one")
         self._stop.wait(LOADER_POLL_S)
 
     def _step(self) -> None:
@@ -181,6 +186,9 @@ class Loader:
         started_s = time.monotonic()
         bytes_max = min(self._load_bytes_max(), LOAD_BATCH_BYTES_MAX)
         self._log_room(bool(bytes_max))
+        if bytes_max and self._moments.is_due(source.position):
+            self._come_to_moment(source)
+            return
         may_read = min(bytes_max, self._waiting.room)
         records = source.read(may_read) if may_read else []
         self._note_damage(source)
@@ -206,6 +214,18 @@ class Loader:
             self._stop.wait(LOADER_POLL_S)
         self._settle()
         self._remove()
+
+    def _come_to_moment(self, source: Source) -> None:
+        """Read no further until all that was read counts, then let the work be done that waits for this."""
+        self._insert_waiting()
+        self._cursor.advance()
+        if self._waiting.is_empty:
+            self._cursor.verify()  # the part of the cursor, too
+            self._moments.take()
+        else:
+            self._stop.wait(LOADER_POLL_S)
+        self._publish(self._cursor.loaded(self._progress.synced))
+        self._settle()
 
     def _advance(self, *, idle: bool) -> None:
         """Verify batches where that is due: while there are more to load, beside the next ones."""

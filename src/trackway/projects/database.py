@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Engine, Select, insert, select, update
+from sqlalchemy import Connection, Engine, MetaData, Select, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from trackway.domain.errors import StateError, StorageError
@@ -66,6 +66,21 @@ class ProjectsDatabase:
         theirs._author = author
         return theirs
 
+    @contextmanager
+    def filling(self, revision: str, *, again: bool) -> Iterator[Connection]:
+        """A transaction in a new database, with the tables as they were after this migration. Nothing is left of it
+        after an error, but an empty file. `again`: all tables that are there are dropped first."""
+        if isinstance(self._at, Path):
+            make_private(self._at.absolute())
+            self._switch_to_write_ahead(self._at.absolute())
+        with self._transaction(self._writing) as connection:
+            if again:
+                present = MetaData()
+                present.reflect(connection)
+                present.drop_all(connection)
+            self._upgrade(connection, revision)
+            yield connection
+
     def migrate(self) -> None:
         """Migrate the tables to this version. A missing file is made, readable by its owner alone.
 
@@ -80,7 +95,7 @@ class ProjectsDatabase:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             self._upgrade(connection)
 
-    def _upgrade(self, connection: Connection) -> None:
+    def _upgrade(self, connection: Connection, revision: str = "head") -> None:
         from alembic import command  # noqa: PLC0415  # 0.1 s that only a database to be migrated need pay
         from alembic.config import Config  # noqa: PLC0415
         from alembic.util import CommandError  # noqa: PLC0415
@@ -89,7 +104,7 @@ class ProjectsDatabase:
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
         except CommandError as error:
             raise StateError(f"projects database {self._shown} is of another version: {_lower(error)}") from error
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from trackway.domain.data_age import FOREVER_WORD, read_retention
+from trackway.domain.duration import seconds_of
 from trackway.domain.errors import ConfigError, InvalidInput
 from trackway.domain.limits import RETENTION_DAYS_MAX
 from trackway.domain.region import REGIONS, Region
@@ -164,6 +165,10 @@ def _smtp_url(text: str) -> str | None:
     except ValueError:
         return problem
     return None if good and parts.path in ("", "/") and not parts.query else problem
+
+
+def _duration(text: str) -> str | None:
+    return None if not text or seconds_of(text) else "must be empty or a time such as 90s, 15m, 6h or 1d"
 
 
 def _mail_address(text: str) -> str | None:
@@ -366,6 +371,13 @@ class Settings:
         None, "File with the password for `smtp_url`, read at start; empty is the one in the URL."
     )
     smtp_from: str = _setting("", "Address that mails of alerts come from.", check=_mail_address)
+    backup_to: str = _setting("", "Directory or `s3://BUCKET/KEY` of the backups that `backup_every` makes.")
+    backup_every: str = _setting(
+        "", "Time from one backup to the next, such as 6h or 1d; empty makes none.", check=_duration
+    )
+    backup_keep: int = _setting(
+        7, "Backups that are kept; older ones are removed after a new one is made.", lowest=1, highest=10_000
+    )
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -380,7 +392,8 @@ class Settings:
             )
         if self.smtp_url and not self.smtp_from:
             raise ConfigError(f"smtp_from must be set where smtp_url is (from {self.source('smtp_url')})")
-
+        if self.backup_every and not self.backup_to:
+            raise ConfigError(f"backup_every needs backup_to, their place (from {self.source('backup_every')})")
         if self.store_cluster and not self.store_url:
             raise ConfigError(
                 f"store_cluster needs store_url, a node of the cluster (from {self.source('store_cluster')})"

@@ -51,6 +51,11 @@ _CLUSTERS = "SELECT count() FROM system.clusters WHERE cluster = {cluster:String
 _ENGINES = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'events'"
 
 
+UNFINISHED_RESTORE = "unfinished_restore"
+"""A table that a restore makes first and drops last. With it the store is nobody's."""
+_UNFINISHED = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+
+
 class UnusableStore(StorageError):
     """This version cannot use the store. Waiting does not help."""
 
@@ -61,6 +66,10 @@ class NewerStore(UnusableStore):
 
 class OldServer(UnusableStore):
     """The ClickHouse server is too old for the statements of this version."""
+
+
+class UnfinishedStore(UnusableStore):
+    """A backup is being restored into the store."""
 
 
 class OtherLayout(UnusableStore):
@@ -155,6 +164,8 @@ def _require_server(store: Store) -> None:
 def _require_layout(store: Store) -> None:
     """Refuse tables of one machine on a cluster, and those of a cluster without its settings: both would lose rows."""
     cluster = store.cluster
+    if store.query(_UNFINISHED, {"table": UNFINISHED_RESTORE}) != [(0,)]:
+        raise UnfinishedStore("a restore into the store was not finished: run `trackway restore` again")
     if cluster and store.query(_CLUSTERS, {"cluster": cluster.name}) == [(0,)]:
         raise OtherLayout(f"the store knows no cluster {cluster.name!r}: correct store_cluster, or its remote_servers")
     engines = [engine for (engine,) in store.query(_ENGINES)]

@@ -56,9 +56,12 @@ COMPACTION: Final = Workload("compaction", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 """Facts from events: one step at a time, of a few seconds, with one core."""
 ERASURE: Final = Workload("erasure", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 """Erased persons: one statement at a time, with one core."""
+BACKUP: Final = Workload("backup", 1, 1, 4, 1, 400 * MIB, None, 300, 15)
+"""Rows that a backup of a store elsewhere reads, and that a restore inserts."""
 
 WORKLOADS: Final = {
-    each.name: each for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, ALERTS, LOOKUP, COMPACTION, ERASURE)
+    each.name: each
+    for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, ALERTS, LOOKUP, COMPACTION, ERASURE, BACKUP)
 }
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final
 
 from trackway.alerts.mail_server import MailServer, mail_server
+from trackway.backup.leftovers import forget_killed
 from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
 from trackway.edge import worker
 from trackway.embedded import process as store_server
@@ -27,14 +28,15 @@ from trackway.journal.log import Damage, Journal
 from trackway.journal.open import open_journal
 from trackway.projects.migrate import migrate_when_there
 from trackway.runtime.background import start_thread
+from trackway.runtime.directory_lock import locked
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
 from trackway.runtime.operator_key import make_operator_key
 from trackway.runtime.private_key import private_key
+from trackway.runtime.unfinished_restore import refuse_unfinished
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
 from trackway.supervisor.data_format import claim
-from trackway.supervisor.directory_lock import locked
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
 from trackway.supervisor.sockets import listen
@@ -54,6 +56,7 @@ def serve(settings: Settings) -> int:
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     raise_file_limit()
     with locked(settings.run_dir / "lock"):
+        refuse_unfinished(settings.data_dir)
         close_to_others(settings.data_dir)
         claim(settings.data_dir)
         locator, certificate, mail = Locator(settings), certificate_of(settings), mail_server(settings)
@@ -71,6 +74,7 @@ def serve(settings: Settings) -> int:
         welcome(settings, url)
         room = DiskRoom(settings.data_dir, settings.disk_free_bytes_min)
         tell_room(room)
+        forget_killed(settings.data_dir)
         if not settings.store_url:
             tell_priorities()
         tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key, mail)
@@ -89,6 +93,7 @@ def drain(settings: Settings) -> bool:
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     settings = dataclasses.replace(settings, journal_retention_s=0) if settings.journal_url else settings
     with locked(settings.run_dir / "lock"):
+        refuse_unfinished(settings.data_dir)
         close_to_others(settings.data_dir)
         claim(settings.data_dir)
         if settings.store_url:
@@ -163,10 +168,11 @@ def _tree(
     ]
     loader = Child("loader", partial(_load, settings, journal, store_url, room, lost), settings, clock)
     alerts = Child("alerts", partial(_watch_alerts, settings, journal, store_url, mail), settings, clock)
+    backups = [Child("backup", partial(_back_up, settings), settings, clock)] if settings.backup_every else []
     told = {"url": url, "port": sock.getsockname()[1], "region": settings.region}
     status = partial(write_status, settings.run_dir / "server.json", told)
     groups = [
-        Group([*edges, alerts], settings.shutdown_grace_s + STOP_S_MAX),
+        Group([*edges, alerts, *backups], settings.shutdown_grace_s + STOP_S_MAX),
         Group([loader], STOP_S_MAX),
         Group(stores, STOP_S_MAX),
     ]
@@ -193,11 +199,19 @@ def _watch_alerts(
     run(settings, journal, store_url, mail, heartbeat)
 
 
+def _back_up(settings: Settings, heartbeat: Heartbeat) -> None:
+    """The process of the schedule of backups. Its modules are imported here, as above."""
+    from trackway.backup.schedule import run  # noqa: PLC0415
+
+    run(settings, heartbeat)
+
+
 def _load(
     settings: Settings, journal: Journal, store_url: str, room: DiskRoom, lost: list[Damage], heartbeat: Heartbeat
 ) -> None:
     """The loader's process. Its modules are imported here, since no other process needs them."""
     from trackway.ageing.worker import Ageing  # noqa: PLC0415
+    from trackway.backup.snapshot import SnapshotServer  # noqa: PLC0415
     from trackway.compaction.compactor import Compactor  # noqa: PLC0415
     from trackway.domain.erased_id import KEY_BYTES  # noqa: PLC0415
     from trackway.erasure.deletion import Deletion  # noqa: PLC0415
@@ -205,6 +219,7 @@ def _load(
     from trackway.loader.disk_report import watch  # noqa: PLC0415
     from trackway.loader.erased import Erased  # noqa: PLC0415
     from trackway.loader.loop import Loader  # noqa: PLC0415
+    from trackway.loader.moments import Moments  # noqa: PLC0415
     from trackway.store.client import Store  # noqa: PLC0415
     from trackway.store.workload import COMPACTION, ERASURE, HEALTH  # noqa: PLC0415
 
@@ -225,7 +240,7 @@ def _load(
     )
     start_thread(compactor.run, "compactor")
     key = private_key(settings.data_dir / ERASURE_KEY_FILE, KEY_BYTES, "put back the file of the last backup")
-    erased = Erased(key)
+    erased, turns, moments = Erased(key), threading.Lock(), Moments()
     erasing = Worker(
         settings.projects_at,
         settings.region,
@@ -235,6 +250,7 @@ def _load(
         journal.progress(),
         stop,
         lambda: lease.is_held and room.tightest().above_mark > 0,
+        turns,
     )
     start_thread(erasing.run, "erasure")
     ageing = Ageing(
@@ -248,4 +264,7 @@ def _load(
         lambda: lease.is_held and room.tightest().above_mark > 0,
     )
     start_thread(ageing.run, "ageing")
-    Loader(settings, journal, Store(store_url), stop, heartbeat.beat, room.load_bytes_max, lost, erased, lease).run()
+    snapshots = SnapshotServer(settings, Store(store_url), moments, journal.progress(), turns)
+    start_thread(snapshots.run, "snapshot")
+    beat, may_load = heartbeat.beat, room.load_bytes_max
+    Loader(settings, journal, Store(store_url), stop, beat, may_load, lost, erased, lease, moments).run()

@@ -15,11 +15,12 @@ from rich.console import Console
 from trackway.domain.limits import STOP_S_MAX
 from trackway.embedded import process as store_server
 from trackway.http.connections import raise_file_limit
+from trackway.runtime.directory_lock import locked
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock
+from trackway.runtime.unfinished_restore import refuse_unfinished
 from trackway.settings.table import Settings, masked
 from trackway.supervisor.child import Child
-from trackway.supervisor.directory_lock import locked
 from trackway.supervisor.password_file import password_in
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree
@@ -41,6 +42,7 @@ def serve_store(settings: Settings, host: str, port: int, password_file: Path) -
     # A signal that comes before the tree runs waits for it, so that every stop after the first printed line is clean.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     with locked(settings.run_dir / "lock"):
+        refuse_unfinished(settings.data_dir)
         close_to_others(settings.data_dir)
         sock = listen(host, port)
         metrics.start(settings.metrics_dir)

@@ -140,6 +140,15 @@ class _Alerts:
         )
 
 
+class _Backups:
+    """Backups that the schedule makes."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.made_at = make.gauge("trackway_backup_timestamp_seconds", "When the last backup that succeeded ended.")
+        self.age = make.gauge("trackway_backup_age_seconds", "How long ago the last backup that succeeded ended.")
+        self.tries = make.counter("trackway_backups", "Backups that the schedule began: made or failed.", "outcome")
+
+
 class _Processes:
     """Processes that did not go on."""
 
@@ -159,4 +168,5 @@ class Families:
         self.loader = _Loader(make)
         self.store = _Store(make)
         self.alerts = _Alerts(make)
+        self.backups = _Backups(make)
         self.processes = _Processes(make)

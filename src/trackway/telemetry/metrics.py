@@ -175,6 +175,17 @@ def alert_delivery(channel: str, outcome: Literal["delivered", "repeated", "fail
     _families.alerts.deliveries.labels(channel, outcome).inc()
 
 
+def backup(outcome: Literal["made", "failed"]) -> None:
+    """A backup of the schedule ended."""
+    _families.backups.tries.labels(outcome).inc()
+
+
+def backup_age(made_at_s: float, age_s: float) -> None:
+    """When the last backup that succeeded ended, in seconds since the epoch, and how long ago that is."""
+    _families.backups.made_at.set(made_at_s)
+    _families.backups.age.set(age_s)
+
+
 def process_restart(role: str) -> None:
     """A process of this role died and was restarted."""
     _families.processes.restarts.labels(role).inc()

@@ -1,4 +1,4 @@
-"""Where an export writes: a directory, or a key of S3. A file is there whole or not at all."""
+"""Where exports and backups write: a directory, or a key of S3. A file of a directory is there whole or not at all."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from trackway.domain.errors import StateError
 from trackway.transfer.limits import READ_BYTES
@@ -44,6 +44,25 @@ class Destination(ABC):
     @abstractmethod
     def read(self, name: str) -> bytes | None:
         """The bytes of a small file, None without one."""
+
+    @contextmanager
+    def sink(self, name: str) -> Iterator[IO[bytes]]:
+        """A file to write to from its beginning to its end, of any length. On leaving without an error it is in its
+        place; after an error a part of it may be."""
+        with self.writing(name) as path, path.open("wb") as file:
+            yield file
+
+    @abstractmethod
+    def open(self, name: str) -> IO[bytes]:
+        """A file to read from."""
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """All files by name, with their sizes in bytes."""
+
+    @abstractmethod
+    def free_bytes(self) -> int | None:
+        """Room for more files, None where that is unknown."""
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -89,11 +108,24 @@ class Directory(Destination):
         return None
 
     def names(self) -> list[str]:
-        return sorted(
-            each.relative_to(self._path).as_posix()
+        return sorted(self.sizes())
+
+    def open(self, name: str) -> IO[bytes]:
+        try:
+            return (self._path / name).open("rb")
+        except OSError as error:
+            raise StateError(f"{self._path / name} cannot be read: {error.strerror}") from error
+
+    def sizes(self) -> dict[str, int]:
+        return {
+            each.relative_to(self._path).as_posix(): each.stat().st_size
             for each in self._path.rglob("*")
             if each.is_file() and not each.relative_to(self._path).parts[0].startswith(WORK)
-        )
+        }
+
+    def free_bytes(self) -> int:
+        there = next(each for each in (self._path, *self._path.absolute().parents) if each.exists())
+        return shutil.disk_usage(there).free
 
     def remove(self, name: str) -> None:
         with _as_ours(self._path / name), suppress(FileNotFoundError):
@@ -128,8 +160,23 @@ class Objects(Destination):
             return found
         return None
 
+    @contextmanager
+    def sink(self, name: str) -> Iterator[IO[bytes]]:
+        at = f"{self._storage.path}/{name}"
+        with _as_ours(f"s3://{at}"), self._storage.files.open_output_stream(at) as stream:
+            yield stream
+
+    def open(self, name: str) -> IO[bytes]:
+        return self._storage.open(f"{self._storage.path}/{name}")
+
+    def sizes(self) -> dict[str, int]:
+        return self._storage.sizes_below()
+
+    def free_bytes(self) -> None:
+        return None
+
     def names(self) -> list[str]:
-        return sorted(self._storage.names_below())
+        return sorted(self.sizes())
 
     def remove(self, name: str) -> None:
         with _as_ours(f"s3://{self._storage.path}/{name}"), suppress(FileNotFoundError):

@@ -41,8 +41,8 @@ class ObjectStorage(NamedTuple):
             if each.type == fs.FileType.File and not each.base_name.startswith((".", "_")):
                 yield each.path, each.path.removeprefix(begin), each.size
 
-    def names_below(self) -> list[str]:
-        """The paths from here of all objects below, whatever their names."""
+    def sizes_below(self) -> dict[str, int]:
+        """By path from here, the bytes of all objects below, whatever their names."""
         from pyarrow import fs  # noqa: PLC0415
 
         try:
@@ -50,7 +50,7 @@ class ObjectStorage(NamedTuple):
         except OSError as error:
             raise StateError(f"{_SCHEME}{self.path} cannot be read: {_reason(error)}") from error
         begin = self.path.rstrip("/") + "/"
-        return [str(each.path).removeprefix(begin) for each in below if each.type == fs.FileType.File]
+        return {str(each.path).removeprefix(begin): int(each.size) for each in below if each.type == fs.FileType.File}
 
     def open(self, path: str) -> IO[bytes]:
         try:

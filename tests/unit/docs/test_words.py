@@ -18,6 +18,7 @@ SOURCES: Final = (
     "src/trackway/__main__.py",
     "src/trackway/ageing",
     "src/trackway/alerts",
+    "src/trackway/backup",
     "src/trackway/cli.py",
     "src/trackway/commands",
     "src/trackway/domain",

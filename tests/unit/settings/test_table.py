@@ -230,6 +230,14 @@ def test_store_of_a_cluster_has_its_name_in_the_url_and_needs_one() -> None:
         Settings(store_url="http://h:1/x", store_cluster="a'b")
 
 
+def test_a_schedule_of_backups_needs_a_place_and_a_time() -> None:
+    assert Settings(backup_every="6h", backup_to="s3://b/k").backup_keep == 7
+    with pytest.raises(ConfigError, match="backup_every needs backup_to, their place"):
+        Settings(backup_every="6h")
+    with pytest.raises(ConfigError, match="backup_every must be empty or a time such as 90s"):
+        Settings(backup_every="often", backup_to="here")
+
+
 def values_of(row: Row) -> st.SearchStrategy[object]:
     """Good values of a setting."""
     special: dict[str, st.SearchStrategy[object]] = {
@@ -252,6 +260,8 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "smtp_password_file": st.sampled_from([Path("/a"), Path("/a b/c")]),
         "default_event_retention": st.sampled_from(["forever", "30"]),
         "smtp_from": st.sampled_from(["", "alerts@example.com"]),
+        "backup_to": st.sampled_from(["/a", "s3://bucket/key"]),
+        "backup_every": st.just(""),  # another one needs backup_to
         "body_bytes_max": st.integers(1024, 1 << 20),
         "in_flight_bytes_max": st.integers(33_554_432, 1 << 36),
     }

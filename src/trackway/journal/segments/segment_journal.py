@@ -9,6 +9,7 @@ from trackway.journal.group_commit import GroupCommit
 from trackway.journal.limits import JOURNAL_SEGMENT_BYTES
 from trackway.journal.log import HasRoom, Lease, OnSync, Progress, Recovery, Refusal, Removed
 from trackway.journal.segments.file_calls import Disk, OsDisk
+from trackway.journal.segments.new_beginning import begin_after
 from trackway.journal.segments.progress import SegmentProgress
 from trackway.journal.segments.reader import Reader
 from trackway.journal.segments.recovery import recover
@@ -61,6 +62,9 @@ class SegmentJournal:
 
     def lease(self) -> Lease:
         return _SoleLoader()
+
+    def begin_after(self, cursor: int, end: int) -> None:
+        begin_after(self._directory, cursor, end, self._disk)
 
     def seal(self) -> None:
         with closing(self._writer()) as writer:

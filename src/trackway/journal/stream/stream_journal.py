@@ -102,6 +102,9 @@ class StreamJournal:
     def lease(self) -> StreamLease:
         return StreamLease(self._connection, self._stream, self.progress(), machine_name(self._directory))
 
+    def begin_after(self, cursor: int, end: int) -> None:
+        """Nothing to do: `setup.make_streams` makes streams, each generation after the one before."""
+
     def seal(self) -> None:
         """Nothing to note: a stream knows its end."""
 

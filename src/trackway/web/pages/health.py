@@ -23,6 +23,7 @@ from trackway.query.facts_state import state_of
 from trackway.query.ingestion_stats import OUTCOMES, Bucket
 from trackway.query.sql.days import Days
 from trackway.runtime.disk_room import DiskRoom
+from trackway.runtime.last_backup import last_backup
 from trackway.runtime.thread_priority import may_raise_priority
 from trackway.telemetry import metrics
 from trackway.web.chart import Chart, chart, top_of
@@ -81,6 +82,7 @@ async def show(
         stored_bytes=room.stored,
         database=locator.database,
         uses=rates.uses(page.project),
+        backup=last_backup(page.settings.run_dir),
         has_own_store=not page.settings.store_url,
         has_priorities=may_raise_priority(),
         now_s=time.time(),
