@@ -13,7 +13,7 @@ TEST_PROCESSES ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test-quick test test-system test-cluster check bench bench-cluster soak lock clean chromium postgresql jdk
+.PHONY: help install run dist test-quick test test-system test-cluster check bench bench-cluster soak lock clean chromium postgresql jdk
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -32,6 +32,12 @@ install: $(VENV)/.run  ## the virtual environment, from the lock file
 
 run: install  ## the server on http://127.0.0.1:8080, data under ./trackway-data
 	$(BIN)/trackway serve
+
+# The version is in src/trackway/__init__.py alone. A tag on the commit must name it.
+dist: $(VENV)/.dev  ## wheel and sdist in dist/, for the version of src/trackway/__init__.py
+	.ci/tag-names-version "$$($(BIN)/hatchling version)"
+	rm -rf dist
+	$(BIN)/hatchling build -d dist
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@command -v npm >/dev/null || { apt-get update -qq && apt-get install -y -qq nodejs npm; }
@@ -96,4 +102,4 @@ lock: $(VENV)/.dev  ## renew the lock files
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o tests/support/clients/requirements.lock tests/support/clients/requirements.in
 
 clean:  ## what the verbs above made, but never data
-	rm -rf $(VENV) node_modules .clients tests/support/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist node_modules .clients tests/support/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

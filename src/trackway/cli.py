@@ -23,11 +23,12 @@ from trackway.commands.demo import demo
 from trackway.commands.export_files import export_files
 from trackway.commands.identity import identity
 from trackway.commands.import_files import import_files
+from trackway.commands.init import init
 from trackway.commands.journal import check_there, journal
 from trackway.commands.limits_reference import limits_document
 from trackway.commands.lookup_table import lookup_table
 from trackway.commands.migrate import migrate
-from trackway.commands.options import JSON, load_flags, print_table, settings_options
+from trackway.commands.options import JSON, GroupedCommand, load_flags, print_table, settings_options
 from trackway.commands.person import person
 from trackway.commands.project import project
 from trackway.commands.reference import commands_document, parameters_document, settings_document
@@ -89,7 +90,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(cls=GroupedCommand)
 @settings_options()
 def serve(**flags: Any) -> int:
     """Run the server until it gets SIGTERM or SIGINT."""
@@ -123,7 +124,7 @@ def drain(as_json: bool, **flags: Any) -> None:
         click.echo("The journal is drained.")
 
 
-@cli.command()
+@cli.command(cls=GroupedCommand)
 @settings_options()
 @JSON
 def config(as_json: bool, **flags: Any) -> None:
@@ -168,6 +169,7 @@ for command in (
     export_files,
     identity,
     import_files,
+    init,
     journal,
     lookup_table,
     migrate,

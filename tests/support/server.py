@@ -182,9 +182,11 @@ def _database(at: Path | str) -> ProjectsDatabase:
 
 
 @contextlib.contextmanager
-def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+def running_server(
+    data_dir: Path, *arguments: str, tls: ssl.SSLContext | None = None, program: str = _TRACKWAY
+) -> Iterator[Server]:
     """`trackway serve` on `data_dir` with a free port, no rate limits and little rest between loads, unless the
-    arguments say otherwise; `tls`: how to reach one that speaks HTTPS."""
+    arguments say otherwise; `tls`: how to reach one that speaks HTTPS; `program`: another installation's."""
     data_dir.mkdir(parents=True, exist_ok=True)
     prefix = arguments[arguments.index("--path-prefix") + 1] if "--path-prefix" in arguments else ""
     projects_at = arguments.index("--projects-url") if "--projects-url" in arguments else len(arguments)
@@ -195,13 +197,18 @@ def running_server(data_dir: Path, *arguments: str, tls: ssl.SSLContext | None =
         if ON_CLUSTER and "--store-url" not in arguments:
             store = stack.enter_context(running_store(data_dir / "store"))
             arguments = (*arguments, "--store-url", store.url)
-        yield from _running_server(data_dir, projects, prefix, tls, [*limits, *soon, *arguments])
+        yield from _running_server(data_dir, projects, prefix, tls, [*limits, *soon, *arguments], program)
 
 
 def _running_server(
-    data_dir: Path, projects: Sequence[str], prefix: str, tls: ssl.SSLContext | None, arguments: Sequence[str]
+    data_dir: Path,
+    projects: Sequence[str],
+    prefix: str,
+    tls: ssl.SSLContext | None,
+    arguments: Sequence[str],
+    program: str,
 ) -> Iterator[Server]:
-    command = [_TRACKWAY, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
+    command = [program, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
     if not projects:
         # A server that finds its tables need not import what makes them, nor pass it on to its children.
         _database(data_dir / "projects.db").migrate()

@@ -10,8 +10,9 @@ import click
 
 from trackway.domain.errors import ConfigError
 from trackway.projects.audit import Author
+from trackway.settings.groups import GROUPS, OTHERS, heading_of
 from trackway.settings.sources import CONFIG_DEFAULT, load
-from trackway.settings.table import ROWS, ROWS_BY_NAME, Row, Settings, shown
+from trackway.settings.table import ROWS_BY_NAME, Row, Settings, shown
 
 if TYPE_CHECKING:
     from trackway.projects.database import ProjectsDatabase
@@ -34,14 +35,34 @@ def _option(row: Row) -> Callable[[Any], Any]:
 
 def settings_options(*names: str) -> Callable[[Any], Any]:
     """`--config` and the flags of these settings, all of them when none is named."""
-    rows = [ROWS_BY_NAME[name] for name in names] or list(ROWS)
     config = click.option(
         "--config", metavar="FILE", help=f"TOML file of settings. [default: {CONFIG_DEFAULT} if it exists]"
     )
+    flags = flags_of(*(names or ROWS_BY_NAME))
+    return lambda command: config(flags(command))
+
+
+class GroupedCommand(click.Command):
+    """A command with the flags of all settings: its help shows them in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found: dict[str, list[tuple[str, str]]] = {"Options": [], **{group.heading: [] for group in GROUPS}, OTHERS: []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                found[heading_of(parameter.name or "") or "Options"].append(record)
+        for heading, records in ((heading, records) for heading, records in found.items() if records):
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def flags_of(*names: str) -> Callable[[Any], Any]:
+    """The flags of these settings."""
+    rows = [ROWS_BY_NAME[name] for name in names]
 
     def decorate(command: Any) -> Any:
-        for decorator in [_option(row) for row in reversed(rows)] + [config]:
-            command = decorator(command)
+        for row in reversed(rows):
+            command = _option(row)(command)
         return command
 
     return decorate
@@ -49,8 +70,13 @@ def settings_options(*names: str) -> Callable[[Any], Any]:
 
 def load_flags(flags: Flags) -> Settings:
     config = flags.pop("config")
+    return load(given_flags(flags), config=config)
+
+
+def given_flags(flags: Flags) -> Flags:
+    """The flags as `settings.sources` takes them: an option that was repeated is one text with commas."""
     lists = {name: ",".join(value) if value else None for name, value in flags.items() if isinstance(value, tuple)}
-    return load({**flags, **lists}, config=config)
+    return {**flags, **lists}
 
 
 def open_database(settings: Settings) -> "ProjectsDatabase":

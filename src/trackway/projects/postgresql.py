@@ -16,7 +16,10 @@ try:
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 except ImportError as error:
-    message = "projects_url needs the driver of PostgreSQL: run .venv/bin/pip install '.[postgresql]' in the checkout"
+    message = (
+        "projects_url needs the driver of PostgreSQL: run .venv/bin/pip install '.[postgresql]' in the checkout, or "
+        "install the wheel with [postgresql] behind its name"
+    )
     raise ConfigError(message) from error
 
 _DEFAULTS: Final[dict[str, Any]] = {

@@ -43,6 +43,13 @@ def load(
     return Settings(**values, sources=MappingProxyType(sources))
 
 
+def of_flags(flags: Mapping[str, str | bool | None]) -> Settings:
+    """The settings of flags alone, whatever the environment and a file say. Raises ConfigError as `load`."""
+    found = dict(_from_flags(flags))
+    values: dict[str, Any] = {name: value for name, (value, _) in found.items()}
+    return Settings(**values, sources=MappingProxyType({name: source for name, (_, source) in found.items()}))
+
+
 def _from_flags(flags: Mapping[str, str | bool | None]) -> Iterator[tuple[str, tuple[Value, str]]]:
     for name, given in flags.items():
         row = ROWS_BY_NAME[name]

@@ -252,4 +252,5 @@ def test_driver_that_is_not_installed_is_named() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     wanted = "trackway: projects_url needs the driver of PostgreSQL: run .venv/bin/pip install '.[postgresql]'"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{wanted} in the checkout\n")
+    hint = "in the checkout, or install the wheel with [postgresql] behind its name"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{wanted} {hint}\n")

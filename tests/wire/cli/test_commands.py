@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.sqlite import SqliteReader
+from trackway.settings.groups import GROUPS, OTHERS
 from trackway.settings.table import ROWS, ROWS_BY_NAME
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -446,6 +448,33 @@ def test_module_of_the_package_is_the_command() -> None:
     failed = subprocess.run([sys.executable, "-m", "trackway", "no-such"], capture_output=True, text=True)
     assert (failed.returncode, failed.stdout) == (2, "")
     assert failed.stderr.startswith("trackway: ")
+
+
+def all_commands(command: click.Command = cli, parent: click.Context | None = None) -> Iterator[click.Context]:
+    """The context of each command, as a terminal of 80 columns gives it."""
+    context = click.Context(command, info_name=command.name if parent else "trackway", parent=parent, terminal_width=80)
+    yield context
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from all_commands(inner, context)
+
+
+@pytest.mark.parametrize("context", list(all_commands()), ids=lambda each: each.command_path)
+def test_no_help_text_is_wider_than_a_terminal_of_80_columns(context: click.Context) -> None:
+    assert max(map(len, context.get_help().splitlines())) <= 80
+
+
+def test_options_of_serve_are_in_groups_with_each_option_once() -> None:
+    text = printed("serve", "--help")
+    headings = [line[:-1] for line in text.splitlines() if re.fullmatch(r"\S.*:", line)]
+    assert [each for each in headings if each != OTHERS] == ["Options", *(group.heading for group in GROUPS)]
+    flags = re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)
+    assert len(flags) == len(set(flags)) and set(flags) == {"--config", *(row.flag for row in ROWS)}
+
+
+def test_shells_complete_commands() -> None:
+    assert "_trackway_completion" in printed(_TRACKWAY_COMPLETE="bash_source")
+    completed = trackway(COMP_WORDS="trackway proj", COMP_CWORD="1", _TRACKWAY_COMPLETE="bash_complete")
+    assert completed.stdout == "plain,project\n"
 
 
 @pytest.mark.parametrize("group", [cli, *(each for each in cli.commands.values() if isinstance(each, click.Group))])

@@ -32,7 +32,10 @@ try:
     from nats.aio.msg import Msg
     from nats.errors import Error as NatsError
 except ImportError as error:
-    message = "journal_url needs the client of NATS: run .venv/bin/pip install '.[nats]' in the checkout"
+    message = (
+        "journal_url needs the client of NATS: run .venv/bin/pip install '.[nats]' in the checkout, or install the "
+        "wheel with [nats] behind its name"
+    )
     raise ConfigError(message) from error
 
 T = TypeVar("T")
