@@ -13,7 +13,7 @@ TEST_PROCESSES ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dist test-quick test test-system test-cluster check bench bench-cluster soak lock clean chromium postgresql jdk
+.PHONY: help install run dist test-quick test test-system test-cluster check bench bench-cluster soak lock clean chromium postgresql deployed jdk
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -49,6 +49,10 @@ chromium:
 postgresql:
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
+# What serves and watches a server in production: tests run all of it. The packages' own services stay off.
+deployed:
+	@ls /usr/sbin/nginx /usr/bin/caddy /usr/sbin/haproxy /usr/bin/promtool /usr/bin/systemd-analyze >/dev/null 2>&1 || { apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends nginx-light caddy haproxy prometheus systemd; }
+
 jdk:
 	@command -v javac >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jdk-headless; }
 
@@ -67,7 +71,7 @@ test-quick: $(VENV)/.dev  ## unit tests: no engine, no server, less than a minut
 test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit tests, and those with the engine or one server
 	$(PYTEST) $(or $(TESTS),tests/unit tests/store tests/wire) $(PYTEST_ARGS)
 
-test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql jdk  ## kills, fuzzing, real SDKs and clients
+test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql deployed jdk  ## kills, fuzzing, real SDKs and clients
 	$(PYTEST) $(or $(TESTS),tests/system) $(PYTEST_ARGS)
 
 # Every test of queries and of loading, and those of the wire that ask the store most.

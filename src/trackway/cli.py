@@ -20,6 +20,7 @@ from trackway.commands.account import account
 from trackway.commands.admin import admin
 from trackway.commands.backup import backup, restore
 from trackway.commands.demo import demo
+from trackway.commands.doctor import doctor
 from trackway.commands.export_files import export_files
 from trackway.commands.identity import identity
 from trackway.commands.import_files import import_files
@@ -33,6 +34,7 @@ from trackway.commands.person import person
 from trackway.commands.project import project
 from trackway.commands.reference import commands_document, parameters_document, settings_document
 from trackway.commands.sql import sql
+from trackway.commands.status import status
 from trackway.commands.store import store
 from trackway.commands.store_server import store_server
 from trackway.domain.errors import InvalidInput, StateError, StorageError
@@ -166,6 +168,7 @@ for command in (
     admin,
     backup,
     demo,
+    doctor,
     export_files,
     identity,
     import_files,
@@ -177,6 +180,7 @@ for command in (
     project,
     restore,
     sql,
+    status,
     store,
 ):
     cli.add_command(command)

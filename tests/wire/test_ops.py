@@ -10,18 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash.process_tree import Tree
+from tests.support.free_port import free_port
 from tests.support.http.exchange import Reply, Request, ask
 from tests.support.server import Server
 from tests.support.waiting import wait_until
 
 PATHS = ["/healthz", "/readyz", "/metrics"]
 READY_TIMEOUT_S = 60
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +39,8 @@ def test_details_are_on_the_port_of_operators_alone(away: Tree) -> None:
     assert [away.ask(Request("GET", "/mixpanel" + path)).status for path in PATHS] == [200, 404, 404]
     assert [ops(away, path).status for path in PATHS] == [200, 503, 200]
     assert ops(away, "/track").status == 404
+    assert ops(away, "/readyz").header("x-request-id"), "by which the log names a failure"
+    assert ops(away, "/metrics").header("x-request-id") is None
     assert b"trackway_journal_sync_seconds" in ops(away, "/metrics").body
 
 

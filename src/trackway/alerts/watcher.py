@@ -87,6 +87,7 @@ class Watcher:
 
     async def watch(self) -> None:
         """Watch until `stop`. What cannot be read or written now is tried again later."""
+        metrics.alerts_firing(0)  # until a turn knows better: a server without alerts has none
         while not self._stopping.is_set():
             try:
                 wait_s = await self._turn()

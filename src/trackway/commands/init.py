@@ -38,7 +38,9 @@ def init(directory: Path, as_json: bool, **flags: Any) -> None:
         return
     click.echo(f"Wrote {file}. Look it over; data will be in {data_dir}.\n\nNext:")
     for command, why in (
+        ("doctor", "does this machine suit?"),
         ("serve", "the first start makes a project and an admin password"),
+        ("status", "in another terminal: how is it?"),
     ):
         click.echo(f"  trackway {command} --config {quote(str(file))}    # {why}")
 

@@ -78,7 +78,7 @@ def status(as_json: bool, **flags: Any) -> int:
     if not settings.journal_url:
         check_there(settings)
     streams = streams_status(settings)
-    progress = _progress(settings)
+    progress = progress_of(settings)
     if as_json:
         answer = {"streams": [each._asdict() for each in streams], "progress": progress}
         click.echo(json.dumps(answer, indent=2))
@@ -98,8 +98,8 @@ def check_there(settings: Settings) -> None:
         )
 
 
-def _progress(settings: Settings) -> dict[str, int | bool] | None:
-    """None where no server has run."""
+def progress_of(settings: Settings) -> dict[str, int | bool] | None:
+    """How far the journal of the data directory is synced, loaded and kept. None where no server has run."""
     from trackway.journal.open import open_journal  # noqa: PLC0415  # as above
 
     try:

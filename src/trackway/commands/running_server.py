@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import click
 
@@ -109,7 +109,7 @@ class Server(NamedTuple):
         headers = self.operator_headers() | {"Authorization": f"Basic {credentials}"}
         headers |= {"Content-Type": content_type} if body else {}
         try:
-            with closing(self._connection(parts)) as connection:
+            with closing(_connection(self.url, self.is_ours, COMMAND_ANSWER_S_MAX)) as connection:
                 # The server may refuse a body while it is still being sent; its answer says why.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     connection.request(method, target, body, headers)
@@ -121,14 +121,34 @@ class Server(NamedTuple):
         except (OSError, HTTPException) as error:
             raise StateError(f"server did not answer at {self.url}: {error}") from error
 
-    def _connection(self, parts: SplitResult) -> HTTPConnection:
-        host = parts.netloc.rpartition("@")[2]
-        if parts.scheme == "http":
-            return HTTPConnection(host, timeout=COMMAND_ANSWER_S_MAX)
-        context = ssl.create_default_context()
-        if self.is_ours:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return HTTPSConnection(host, timeout=COMMAND_ANSWER_S_MAX, context=context)
+
+class Answered(NamedTuple):
+    """A server's answer to a question that needs no credentials."""
+
+    status: int
+    body: bytes
+
+
+def ask_openly(url: str, path: str, timeout_s: float, *, is_ours: bool) -> Answered:
+    """The answer to GET, whatever its status. Raises StateError when there is none."""
+    try:
+        with closing(_connection(url, is_ours, timeout_s)) as connection:
+            connection.request("GET", urlsplit(url).path.rstrip("/") + path)
+            response = connection.getresponse()
+            return Answered(response.status, response.read())
+    except (OSError, HTTPException) as error:
+        raise StateError(f"server did not answer at {url}: {error}") from error
+
+
+def _connection(url: str, is_ours: bool, timeout_s: float) -> HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme == "http":
+        return HTTPConnection(host, timeout=timeout_s)
+    context = ssl.create_default_context()
+    if is_ours:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return HTTPSConnection(host, timeout=timeout_s, context=context)
 
 
 def server_of(settings: Settings, named: str | None = None, url: str | None = None) -> Server:
@@ -152,21 +172,21 @@ def servers_of(settings: Settings, named: str | None = None, url: str | None = N
 
 def region_of(settings: Settings) -> str:
     """The region of the server that runs on the data directory; where none does, that of the settings."""
-    status = _status(settings) or {}
+    status = status_of(settings) or {}
     return str(status.get("region", settings.region))
 
 
 def _running(settings: Settings) -> str:
     """The address of the server that runs."""
-    status = _status(settings)
+    status = status_of(settings)
     if status is None:
         raise StateError(f"no server runs on {settings.data_dir}: start it, or name one with --url")
     return str(status["url"])
 
 
-def _status(settings: Settings) -> Answer | None:
-    """The status of the running server, None without one. A killed server leaves its file behind, with an address
-    where another program may listen now and would receive a secret."""
+def status_of(settings: Settings) -> Answer | None:
+    """`run/server.json` of the running server, None without one. A killed server leaves its file behind, with an
+    address where another program may listen now and would receive a secret."""
     try:
         status: Answer = json.loads((settings.run_dir / "server.json").read_text())
         return status if str(status["pid"]) == _holder(settings.run_dir / "lock") else None

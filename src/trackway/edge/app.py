@@ -9,6 +9,7 @@ from trackway.edge.access.cors import preflight
 from trackway.edge.wire.asgi import KEYED, SAME_ORIGIN, Handler, Receive, Scope, Send, send_reply
 from trackway.edge.wire.replies import JSON, Reply, error_reply
 from trackway.http.protocol import Direct
+from trackway.telemetry import request_id
 
 _SLASHES = re.compile("/{2,}")
 
@@ -50,6 +51,7 @@ class Edge:
         return {path.encode(): route.direct for path, route in self._routes.items() if route.direct}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id.begin(scope["headers"])
         if "//" in scope["path"]:
             scope["path"] = _SLASHES.sub("/", scope["path"])
         route = self._routes.get(scope["path"])

@@ -163,7 +163,7 @@ class Cursor:
             raise StorageError("the load of another loader was there first")
         for batch in batches:
             for count, count_records in batch.counts.items():
-                metrics.loaded(count.outcome, count_records)
+                metrics.loaded(count.project_id, count.outcome, count_records)
         self.counted, self._waiting = batches[-1].to_position, rest
 
     def _insert_loads(self, batches: Sequence[Batch]) -> None:

@@ -10,10 +10,12 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from contextlib import closing
 from functools import partial
 from typing import Final
 
+from trackway import __version__
 from trackway.alerts.mail_server import MailServer, mail_server
 from trackway.backup.leftovers import forget_killed
 from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
@@ -122,9 +124,11 @@ def _ops_listening(settings: Settings) -> Listening | None:
 
 
 def _url(settings: Settings, sock: socket.socket) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    scheme = "https" if settings.tls_cert else "http"
-    return f"{scheme}://{host}:{sock.getsockname()[1]}{settings.path_prefix}"
+    return _url_of(settings.host, sock, "https" if settings.tls_cert else "http") + settings.path_prefix
+
+
+def _url_of(host: str, sock: socket.socket, scheme: str) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
 
 
 def _tell_projects_away(failure: str, wait_s: float) -> None:
@@ -169,7 +173,14 @@ def _tree(
     loader = Child("loader", partial(_load, settings, journal, store_url, room, lost), settings, clock)
     alerts = Child("alerts", partial(_watch_alerts, settings, journal, store_url, mail), settings, clock)
     backups = [Child("backup", partial(_back_up, settings), settings, clock)] if settings.backup_every else []
-    told = {"url": url, "port": sock.getsockname()[1], "region": settings.region}
+    told: dict[str, str | int] = {
+        "url": url,
+        "ops_url": _url_of(settings.ops_host, ops.sock, "http") if ops else url,
+        "port": sock.getsockname()[1],
+        "region": settings.region,
+        "version": __version__,
+        "started_s": int(time.time()),
+    }
     status = partial(write_status, settings.run_dir / "server.json", told)
     groups = [
         Group([*edges, alerts, *backups], settings.shutdown_grace_s + STOP_S_MAX),

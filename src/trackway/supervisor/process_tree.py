@@ -44,6 +44,8 @@ class Tree:
     def run(self, is_done: Callable[[], bool] = lambda: False) -> bool:
         """Run until SIGTERM or SIGINT, or until it is done: whether it is. At return all children have ended."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {*_WATCHED, signal.SIGALRM})
+        for child in self._children:
+            metrics.process_known(child.role)
         for child in reversed(self._children):
             child.start()
         self._say()

@@ -7,7 +7,7 @@ series."""
 METRIC_PARAMETERS_MAX = 32
 """The same for names of unknown parameters."""
 RATE_PROJECTS_TOLD_MAX = 50
-"""Projects that a process names in the metrics of refusals; all others are "other"."""
+"""Projects that a process names in metrics; all others are "other"."""
 METRICS_FILE_BYTES = 128 * 1024
 """The file of one process with its metrics: room for some 800 series."""
 

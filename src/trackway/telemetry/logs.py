@@ -1,9 +1,9 @@
 """Logging: one line for each noteworthy event, for people or as JSON, on standard error.
 
 Input: an event name with key-value pairs from our own code, or a record of the standard library's logging (uvicorn,
-alembic). Both pass the same steps: time in UTC, level, role of the process, masking of secrets. Keys of secrets are
-masked whatever their value. Text is searched for passwords in URLs, for credentials and for keys in query strings,
-tracebacks included.
+alembic). Both pass the same steps: time in UTC, level, role of the process, id of the request, masking of secrets. Keys
+of secrets are masked whatever their value. Text is searched for passwords in URLs, for credentials and for keys in
+query strings, tracebacks included.
 """
 
 import logging
@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from trackway.settings.table import masked
+from trackway.telemetry import request_id
 from trackway.telemetry.limits import LOG_NESTING_MAX
 
 MASK: Final = "***"
@@ -112,6 +113,8 @@ def _steps(role: str) -> list[Processor]:
 
     def add_role(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["role"] = role
+        if request := request_id.current():
+            event["request"] = request
         return event
 
     return [

@@ -86,6 +86,12 @@ class _Loader:
         self.lag_seconds = make.gauge(LAG_SECONDS, "Age of the oldest journal record not yet in the store.")
         self.facts_behind = make.gauge("trackway_facts_behind_events", "Events that the facts do not hold yet, about.")
         self.records = make.counter("trackway_loaded_records", "Records loaded, by outcome.", "outcome")
+        self.project_records = make.counter(
+            "trackway_project_records",
+            'The same by project; those of projects after the first fifty are of project "other".',
+            "project_id",
+            "outcome",
+        )
         self.originals_dropped = make.counter(
             "trackway_originals_dropped",
             "Rejected records of which nothing but the reason is kept, since they were over the budget.",

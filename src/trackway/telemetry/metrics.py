@@ -98,9 +98,10 @@ def disk(free_bytes: int, free_bytes_min: int, store_bytes: int, *, held: bool) 
     store.held.set(held)
 
 
-def loaded(outcome: Literal["stored", "duplicate", "ignored", "rejected"], count: int) -> None:
-    """Records whose load is durable in the store."""
+def loaded(project_id: int, outcome: Literal["stored", "duplicate", "ignored", "rejected"], count: int) -> None:
+    """Records of a project whose load is durable in the store."""
     _families.loader.records.labels(outcome).inc(count)
+    _families.loader.project_records.labels(metric_labels.of_project(project_id), outcome).inc(count)
 
 
 def originals_dropped(count: int) -> None:
@@ -184,6 +185,12 @@ def backup_age(made_at_s: float, age_s: float) -> None:
     """When the last backup that succeeded ended, in seconds since the epoch, and how long ago that is."""
     _families.backups.made_at.set(made_at_s)
     _families.backups.age.set(age_s)
+
+
+def process_known(role: str) -> None:
+    """There is a process of this role. Its restarts and hangs count from 0 on, or Prometheus would see no increase."""
+    _families.processes.restarts.labels(role)
+    _families.processes.hangs.labels(role)
 
 
 def process_restart(role: str) -> None:

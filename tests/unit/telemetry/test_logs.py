@@ -47,6 +47,27 @@ def test_json_line_has_time_level_role_logger_and_event_first() -> None:
     }
 
 
+def test_lines_of_a_request_have_its_id_which_is_that_of_a_proxy_where_it_is_plain() -> None:
+    code = """
+import asyncio
+from trackway.telemetry import request_id
+async def handle(*headers):
+    request_id.begin(headers)
+    await asyncio.to_thread(log.warning, "in a thread")
+    log.warning("here")
+async def main():
+    await asyncio.gather(handle((b"x-request-id", b"from-the.proxy")), handle((b"x-request-id", b"a b" * 99)), handle())
+    log.warning("outside")
+asyncio.run(main())
+"""
+    found = objects(code)
+    assert [line["event"] for line in found if "request" not in line] == ["outside"]
+    ids = [line["request"] for line in found if "request" in line]
+    assert sorted(ids.count(each) for each in set(ids)) == [2, 2, 2]
+    assert "from-the.proxy" in ids
+    assert sum(bool(re.fullmatch("[0-9a-f]{16}", each)) for each in ids) == 4
+
+
 def test_console_line_says_the_same_without_colours_in_a_pipe() -> None:
     (line,) = lines("log.warning('loaded', records=2000)", "console")
     assert re.fullmatch(r"\S+Z \[warning *\] loaded +\[loader\] records=2000 role=edge-0", line)

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from trackway.telemetry import metrics
-from trackway.telemetry.limits import METRIC_REASONS_MAX
+from trackway.telemetry.limits import METRIC_REASONS_MAX, RATE_PROJECTS_TOLD_MAX
 
 
 def samples() -> dict[str, float]:
@@ -143,7 +143,7 @@ def test_everything_counted_is_on_the_page(tmp_path: Path) -> None:
         metrics.events_by_path("import", 4, 4)
         metrics.journal_synced(0.003, 7, 900)
         metrics.loader_lag(4096, 1.5)
-        metrics.loaded("stored", 3)
+        metrics.loaded(7, "stored", 3)
         metrics.store_error("insert")
         metrics.process_restart("edge")
         found = samples()
@@ -161,8 +161,21 @@ def test_everything_counted_is_on_the_page(tmp_path: Path) -> None:
         assert found["trackway_loader_lag_bytes"] == 4096
         assert found["trackway_loader_lag_seconds"] == 1.5
         assert found["trackway_loaded_records_total{outcome=stored}"] == 3
+        assert found["trackway_project_records_total{outcome=stored,project_id=7}"] == 3
         assert found["trackway_store_errors_total{call=insert}"] == 1
         assert found["trackway_process_restarts_total{role=edge}"] == 1
+
+    assert in_child(supervise) == 0
+
+
+def test_projects_after_the_first_ones_are_counted_as_others(tmp_path: Path) -> None:
+    def supervise() -> None:
+        metrics.start(tmp_path)
+        for project_id in range(1, RATE_PROJECTS_TOLD_MAX + 11):
+            metrics.loaded(project_id, "stored", 2)
+        found = {name: value for name, value in samples().items() if name.startswith("trackway_project_records")}
+        assert len(found) == RATE_PROJECTS_TOLD_MAX + 1
+        assert found["trackway_project_records_total{outcome=stored,project_id=other}"] == 20
 
     assert in_child(supervise) == 0
 

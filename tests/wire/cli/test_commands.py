@@ -362,6 +362,7 @@ FAILED = [
     (["project", "rotate", "x", "--secret"], "no project is named 'x'"),
     (["project", "limits", "x"], "no project is named 'x'"),
     (["account", "revoke", "7"], "service account 7 was not found"),
+    (["status", "--data-dir", "d"], "no server runs on"),
     (
         ["project", "list", "--projects-url", "postgresql://me:hidden@127.0.0.1:1/x"],
         "projects database postgresql://me:***@127.0.0.1:1/x failed: connection failed: "

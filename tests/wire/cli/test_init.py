@@ -16,7 +16,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_file_is_private_and_read_by_other_commands(elsewhere: Path) -> None:
     said = printed("init", "site", "--port", "8123", "--region", "eu", "--trusted-proxies", "10.0.0.0/8")
-    assert "trackway serve --config site/trackway.toml" in said
+    assert "trackway serve --config site/trackway.toml" in said and "doctor" in said
     assert [path.name for path in (elsewhere / "site").iterdir()] == ["trackway.toml"]
     assert (elsewhere / "site/trackway.toml").stat().st_mode & 0o777 == 0o600
     config = json.loads(printed("config", "--config", "site/trackway.toml", "--json"))

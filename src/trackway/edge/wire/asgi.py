@@ -10,6 +10,7 @@ from typing import Any
 from trackway.domain.errors import RequestError
 from trackway.edge.wire.decode import body_too_large
 from trackway.edge.wire.replies import Headers, Reply
+from trackway.telemetry import request_id
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,6 +25,8 @@ SAME_ORIGIN = "trackway.same_origin"
 """In the scope of a request that pages of other origins may not read the answer to."""
 IDS = "trackway.ids"
 """In the scope of a request whose path names ids: the numbers, by the names that the path's pattern gives them."""
+FAILED = 500
+"""From this status on the server failed, and the reply has the id by which its log names the request."""
 CLIENT_GONE = 499
 """The metered status of a request whose client closed the connection early."""
 
@@ -59,6 +62,8 @@ def check_json(scope: Scope) -> None:
 async def send_reply(scope: Scope, send: Send, reply: Reply) -> None:
     """Send a whole reply; a HEAD request gets its headers only."""
     headers = [*content_headers(reply.content_type, len(reply.body)), *reply.headers, *cors_headers(scope)]
+    if reply.status >= FAILED and (request := request_id.current()):
+        headers.append((request_id.HEADER, request.encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = b"" if scope["method"] == "HEAD" else reply.body
     await send({"type": "http.response.body", "body": body})
