@@ -41,6 +41,7 @@ from trackway.supervisor.child import Child
 from trackway.supervisor.data_format import claim
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
+from trackway.supervisor.service_manager import ServiceManager
 from trackway.supervisor.sockets import listen
 from trackway.supervisor.start_warnings import tell_priorities, tell_room
 from trackway.supervisor.store_version import refuse_unusable
@@ -57,6 +58,7 @@ def serve(settings: Settings) -> int:
     starts."""
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     raise_file_limit()
+    manager = ServiceManager()
     with locked(settings.run_dir / "lock"):
         refuse_unfinished(settings.data_dir)
         close_to_others(settings.data_dir)
@@ -79,7 +81,7 @@ def serve(settings: Settings) -> int:
         forget_killed(settings.data_dir)
         if not settings.store_url:
             tell_priorities()
-        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key, mail)
+        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key, mail, manager)
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -158,6 +160,7 @@ def _tree(
     lost: list[Damage],
     operator_key: str,
     mail: MailServer | None,
+    manager: ServiceManager,
 ) -> Tree:
     """The children in the order of their stop: edges and alerts, loader, store."""
     clock = AwakeClock()
@@ -187,7 +190,7 @@ def _tree(
         Group([loader], STOP_S_MAX),
         Group(stores, STOP_S_MAX),
     ]
-    return Tree(groups, status, settings.hang_s_max, clock)
+    return Tree(groups, status, settings.hang_s_max, clock, manager)
 
 
 def _store(settings: Settings, room: DiskRoom, clock: AwakeClock) -> tuple[str, list[Child]]:

@@ -45,6 +45,11 @@ class Child:
     def alive(self) -> bool:
         return self.pid != 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it runs its main loop since its start."""
+        return self.alive and self._heartbeat.count > 0
+
     def start(self) -> None:
         """Fork. In the child this never returns."""
         parent = os.getpid()

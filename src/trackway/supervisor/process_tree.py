@@ -15,6 +15,7 @@ from trackway.domain.limits import HEARTBEAT_S
 from trackway.runtime.heartbeat import AwakeClock
 from trackway.supervisor.child import Child
 from trackway.supervisor.limits import STOP_SILENCE_S_MAX
+from trackway.supervisor.service_manager import ServiceManager
 from trackway.telemetry import logs, metrics
 
 _WATCHED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
@@ -29,16 +30,25 @@ class Group(NamedTuple):
 
 
 class Tree:
-    """Children in groups, in the order of their stop. `hang_s_max`: a child that is silent longer is killed."""
+    """Children in groups, in the order of their stop. `hang_s_max`: a child that is silent longer is killed.
+
+    `manager`: whom to notify. The tree is ready when all children of the first group have begun.
+    """
 
     def __init__(
-        self, groups: Sequence[Group], tell: Callable[[dict[str, int]], None], hang_s_max: float, clock: AwakeClock
+        self,
+        groups: Sequence[Group],
+        tell: Callable[[dict[str, int]], None],
+        hang_s_max: float,
+        clock: AwakeClock,
+        manager: ServiceManager | None = None,
     ):
         self._groups = groups
         self._children = [child for group in groups for child in group.children]
         self._tell = tell
         self._hang_s_max = hang_s_max
         self._clock = clock
+        self._manager = manager
         self._told = True
 
     def run(self, is_done: Callable[[], bool] = lambda: False) -> bool:
@@ -58,9 +68,19 @@ class Tree:
             if changes or not self._told:
                 self._say()
             self._kill_hung(self._hang_s_max)
+            self._notify()
+        if self._manager:
+            self._manager.stopping()
         for group in self._groups:
             self._stop(group)
         return done
+
+    def _notify(self) -> None:
+        if self._manager is None:
+            return
+        away = [child.role for child in self._children if not child.has_begun]
+        status = f"waiting for {', '.join(away)}" if away else f"{len(self._children)} processes run"
+        self._manager.alive(status, is_ready=all(child.has_begun for child in self._groups[0].children))
 
     def _say(self) -> None:
         """Publish which processes run. A full disk must not end the tree, so a failed write is repeated later."""
@@ -115,6 +135,8 @@ class Tree:
             _wait_for({signal.SIGCHLD}, 0.2)
             self._bury()
             self._kill_hung(STOP_SILENCE_S_MAX)
+            if self._manager:
+                self._manager.alive("stopping", is_ready=False)
         for child in group.children:
             if child.alive:
                 _log.error("process does not stop, killing it", child=child.role, pid=child.pid)

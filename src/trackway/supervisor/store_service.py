@@ -24,6 +24,7 @@ from trackway.supervisor.child import Child
 from trackway.supervisor.password_file import password_in
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree
+from trackway.supervisor.service_manager import ServiceManager
 from trackway.supervisor.sockets import listen
 from trackway.supervisor.start_warnings import tell_priorities, tell_room
 from trackway.telemetry import logs, metrics
@@ -39,6 +40,7 @@ def serve_store(settings: Settings, host: str, port: int, password_file: Path) -
     logs.configure(settings.log_format, settings.log_level, "supervisor")
     password = password_in(password_file, "password file")
     raise_file_limit()
+    manager = ServiceManager()
     # A signal that comes before the tree runs waits for it, so that every stop after the first printed line is clean.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     with locked(settings.run_dir / "lock"):
@@ -55,7 +57,7 @@ def serve_store(settings: Settings, host: str, port: int, password_file: Path) -
         serve = partial(store_server.run, sock, settings.data_dir / "store", password, keep_free_bytes)
         clock = AwakeClock()
         children = [Child("store", serve, settings, clock)]
-        Tree([Group(children, STOP_S_MAX)], lambda _: None, settings.hang_s_max, clock).run()
+        Tree([Group(children, STOP_S_MAX)], lambda _: None, settings.hang_s_max, clock, manager).run()
     return 0
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import shutil
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -181,8 +181,8 @@ class Chromium:
 
 
 @contextlib.contextmanager
-def running_chromium() -> Iterator[Chromium]:
-    """Chromium, headless, as long as the context lasts."""
+def running_chromium(*arguments: str) -> Iterator[Chromium]:
+    """Chromium, headless, as long as the context lasts. `arguments`: further ones of its command line."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="chromium")
     thread.start()
@@ -192,7 +192,7 @@ def running_chromium() -> Iterator[Chromium]:
         return asyncio.run_coroutine_threadsafe(awaited, loop).result(2 * TIMEOUT_S)
 
     try:
-        yield Chromium(loop, wait(_launch(opened)))
+        yield Chromium(loop, wait(_launch(opened, arguments)))
     finally:
         wait(opened.aclose())
         loop.call_soon_threadsafe(loop.stop)
@@ -200,10 +200,10 @@ def running_chromium() -> Iterator[Chromium]:
         loop.close()
 
 
-async def _launch(opened: contextlib.AsyncExitStack) -> Browser:
+async def _launch(opened: contextlib.AsyncExitStack, arguments: Sequence[str]) -> Browser:
     executable = shutil.which("chromium")
     assert executable, "no chromium on the PATH; `make test` installs it"
     playwright = await opened.enter_async_context(async_playwright())
-    browser = await playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+    browser = await playwright.chromium.launch(executable_path=executable, args=[*_ARGUMENTS, *arguments])
     opened.push_async_callback(browser.close)
     return browser
