@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from trackway.commands.options import JSON, load_flags, open_database, print_table, settings_options
+from trackway.commands.options import JSON, load_flags, open_database, print_table, say, settings_options
 from trackway.domain.errors import InvalidInput
 from trackway.projects.roles import LEAST, ROLES, check_role
 
@@ -61,11 +61,7 @@ def create(name: str, named: tuple[str, ...], role: str, expires: str | None, as
     role, expires_at_ms = check_role(role), _moment_ms(expires) if expires else None
     database = open_database(load_flags(flags))
     created, secret = _accounts(database).create(name, dict.fromkeys(_ids(database, named), role), expires_at_ms)
-    if as_json:
-        click.echo(json.dumps({**_fields(created), "secret": secret}, indent=2))
-    else:
-        rows = list(zip(_fields(created), _texts(created), strict=True))[1:]
-        print_table(("Account", str(created.account_id)), [*rows, ("secret", secret)])
+    _print_with_secret(created, secret, as_json)
 
 
 @account.command("list")
@@ -82,16 +78,31 @@ def list_all(as_json: bool, **flags: Any) -> None:
         click.echo("No service accounts yet. Create one: trackway account create NAME --project NAME", err=True)
 
 
+@account.command("rotate")
+@click.argument("account_id", type=int)
+@settings_options("data_dir", "projects_url")
+@JSON
+def rotate(account_id: int, as_json: bool, **flags: Any) -> None:
+    """Replace the secret of ACCOUNT_ID and print the new one.
+
+    It is shown only once. The old one stops working within two seconds. To change programs one by one, create
+    a second account instead, and revoke the first one at the end.
+    """
+    changed, secret = _accounts(open_database(load_flags(flags))).rotate(account_id)
+    _print_with_secret(changed, secret, as_json)
+
+
 @account.command("revoke")
 @click.argument("account_id", type=int)
 @settings_options("data_dir", "projects_url")
-def revoke(account_id: int, **flags: Any) -> None:
+@JSON
+def revoke(account_id: int, as_json: bool, **flags: Any) -> None:
     """Delete the account ACCOUNT_ID.
 
     Its credentials stop working within two seconds.
     """
     gone = _accounts(open_database(load_flags(flags))).revoke(account_id)
-    click.echo(f"revoked {gone.username}")
+    say({"account_id": account_id, "revoked": gone.username}, f"revoked {gone.username}", as_json=as_json)
 
 
 @account.command("add-to-project")
@@ -99,23 +110,35 @@ def revoke(account_id: int, **flags: Any) -> None:
 @_PROJECT
 @_ROLE
 @settings_options("data_dir", "projects_url")
-def add_to_project(account_id: int, named: tuple[str, ...], role: str, **flags: Any) -> None:
+@JSON
+def add_to_project(account_id: int, named: tuple[str, ...], role: str, as_json: bool, **flags: Any) -> None:
     """Give ACCOUNT_ID a role in a project.
 
     The role replaces the account's present role there.
     """
-    database = open_database(load_flags(flags))
-    _accounts(database).add([account_id], dict.fromkeys(_ids(database, named), check_role(role)))
+    accounts = _accounts(database := open_database(load_flags(flags)))
+    accounts.add([account_id], dict.fromkeys(_ids(database, named), check_role(role)))
+    say(_fields(accounts.one(account_id)) if as_json else {}, "", as_json=as_json)
 
 
 @account.command("remove-from-project")
 @click.argument("account_id", type=int)
 @_PROJECT
 @settings_options("data_dir", "projects_url")
-def remove_from_project(account_id: int, named: tuple[str, ...], **flags: Any) -> None:
+@JSON
+def remove_from_project(account_id: int, named: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Remove ACCOUNT_ID from a project."""
-    database = open_database(load_flags(flags))
-    _accounts(database).remove({project_id: [account_id] for project_id in _ids(database, named)})
+    accounts = _accounts(database := open_database(load_flags(flags)))
+    accounts.remove({project_id: [account_id] for project_id in _ids(database, named)})
+    say(_fields(accounts.one(account_id)) if as_json else {}, "", as_json=as_json)
+
+
+def _print_with_secret(one: "Account", secret: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({**_fields(one), "secret": secret}, indent=2))
+    else:
+        rows = list(zip(_fields(one), _texts(one), strict=True))[1:]
+        print_table(("Account", str(one.account_id)), [*rows, ("secret", secret)])
 
 
 def _accounts(database: "ProjectsDatabase") -> "ServiceAccounts":

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import click
 
 from trackway.commands.limits import COMMAND_PIECE_BYTES
-from trackway.commands.options import load_flags, print_table
+from trackway.commands.options import load_flags, print_table, say
 from trackway.commands.running_server import Server, server_of, server_options
 from trackway.domain.errors import ConfigError, StateError
 from trackway.domain.limits import LOOKUP_TABLE_BYTES_MAX
@@ -45,8 +45,8 @@ def list_tables(named: str | None, url: str | None, as_json: bool, **flags: Any)
 @lookup_table.command("replace")
 @click.argument("table_id", metavar="ID")
 @click.argument("file", type=click.File("rb"))
-@server_options(as_json=False)
-def replace(table_id: str, file: IO[bytes], named: str | None, url: str | None, **flags: Any) -> None:
+@server_options()
+def replace(table_id: str, file: IO[bytes], named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
     """Replace the lookup table ID by the CSV in FILE.
 
     FILE may be compressed with gzip; - is standard input. The first row has the names of the columns, the first column
@@ -55,22 +55,26 @@ def replace(table_id: str, file: IO[bytes], named: str | None, url: str | None, 
     server = server_of(load_flags(flags), named, url)
     with _shown(file) as pieces:
         server.ask("PUT", f"{_PATH}/{quote(table_id, safe='')}", body=pieces, content_type="text/csv")
+    say({"id": table_id, "replaced": True}, "", as_json=as_json)
 
 
 @lookup_table.command("delete")
 @click.argument("table_id", metavar="ID")
-@server_options(as_json=False)
-def delete(table_id: str, named: str | None, url: str | None, **flags: Any) -> None:
+@server_options()
+def delete(table_id: str, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
     """Delete the lookup table ID."""
     server_of(load_flags(flags), named, url).ask("DELETE", f"{_PATH}/{quote(table_id, safe='')}")
+    say({"id": table_id, "deleted": True}, "", as_json=as_json)
 
 
 @lookup_table.command("map")
 @click.argument("table_id", metavar="ID")
 @click.argument("property")
 @click.option("--user", "of_user", is_flag=True, help="Map the property of users' profiles, not that of events.")
-@server_options(as_json=False)
-def map_property(table_id: str, property: str, of_user: bool, named: str | None, url: str | None, **flags: Any) -> None:
+@server_options()
+def map_property(
+    table_id: str, property: str, of_user: bool, named: str | None, url: str | None, as_json: bool, **flags: Any
+) -> None:
     """Map PROPERTY to the lookup table ID, whose keys are its values.
 
     Each column of the table is a property then: properties["PROPERTY → column"]. A property that is mapped already is
@@ -79,18 +83,22 @@ def map_property(table_id: str, property: str, of_user: bool, named: str | None,
     server = server_of(load_flags(flags), named, url)
     body = {"property": property, "table_id": table_id, "resource": _resource(of_user)}
     server.ask("PUT", _mappings(server), body=json.dumps(body).encode())
+    say(body, "", as_json=as_json)
 
 
 @lookup_table.command("unmap")
 @click.argument("property")
 @click.option("--user", "of_user", is_flag=True, help="Unmap the property of users' profiles, not that of events.")
-@server_options(as_json=False)
-def unmap_property(property: str, of_user: bool, named: str | None, url: str | None, **flags: Any) -> None:
+@server_options()
+def unmap_property(
+    property: str, of_user: bool, named: str | None, url: str | None, as_json: bool, **flags: Any
+) -> None:
     """End the mapping of PROPERTY to a lookup table. The table stays."""
     server = server_of(load_flags(flags), named, url)
     for each in server.ask("GET", _mappings(server))["results"]:
         if (each["property"], each["resource"]) == (property, _resource(of_user)):
             server.ask("DELETE", f"{_mappings(server)}/{each['id']}")
+            say({**each, "unmapped": True}, "", as_json=as_json)
             return
     raise StateError(f"property {property!r} of {_resource(of_user)}s is mapped to no lookup table")
 

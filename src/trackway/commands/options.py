@@ -1,6 +1,7 @@
 """What the commands share: the flags of settings, from their table; the projects database; tables for people."""
 
 import getpass
+import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -126,6 +127,14 @@ def _nowhere(settings: Settings) -> str:
     if (settings.data_dir / "journal").is_dir():
         return f"{settings.projects_at}: name the database that the server has its projects in with --projects-url"
     return f"{settings.data_dir}: start the server on it first, or name the server's directory with --data-dir"
+
+
+def say(fields: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+    """What a command has done: the fields as JSON for a program, or else the sentence, if there is one."""
+    if as_json:
+        click.echo(json.dumps(fields, indent=2))
+    elif sentence:
+        click.echo(sentence)
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

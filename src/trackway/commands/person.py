@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from trackway.commands.limits import COMMAND_POLL_S
-from trackway.commands.options import load_flags, print_table, printable, settings_options
+from trackway.commands.options import JSON, load_flags, print_table, printable, say, settings_options
 from trackway.commands.running_server import URL, Answer, Server, server_of, server_options
 from trackway.domain.errors import StateError
 
@@ -130,10 +130,11 @@ def task(task: int, named: str | None, url: str | None, as_json: bool, **flags: 
 @click.option("--project", "named", metavar="NAME", help="The project. [default: the only one]")
 @settings_options("data_dir", "projects_url")
 @URL
-def cancel(task: int, named: str | None, url: str | None, **flags: Any) -> None:
+@JSON
+def cancel(task: int, named: str | None, url: str | None, as_json: bool, **flags: Any) -> None:
     """Cancel TASK before it begins."""
     server_of(load_flags(flags), named, url).send("DELETE", f"{_PATH}/{task}")
-    click.echo(f"Task {task} is cancelled.")
+    say({"task_id": str(task), "cancelled": True}, f"Task {task} is cancelled.", as_json=as_json)
 
 
 def _is_gone(left: Answer | None) -> bool:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from trackway.commands.options import JSON, all_projects, load_flags, open_database, print_table, settings_options
+from trackway.commands.options import (
+    JSON,
+    all_projects,
+    load_flags,
+    open_database,
+    print_table,
+    say,
+    settings_options,
+)
 from trackway.commands.retention import confirmed, read_retentions
 from trackway.commands.running_server import URL, region_of, server_of
 from trackway.domain.data_age import SERVERS_WORD, shown_retention
@@ -235,7 +243,8 @@ def unarchive(name: str, as_json: bool, **flags: Any) -> None:
 @click.argument("name")
 @click.option("--yes", "typed", metavar="NAME", help="The name of the project as it is, instead of typing it.")
 @settings_options("data_dir", "projects_url")
-def delete(name: str, typed: str | None, **flags: Any) -> None:
+@JSON
+def delete(name: str, typed: str | None, as_json: bool, **flags: Any) -> None:
     """Delete the project NAME for good.
 
     Nobody finds it any more, and its keys, members and shared links end. Its name is free at once. The server
@@ -249,7 +258,8 @@ def delete(name: str, typed: str | None, **flags: Any) -> None:
         click.echo(f"This deletes the project {found.name!r}, id {found.project_id}, for good.", err=True)
         typed = click.prompt("Type its name", err=True, default="", show_default=False)
     database.delete(found.project_id, typed)
-    click.echo(f"deleted {found.name}, id {found.project_id}")
+    fields = {"project_id": found.project_id, "deleted": found.name}
+    say(fields, f"deleted {found.name}, id {found.project_id}", as_json=as_json)
 
 
 def _archived(name: str, as_json: bool, flags: dict[str, Any], *, archived: bool) -> None:

@@ -35,12 +35,12 @@ _SHOWN_BYTES_MAX: Final = 100
 _PIECE_BYTES: Final = 1 << 16
 
 
-def server_options(*, as_json: bool = True) -> Callable[[Any], Any]:
+def server_options() -> Callable[[Any], Any]:
     """The options of a command that asks the server, for `server_of`."""
     named = click.option("--project", "named", metavar="NAME", help="The project. [default: the only one]")
 
     def decorate(command: Any) -> Any:
-        for decorator in (*([JSON] if as_json else ()), settings_options("data_dir", "projects_url"), URL, named):
+        for decorator in (JSON, settings_options("data_dir", "projects_url"), URL, named):
             command = decorator(command)
         return command
 

@@ -32,10 +32,10 @@ def sql(
     url: str | None,
     **flags: Any,
 ) -> None:
-    """Ask a SELECT statement over the tables events, profiles and group_profiles.
+    """Ask a SELECT statement over events and profiles.
 
-    With - as STATEMENT it is read from standard input. Days are those of the project's time zone. A note on standard
-    error says when there are more rows than an answer has.
+    Its tables are events, profiles and group_profiles. With - as STATEMENT it is read from standard input. Days are
+    those of the project's time zone. A note on standard error says when there are more rows than an answer has.
     """
     text = sys.stdin.read() if statement == "-" else statement
     asked = {"query": text, "from_date": from_date, "to_date": to_date}

@@ -21,7 +21,7 @@ _PROJECT: Final = click.option("--project", "named", metavar="NAME", help="The p
 
 @click.group()
 def store() -> None:
-    """Check the store, rebuild what it derives, or serve a store alone.
+    """Check the store, rebuild its facts, or serve a store alone.
 
     Reports read facts, which the server derives from events. `check` and `rebuild` ask the running server.
     """

@@ -27,12 +27,13 @@ _HEADS: Final = ("Project", "Day", "Event", "Table", "Property", "Facts", "Event
 @URL
 @JSON
 def check(named: str | None, url: str | None, as_json: bool, **flags: Any) -> int:
-    """Check that nothing is lost or damaged: the parts of the store, the journal, the events, and the facts.
+    """Check that nothing is lost or damaged.
 
-    Reads every part of the store. Counts each project's events, and compares the number with what was loaded, less what
-    was erased. Compares the facts with the events, a few days at a time: the number of events of each name and day,
-    their times, persons and properties; and what is derived from facts with the facts. The facts must be complete.
-    Prints each fault, and then ends with exit code 1.
+    Looks at the parts of the store, the journal, the events and the facts. Reads every part of the store. Counts
+    each project's events, and compares the number with what was loaded, less what was erased. Compares the facts
+    with the events, a few days at a time: the number of events of each name and day, their times, persons and
+    properties; and what is derived from facts with the facts. The facts must be complete. Prints each fault, and
+    then ends with exit code 1.
     """
     servers = servers_of(load_flags(flags), named, url)
     store = _whole_store(servers[0]) if servers and servers[0].operator_key else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from trackway.domain.errors import StateError
 from trackway.projects.account import Account, check_expiry, check_name, new_username
@@ -84,6 +84,17 @@ class ServiceAccounts:
         with self._database.reading() as connection:
             scene = _scene(connection, by, project_id)
             return [account for account in scene.accounts.values() if project_id in account.roles]
+
+    def rotate(self, account_id: int, by: int | None = COMMAND_LINE) -> tuple[Account, str]:
+        """Give the account another secret, which is returned once. The one before and its sessions end."""
+        secret = new_secret()
+        with self._change(by) as scene:
+            account = scene.account(account_id)
+            scene.actor.check_revokes(account)
+            here = service_accounts.c.account_id == account_id
+            scene.connection.execute(update(service_accounts).where(here).values(secret_hash=hash_secret(secret)))
+            scene.note(*_notes("account secret replaced", account))
+            return account, secret
 
     def revoke(self, account_id: int, by: int | None = COMMAND_LINE) -> Account:
         """Delete the account, and return it as it was."""

@@ -26,6 +26,7 @@ Action = Literal[
     "event retention changed",
     "profile retention changed",
     "account created",
+    "account secret replaced",
     "account revoked",
     "role given",
     "role taken",

@@ -34,13 +34,14 @@ CHANGES: list[tuple[Callable[[ProjectsDatabase], object], list[tuple[str, int | 
     (lambda it: ServiceAccounts(it).create("new", {}), [("account created", None, "new.{}")]),
     (lambda it: ServiceAccounts(it).add([1], {1: "consumer"}), [("role given", 1, "old.{}: consumer")]),
     (lambda it: ServiceAccounts(it).remove({1: [1]}), [("role taken", 1, "old.{}: analyst")]),
+    (lambda it: ServiceAccounts(it).rotate(1), [("account secret replaced", 1, "old.{}: analyst")]),
     (lambda it: ServiceAccounts(it).revoke(1), [("account revoked", 1, "old.{}: analyst")]),
     (new_password, [("admin password changed", None, "")]),
     (first_password, []),
     (lambda it: it.note(Note("key shown", 1, "token")), [("key shown", 1, "token")]),
 ]
-NAMES = ["create", "limits", "identity", "rotate", "account", "account of none", "add", "remove", "revoke", "password"]
-NAMES += ["first password again", "note"]
+NAMES = ["create", "limits", "identity", "rotate", "account", "account of none", "add", "remove"]
+NAMES += ["account rotated", "revoke", "password", "first password again", "note"]
 
 
 @pytest.fixture

@@ -42,6 +42,28 @@ def test_account_is_created_listed_changed_and_revoked() -> None:
     assert "trackway account create NAME --project NAME" in trackway("account", "list", *DATA).stderr
 
 
+def test_a_secret_is_replaced_and_the_old_one_opens_nothing() -> None:
+    made = json.loads(printed("account", "create", "n", "--project", "1", "--json", *DATA))
+    old = made.pop("secret")
+    changed = json.loads(printed("account", "rotate", "1", "--json", *DATA))
+    new = changed.pop("secret")
+    assert changed == made and new != old
+    [account] = SqliteReader(Path("d") / "projects.db").all_accounts()
+    assert verify(account.secret_hash, new) and not verify(account.secret_hash, old)
+    shown = re.search(r"secret +([0-9a-f]{32})", printed("account", "rotate", "1", *DATA))
+    assert shown and shown[1] not in (old, new)
+
+
+def test_changes_are_printed_as_json() -> None:
+    made = json.loads(printed("account", "create", "n", "--project", "1", "--json", *DATA))
+    added = printed("account", "add-to-project", "1", "--project", "2", "--role", "owner", "--json", *DATA)
+    assert json.loads(added)["roles"] == {"1": "consumer", "2": "owner"}
+    removed = printed("account", "remove-from-project", "1", "--project", "1", "--json", *DATA)
+    assert json.loads(removed)["roles"] == {"2": "owner"}
+    revoked = json.loads(printed("account", "revoke", "1", "--json", *DATA))
+    assert revoked == {"account_id": 1, "revoked": made["username"]}
+
+
 def test_secret_is_printed_once_for_people_and_never_again() -> None:
     table = printed("account", "create", "n", "--project", "1", *DATA)
     found = re.search(r"secret +([0-9a-f]{32})", table)

@@ -252,6 +252,7 @@ COMMANDS = [
     ["account", "create", "n", "--project", "1"],
     ["account", "list"],
     ["account", "revoke", "1"],
+    ["account", "rotate", "1"],
     ["account", "add-to-project", "1", "--project", "1"],
     ["account", "remove-from-project", "1", "--project", "1"],
     ["admin", "password"],
@@ -362,6 +363,7 @@ FAILED = [
     (["project", "rotate", "x", "--secret"], "no project is named 'x'"),
     (["project", "limits", "x"], "no project is named 'x'"),
     (["account", "revoke", "7"], "service account 7 was not found"),
+    (["account", "rotate", "7"], "service account 7 was not found"),
     (["status", "--data-dir", "d"], "no server runs on"),
     (
         ["project", "list", "--projects-url", "postgresql://me:hidden@127.0.0.1:1/x"],
@@ -462,6 +464,17 @@ def all_commands(command: click.Command = cli, parent: click.Context | None = No
 @pytest.mark.parametrize("context", list(all_commands()), ids=lambda each: each.command_path)
 def test_no_help_text_is_wider_than_a_terminal_of_80_columns(context: click.Context) -> None:
     assert max(map(len, context.get_help().splitlines())) <= 80
+
+
+WITHOUT_JSON = {"trackway serve", "trackway store serve", "trackway reference", "trackway sql"}
+"""Two go on until they are stopped; the third writes pages, and the last one has --format."""
+
+
+def test_each_command_can_print_json() -> None:
+    ends = [each for each in all_commands() if not isinstance(each.command, click.Group)]
+    assert len(ends) > 40
+    without = {each.command_path for each in ends if "--json" not in {o for p in each.command.params for o in p.opts}}
+    assert without == WITHOUT_JSON
 
 
 def test_options_of_serve_are_in_groups_with_each_option_once() -> None:
