@@ -32,6 +32,7 @@ NOT_RUN: Final = {
     r"python3 -m venv /opt/trackway": "tests/system/install/test_wheel.py has such an environment",
     r"/opt/trackway/bin/pip install .*": "needs a package index; tests/system/install/test_wheel.py does without",
     r"python -m pytest -q -n0 .*": "a test within a test, with its own options",
+    r"trackway doctor": "judges the machine that it runs on; tests/wire/cli/test_doctor.py",
     r"trackway store serve .*": "goes on until it is stopped; tests/wire/cli/test_store_serve.py runs it",
     r"export TRACKWAY_JOURNAL_URL=.*": "needs servers of NATS; tests/cluster/test_move.py has them",
     r"trackway journal .*": "needs servers of NATS; tests/cluster/test_move.py has them",
