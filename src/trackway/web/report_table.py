@@ -25,6 +25,17 @@ class Trend(NamedTuple):
         """Whether nothing was counted."""
         return not any(figure for figures in self.series.values() for figure in figures)
 
+    @property
+    def changes(self) -> Mapping[str, float]:
+        """By how much of 1 the figures of the whole range differ from those of the period before, by series. Without
+        those that are not compared, and those that were nothing before."""
+        found = {}
+        for name, figures in self.series.items():
+            before = next(iter(self.series.get(f"{name}{BEFORE}", [])), None)
+            if before and figures[0] is not None:
+                found[name] = (figures[0] - before) / abs(before)
+        return found
+
 
 def trend_of(answer: Mapping[str, Any]) -> Trend:
     """The table of an answer of insights. A breakdown has one series for each of its values, without the whole; a value

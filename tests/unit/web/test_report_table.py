@@ -80,3 +80,12 @@ def test_csv_has_full_figures_and_no_cell_that_a_spreadsheet_runs() -> None:
     assert csv_of(trend) == (
         'time,\'=1+1,"\'@a""b",plain\r\n2026-03-01T00:00:00+01:00,1,,0\r\n2026-03-02T00:00:00+01:00,2.25,1234567,0\r\n'
     )
+
+
+def test_a_whole_range_shows_by_how_much_it_differs_from_the_one_before() -> None:
+    answer = {
+        "series": {"a": {"all": 30}, "b": {"all": 1}, "c": {"all": None}, "d": {"all": -1}},
+        "time_comparison": {"series": {"a": {"all": 20}, "b": {"all": 0}, "c": {"all": 4}, "d": {"all": -2}}},
+    }
+    assert trend_of(answer).changes == {"a": 0.5, "d": 0.5}
+    assert not trend_of({"series": {"a": {"all": 30}}}).changes

@@ -189,7 +189,10 @@ def test_a_trend_is_compared_with_the_period_before(server: Server, project: Pro
         assert found[device] == now and found[f"{device}, period before"] == before
         assert any(before)
     counted = table(admin, project, **asked, compare="before", chart="number")
-    assert counted["Order placed, period before"] == [sum(sum(found[name]) for name in found if "before" in name)]
+    [[orders], [orders_before]] = counted.values()
+    assert orders_before == sum(sum(found[name]) for name in found if "before" in name)
+    page = shown(admin, project, **asked, compare="before", chart="number")
+    assert f"{100 * (orders / orders_before - 1):+.1f}\u202f%</td>" in page
 
 
 def test_properties_of_users_break_down_and_filter(server: Server, make_projects: MakeProjects, admin: Visit) -> None:
