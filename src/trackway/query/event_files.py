@@ -107,8 +107,8 @@ async def frequent_names(reader: Reader, project_id: int, chosen: FilteredEvents
 async def event_cells(
     reader: Reader, project_id: int, chosen: FilteredEvents, names: Sequence[str]
 ) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Events as rows of CSV (RFC 4180) without a head: the columns of CELL_COLUMNS with times in UTC, a column for each
-    of these properties, and all other properties as one JSON object, "" for none.
+    """Events as rows of CSV without a head: the columns of CELL_COLUMNS with times in UTC, a column for each of these
+    properties, and all other properties as one JSON object, "" for none. Lines end with a line feed.
 
     A text that a spreadsheet would run begins with a quote. Leaving the context stops the query. Raises StoreError,
     ExpressionError.
@@ -123,7 +123,7 @@ async def event_cells(
         f"if(empty(others), '', concat('{{', arrayStringConcat(arrayMap(_n -> {_REST}, others), ','), '}}'))"
     )
     sql = f"SELECT {', '.join(columns)} {rows_from(f'SELECT *, {cells} AS cells, {others} AS others {found}')}"
-    sql += f"{rows.settings}, output_format_csv_crlf_end_of_line = 1"
+    sql += rows.settings
     async with reader.stream(project_id, sql, rows.parameters | {"columns": json.dumps(list(names))}, "CSV") as blocks:
         yield blocks
 

@@ -142,9 +142,10 @@ class EventsFile(Response):
         if not names:
             found = frequent_names(reader, project_id, chosen, EVENT_CSV_COLUMNS_MAX)
             names = _fitting(await answer_of(found, SMALLER))
-        head = csv_text([*CELL_COLUMNS, *names, OTHERS], ()).encode()
+        # The store writes a line feed alone: its streams do not know the setting for another line end.
+        head = csv_text([*CELL_COLUMNS, *names, OTHERS], ()).removesuffix("\r\n") + "\n"
         async with event_cells(reader, project_id, chosen, names) as blocks:
-            yield _headed(head, blocks)
+            yield _headed(head.encode(), blocks)
 
 
 def check_columns(names: Sequence[str]) -> list[str]:

@@ -129,6 +129,7 @@ def test_names_that_are_too_long_for_a_question_stay_in_the_last_column(
     monkeypatch.setattr(event_files, "EVENT_CSV_COLUMNS_BYTES_MAX", 10)
     arrivals.insert("id-0", properties='{"a":1,"long name":2}')
     _, body = sent(store, rates, Format.CELLS)
+    assert (body.count(b"\n"), b"\r" in body) == (2, False), "all lines end alike"
     [row] = csv.DictReader(io.StringIO(body.decode(), newline=""))
     assert [*row.items()][-2:] == [("a", "1"), ("other_properties", '{"long name":2}')]
 
