@@ -74,6 +74,8 @@ HOSTS_REMEMBERED = 1024
 # Web pages
 SESSION_S_MAX = 12 * 3600
 """Longest lifetime of a session."""
+SESSION_KEY_BYTES = 32
+"""Length of the key that signs sessions."""
 EVENT_NAMES_SHOWN_MAX = 200
 """Event names on a page, by number of events; a search finds the others."""
 PEOPLE_PER_PAGE = 50

@@ -211,7 +211,22 @@ RATE_GRANULES = 15
 """Parts of a rate limit's window that are counted separately. Used capacity is free again after the window plus up to
 one part."""
 RATE_PROJECTS_PER_FILE = 256
-"""Projects whose use one mapped file of an edge process holds, in 160 KiB."""
+"""Projects whose use one mapped file of an edge process holds, in 224 KiB."""
+RATE_REPORT_S = 0.5
+"""How often a machine reports to others what it has counted, and reads their reports. Until then they let through more
+than a limit."""
+RATE_REPORT_ALL_TURNS = 60
+"""After so many of these it reports all that counts, also what has not changed: messages may be lost."""
+RATE_WORDS_PER_MESSAGE = 20_000
+"""Amounts in one message, in less than 300 KiB."""
+RATE_MESSAGES_WAITING_MAX = 1024
+"""Messages of other machines that wait to be taken. Beyond it the oldest are lost."""
+RATE_MACHINES_MAX = 64
+"""Other machines whose use is counted."""
+RATE_MACHINE_SILENT_S = 5.0
+"""After this time without a message, queries on another machine are not known to run any more."""
+RATE_MACHINE_GONE_S = 3900.0
+"""After this time nothing that it has counted is within a window."""
 
 # Processes
 THREADS = 8

@@ -56,7 +56,8 @@ class Parts:
     """The parts that an edge process has one of.
 
     `verifier` is that of sign-in forms; HTTP Basic has its own in `access`. `stopping` is set when the process gets
-    SIGTERM: replies without an end of their own end then.
+    SIGTERM: replies without an end of their own end then. `session_key`: the key of sessions that several machines
+    share, None on one machine.
     """
 
     settings: Settings
@@ -77,6 +78,7 @@ class Parts:
     connections: Connections
     audit: Audit
     fresh_projects: FreshProjects
+    session_key: bytes | None = None
 
 
 def health_routes(health: Health, *, with_details: bool) -> dict[str, Route]:

@@ -28,7 +28,8 @@ from trackway.edge.api.health import Health
 from trackway.edge.app import Edge, Routes
 from trackway.edge.limits import CERTIFICATE_LOOK_S, CITY_DATABASE_LOOK_S, PROJECTS_REFRESH_S, THREADS
 from trackway.edge.quotas.in_flight import InFlight
-from trackway.edge.quotas.rate_limits import RateLimits
+from trackway.edge.quotas.machines import UseOfMachines
+from trackway.edge.quotas.rate_limits import WINDOWS, RateLimits
 from trackway.edge.routes import MakePages, Parts, health_routes, routes_of
 from trackway.geo.locator import Locator
 from trackway.http import server
@@ -62,6 +63,8 @@ class Handed(NamedTuple):
     operator_key: str
     ops: server.Listening | None = None
     """Where details of the server's health are asked for, if not where all else is."""
+    session_key: bytes | None = None
+    """The key of sessions that several machines share."""
 
 
 def run(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
@@ -95,6 +98,8 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
         appender = handed.journal.appender(metrics.journal_synced, handed.room.refusal, handed.room.has_room)
         closing.push_async_callback(appender.close)
         progress = handed.journal.progress()
+        if index == 0:
+            _share_limits(handed)
         health = Health(appender, progress, readers.health)
         parts = Parts(
             settings=settings,
@@ -115,6 +120,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
             connections=connections,
             audit=audit,
             fresh_projects=fresh_projects,
+            session_key=handed.session_key,
         )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:
@@ -139,6 +145,13 @@ def _stop(stopping: asyncio.Event, readers: Readers) -> None:
     """The server stops: replies without an end of their own end, and nothing waits for a store that hangs."""
     stopping.set()
     start_task(readers.give_up_unless_it_answers(), "store at the end")
+
+
+def _share_limits(handed: Handed) -> None:
+    """Count what other machines let through, and report what this one does: one process of each machine."""
+    machines = handed.journal.machines() if handed.settings.rate_limits else None
+    if machines is not None:
+        start_thread(UseOfMachines(handed.settings.rates_dir, WINDOWS, machines).run, "limits of machines")
 
 
 def _refresh(closing: AsyncExitStack, refresh: Callable[[], object], interval_s: float) -> None:

@@ -202,6 +202,20 @@ class Lease(Protocol):
         """Release it, so that another machine begins at once."""
 
 
+class Machines(Protocol):
+    """Messages between the machines that share a journal. None is kept: who does not listen misses it."""
+
+    @property
+    def name(self) -> str:
+        """Of this machine, unlike that of any other."""
+
+    def send(self, topic: str, message: bytes) -> None:
+        """Send to all machines, this one included, if they can be reached now. Never blocks."""
+
+    def listen(self, topic: str, heard: Callable[[bytes], None]) -> None:
+        """Call with each message, in a thread of the journal's, as long as the process lasts. It must not block."""
+
+
 class Journal(Trimmer, Protocol):
     """One journal. The supervisor passes it to the processes that it forks; nothing is open in it."""
 
@@ -229,6 +243,9 @@ class Journal(Trimmer, Protocol):
     def begin_after(self, cursor: int, end: int) -> None:
         """Make an empty journal in place of one that is gone, for a store that has loaded up to `cursor`. Its records
         get positions from `end` on. Raises StorageError. Others make a journal in streams."""
+
+    def machines(self) -> Machines | None:
+        """The other machines that share the journal, for the process that asks. None where it belongs to this one."""
 
     def seal(self) -> None:
         """Note a clean stop: a record that is missing later is known to be damage. Raises StorageError."""

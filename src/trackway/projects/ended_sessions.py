@@ -1,15 +1,16 @@
 """Sessions of the web pages that a sign-out ended, until they would have expired.
 
-They are in a small SQLite file in the data directory, beside the key that signs sessions. So every edge process sees an
-end at once, also after a restart. Ids are keyed digests, so the file gives no access.
+They are in a small SQLite file in the data directory. So every edge process sees an end at once, also after a restart.
+Ids are keyed digests, so the file gives no access. Those of other machines come from the projects database
+(`shared_ended_sessions`).
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from trackway.domain.errors import StorageError
 from trackway.domain.limits import SESSION_S_MAX
@@ -23,6 +24,13 @@ CREATE TABLE IF NOT EXISTS all_ended (begun_s INTEGER NOT NULL);
 _IS_ENDED: Final = """
 SELECT EXISTS (SELECT 1 FROM ended WHERE id = ?) OR EXISTS (SELECT 1 FROM all_ended WHERE begun_s >= ?)
 """
+
+
+class Ended(NamedTuple):
+    """A session that was ended. An empty id: all that had begun by then."""
+
+    id: str
+    begun_s: int
 
 
 class EndedSessions:
@@ -39,12 +47,18 @@ class EndedSessions:
             self._reading = self._connect(SQLITE_READ_BUSY_S_MAX)
 
     def end(self, session_id: str, begun_s: int, now_s: int) -> None:
-        """End a session, durable at return. Beyond ENDED_SESSIONS_MAX the older half are deleted, and every session
-        that began as early as they did ends, too."""
+        """End a session, durable at return."""
+        self.end_all([Ended(session_id, begun_s)], now_s)
+
+    def end_all(self, sessions: Sequence[Ended], now_s: int) -> None:
+        """End sessions, durable at return. Beyond ENDED_SESSIONS_MAX the older half are deleted, and every session that
+        began as early as they did ends, too."""
         with self._reported(), closing(self._connect(SQLITE_BUSY_S_MAX)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT OR IGNORE INTO ended VALUES (?, ?)", (session_id, begun_s))
+            connection.executemany("INSERT OR IGNORE INTO ended VALUES (?, ?)", [each for each in sessions if each.id])
+            floors = [(each.begun_s,) for each in sessions if not each.id]
+            connection.executemany("INSERT INTO all_ended VALUES (?)", floors)
             connection.execute("DELETE FROM ended WHERE begun_s < ?", (now_s - SESSION_S_MAX,))
             [(count,)] = connection.execute("SELECT count(*) FROM ended")
             if count > ENDED_SESSIONS_MAX:

@@ -308,6 +308,26 @@ person_tasks: Final = Table(
     sqlite_autoincrement=True,  # no id is used twice: the store names tasks by them
 )
 
+# Keys of the server itself, which all servers of one PostgreSQL database share (`server_keys`).
+server_keys: Final = Table(
+    "server_keys",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("key", String(128), nullable=False),  # in hex
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+
+# Sessions that were signed out, for the other machines (`shared_ended_sessions`). An empty id is all that had begun by
+# then. No id is used twice, since readers continue behind the last one.
+ended_sessions: Final = Table(
+    "ended_sessions",
+    metadata,
+    Column("entry_id", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(48), nullable=False),
+    Column("begun_s", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # Who did what, and from which address. It has no foreign keys, since an entry outlives its project. Refusals of one
 # name and address are one row, with the time of the first and of the last.
 audit: Final = Table(

@@ -4,8 +4,12 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from trackway.domain.errors import StorageError
+
+ERASURE_KEY_FILE: Final = "erasure.key"
+SESSION_KEY_FILE: Final = "session.key"
 
 
 def private_key(path: Path, size: int, if_wrong: str) -> bytes:
@@ -13,7 +17,7 @@ def private_key(path: Path, size: int, if_wrong: str) -> bytes:
     of another size. Raises StorageError."""
     try:
         if not path.exists():
-            _make(path, size)
+            _make(path, secrets.token_bytes(size))
         key = path.read_bytes()
     except OSError as error:
         raise StorageError(f"{path} cannot be used: {(error.strerror or str(error)).lower()}") from error
@@ -22,13 +26,22 @@ def private_key(path: Path, size: int, if_wrong: str) -> bytes:
     return key
 
 
-def _make(path: Path, size: int) -> None:
+def keep_key(path: Path, key: bytes) -> None:
+    """Write the key into the file unless there is one. Raises StorageError."""
+    try:
+        if not path.exists():
+            _make(path, key)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be used: {(error.strerror or str(error)).lower()}") from error
+
+
+def _make(path: Path, key: bytes) -> None:
     """The first process wins: the whole file appears at once, or another process's file exists."""
     new = path.with_name(f"{path.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     file = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
-        os.write(file, secrets.token_bytes(size))
+        os.write(file, key)
         os.fsync(file)
     finally:
         os.close(file)

@@ -13,7 +13,6 @@ import threading
 import time
 from contextlib import closing
 from functools import partial
-from typing import Final
 
 from trackway import __version__
 from trackway.alerts.mail_server import MailServer, mail_server
@@ -28,19 +27,19 @@ from trackway.http.server import Listening
 from trackway.http.tls import ServerCertificate, certificate_of
 from trackway.journal.log import Damage, Journal
 from trackway.journal.open import open_journal
-from trackway.projects.migrate import migrate_when_there
+from trackway.projects.migrate import migrate_if_needed, migrate_when_there
 from trackway.runtime.background import start_thread
 from trackway.runtime.directory_lock import locked
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
 from trackway.runtime.operator_key import make_operator_key
-from trackway.runtime.private_key import private_key
 from trackway.runtime.unfinished_restore import refuse_unfinished
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
 from trackway.supervisor.data_format import claim
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
+from trackway.supervisor.server_keys import Keys, erasure_key, server_keys, shares_erasure_key
 from trackway.supervisor.service_manager import ServiceManager
 from trackway.supervisor.sockets import listen
 from trackway.supervisor.start_warnings import tell_priorities, tell_room
@@ -49,7 +48,6 @@ from trackway.supervisor.welcome import welcome
 from trackway.telemetry import logs, metrics
 from trackway.web.mount import Pages
 
-ERASURE_KEY_FILE: Final = "erasure.key"
 _log = logs.get("supervisor")
 
 
@@ -66,6 +64,7 @@ def serve(settings: Settings) -> int:
         locator, certificate, mail = Locator(settings), certificate_of(settings), mail_server(settings)
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
+        keys = server_keys(settings)
         if settings.store_url:
             refuse_unusable(settings.store_at)
         sock = listen(settings.host, settings.port)
@@ -81,7 +80,9 @@ def serve(settings: Settings) -> int:
         forget_killed(settings.data_dir)
         if not settings.store_url:
             tell_priorities()
-        tree = _tree(settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key, mail, manager)
+        tree = _tree(
+            settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key, mail, manager, keys
+        )
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -102,13 +103,16 @@ def drain(settings: Settings) -> bool:
         claim(settings.data_dir)
         if settings.store_url:
             refuse_unusable(settings.store_at)
+        if shares_erasure_key(settings):
+            migrate_if_needed(settings.projects_at)
+        key = erasure_key(settings)
         metrics.start(settings.metrics_dir)
         journal = open_journal(settings)
         lost = _recover(journal)
         room = DiskRoom(settings.data_dir, settings.disk_free_bytes_min)
         clock = AwakeClock()
         store_url, stores = _store(settings, room, clock)
-        loader = Child("loader", partial(_load, settings, journal, store_url, room, lost), settings, clock)
+        loader = Child("loader", partial(_load, settings, journal, store_url, room, lost, key), settings, clock)
         groups = [Group([loader], STOP_S_MAX), Group(stores, STOP_S_MAX)]
         with closing(journal.progress()) as progress:
             tree = Tree(groups, lambda _: None, settings.hang_s_max, clock)
@@ -161,19 +165,21 @@ def _tree(
     operator_key: str,
     mail: MailServer | None,
     manager: ServiceManager,
+    keys: Keys,
 ) -> Tree:
     """The children in the order of their stop: edges and alerts, loader, store."""
     clock = AwakeClock()
     store_url, stores = _store(settings, room, clock)
     counts = ConnectionCounts(settings.worker_count)
     handed = worker.Handed(
-        sock, counts, settings, journal, store_url, room, locator, certificate, Pages, operator_key, ops
+        sock, counts, settings, journal, store_url, room, locator, certificate, Pages, operator_key, ops, keys.session
     )
     edges = [
         Child(f"edge-{index}", partial(worker.run, handed, index), settings, clock)
         for index in range(settings.worker_count)
     ]
-    loader = Child("loader", partial(_load, settings, journal, store_url, room, lost), settings, clock)
+    load = partial(_load, settings, journal, store_url, room, lost, keys.erasure)
+    loader = Child("loader", load, settings, clock)
     alerts = Child("alerts", partial(_watch_alerts, settings, journal, store_url, mail), settings, clock)
     backups = [Child("backup", partial(_back_up, settings), settings, clock)] if settings.backup_every else []
     told: dict[str, str | int] = {
@@ -221,13 +227,19 @@ def _back_up(settings: Settings, heartbeat: Heartbeat) -> None:
 
 
 def _load(
-    settings: Settings, journal: Journal, store_url: str, room: DiskRoom, lost: list[Damage], heartbeat: Heartbeat
+    settings: Settings,
+    journal: Journal,
+    store_url: str,
+    room: DiskRoom,
+    lost: list[Damage],
+    key: bytes,
+    heartbeat: Heartbeat,
 ) -> None:
-    """The loader's process. Its modules are imported here, since no other process needs them."""
+    """The loader's process. `key`: of the hashes of erased ids. The modules are imported here, since no other process
+    needs them."""
     from trackway.ageing.worker import Ageing  # noqa: PLC0415
     from trackway.backup.snapshot import SnapshotServer  # noqa: PLC0415
     from trackway.compaction.compactor import Compactor  # noqa: PLC0415
-    from trackway.domain.erased_id import KEY_BYTES  # noqa: PLC0415
     from trackway.erasure.deletion import Deletion  # noqa: PLC0415
     from trackway.erasure.worker import Worker  # noqa: PLC0415
     from trackway.loader.disk_report import watch  # noqa: PLC0415
@@ -253,7 +265,6 @@ def _load(
         lambda: lease.is_held,
     )
     start_thread(compactor.run, "compactor")
-    key = private_key(settings.data_dir / ERASURE_KEY_FILE, KEY_BYTES, "put back the file of the last backup")
     erased, turns, moments = Erased(key), threading.Lock(), Moments()
     erasing = Worker(
         settings.projects_at,

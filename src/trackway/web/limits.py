@@ -18,6 +18,10 @@ SAVED_REPORTS_PER_PAGE = 100
 AUDIT_PAGE_ROWS = 100
 """Entries of the audit on a page."""
 
+# Sessions
+ENDED_SESSIONS_LOOK_S = 1.0
+"""Time between two looks of an edge process for sessions that were signed out on other machines."""
+
 # Events
 EVENTS_PER_PAGE = 50
 """Events on a page."""

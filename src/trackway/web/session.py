@@ -1,31 +1,38 @@
 """Sessions: a signed cookie with a name, a time, and a proof of the secret. The server stores only ended sessions.
 
 A request arrives, and a session leaves that is valid at this moment: it has not ended by a sign-out, and its account
-exists, is not expired, and still has the same secret. The signing key is in a private file of the data directory, so
-that a session is valid in all edge processes and after a restart. The cookie's name depends on the key, since servers
-on several ports of one host share cookies.
+exists, is not expired, and still has the same secret. The signing key is in a private file of the data directory, or in
+the projects database of several machines. So a session is valid in all edge processes and after a restart. The cookie's
+name depends on the key, since servers on several ports of one host share cookies.
 """
 
 import asyncio
 import hmac
 import secrets
 import time
+from functools import partial
 from hashlib import blake2b, sha256
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from trackway.domain.limits import SESSION_S_MAX
+from trackway.domain.errors import StorageError
+from trackway.domain.limits import SESSION_KEY_BYTES, SESSION_S_MAX
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.projects.account import Account
 from trackway.projects.ended_sessions import FILE, EndedSessions
 from trackway.projects.project_lookup import ProjectDirectory
-from trackway.runtime.private_key import private_key
+from trackway.runtime.background import pause, start_thread
+from trackway.runtime.private_key import SESSION_KEY_FILE, private_key
+from trackway.settings.table import Settings
+from trackway.telemetry import logs
+from trackway.web.limits import ENDED_SESSIONS_LOOK_S
 from trackway.web.visitor import ADMIN, Visitor
 
-KEY_FILE: Final = "session.key"
-_KEY_BYTES: Final = 32
+if TYPE_CHECKING:
+    from trackway.projects.shared_ended_sessions import SharedEndedSessions
+
+_log = logs.get("web")
 
 
 class Session(NamedTuple):
@@ -45,14 +52,24 @@ class _Signed(NamedTuple):
 
 
 class Sessions:
-    """Makes, reads and ends cookies. Raises StorageError when the key can neither be read nor made, or when the ended
-    sessions cannot be read."""
+    """Makes, reads and ends cookies. `shared_key`: that of several machines. Without it the key is in a file.
 
-    def __init__(self, data_dir: Path, directory: ProjectDirectory, fresh_projects: FreshProjects):
+    Raises StorageError when the key can neither be read nor made, or when the ended sessions cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: ProjectDirectory,
+        fresh_projects: FreshProjects,
+        shared_key: bytes | None = None,
+    ):
         self._directory = directory
         self._fresh_projects = fresh_projects
-        self._key = private_key(data_dir / KEY_FILE, _KEY_BYTES, "delete it, and everybody signs in again")
-        self._ended = EndedSessions(data_dir / FILE)
+        self._key = shared_key or private_key(
+            settings.data_dir / SESSION_KEY_FILE, SESSION_KEY_BYTES, "delete it, and everybody signs in again"
+        )
+        self._ended = _ended_sessions(settings)
         self._signer = URLSafeTimedSerializer(self._key, "session", signer_kwargs={"digest_method": sha256})
         self.cookie: Final = f"trackway-{self._digest('cookie')[:8]}"
 
@@ -131,3 +148,30 @@ class Sessions:
 
     def _digest(self, text: str) -> str:
         return blake2b(text.encode(), key=self._key, digest_size=18).hexdigest()
+
+
+def _ended_sessions(settings: Settings) -> "EndedSessions | SharedEndedSessions":
+    """Those of this machine, or of all that share the projects database: known at return, and followed from then on.
+    Raises StorageError."""
+    local = EndedSessions(settings.data_dir / FILE)
+    if not settings.projects_url:
+        return local
+    from trackway.projects.shared_ended_sessions import SharedEndedSessions  # noqa: PLC0415  # SQLite needs no psycopg
+
+    shared = SharedEndedSessions(settings.projects_url, local)
+    shared.follow()
+    start_thread(partial(_follow_for_ever, shared), "ended sessions")
+    return shared
+
+
+def _follow_for_ever(shared: "SharedEndedSessions") -> None:
+    fault = ""
+    while True:
+        pause(ENDED_SESSIONS_LOOK_S)
+        try:
+            shared.follow()
+            fault = ""
+        except StorageError as error:  # what is known stays in force
+            if not fault:
+                _log.error("sessions that end on other machines are not known", error=str(error))
+            fault = str(error)

@@ -79,7 +79,7 @@ class Site:
         self._parts = parts
         self._pages = pages_of(parts, track)
         self._above: Final = parts.settings.path_prefix + PAGES_PATH
-        self._sessions = Sessions(parts.settings.data_dir, parts.directory, parts.fresh_projects)
+        self._sessions = Sessions(parts.settings, parts.directory, parts.fresh_projects, parts.session_key)
         self._sign_in = sign_in.SignIn(
             self._sessions,
             settings=parts.settings,

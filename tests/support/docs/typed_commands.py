@@ -40,6 +40,18 @@ NOT_RUN: Final = {
     r"trackway serve .*--port 443 .*": "needs a certificate; tests/wire/test_tls.py has one",
 }
 """Commands, as expressions, and why they are not run."""
+RUN_ELSEWHERE: Final = {"several-machines.md": "tests/cluster/test_recipe.py"}
+"""Pages that a test of their own runs as a whole."""
+PLACEHOLDERS: Final = {
+    "<token>": r"\btoken +([0-9a-f]{32})",
+    "<secret>": r"\bsecret +([0-9a-f]{32})",
+    "<user name>": r"username +(nightly-import\S+)",
+    "<owner>": r"username +(boss\S+)",
+    "<its secret>": r"\bsecret +([0-9a-f]{32})",
+    "<id>": r'"id":(\d+),"username":"reports',
+    "<table id>": r"\b([0-9a-f]{8}-[0-9a-f-]{27})\b",
+}
+"""What a reader fills in, and where it stands in what was printed."""
 _BLOCK: Final = re.compile(r"^```(?:console|sh|bash|shell)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _SERVER: Final = re.compile(r"(make run|trackway serve)\b")
 _LISTENS: Final = re.compile(r"^trackway listens on ", re.MULTILINE)
@@ -75,8 +87,8 @@ class Command(NamedTuple):
 
     @property
     def is_server(self) -> bool:
-        """Whether it goes on until somebody stops it."""
-        return bool(_SERVER.match(self.text))
+        """Whether it goes on until somebody stops it. One that is put into the background does so by itself."""
+        return bool(_SERVER.match(self.text)) and " & " not in f"{self.text} "
 
 
 def commands_of(document: Path) -> list[Command]:
@@ -98,7 +110,7 @@ def _goes_on(text: str) -> bool:
         shlex.split(text, comments=True)
     except ValueError:  # a quotation or a line's end is open
         return True
-    return text.endswith("\\")
+    return text.endswith(("\\", "&&")) or len(re.findall(r"\bdo\b", text)) > len(re.findall(r"\bdone\b", text))
 
 
 def reason_against(text: str) -> str:
@@ -197,6 +209,15 @@ class Terminal:
         while not _LISTENS.search(log.read_text() if log.exists() else ""):
             assert time.monotonic() < end_s, f"{text} does not serve: {log.read_text()}"
             time.sleep(0.05)
+
+    def filled_in(self, text: str) -> str:
+        """The command with what was printed last in place of each placeholder."""
+        for name, pattern in PLACEHOLDERS.items():
+            if name in text:
+                found = re.findall(pattern, self.said)
+                assert found, f"nothing was printed that {name} could be: {self.said[-2000:]}"
+                text = text.replace(name, str(found[-1]))
+        return text
 
     def stop_server(self) -> None:
         if self.serves:

@@ -3,14 +3,15 @@
 A record that still breaks a rule is reported, and nothing of it is stored again. Any other record is first marked as
 begun, then made durable in the journal, then marked as replayed. So a process that dies in between leaves a mark. An
 event is then sent once more, and deduplicated by its `$insert_id`. A profile update is not sent again, since it might
-count twice. One replay of a project runs at a time, in all edge processes. The second one finds the marks of the first.
+count twice. One replay of a project runs at a time, in all edge processes of all machines. The second one finds the
+marks of the first.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -29,10 +30,10 @@ from trackway.ingest.replay import Change, Origin, replay
 from trackway.ingest.split import MalformedBody
 from trackway.journal.log import Appender
 from trackway.projects.project import Project
+from trackway.projects.replay_lock import ReplayLock, replay_lock
 from trackway.query import rejected_records
 from trackway.query.rejected_records import Key, RejectedRecord, State
 from trackway.runtime.disk_room import DiskRoom
-from trackway.runtime.file_lock import FileLock
 from trackway.settings.table import Settings
 from trackway.store.reader import Reader
 from trackway.telemetry import metrics
@@ -78,7 +79,7 @@ class Replays:
 
     async def one(self, key: Key, text: bytes | None) -> Replayed:
         """Replay a record, or `text` in its place. Raises RequestError 409 when it was replayed before."""
-        with self._alone():
+        async with self._alone() as lock:
             found = await rejected_records.record(
                 self._parts.reader, self._project.project_id, key, REJECTED_ORIGINAL_BYTES_MAX
             )
@@ -87,14 +88,14 @@ class Replays:
             if not found.may_be_replayed and not (text and found.state is State.OPEN):
                 raise RequestError(409, "this record cannot be sent again: it has been, or nothing of it is kept")
             ready, refused = await asyncio.to_thread(self._decide, [found], text, None)
-            return Replayed(await self._send(ready, found.endpoint), refused)
+            return Replayed(await self._send(lock, ready, found.endpoint), refused)
 
     async def all_of(self, endpoint: Endpoint, reason: str, change: Change | None, before: Key | None) -> Replayed:
         """Replay the newest REPLAY_RECORDS_MAX records of a reason, each with the change, if there is one."""
-        with self._alone():
+        async with self._alone() as lock:
             found, rest = await self._candidates(endpoint, reason, before)
             ready, refused = await asyncio.to_thread(self._decide, found, None, change)
-            replayed = await self._send(ready, endpoint)
+            replayed = await self._send(lock, ready, endpoint)
         return Replayed(replayed, refused, rest)
 
     async def _candidates(
@@ -148,7 +149,7 @@ class Replays:
             event_retention=self._parts.settings.event_retention,
         )
 
-    async def _send(self, ready: Sequence[_Ready], endpoint: Endpoint) -> int:
+    async def _send(self, lock: ReplayLock, ready: Sequence[_Ready], endpoint: Endpoint) -> int:
         """Make the records durable and mark them. Returns their number."""
         if not ready:
             return 0
@@ -156,6 +157,8 @@ class Replays:
         payload = join_payloads(each.ingested.payload for each in ready)
         self._parts.rates.check_records(self._project)
         keys = [each.key for each in ready]
+        if not await asyncio.to_thread(lock.is_held):
+            raise _busy("the replay was interrupted: nothing was sent")
         await self._mark(keys, State.BEGUN)
         try:
             await self._parts.journal.append(payload)
@@ -171,16 +174,22 @@ class Replays:
         made_us = time.time_ns() // 1000
         await rejected_records.mark(self._parts.reader, self._project.project_id, keys, state, made_us, self._name)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[ReplayLock]:
         """Holds the project's lock, which goes with the process. Raises RequestError 403 where the project's data does
         not belong here, and 503 while another replay runs or the disk is nearly full."""
         self._parts.room.check()
         if reason := refusal(self._project.region, self._parts.settings.region):
             raise RequestError(403, reason)
-        directory = self._parts.settings.run_dir / "replays"
-        directory.mkdir(exist_ok=True)
-        with closing(FileLock(directory / str(self._project.project_id))) as lock:
-            if not lock.try_take():
-                raise RequestError(503, "another replay of this project is running", retry_after_s=RETRY_AFTER_BUSY_S)
-            yield
+        settings = self._parts.settings
+        lock = replay_lock(settings.projects_at, settings.run_dir, self._project.project_id)
+        try:
+            if not await asyncio.to_thread(lock.try_take):
+                raise _busy("another replay of this project is running")
+            yield lock
+        finally:
+            await asyncio.to_thread(lock.close)
+
+
+def _busy(reason: str) -> RequestError:
+    return RequestError(503, reason, retry_after_s=RETRY_AFTER_BUSY_S)

@@ -1,4 +1,4 @@
-"""How much each project has used lately of what is limited, over all edge processes of the machine, without a lock.
+"""How much each project has used lately of what is limited, over all edge processes, without a lock.
 
 An amount arrives and is added to the present *granule*, a fifteenth of its window; a reader gets the sum of the
 last sixteen, which hold the whole window that ends now. So no window, wherever it begins, holds more than was let
@@ -6,7 +6,8 @@ through while the sum was below the limit, and the moment at which a granule lea
 
 The amounts are in mapped files below `run/rates`, one for each process and each 256 projects. A process writes its
 own files only, a granule and its amount in one word of memory, so that no reader sees half of one; a reader adds
-the files of all processes up. What a killed process had counted stays, and its successor goes on from there.
+the files of all processes up. What a killed process had counted stays, and its successor goes on from there. What other
+machines count is in files that one process writes (`edge.quotas.machines`), as if all of them were one more process.
 """
 
 import mmap
@@ -19,15 +20,15 @@ from typing import Final, NamedTuple
 
 from trackway.edge.limits import RATE_GRANULES, RATE_PROJECTS_PER_FILE
 
-_RING: Final = RATE_GRANULES + 1
-_AMOUNT_BITS: Final = 32
-_AMOUNT: Final = (1 << _AMOUNT_BITS) - 1
+RING: Final = RATE_GRANULES + 1
+AMOUNT_BITS: Final = 32
+AMOUNT: Final = (1 << AMOUNT_BITS) - 1
 _WINDOWS_MAX: Final = 6
-_RUNNING: Final = _RING * _WINDOWS_MAX
+RUNNING: Final = RING * _WINDOWS_MAX
 """Place of the numbers of things that run now, behind the rings of all windows."""
-_RUNNING_KINDS: Final = 2
-_PROJECT_WORDS: Final = _RUNNING + 16
-_FILE_BYTES: Final = RATE_PROJECTS_PER_FILE * _PROJECT_WORDS * 8
+RUNNING_KINDS: Final = 2
+PROJECT_WORDS: Final = RUNNING + 16
+FILE_BYTES: Final = RATE_PROJECTS_PER_FILE * PROJECT_WORDS * 8
 _NAME: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 """Of a file: the worker's number, and that of the projects it is for."""
 
@@ -49,11 +50,21 @@ class Window(NamedTuple):
 class Usage:
     """The amounts of all projects. `worker`: this process's number, below `workers`; None reads only.
 
-    `clock_s`: seconds since the epoch. Raises OSError, also later, when there is no room for a file.
+    `clock_s`: seconds since the epoch. `with_machines`: what other machines use counts, too. Raises OSError, also
+    later, when there is no room for a file.
     """
 
-    def __init__(self, directory: Path, worker: int | None, workers: int, clock_s: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        directory: Path,
+        worker: int | None,
+        workers: int,
+        clock_s: Callable[[], float] = time.time,
+        *,
+        with_machines: bool = False,
+    ):
         self._directory = directory
+        self._with_machines = with_machines
         self._worker, self._workers = worker, workers
         self._clock_s = clock_s
         self._files: dict[int, list[memoryview]] = {}
@@ -65,24 +76,24 @@ class Usage:
         assert self._worker is not None
         granule = int(self._clock_s()) // window.granule_s
         cells = self._files_of(project_id)[self._worker]
-        at = _at(project_id) + window.number * _RING + granule % _RING
+        at = _at(project_id) + window.number * RING + granule % RING
         word = cells[at]
-        if word >> _AMOUNT_BITS == granule:
-            amount += word & _AMOUNT
-        cells[at] = granule << _AMOUNT_BITS | min(amount, _AMOUNT)
+        if word >> AMOUNT_BITS == granule:
+            amount += word & AMOUNT
+        cells[at] = granule << AMOUNT_BITS | min(amount, AMOUNT)
 
     def used(self, project_id: int, window: Window) -> int:
         """What was added within the window that ends now, and up to a fifteenth of it more."""
-        return sum(word & _AMOUNT for word in self._counting(project_id, window))
+        return sum(word & AMOUNT for word in self._counting(project_id, window))
 
     def below_at_s(self, project_id: int, window: Window, limit: int) -> int:
         """The second, since the epoch, at which `used` is below the limit if nothing is added; 0: it is now."""
         words = sorted(self._counting(project_id, window), reverse=True)
-        total, at_s = sum(word & _AMOUNT for word in words), 0
+        total, at_s = sum(word & AMOUNT for word in words), 0
         while total >= limit and words:
             word = words.pop()
-            total -= word & _AMOUNT
-            at_s = ((word >> _AMOUNT_BITS) + _RING) * window.granule_s
+            total -= word & AMOUNT
+            at_s = ((word >> AMOUNT_BITS) + RING) * window.granule_s
         return at_s
 
     def now_s(self) -> float:
@@ -91,68 +102,87 @@ class Usage:
     def _counting(self, project_id: int, window: Window) -> list[int]:
         """The words of the granules that count now, of all processes."""
         latest = int(self._clock_s()) // window.granule_s
-        low, high = latest - RATE_GRANULES << _AMOUNT_BITS, latest + 1 << _AMOUNT_BITS
-        at = _at(project_id) + window.number * _RING
+        low, high = latest - RATE_GRANULES << AMOUNT_BITS, latest + 1 << AMOUNT_BITS
+        at = _at(project_id) + window.number * RING
         files = self._files_of(project_id)
-        return [word for cells in files for word in cells[at : at + _RING].tolist() if low <= word < high]
+        return [word for cells in files for word in cells[at : at + RING].tolist() if low <= word < high]
 
     def running(self, project_id: int, kind: int = 0) -> int:
         """What of a kind, 0 or 1, has begun and not ended, in all processes."""
-        at = _at(project_id) + _RUNNING + kind
+        at = _at(project_id) + RUNNING + kind
         return sum(cells[at] for cells in self._files_of(project_id))
 
     def begin(self, project_id: int, kind: int = 0) -> None:
         assert self._worker is not None
-        self._files_of(project_id)[self._worker][_at(project_id) + _RUNNING + kind] += 1
+        self._files_of(project_id)[self._worker][_at(project_id) + RUNNING + kind] += 1
 
     def end(self, project_id: int, kind: int = 0) -> None:
         assert self._worker is not None
-        self._files_of(project_id)[self._worker][_at(project_id) + _RUNNING + kind] -= 1
+        self._files_of(project_id)[self._worker][_at(project_id) + RUNNING + kind] -= 1
 
     def _files_of(self, project_id: int) -> list[memoryview]:
-        """The files that hold the project's words, those of the workers first and in their order."""
+        """The files that hold the project's words: of workers in their order, of gone workers, of other machines."""
         number = project_id // RATE_PROJECTS_PER_FILE
         return self._files.get(number) or self._open(number)
 
     def _open(self, number: int) -> list[memoryview]:
         names = [f"{worker}-{number}" for worker in range(self._workers)]
         # A worker that is there no more, since the server was started with fewer, has counted too.
-        names += sorted({path.name for path, _, of in self._found() if of == number}.difference(names))
-        files = [_mapped(self._directory / name, self._worker is not None) for name in names]
+        names += sorted({each.path.name for each in found(self._directory) if each.number == number}.difference(names))
+        names += [of_machines(number)] if self._with_machines else []
+        files = [mapped(self._directory / name, self._worker is not None) for name in names]
         self._files[number] = files
         return files
 
     def _end_what_ran(self) -> None:
         """What this process's predecessor, which was killed, or a worker that is there no more had begun, has ended."""
-        for path, worker, number in self._found():
+        for path, worker, number in found(self._directory):
             if worker == self._worker or worker >= self._workers:
                 files = self._files_of(number * RATE_PROJECTS_PER_FILE)
-                cells = files[worker] if worker < self._workers else _mapped(path, writing=True)
-                for kind in range(_RUNNING_KINDS):
-                    for at in range(_RUNNING + kind, len(cells), _PROJECT_WORDS):
-                        if cells[at]:
-                            cells[at] = 0
+                end_running(files[worker] if worker < self._workers else mapped(path, writing=True))
 
-    def _found(self) -> list[tuple[Path, int, int]]:
-        """The files there are, each with its worker and its number; what has another name is not ours."""
-        named = [(path, _NAME.fullmatch(path.name)) for path in self._directory.glob("*-*") if path.is_file()]
-        return [(path, int(name[1]), int(name[2])) for path, name in named if name]
+
+class Found(NamedTuple):
+    """A file of a worker of this machine, for the projects from RATE_PROJECTS_PER_FILE times `number` on."""
+
+    path: Path
+    worker: int
+    number: int
+
+
+def found(directory: Path) -> list[Found]:
+    """The files there are of this machine's workers; what has another name is not theirs."""
+    named = [(path, _NAME.fullmatch(path.name)) for path in directory.glob("*-*") if path.is_file()]
+    return [Found(path, int(name[1]), int(name[2])) for path, name in named if name]
+
+
+def of_machines(number: int) -> str:
+    """The name of the file with the use of all other machines."""
+    return f"machines-{number}"
+
+
+def end_running(cells: memoryview) -> None:
+    """What runs by these words has ended."""
+    for kind in range(RUNNING_KINDS):
+        for at in range(RUNNING + kind, len(cells), PROJECT_WORDS):
+            if cells[at]:
+                cells[at] = 0
 
 
 def _at(project_id: int) -> int:
-    return project_id % RATE_PROJECTS_PER_FILE * _PROJECT_WORDS
+    return project_id % RATE_PROJECTS_PER_FILE * PROJECT_WORDS
 
 
-def _mapped(path: Path, writing: bool) -> memoryview:
+def mapped(path: Path, writing: bool) -> memoryview:
     """The words of a file; to be written, it is made as long as it has to be. One that is too short to be read has just
     been made, and nothing was counted in it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC if writing else os.O_RDONLY | os.O_CLOEXEC, 0o600)
     try:
-        if os.fstat(file).st_size < _FILE_BYTES:
+        if os.fstat(file).st_size < FILE_BYTES:
             if not writing:
-                return memoryview(bytes(_FILE_BYTES)).cast("Q")
-            os.posix_fallocate(file, 0, _FILE_BYTES)  # a store into a hole would be a SIGBUS when the disk is full
+                return memoryview(bytes(FILE_BYTES)).cast("Q")
+            os.posix_fallocate(file, 0, FILE_BYTES)  # a store into a hole would be a SIGBUS when the disk is full
         access = mmap.ACCESS_WRITE if writing else mmap.ACCESS_READ
-        return memoryview(mmap.mmap(file, _FILE_BYTES, access=access)).cast("Q")
+        return memoryview(mmap.mmap(file, FILE_BYTES, access=access)).cast("Q")
     finally:
         os.close(file)

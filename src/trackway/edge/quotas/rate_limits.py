@@ -43,6 +43,7 @@ REPORTS: Final = Limit("report_requests_per_hour", Window(5, HOUR_S // RATE_GRAN
 REJECTED: Final = Window(4, MINUTE_S // RATE_GRANULES)
 """What is kept of rejected records: of a project bytes as they came in, of no project rows of counts."""
 LIMITS: Final = (IMPORTS, EXPORTS, REPORTS, RECORDS, BYTES)
+WINDOWS: Final = (*(limit.window for limit in LIMITS), REJECTED)
 _OF_INGESTION: Final = (IMPORTS.setting, RECORDS.setting, BYTES.setting)
 _HOW_TO_CHANGE: Final = "The limit is {setting}: 'trackway project set NAME {setting}=NUMBER' changes it, 0 lifts it."
 """Who brings the history of years meets Mixpanel's limit on imports, which can be lifted here."""
@@ -97,7 +98,7 @@ class RateLimits:
 
     def __init__(self, directory: Path, worker: int, settings: Settings, clock_s: Callable[[], float] = time.time):
         self._settings = settings
-        self._usage = Usage(directory, worker, settings.worker_count, clock_s)
+        self._usage = Usage(directory, worker, settings.worker_count, clock_s, with_machines=bool(settings.journal_url))
         self.refused: set[int] = set()
         """Projects whose last records were refused."""
         self._full: dict[tuple[int, str], _Full] = {}

@@ -66,6 +66,9 @@ class SegmentJournal:
     def begin_after(self, cursor: int, end: int) -> None:
         begin_after(self._directory, cursor, end, self._disk)
 
+    def machines(self) -> None:
+        """The files are of this machine."""
+
     def seal(self) -> None:
         with closing(self._writer()) as writer:
             writer.seal()

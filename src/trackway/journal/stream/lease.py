@@ -81,6 +81,8 @@ class StreamLease:
         self._sequence = 0
         """Of the message that this process has renewed last; 0 while it has none."""
         self._until_s = 0.0
+        self._logged: bool | None = None
+        """Whether it is held, as the log says."""
         self._heartbeat_ms = 0
         self._closing = threading.Event()
         self._connection.post(self._listen)
@@ -124,7 +126,7 @@ class StreamLease:
 
     def _ask(self) -> None:
         """Take or renew the lease. Raises Away."""
-        began_s, had = time.monotonic(), self.is_held
+        began_s = time.monotonic()
         reply = self._publish(self._sequence)
         if reply.error is not None:
             # Another machine has it, or an earlier answer was lost, or an earlier process of this machine had it.
@@ -135,7 +137,8 @@ class StreamLease:
             self._until_s = began_s + STREAM_LEASE_S - STREAM_LEASE_MARGIN_S
         else:
             self._sequence, self._until_s = 0, 0.0
-        if had != self.is_held:
+        if self._logged != self.is_held:
+            self._logged = self.is_held
             _log.info("this machine loads" if self.is_held else "another machine loads, this one stands by")
 
     def _publish(self, replaced: int) -> _Reply:

@@ -19,6 +19,7 @@ from trackway.journal.stream.appender import StreamAppender
 from trackway.journal.stream.connection import Away, Connection, ask, connect, connection_of_process, leave, version_of
 from trackway.journal.stream.lease import StreamLease, machine_name
 from trackway.journal.stream.look import look, note
+from trackway.journal.stream.machines import StreamMachines
 from trackway.journal.stream.place import sequence_of
 from trackway.journal.stream.progress import StreamProgress
 from trackway.journal.stream.source import StreamSource
@@ -55,6 +56,7 @@ class StreamJournal:
         check_safe(info.config)
         self._checked = stream = read_stream(info)
         words.make(self._directory)
+        machine_name(self._directory)  # made before processes need it that run beside each other
         progress = StreamProgress(self._directory)
         progress.begin()
         note(info, stream, progress)
@@ -104,6 +106,9 @@ class StreamJournal:
 
     def begin_after(self, cursor: int, end: int) -> None:
         """Nothing to do: `setup.make_streams` makes streams, each generation after the one before."""
+
+    def machines(self) -> StreamMachines:
+        return StreamMachines(self._connection, self._stream, machine_name(self._directory))
 
     def seal(self) -> None:
         """Nothing to note: a stream knows its end."""

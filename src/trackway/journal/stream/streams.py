@@ -132,6 +132,10 @@ class Stream(msgspec.Struct, frozen=True):
         """Where the machine that loads reports to the others. No stream has it."""
         return f"trackway.progress.{self.identity}"
 
+    def machines_subject(self, topic: str) -> str:
+        """What the machines send to each other. No stream has it."""
+        return f"trackway.machines.{self.identity}.{topic}"
+
 
 def stream_name(partition: int) -> str:
     return f"{PREFIX}_{partition}"
