@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from nats.aio.client import Client
@@ -32,6 +32,12 @@ from trackway.journal.stream.streams import (
 )
 
 T = TypeVar("T")
+_NO_PEERS: Final = 10005
+"""NATS has not enough servers for all replicas: at its start, some are not there yet."""
+
+
+class _NoPeers(StateError):
+    """NATS has too few servers for a stream."""
 
 
 def make_streams(
@@ -98,9 +104,9 @@ async def _make(client: Client, again: bool, generation: int, bytes_max: int, di
     if before is not None:
         await _change(client, f"$JS.API.STREAM.DELETE.{name}")
     if not await _exists(client, LEASE):
-        await _change(client, f"$JS.API.STREAM.CREATE.{LEASE}", lease_config())
+        await _create(client, LEASE, lease_config())
     stream = Stream(name, generation, new_identity(), 0, 1)
-    await _change(client, f"$JS.API.STREAM.CREATE.{name}", config_of(stream, bytes_max))
+    await _create(client, name, config_of(stream, bytes_max))
     return await _status(client)
 
 
@@ -120,10 +126,25 @@ async def _info(client: Client, name: str) -> Info:
     return read_info(name, await ask(client, info_subject(name)))
 
 
+async def _create(client: Client, name: str, config: dict[str, Any]) -> None:
+    """Make a stream, as soon as there are servers for all its replicas. Raises StateError, Away."""
+    until_s = time.monotonic() + STREAM_START_S_MAX
+    while True:
+        try:
+            await _change(client, f"$JS.API.STREAM.CREATE.{name}", config)
+        except _NoPeers:
+            if time.monotonic() >= until_s:
+                raise
+            await asyncio.sleep(STREAM_AGAIN_S)
+        else:
+            return
+
+
 async def _change(client: Client, subject: str, request: dict[str, Any] | None = None) -> None:
     reply = msgspec.json.decode(await ask(client, subject, b"" if request is None else msgspec.json.encode(request)))
     if error := reply.get("error"):
-        raise StateError(f"NATS refuses {subject.removeprefix('$JS.API.')}: {error.get('description')}")
+        kind = _NoPeers if error.get("err_code") == _NO_PEERS else StateError
+        raise kind(f"NATS refuses {subject.removeprefix('$JS.API.')}: {error.get('description')}")
 
 
 def _shown(info: Info) -> StreamStatus:
