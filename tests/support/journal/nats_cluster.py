@@ -1,6 +1,7 @@
 """Three real servers of NATS on this machine, which tests kill, freeze and start again.
 
-Each syncs every write, as a server of the journal must. All are ended by their process ids.
+Each syncs every write, as a server of the journal must. All are ended by their process ids. Their connections to each
+other may go through proxies that tests cut, and those of clients through TLS.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.journal.cutting_proxy import CuttingProxy
 from tests.support.waiting import wait_until
 from trackway.domain.errors import StorageError
 from trackway.journal.stream.address import parse_address
@@ -33,8 +35,9 @@ server_name: "n{index}"
 listen: "127.0.0.1:{port}"
 http: "127.0.0.1:{monitor}"
 jetstream {{ store_dir: "{directory}", sync_interval: always, max_file_store: {store_bytes} }}
-cluster {{ name: "test", listen: "127.0.0.1:{route}", no_advertise: true, routes: [{routes}] }}
+cluster {{ name: "test", listen: "127.0.0.1:{route}", no_advertise: true, {advertised} routes: [{routes}] }}
 authorization {{ user: "{user}", password: "{password}" }}
+{tls}
 """
 
 
@@ -51,12 +54,19 @@ def _free_ports(count: int) -> list[int]:
 class NatsCluster:
     """Servers 0, 1 and 2. `url` is for `journal_url`."""
 
-    def __init__(self, directory: Path, store_bytes: int = 4 << 30):
+    def __init__(
+        self, directory: Path, store_bytes: int = 4 << 30, *, by_proxies: bool = False, certificate: Path | None = None
+    ):
+        """`by_proxies`: `cut` and `join` work. `certificate`: with its key, in PEM; clients use TLS then."""
         self._directory = directory
+        self._scheme = "tls" if certificate else "nats"
+        tls = f'tls {{ cert_file: "{certificate}", key_file: "{certificate}" }}' if certificate else ""
         ports = _free_ports(3 * SERVERS)
         self.ports, self._routes, self._monitors = ports[:SERVERS], ports[SERVERS : 2 * SERVERS], ports[2 * SERVERS :]
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * SERVERS
-        routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in self._routes)
+        self._proxies = _proxies(self._routes) if by_proxies else {}
+        # With proxies nobody may learn of an address where there is none.
+        advertised = f'advertise: "127.0.0.1:{_free_ports(1)[0]}",' if by_proxies else ""
         for index in range(SERVERS):
             place = directory / f"n{index}"
             place.mkdir(parents=True)
@@ -68,14 +78,16 @@ class NatsCluster:
                     directory=place / "data",
                     store_bytes=store_bytes,
                     route=self._routes[index],
-                    routes=routes,
+                    routes=", ".join(f'"nats://127.0.0.1:{port}"' for port in self._routes_from(index)),
+                    advertised=advertised,
+                    tls=tls,
                     user=USER,
                     password=PASSWORD,
                 )
             )
 
     def url_of(self, servers: Sequence[int]) -> str:
-        return f"nats://{USER}:{PASSWORD}@" + ",".join(f"127.0.0.1:{self.ports[index]}" for index in servers)
+        return f"{self._scheme}://{USER}:{PASSWORD}@" + ",".join(f"127.0.0.1:{self.ports[index]}" for index in servers)
 
     @property
     def url(self) -> str:
@@ -119,6 +131,17 @@ class NatsCluster:
         finally:
             self.thaw(*servers)
 
+    def cut(self, server: int) -> None:
+        """Cut a server off from the others. Clients still reach it."""
+        for link, proxy in self._proxies.items():
+            if server in link:
+                proxy.cut()
+
+    def join(self) -> None:
+        """No server is cut off any more."""
+        for proxy in self._proxies.values():
+            proxy.join()
+
     def leader(self, stream: str = "TRACKWAY_0") -> int:
         """The server that leads a stream, as soon as the servers agree on it and all its replicas are current."""
         found: list[int] = []
@@ -157,7 +180,17 @@ class NatsCluster:
 
     def close(self) -> None:
         self.kill()
+        for proxy in self._proxies.values():
+            proxy.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _routes_from(self, index: int) -> list[int]:
+        """The ports under which a server reaches the others."""
+        return [
+            self._proxies[index, other].port if self._proxies else port
+            for other, port in enumerate(self._routes)
+            if other != index
+        ]
 
     def _leader(self, stream: str) -> int | None:
         for index in range(SERVERS):
@@ -179,10 +212,18 @@ class NatsCluster:
                     os.kill(process.pid, number)
 
 
+def _proxies(routes: Sequence[int]) -> dict[tuple[int, int], CuttingProxy]:
+    """A proxy for each server and each other that it connects to."""
+    pairs = [(one, other) for one in range(SERVERS) for other in range(SERVERS) if one != other]
+    return {(one, other): CuttingProxy(routes[other]) for one, other in pairs}
+
+
 @contextmanager
-def nats_cluster(directory: Path, store_bytes: int = 4 << 30) -> Iterator[NatsCluster]:
+def nats_cluster(
+    directory: Path, store_bytes: int = 4 << 30, *, by_proxies: bool = False, certificate: Path | None = None
+) -> Iterator[NatsCluster]:
     """A running cluster without streams."""
-    cluster = NatsCluster(directory, store_bytes)
+    cluster = NatsCluster(directory, store_bytes, by_proxies=by_proxies, certificate=certificate)
     try:
         cluster.start()
         cluster.wait_ready()

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import logging
 import os
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -51,9 +52,32 @@ class Away(StorageError):
     """NATS does not answer. The next try may succeed."""
 
 
+class _Client(Client):
+    """A client that sends its password through TLS alone, where the URL asks for TLS.
+
+    The library encrypts a connection if the server says that it requires it, whatever the URL says. So a stranger in
+    between could say otherwise, and would get the password.
+    """
+
+    def __init__(self, address: Address):
+        super().__init__()
+        self._needs_tls = address.tls
+        self.is_proved = not address.tls
+        """Whether the connection was looked at before the password was sent."""
+
+    def _connect_command(self) -> bytes:
+        """The library calls it to get what it sends next: user and password."""
+        if self._needs_tls:
+            writer = getattr(self._transport, "_io_writer", None)
+            if writer is None or writer.get_extra_info("ssl_object") is None:
+                raise NatsError("the server offers no TLS, which the URL asks for")
+            self.is_proved = True
+        return super()._connect_command()
+
+
 async def connect(address: Address) -> Client:
     """A new client of one of the servers. Raises Away."""
-    client = Client()
+    client = _Client(address)
     try:
         await asyncio.wait_for(
             client.connect(
@@ -72,6 +96,7 @@ async def connect(address: Address) -> Client:
     except LOST as error:
         _abort(client)
         raise Away(f"the journal at {address.shown} cannot be reached: {_text(error)}") from error
+    assert client.is_proved, "this version of the library does not ask before it sends a password"
     return client
 
 
@@ -96,6 +121,11 @@ async def leave(client: Client) -> None:
 
 
 def _text(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of NATS is not trusted ({error.verify_message}): SSL_CERT_FILE can name a file with its "
+            "authority"
+        )
     return str(error) or type(error).__name__
 
 
