@@ -29,6 +29,9 @@ STREAM_TRY_S_MAX = 2.0
 """How long a publisher waits for an acknowledgement before it sends the same message again; each try waits longer."""
 STREAM_APPEND_S_MAX = 20.0
 """How long an append is tried in all. Then it has failed, and the request gets a 503."""
+STREAM_REFUSED_IN_A_ROW_MAX = 3
+"""Appends of a process that fail one after the other for want of an answer. Then further ones are refused at once, but
+for one at a time, until something is acknowledged."""
 STREAM_AGAIN_S = 0.1
 """Wait before a message is sent again that found no leader or no connection."""
 STREAM_REQUEST_S_MAX = 2.0

@@ -11,10 +11,14 @@ from trackway.domain.position import SUB_POSITIONS
 from trackway.journal.limits import JOURNAL_PENDING_BYTES_MAX
 from trackway.journal.log import Done, OnSync, Refusal
 from trackway.journal.settling import call, settle_future
+from trackway.journal.stream.breaker import Breaker
 from trackway.journal.stream.connection import Connection
 from trackway.journal.stream.progress import StreamProgress
-from trackway.journal.stream.publisher import Append, Publisher, new_name
+from trackway.journal.stream.publisher import Append, Publisher, Unanswered, new_name
 from trackway.journal.stream.streams import Stream
+from trackway.telemetry import logs
+
+_log = logs.get("journal")
 
 
 class StreamAppender:
@@ -36,7 +40,8 @@ class StreamAppender:
         self._progress = progress
         self._number = progress.new_appender()
         self._on_sync = on_sync
-        self._refusal = refusal
+        self._refusal_of_caller = refusal
+        self._breaker = Breaker()
         self._pending_bytes_max = pending_bytes_max
         self._loop = asyncio.get_running_loop()
         self._name = new_name()
@@ -72,6 +77,7 @@ class StreamAppender:
         else:
             self._count += 1
             append = Append(payload, f"{self._name}.{self._count}")
+            self._breaker.let_through(append.id)
             self._waiting[append] = done
             self._pending_bytes += size
             self._idle.clear()
@@ -96,6 +102,9 @@ class StreamAppender:
         self._connection.post(self._publisher.close)
         self._progress.close()
 
+    def _refusal(self) -> str:
+        return self._refusal_of_caller() or self._breaker.refusal
+
     def _send(self) -> None:
         gathered, self._gathered = self._gathered, []
         self._connection.post(self._publisher.publish, gathered)
@@ -114,6 +123,7 @@ class StreamAppender:
             append, result = self._results.popleft()
             done = self._waiting.pop(append)
             self._pending_bytes -= append.size
+            self._note(append, result)
             if isinstance(result, int):
                 self._progress.appended(self._number, result + len(append.chunks) * SUB_POSITIONS)
             settled.append((append, done, result))
@@ -126,3 +136,10 @@ class StreamAppender:
             call(partial(done, result))
             if self._on_sync is not None and isinstance(result, int):
                 self._on_sync(time.monotonic() - append.began_s, 1, append.size)
+
+    def _note(self, append: Append, result: int | StorageError) -> None:
+        if isinstance(result, Unanswered):
+            if self._breaker.unanswered(append.id):
+                _log.error("records are refused at once until the journal answers one", error=str(result))
+        elif self._breaker.answered():
+            _log.info("the journal answers again")

@@ -39,6 +39,10 @@ FULL: Final = "the journal is full"
 Settled = Callable[["Append", int | StorageError], None]
 
 
+class Unanswered(StorageError):
+    """The record was not acknowledged in its time: it may be stored or not."""
+
+
 class _Again(Exception):
     """This try has failed; the record may be stored or not."""
 
@@ -113,7 +117,7 @@ class Publisher:
                 self._room.clear()
                 await self._room.wait()
             if time.monotonic() >= append.until_s:  # it was never sent, so it will not be there
-                self._settled(append, StorageError("the journal acknowledges nothing: others wait before"))
+                self._settled(append, Unanswered("the journal acknowledges nothing: others wait before"))
                 continue
             self._in_flight_bytes += size
             answer = await self._try(append)
@@ -144,7 +148,7 @@ class Publisher:
                 fault = str(error)
                 await asyncio.sleep(min(STREAM_AGAIN_S, max(append.until_s - time.monotonic(), 0)))
             if time.monotonic() >= append.until_s:
-                raise StorageError(f"the journal acknowledges nothing: {fault}")
+                raise Unanswered(f"the journal acknowledges nothing: {fault}")
             answer = await self._try(append)
 
     async def _answer(self, append: Append, answer: "asyncio.Future[_Ack] | _Again", wait_s: float) -> _Ack:
