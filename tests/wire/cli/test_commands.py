@@ -343,7 +343,7 @@ USAGE = [
     (["project", "create", "x", "--identity-mode", "new"], "must be one of simplified, original, not 'new'"),
     (["project", "create", "x", "--time-zone", "Europe/Berln"], "did you mean Europe/Berlin?"),
     (["project", "create", "x", "--week-start", "friday"], "week start must be one of monday, sunday, not 'friday'"),
-    (["project", "set", "1"], "say what to change: SETTING=NUMBER, --time-zone or --week-start"),
+    (["project", "set", "1"], "say what to change: SETTING=NUMBER, --time-zone, --week-start"),
     (["project", "set", "1", "nonsense"], "a change must be SETTING=NUMBER or SETTING=, not 'nonsense'"),
     (["project", "rotate", "x"], "say which key to rotate: --token or --secret"),
     (["project", "rotate", "x", "--token", "--overlap", "1w"], "overlap must be a time such as 90s, 30m, 24h or 7d"),
