@@ -5,10 +5,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from trackway.query.sql.facts import PARTS_NOW, REBUILDS, STATE, STATE_TABLES
+from trackway.query.limits import LATE_KNOWN_MAX
+from trackway.query.sql.facts import PARTS_NOW, REBUILDS, STATE, STATE_TABLES, SUPERSEDED
 from trackway.query.sql.person import Known
 from trackway.query.sql.segments import TABLES, Derived, Facts
 from trackway.query.sql.tables import KEPT, rows_in
+from trackway.store.errors import UNREADABLE_CODES, StoreError
 from trackway.store.reader import Reader
 
 _HELD: Final = f"""
@@ -51,24 +53,52 @@ async def known_of(reader: Reader, project_id: int) -> Known:
     links, plain, counts, *found = await _state(reader, project_id)
     if not counts:
         return Known(bool(links), bool(plain))
-    *first, made, has_tail, newer, since_ms = found
+    *first, made, has_tail, newer, since_ms, late_known = found
     derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in made]
-    facts = Facts(*first)._replace(derived=derived, has_tail=bool(has_tail), newer=newer, since_ms=int(since_ms))
+    facts = Facts(*first)._replace(
+        derived=derived, has_tail=bool(has_tail), newer=newer, since_ms=int(since_ms), late_known=late_known
+    )
     return Known(bool(links), bool(plain), facts=facts)
 
 
 async def _state(reader: Reader, project_id: int) -> Sequence[Any]:
-    """The row of STATE. It is asked once for the same parts of the store: its many small questions cost ten times what
-    a look at the parts does. The parts are looked at first, so a kept row is never older than they are."""
+    """The row that `_asked` gives. It is asked once for the same parts of the store: its many small questions cost ten
+    times what a look at the parts does. The parts are looked at first, so a kept row is never older than they are."""
     if (states := reader.states) is None:
-        return (await reader.rows(project_id, STATE, {"tables": list(TABLES)}))[0]
+        return await _asked(reader, project_id)
     looked = await reader.rows(project_id, PARTS_NOW, {"tables": list(TABLES), "read": list(STATE_TABLES)})
     key = msgspec.msgpack.encode((project_id, looked))
     if kept := states.get(key):
         return _ROW.decode(kept)
-    [row] = await reader.rows(project_id, STATE, {"tables": list(TABLES)})
+    row = await _asked(reader, project_id)
     states.put(key, msgspec.msgpack.encode(row))
     return row
+
+
+async def _asked(reader: Reader, project_id: int) -> Sequence[Any]:
+    """The row of STATE with the days on which late events have copies among the facts. Where late events are too many
+    to be named, or the facts cannot be read, these are all days of late events, and none is named."""
+    [row] = await reader.rows(project_id, STATE, {"tables": list(TABLES)})
+    links, plain, counts, position, segments, slots, since, late_days, *others, late_known = row
+    found = None
+    if counts and late_days and len(late_known) <= LATE_KNOWN_MAX:
+        found = await _superseded(reader, project_id, position, segments)
+    if found is None:
+        late_known = []
+    else:
+        late_days = found
+    return links, plain, counts, position, segments, slots, since, late_days, *others, late_known
+
+
+async def _superseded(reader: Reader, project_id: int, position: int, segments: Sequence[int]) -> list[str] | None:
+    """The days that SUPERSEDED gives; None if a file of the facts cannot be read, which a report finds out."""
+    try:
+        rows = await reader.rows(project_id, SUPERSEDED, {"facts_end": position, "segments": list(segments)})
+    except StoreError as error:
+        if error.code in UNREADABLE_CODES:
+            return None
+        raise
+    return [day for (day,) in rows]
 
 
 async def facts_of(reader: Reader, project_id: int) -> Facts | None:

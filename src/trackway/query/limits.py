@@ -124,3 +124,6 @@ FLOW_NUMBERS_MAX = 200_000
 """Different paths of flows, or in a graph pairs of neighbours: some hundred bytes of the edge process each."""
 NAMED_AT_ONCE_MAX = 1000
 """Persons whose ids and names one query looks up."""
+LATE_KNOWN_MAX = 5000
+"""Late events, as pairs of position and day, that a question about facts names. With more it reads the facts of all
+their days."""

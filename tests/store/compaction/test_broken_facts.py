@@ -93,6 +93,23 @@ def test_facts_damaged_in_a_running_store_give_no_wrong_answer_and_are_built_ane
     assert [(each.place, each.pending, each.lost) for each in noted_but(store, detached(store))] == [(table, False, 0)]
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_damaged_facts_that_late_events_are_looked_for_in_give_no_wrong_answer(
+    place: Place, store: Store, way: Damaging
+) -> None:
+    finish(compactor(place, store))
+    place.append_payloads([Requests(4, place.began_us).next(20)])
+    place.load()
+    before = check(store)
+    assert before is not None and before.late_known
+    spoil(place, store, "facts", way)
+    place.append_payloads([Requests(5, place.began_us).next(5)])
+    place.load()
+    asked(store)
+    finish(compactor(place, store))
+    assert check(store) is not None
+
+
 @pytest.mark.parametrize(("table", "way"), PAIRS[: len(ALL_WAYS)])
 def test_facts_damaged_in_a_stopped_store_give_no_wrong_answer_and_are_built_anew(
     place: Place, store: Store, table: str, way: Damaging

@@ -28,10 +28,11 @@ class Facts(NamedTuple):
     """The facts of a project that count: those of these segments. They hold the events before a position.
 
     `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on, change
-    persons; None if there are none. `late_days`: days of late events of the tail. `derived`: what else there is of the
-    segments. `has_tail`: whether there are events from the position on. `newer`: numbers that are others when events,
-    links or refused links come that the facts do not have. `since_ms`: the first instant of which events are kept, 0
-    where all are.
+    persons; None if there are none. `late_days`: days on which facts may have a newer copy among the late events of the
+    tail. `late_known`: late events of other days, as hashes of their position and day. `derived`: what else there is of
+    the segments. `has_tail`: whether there are events from the position on. `newer`: numbers that are others when
+    events, links or refused links come that the facts do not have. `since_ms`: the first instant of which events are
+    kept, 0 where all are.
     """
 
     position: int
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     has_tail: bool = True
     newer: Sequence[int] = ()
     since_ms: int = 0
+    late_known: Sequence[int] = ()
 
     def has(self, properties: Iterable[str]) -> bool:
         """Whether each of these properties has a column."""
