@@ -18,6 +18,8 @@ from tests.support.journal.nats_machine import request
 from tests.support.journal.nats_site import new_streams, site
 from tests.support.server import Project
 from tests.support.waiting import wait_until
+from trackway.domain.errors import StateError, StorageError
+from trackway.journal.stream import setup
 from trackway.journal.stream.address import parse_address
 from trackway.journal.stream.setup import make_streams, streams_status
 from trackway.journal.stream.streams import Stream, config_of
@@ -172,3 +174,23 @@ def test_a_cluster_without_streams_is_refused(nats: NatsCluster, tmp_path: Path)
     ended = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1 and f"stream {STREAM} does not exist" in ended.stderr
     assert "not-a-secret" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("up", "error", "text"), [([0], StorageError, "once all its servers have met"), ([0, 1], StateError, "peers")]
+)
+def test_streams_of_a_new_cluster_are_made_once_all_servers_have_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, up: list[int], error: type[Exception], text: str
+) -> None:
+    """nats-server 2.15.1, `findings/nats-first-start-needs-all-servers.sh`."""
+    cluster = NatsCluster(tmp_path)
+    try:
+        cluster.start(*up)
+        with monkeypatch.context() as patched, pytest.raises(error, match=text):
+            patched.setattr(setup, "STREAM_START_S_MAX", 3.0)
+            make_streams(parse_address(cluster.url_of(up)))
+        cluster.start(*{0, 1, 2}.difference(up))
+        [made] = make_streams(parse_address(cluster.url))
+        assert (made.name, made.replicas) == (STREAM, 3)
+    finally:
+        cluster.close()

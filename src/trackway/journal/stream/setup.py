@@ -36,6 +36,10 @@ _NO_PEERS: Final = 10005
 """NATS has not enough servers for all replicas: at its start, some are not there yet."""
 
 
+_NO_LEADER: Final = "the servers of NATS have no leader: a new cluster elects one once all its servers have met"
+"""Two of three are enough only later (`findings/nats-first-start-needs-all-servers.sh`)."""
+
+
 class _NoPeers(StateError):
     """NATS has too few servers for a stream."""
 
@@ -74,7 +78,7 @@ async def _answering(address: Address) -> Client:
         client: Client | None = None
         try:
             client = await connect(address)
-            await ask(client, "$JS.API.INFO")
+            await _check_leader(client)
         except Away:
             if client is not None:
                 await leave(client)
@@ -83,6 +87,16 @@ async def _answering(address: Address) -> Client:
             await asyncio.sleep(STREAM_AGAIN_S)
         else:
             return client
+
+
+async def _check_leader(client: Client) -> None:
+    """Raises Away where the servers answer, and not about streams."""
+    try:
+        reply = await ask(client, "$JS.API.INFO")
+    except Away as error:
+        raise Away(_NO_LEADER) from error
+    if msgspec.json.decode(reply).get("error"):
+        raise Away(_NO_LEADER)
 
 
 async def _make(client: Client, again: bool, generation: int, bytes_max: int, discard: bool) -> list[StreamStatus]:
