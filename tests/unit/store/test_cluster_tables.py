@@ -92,6 +92,8 @@ def test_parts_are_asked_for_by_the_words_that_a_cluster_replaces(source: Path) 
     """Parts of one node alone are asked for where a cluster has another statement, or none."""
     if source.name in {"parts.py", "disk_usage.py", "cluster.py"} and source.parent.name == "store":
         return
+    if source.parent.name == "backup":  # which refuses a cluster
+        return
     text = source.read_text()
     assert text.count("system.parts") == text.count(ACTIVE_PARTS)
     assert text.count("system.mutations") == text.count(MUTATIONS)
