@@ -169,6 +169,7 @@ def test_rotated_key_is_shown_with_the_old_one_and_its_end() -> None:
     assert timedelta(days=7) <= end < timedelta(days=7, minutes=1)
     assert old_keys == [{"kind": "token", "key": created["token"]}]
     assert settings == {"export_concurrent_max": 9}
+    assert [rotated.pop(each) for each in ("event_retention", "profile_retention")] == [None, None]
     assert rotated == created | {"token": rotated["token"]}
     assert rotated["token"] != created["token"]
     table = printed("project", "show", "Web shop")

@@ -50,7 +50,7 @@ arrayIntersect arrayReverse arrayFlatten arrayZip arrayMap arrayFilter arrayFill
 arrayExists arrayAll arrayFirst arrayFirstOrNull arrayLast arrayLastOrNull arrayFirstIndex arrayLastIndex arrayMin
 arrayMax arraySum arrayAvg arrayCount arrayProduct arrayJoin range rank dense_rank row_number ntile percent_rank
 cume_dist lag lead lagInFrame leadInFrame first_value last_value nth_value
-""".replace(" ", " ")
+"""
 _AGGREGATES: Final = """
 count sum avg min max any anyLast argMin argMax uniq uniqExact uniqCombined uniqCombined64 uniqHLL12 median quantile
 quantiles quantileExact quantilesExact quantileTiming quantilesTiming stddevPop stddevSamp varPop varSamp covarPop
