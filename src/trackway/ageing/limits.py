@@ -14,6 +14,8 @@ DELETION_INTERVAL_S = 20 * 3600.0
 retention that somebody has shortened does not wait."""
 DAY_STEP_MS = 2 * 86_400_000
 """A horizon that moves by less has aged by another day, also where clocks or the time zone change."""
+CLOCK_AHEAD_MS_MAX = 2 * 86_400_000
+"""Most by which the machine's clock may gain on the time that has passed since the start. Beyond it nothing ages."""
 HORIZONS_AT_ONCE = 500
 """Projects whose events one statement deletes."""
 PROFILES_AT_ONCE = 10_000

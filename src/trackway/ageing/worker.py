@@ -10,6 +10,8 @@ A project's events age at its midnight, and when somebody shortens their retenti
 Profiles age at midnight, too (`ageing.profiles`). Each step may be repeated, so a killed process is followed by one
 that goes on. What comes later with an older time, because an edge process had not heard of a change, is hidden, and
 deleted with the next horizon.
+
+Nothing ages by a clock that was set far ahead while the process runs: everything would be too old at once.
 """
 
 import threading
@@ -23,6 +25,7 @@ from trackway.ageing.horizon import Horizon, Horizons, next_horizon
 from trackway.ageing.limits import (
     AGE_POLL_S,
     AGE_RETRY_S,
+    CLOCK_AHEAD_MS_MAX,
     DAY_STEP_MS,
     DELETION_INTERVAL_S,
     HIDDEN_S,
@@ -82,6 +85,8 @@ class Ageing:
         self._hurried: set[int] = set()
         """Projects whose deletion does not wait for the one of the day."""
         self._profiles_since_ms: dict[int, int] = {}
+        self._began_ms = _now_ms() - _passed_ms()
+        self._is_ahead = False
 
     def run(self) -> None:
         """Work, and try again while the store or the database fails. Raises only programming errors."""
@@ -101,6 +106,8 @@ class Ageing:
         if not self._progress.loaded or not self._has_room():  # the tables may not be there
             return
         position, now_ms = self._progress.synced, _now_ms()  # before the settings are read
+        if self._clock_is_ahead(now_ms):
+            return
         revision = self._reader.revision()
         if revision != self._revision or now_ms >= self._next_day_ms:
             self._look(self._reader.all_projects(), position, now_ms)
@@ -108,6 +115,14 @@ class Ageing:
         if due := self._due(now_ms):
             self._delete(due)
             self._revision = -1  # a horizon may go back now
+
+    def _clock_is_ahead(self, now_ms: int) -> bool:
+        """Whether somebody has set the clock far ahead since the start. It is logged once."""
+        ahead_ms = now_ms - _passed_ms() - self._began_ms
+        was_ahead, self._is_ahead = self._is_ahead, ahead_ms > CLOCK_AHEAD_MS_MAX
+        if self._is_ahead and not was_ahead:
+            _log.error("the clock was set ahead, nothing ages until it is right", days=ahead_ms // _DAY_MS)
+        return self._is_ahead
 
     def _look(self, projects: Sequence[Project], position: int, now_ms: int) -> None:
         """Write new horizons, and delete profiles that have aged."""
@@ -171,3 +186,9 @@ class Ageing:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _passed_ms() -> int:
+    """Time that passes whatever the clock is set to, also while the machine is suspended where the system counts it."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return int(time.clock_gettime(clock) * 1000)

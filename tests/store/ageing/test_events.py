@@ -181,6 +181,25 @@ def test_a_horizon_moves_at_midnight_and_deletes_once_a_day(
     assert horizon(ageing, GAMMA.project_id)[0] == kept_from_ms(60, gamma, tomorrow_ms)
 
 
+def test_nothing_ages_by_a_clock_that_was_set_far_ahead(ageing: AgeingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    ageing.place.append_payloads([OldEvents(15, now_ms).payload(20)])
+    ageing.place.load()
+    ageing.keep(ALPHA.project_id, 40)
+    running = ageing.ageing()
+    running.turn()
+    running.turn()
+    kept, stored = horizon(ageing, ALPHA.project_id), ageing.rows(ALPHA.project_id)
+    monkeypatch.setattr(worker, "_now_ms", lambda: now_ms + 3650 * DAY_MS)
+    for _ in range(2):
+        running.turn()
+    assert (horizon(ageing, ALPHA.project_id), ageing.rows(ALPHA.project_id)) == (kept, stored)
+    assert stored
+    monkeypatch.setattr(worker, "_now_ms", lambda: now_ms + DAY_MS)
+    running.turn()
+    assert horizon(ageing, ALPHA.project_id)[0] > kept[0]
+
+
 def test_a_part_of_aged_events_alone_is_dropped_and_others_are_written_anew(ageing: AgeingPlace) -> None:
     now_ms = time.time_ns() // 1_000_000
     events = OldEvents(15, now_ms)
