@@ -107,7 +107,9 @@ def test_how_ids_are_linked_is_changed_while_a_project_is_empty(other: Server, p
 
 def test_whoever_listens_where_a_killed_server_did_is_sent_nothing(other: Server, tmp_path: Path) -> None:
     """Its file is still there, with an address that anybody may have taken."""
-    shutil.copytree(other.data_dir / "run", tmp_path / "run", ignore=shutil.ignore_patterns("rates", "metrics"))
+    shutil.copytree(
+        other.data_dir / "run", tmp_path / "run", ignore=shutil.ignore_patterns("rates", "metrics", "*.sock")
+    )
     state = json.loads((tmp_path / "run" / "server.json").read_text())
     ProjectsDatabase(tmp_path / "projects.db").migrate()
     ProjectsDatabase(tmp_path / "projects.db").create("Shop", "us")
