@@ -17,6 +17,7 @@ from trackway.compaction import statements as sql
 from trackway.compaction.changes import Changes
 from trackway.compaction.limits import (
     DOUBT_INTERVAL_S,
+    IDLE_POLL_S,
     POLL_S,
     RETRY_S,
     STEP_EVENTS_MIN,
@@ -79,7 +80,7 @@ class Compactor:
             if not self._loads():
                 self._stand_by()
                 continue
-            began_s = time.monotonic()
+            began_s, loaded = time.monotonic(), self._progress.loaded
             try:
                 worked = self._has_room() and self.turn()
             except StorageError as error:
@@ -90,7 +91,12 @@ class Compactor:
                 self._wait(lambda: RETRY_S)
                 continue
             took_s = time.monotonic() - began_s
-            self._wait(partial(self._pace.rest_s, took_s) if worked else lambda: POLL_S)
+            self._wait(partial(self._pace.rest_s, took_s) if worked else partial(self._idle_s, loaded))
+
+    def _idle_s(self, loaded: int) -> float:
+        """How long to wait where there was nothing to do when so much was loaded. A look asks the store several times,
+        and each project."""
+        return IDLE_POLL_S if self._progress.loaded == loaded else POLL_S
 
     def _stand_by(self) -> None:
         """Another machine compacts. What is known of its versions here is out of date when this one's turn comes."""
@@ -185,10 +191,10 @@ class Compactor:
     def _tidy(self, project_id: int, cursor: int) -> bool:
         """Merge segments or bring one up to date with newer links, and drop what ended. Returns whether any segment was
         read."""
-        version = self._versions.newest(project_id)
         now_s = time.monotonic()
         if now_s - self._tidied_s.get(project_id, float("-inf")) < TIDY_INTERVAL_S:
             return False
+        version = self._versions.newest(project_id)
         if self._changes.sound(version) != version or self._changes.readable(version) != version:
             return True  # it is built anew from the next turn on
         version = self._changes.drop_ended(version)

@@ -51,6 +51,8 @@ BEHIND_BYTES = 4 * 1024 * 1024
 REST_S_MAX = 60.0
 """Longest rest after a step. A step takes long where cores are short, and has left them to others then."""
 POLL_S = 1.0
-"""How often the compactor looks for new events."""
+"""How often the compactor looks for new events, while the loader loads."""
+IDLE_POLL_S = 10.0
+"""The same where the loader has loaded nothing since the last look."""
 RETRY_S = 5.0
 """Wait after a failure of the store."""

@@ -14,6 +14,7 @@ from tests.support.loader.story import Killed, Place
 from tests.support.store.dying_store import Dying
 from tests.support.store.process import RunningStore
 from tests.support.store.tables import emptied
+from tests.support.waiting import wait_until
 from trackway.compaction import changes, plan
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
@@ -222,6 +223,36 @@ def test_a_store_killed_at_any_moment_leaves_facts_that_are_right(
             thread.join()
     with closing(Store(place.url)) as store:
         assert is_whole(finish(place, store))
+
+
+def test_a_compactor_asks_the_store_only_when_something_was_loaded(
+    place: Place, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "POLL_S", 0.01)
+    monkeypatch.setattr(loop, "IDLE_POLL_S", 3600.0)
+    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 3600.0)
+    turn, looks, stop = Compactor.turn, list[bool](), threading.Event()
+
+    def noted(self: Compactor) -> bool:
+        looks.append(turn(self))
+        return looks[-1]
+
+    monkeypatch.setattr(Compactor, "turn", noted)
+    requests = Requests(17, place.began_us)
+    with closing(Store(place.url)) as store:
+        for number in range(1, 3):
+            place.append_payloads([requests.next(20)])
+            place.load()
+            if number == 1:
+                thread = threading.Thread(target=Compactor(store, place.journal.progress(), stop, lambda: True).run)
+                thread.start()
+            wait_until(lambda: (facts := check(store)) is not None and not facts.has_tail, 30.0, lambda: "no facts")
+            wait_until(lambda: not looks[-1], 30.0, lambda: "it does not rest")
+        before = len(looks)
+        time.sleep(0.5)
+        stop.set()
+        thread.join()
+    assert len(looks) == before
 
 
 def test_properties_that_become_frequent_get_a_column(
