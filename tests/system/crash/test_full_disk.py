@@ -80,9 +80,9 @@ def health(tree: TreeOnSmallDisk) -> int:
 
 
 def replaced(tree: TreeOnSmallDisk, dead: int) -> bool:
-    """Whether all five processes are there, and the dead one is not among them."""
+    """Whether all six processes are there, and the dead one is not among them."""
     living = {each.pid for each in tree.family()}
-    return len(living) == 5 and dead not in living
+    return len(living) == 6 and dead not in living
 
 
 async def through_full_disk(tree: TreeOnSmallDisk, disk: SmallDisk, sender: Sender) -> None:

@@ -32,16 +32,16 @@ from trackway.journal.stream.streams import (
 )
 
 T = TypeVar("T")
-_NO_PEERS: Final = 10005
-"""NATS has not enough servers for all replicas: at its start, some are not there yet."""
+_NOT_YET: Final = (10005, 10008)
+"""NATS has not enough servers for all replicas, or no leader: at its start, or while servers come back."""
 
 
 _NO_LEADER: Final = "the servers of NATS have no leader: a new cluster elects one once all its servers have met"
 """Two of three are enough only later (`findings/nats-first-start-needs-all-servers.sh`)."""
 
 
-class _NoPeers(StateError):
-    """NATS has too few servers for a stream."""
+class _NotYet(StateError):
+    """NATS refuses what it may take later."""
 
 
 def make_streams(
@@ -116,11 +116,11 @@ async def _make(client: Client, again: bool, generation: int, bytes_max: int, di
     if generation > STREAM_GENERATION_MAX:
         raise StateError(f"generations end at {STREAM_GENERATION_MAX}: a later one has no positions")
     if before is not None:
-        await _change(client, f"$JS.API.STREAM.DELETE.{name}")
+        await _change(client, f"STREAM.DELETE.{name}")
     if not await _exists(client, LEASE):
-        await _create(client, LEASE, lease_config())
+        await _change(client, f"STREAM.CREATE.{LEASE}", lease_config())
     stream = Stream(name, generation, new_identity(), 0, 1)
-    await _create(client, name, config_of(stream, bytes_max))
+    await _change(client, f"STREAM.CREATE.{name}", config_of(stream, bytes_max))
     return await _status(client)
 
 
@@ -140,13 +140,13 @@ async def _info(client: Client, name: str) -> Info:
     return read_info(name, await ask(client, info_subject(name)))
 
 
-async def _create(client: Client, name: str, config: dict[str, Any]) -> None:
-    """Make a stream, as soon as there are servers for all its replicas. Raises StateError, Away."""
+async def _change(client: Client, what: str, config: dict[str, Any] | None = None) -> None:
+    """Change a stream, as soon as NATS can do it. Raises StateError, Away."""
     until_s = time.monotonic() + STREAM_START_S_MAX
     while True:
         try:
-            await _change(client, f"$JS.API.STREAM.CREATE.{name}", config)
-        except _NoPeers:
+            await _try(client, what, config)
+        except _NotYet:
             if time.monotonic() >= until_s:
                 raise
             await asyncio.sleep(STREAM_AGAIN_S)
@@ -154,11 +154,11 @@ async def _create(client: Client, name: str, config: dict[str, Any]) -> None:
             return
 
 
-async def _change(client: Client, subject: str, request: dict[str, Any] | None = None) -> None:
-    reply = msgspec.json.decode(await ask(client, subject, b"" if request is None else msgspec.json.encode(request)))
-    if error := reply.get("error"):
-        kind = _NoPeers if error.get("err_code") == _NO_PEERS else StateError
-        raise kind(f"NATS refuses {subject.removeprefix('$JS.API.')}: {error.get('description')}")
+async def _try(client: Client, what: str, config: dict[str, Any] | None) -> None:
+    reply = await ask(client, f"$JS.API.{what}", b"" if config is None else msgspec.json.encode(config))
+    if error := msgspec.json.decode(reply).get("error"):
+        kind = _NotYet if error.get("err_code") in _NOT_YET else StateError
+        raise kind(f"NATS refuses {what}: {error.get('description')}")
 
 
 def _shown(info: Info) -> StreamStatus:
