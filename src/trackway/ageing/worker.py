@@ -37,7 +37,7 @@ from trackway.domain.errors import StorageError
 from trackway.journal.log import Progress
 from trackway.projects.drivers import open_reader
 from trackway.projects.project import Project
-from trackway.runtime.background import pause
+from trackway.runtime.background import pause_unless
 from trackway.store.client import Store
 from trackway.telemetry import logs, metrics
 
@@ -98,8 +98,8 @@ class Ageing:
                 if not self._stop.is_set():
                     metrics.store_error("age")
                     _log.warning("cannot delete what has aged, will try again", error=str(error))
-                self._wait(AGE_RETRY_S)
-            self._wait(AGE_POLL_S)
+                pause_unless(self._stop, AGE_RETRY_S, AGE_POLL_S)
+            pause_unless(self._stop, AGE_POLL_S, AGE_POLL_S)
 
     def turn(self) -> None:
         """Take one step further where one is due. Raises StorageError."""
@@ -176,12 +176,6 @@ class Ageing:
             unseen.delete(self._store, number, self._stop)
             _log.info("profiles have aged", profiles=number, project=project.project_id)
         self._profiles_since_ms[project.project_id] = since_ms
-
-    def _wait(self, seconds: float) -> None:
-        """Wait in short pieces, so that a stop is not held up."""
-        end_s = time.monotonic() + seconds
-        while not self._stop.is_set() and (left_s := end_s - time.monotonic()) > 0:
-            pause(min(left_s, AGE_POLL_S))
 
 
 def _now_ms() -> int:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from trackway.query.expressions import readable
 from trackway.query.sql.facts import KEY, LATE, OWN, SLOTS, TAIL_SETTINGS, WHO, newer_links, persons_of, slot
 from trackway.query.sql.person import JOIN_SETTINGS
-from trackway.query.sql.tables import rows_from, rows_in
+from trackway.query.sql.tables import CURSOR, rows_from, rows_in
 from trackway.store.client import Store
 
 _COLUMNS: Final = ("event", "day", "person", "who", "time", "key", *map(slot, range(SLOTS)))
@@ -196,7 +196,7 @@ DAMAGES: Final = "SELECT count(), countIf(state = 0) FROM damage FINAL WHERE pla
 
 def read_cursor(store: Store) -> int:
     """The position before which all events are in the store, verified and counted."""
-    return int(store.query("SELECT max(to_position) FROM loads")[0][0])
+    return int(store.query(CURSOR)[0][0])
 
 
 def partition_id(project_id: int, segment: int) -> str:

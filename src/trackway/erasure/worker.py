@@ -25,7 +25,7 @@ from trackway.erasure.statements import EVENTS, OF_PROJECT, TARGETS
 from trackway.journal.log import Progress
 from trackway.projects.drivers import open_reader
 from trackway.projects.person_task import PersonTask
-from trackway.runtime.background import pause
+from trackway.runtime.background import pause, pause_unless
 from trackway.telemetry import logs, metrics
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class Worker:
                 if not self._stop.is_set():
                     metrics.store_error("erase")
                     _log.warning("cannot erase, will try again", error=str(error))
-                self._wait(ERASURE_RETRY_S)
-            self._wait(TASK_POLL_S)
+                pause_unless(self._stop, ERASURE_RETRY_S, TASK_POLL_S)
+            pause_unless(self._stop, TASK_POLL_S, TASK_POLL_S)
 
     def turn(self) -> None:
         """Work on each task that is due. Raises StorageError."""
@@ -224,12 +224,6 @@ class Worker:
 
             self._opened = PersonTasks(ProjectsDatabase(self._projects))
         return self._opened
-
-    def _wait(self, seconds: float) -> None:
-        """Wait in short pieces, so that a stop is not held up."""
-        end_s = time.monotonic() + seconds
-        while not self._stop.is_set() and (left_s := end_s - time.monotonic()) > 0:
-            pause(min(left_s, TASK_POLL_S))
 
 
 def _now_ms() -> int:

@@ -16,12 +16,11 @@ from trackway.query.sql.days import UTC_DAYS
 from trackway.query.sql.event_line import COLUMNS, event_line
 from trackway.query.sql.events import Events, project_events
 from trackway.query.sql.scope import TIME_MS, Needs, rows_of
-from trackway.query.sql.tables import rows_from
+from trackway.query.sql.tables import CURSOR, rows_from
 from trackway.store.reader import Reader
 
 _FROM: Final = "position >= {from_position:UInt64}"
 _BEFORE: Final = "position < {before_position:UInt64}"
-_CURSOR: Final = "SELECT max(to_position) FROM loads"
 _FIELDS: Final = {
     "event": "toString(event)",
     "time_ms": TIME_MS,
@@ -81,7 +80,7 @@ async def loaded_days(
 ) -> LoadedDays:
     """The days that have events of a range; without an end, of all that is loaded. Raises StoreError."""
     if before_position is None:
-        ((before_position,),) = await reader.rows(project_id, _CURSOR)
+        ((before_position,),) = await reader.rows(project_id, CURSOR)
     events = LoadedRange(project_id, from_position, int(before_position), names).events()
     sql = f"SELECT toString(toDate(time)), count() {events.from_sql(deduplicated=False)} GROUP BY 1 ORDER BY 1"
     rows = await reader.rows(project_id, sql, dict(events.parameters), time_s=EXPORT_CHECK_S_MAX)

@@ -4,12 +4,12 @@ one can be read. For the operator alone: names of parts name projects."""
 from typing import Final, NamedTuple
 
 from trackway.query.limits import STORE_PART_S_MAX
+from trackway.query.sql.tables import CURSOR
 from trackway.store.errors import StoreError
 from trackway.store.part_check import NO_SUCH_PART_CODES, NOT_IMPLEMENTED, check_of
 from trackway.store.reader import Reader
 
 _NOBODY: Final = 0
-_CURSOR: Final = "SELECT max(to_position) FROM loads"
 _PARTS: Final = """
 SELECT table, name, rows, bytes_on_disk
 FROM system.parts WHERE active AND database = currentDatabase() ORDER BY table, name"""
@@ -39,7 +39,7 @@ class Detached(NamedTuple):
 
 async def cursor_of(reader: Reader) -> int:
     """The position of the journal before which all records are loaded. Raises StoreError."""
-    [(cursor,)] = await reader.rows(_NOBODY, _CURSOR)
+    [(cursor,)] = await reader.rows(_NOBODY, CURSOR)
     return int(cursor)
 
 

@@ -9,10 +9,9 @@ from typing import Final, NamedTuple
 
 from trackway.domain.endpoint import Endpoint
 from trackway.query.limits import STORE_CHECK_TRIES
-from trackway.query.sql.tables import rows_in
+from trackway.query.sql.tables import CURSOR, rows_in
 from trackway.store.reader import Reader
 
-_CURSOR: Final = "SELECT max(to_position) FROM loads"
 _OF_EVENTS: Final = f"endpoint IN ({Endpoint.TRACK:d}, {Endpoint.IMPORT:d})"
 _STORED: Final = f"""
 SELECT sum(records) {rows_in("loads", "outcome = 'stored'", _OF_EVENTS, "to_position <= {cursor:UInt64}")}"""
@@ -23,7 +22,6 @@ SELECT count(), countIf(received >= addHours(time, 23))
 _AGED: Final = f"""
 SELECT sum(`rows`), countIf(sequence >= (SELECT max(sequence) {rows_in("event_ages")}))
 {rows_in("aged_rows", "place = 'events'", final=True)}"""
-_AGES: Final = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'aged_rows'"
 
 
 class Removed(NamedTuple):
@@ -53,8 +51,6 @@ class StoredEvents(NamedTuple):
 
 async def aged_events(reader: Reader, project_id: int) -> Removed:
     """The events that were deleted because of their age, none where nothing ages. Raises StoreError."""
-    if await reader.rows(project_id, _AGES) == [(0,)]:
-        return Removed(0, False)
     [(rows, under_way)] = await reader.rows(project_id, _AGED)
     return Removed(int(rows), bool(under_way))
 
@@ -74,7 +70,7 @@ async def stored_events(reader: Reader, project_id: int) -> StoredEvents:
 
 
 async def _counted(reader: Reader, project_id: int) -> StoredEvents:
-    [(cursor,)] = await reader.rows(project_id, _CURSOR)
+    [(cursor,)] = await reader.rows(project_id, CURSOR)
     asked = {"cursor": int(cursor)}
     [(stored,)] = await reader.rows(project_id, _STORED, asked)
     [(there, late)] = await reader.rows(project_id, _THERE, asked)

@@ -9,6 +9,7 @@ import os
 import select
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
@@ -42,6 +43,13 @@ def pause(seconds: float) -> None:
     """Pause the thread. The kernel measures the time. `time.sleep` and locks read a clock, and fail, or wait for days,
     when that clock is set back meanwhile."""
     select.select((), (), (), seconds)
+
+
+def pause_unless(stop: threading.Event, seconds: float, piece_s: float) -> None:
+    """Pause the thread in short pieces, until `stop` is set."""
+    end_s = time.monotonic() + seconds
+    while not stop.is_set() and (left_s := end_s - time.monotonic()) > 0:
+        pause(min(left_s, piece_s))
 
 
 def _run(work: Callable[[], None], name: str) -> None:

@@ -5,17 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.loader.story import Place, clear
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 from trackway.query.sql.segments import TABLES
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
-    with running_store(tmp_path_factory.mktemp("store")) as store:
-        with closing(Store(store.url)) as client:
-            migrate(client)
+    with migrated_store(tmp_path_factory.mktemp("store")) as store:
         yield store
 
 

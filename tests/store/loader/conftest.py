@@ -6,18 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.loader.story import Place, clear
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 from trackway.loader import loop as loader_module
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 from trackway.store.parts import parts
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
-    with running_store(tmp_path_factory.mktemp("store")) as store:
-        with closing(Store(store.url)) as client:
-            migrate(client)
+    with migrated_store(tmp_path_factory.mktemp("store")) as store:
         yield store
 
 

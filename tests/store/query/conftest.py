@@ -5,13 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.store.process import running_store
+from tests.support.store.process import migrated_store
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
+    with migrated_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
         yield client

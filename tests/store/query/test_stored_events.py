@@ -60,12 +60,6 @@ def test_only_stored_events_of_the_project_count(events: Events) -> None:
 def test_aged_events_count_once_their_deletion_is_done(events: Events) -> None:
     store = events.store
     assert asked(store, aged_events) == Removed(0, False)
-    # As the migration makes them, as far as is read.
-    store.command("CREATE TABLE IF NOT EXISTS event_ages (project_id UInt32, sequence UInt64) ENGINE = Log")
-    store.command(
-        "CREATE TABLE IF NOT EXISTS aged_rows (project_id UInt32, place String, sequence UInt64, partition String,"
-        " `rows` UInt64) ENGINE = ReplacingMergeTree(`rows`) ORDER BY (project_id, place, sequence, partition)"
-    )
     rows = [
         (7, "events", 1, "202601", 4),
         (7, "events", 1, "202601", 3),

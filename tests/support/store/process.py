@@ -20,6 +20,7 @@ from trackway.embedded.process import address, run
 from trackway.store.client import Store
 from trackway.store.cluster import PARAMETER, Cluster
 from trackway.store.diagnosis import port_of
+from trackway.store.migrate import migrate
 
 PASSWORD = "pass/word:with@signs"
 START_S_MAX = 30
@@ -122,6 +123,15 @@ class StoreElsewhere(RunningStore):
         with closing(Store(self._at)) as store:
             for database in self._databases:
                 store.command(f"DROP DATABASE IF EXISTS {database} {self._everywhere} SYNC")
+
+
+@contextmanager
+def migrated_store(directory: Path) -> Iterator[RunningStore]:
+    """A started store that has its tables. It is killed at the end, if it still runs."""
+    with running_store(directory) as running:
+        with closing(Store(running.url)) as client:
+            migrate(client)
+        yield running
 
 
 @contextmanager

@@ -6,6 +6,8 @@ Names of tables and conditions are text of ours. What a client sent is in bound 
 from typing import Final
 
 PROJECT: Final = "project_id = {project:UInt32}"
+CURSOR: Final = "SELECT max(to_position) FROM loads"
+"""The position of the journal before which all records are loaded."""
 GIVEN_IDS: Final = "SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')) AS id"
 """A query's text that gives the ids that `ids` holds as a JSON list. A large array parameter takes a hundred times as
 long to be read."""
