@@ -32,8 +32,8 @@ def check(named: str | None, url: str | None, as_json: bool, **flags: Any) -> in
     Looks at the parts of the store, the journal, the events and the facts. Reads every part of the store. Counts
     each project's events, and compares the number with what was loaded, less what was erased. Compares the facts
     with the events, a few days at a time: the number of events of each name and day, their times, persons and
-    properties; and what is derived from facts with the facts. The facts must be complete. Prints each fault, and
-    then ends with exit code 1.
+    properties; and what is derived from facts with the facts. Facts that are still being built are no fault: the
+    check says how far they are. Prints each fault, and then ends with exit code 1.
     """
     servers = servers_of(load_flags(flags), named, url)
     store = _whole_store(servers[0]) if servers and servers[0].operator_key else None
@@ -87,10 +87,27 @@ def _project(server: Server) -> Answer:
     except (StateError, StorageError) as error:
         found["faults"].append(f"events cannot be counted: {error}")
     try:
-        _compare_facts(server, found)
+        if _facts_are_complete(server, found):
+            _compare_facts(server, found)
     except (StateError, StorageError) as error:
-        found["faults"].append(f"facts cannot be compared: {error}")
+        if not _is_being_built(server, found):
+            found["faults"].append(f"facts cannot be compared: {error}")
     return found
+
+
+def _facts_are_complete(server: Server, found: Answer) -> bool:
+    """Whether the facts can be compared. Notes how far they are. Raises StateError and StorageError."""
+    state = server.ask("GET", FACTS_PATH)
+    found["facts"] = {name: state[name] for name in ("state", "percent")}
+    return bool(state["state"] == "complete")
+
+
+def _is_being_built(server: Server, found: Answer) -> bool:
+    """Whether a comparison broke off because the facts have begun to be built anew."""
+    try:
+        return not _facts_are_complete(server, found)
+    except (StateError, StorageError):
+        return False  # the first failure is the fault
 
 
 def _compare_facts(server: Server, found: Answer) -> None:
@@ -109,17 +126,28 @@ def _compare_facts(server: Server, found: Answer) -> None:
 
 def _print(servers: Sequence[Server], store: Answer | None, results: Sequence[Answer]) -> None:
     faults = [("", each) for each in (store["faults"] if store else [])]
+    unfinished: list[tuple[str, str]] = []
     differences: list[tuple[str, ...]] = []
     for server, result in zip(servers, results, strict=True):
         name = printable(server.project.name)
         faults += [(name, each) for each in result["faults"]]
-        if result.get("removing"):
-            faults.append((name, "events are being deleted: check their number again later"))
+        unfinished += [(name, each) for each in _unfinished(result)]
         differences += [(name, *row) for row in _difference_rows(result)]
     if faults:
         print_table(("Project", "Fault"), faults)
+    if unfinished:
+        print_table(("Project", "Not checked"), unfinished)
     if differences:
         print_table(_HEADS, differences)
+
+
+def _unfinished(found: Answer) -> list[str]:
+    """What cannot be checked yet, because the server works on it."""
+    work = ["events are being deleted: check their number again later"] if found.get("removing") else []
+    facts = found.get("facts")
+    if facts and facts["state"] != "complete":
+        work.append(f"facts are being built ({facts['percent']} %): compare them with the events later")
+    return work
 
 
 def _difference_rows(found: Answer) -> list[tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """`trackway store` against a running server: facts are rebuilt and checked, in words and as JSON."""
 
 import json
+import os
+import signal
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,30 @@ def checked(server: Server) -> tuple[int, list[str], list[str]]:
     found = json.loads(done.stdout)
     [of_project] = found["projects"]
     return done.returncode, found["store"]["faults"], of_project["faults"]
+
+
+def test_facts_that_are_being_built_are_no_fault(tmp_path: Path) -> None:
+    with (
+        running_store(tmp_path / "store") as running,
+        running_server(tmp_path / "data", "--store-url", running.url) as server,
+        closing(Store(running.url)) as store,
+    ):
+        project = server.project
+        fill(server, project)
+        loader = server.processes()["loader"]
+        os.kill(loader, signal.SIGSTOP)  # so nobody builds
+        try:
+            store.command(f"INSERT INTO facts_rebuilds (project_id) VALUES ({project.project_id})")
+            done = asked(server, "check", project)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "facts are being built (0 %): compare them with the events later" in done.stdout
+            assert done.stdout.endswith("0 events compared, no difference, no fault.\n") and "Fault" not in done.stdout
+            [of_project] = json.loads(asked(server, "check", project, "--json").stdout)["projects"]
+            assert of_project["facts"] == {"state": "building", "percent": 0} and of_project["there"] == EVENTS
+        finally:
+            os.kill(loader, signal.SIGCONT)
+        wait_for_facts(server, project)
+        assert checked(server) == (0, [], [])
 
 
 def flip(path: Path) -> None:
