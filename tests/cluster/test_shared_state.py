@@ -24,7 +24,7 @@ from tests.support.web.visitor import Visit, admin_password, signed_in
 from trackway.projects.alert import Wanted
 from trackway.projects.alert_condition import Quiet
 from trackway.projects.alert_table import Alerts
-from trackway.projects.replay_lock import replay_lock
+from trackway.projects.project_lock import replay_lock
 from trackway.projects.saved import Creator
 from trackway.projects.tables import alerts
 

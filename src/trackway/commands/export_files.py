@@ -4,19 +4,18 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import Any, Final
 
 import click
 
 from trackway.commands.import_files import address_of
 from trackway.commands.options import JSON, load_flags, settings_options
-from trackway.commands.running_server import URL, Server, server_of
+from trackway.commands.running_server import URL, server_of
 from trackway.domain.duration import seconds_of
 from trackway.domain.errors import ConfigError
 from trackway.transfer.destinations import destination_of
 from trackway.transfer.event_columns import COLUMNS, Column, FileFormat, Kind
-from trackway.transfer.exporting import Day, Export, Exporter, Written
+from trackway.transfer.exporting import Day, Export, Exporter, Written, identity_of
 from trackway.transfer.limits import EXPORT_COLUMNS_MAX
 
 _KINDS: Final = {"text": Kind.TEXT, "number": Kind.NUMBER, "boolean": Kind.BOOLEAN}
@@ -80,7 +79,7 @@ def export_files(
             events,
             packed,
             since_last,
-            _identity(server, format_, columns, events, packed=packed),
+            identity_of(server.project.token, FileFormat(format_), columns, events, packed=packed),
         )
         with _bar() as (begin, tell):
             written = Exporter(export, begin, tell).run()
@@ -101,11 +100,6 @@ def _columns(given: Sequence[str]) -> list[Column]:
             raise ConfigError(f"a column must have a name of its own, not {name!r}")
         found.append(Column(name, name, _KINDS[kind], of_properties=True))
     return found
-
-
-def _identity(server: Server, format_: str, columns: Sequence[str], events: Sequence[str], *, packed: bool) -> str:
-    same = [server.project.token, format_, list(columns), sorted(events), packed]
-    return sha256(json.dumps(same).encode()).hexdigest()[:32]
 
 
 def _seconds(text: str | None) -> float:

@@ -115,7 +115,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     lag, rates, records, disk = found["lag"], found["rates"], found["records"], found["disk"]
     sync = "" if rates["sync_ms"] is None else f", a sync takes {rates['sync_ms']} ms"
     journal = "" if disk["journal_bytes"] is None else f", journal {bytes_text(disk['journal_bytes'])}"
-    backup = found["backup"]
+    backup, exports = found["backup"], found["exports"]
     return [
         ("address", f"{found['url']}, region {found['region']}"),
         ("processes", f"{_roles(found['processes'])}; {found['restarts']} restarts, {found['hangs']} hangs"),
@@ -133,6 +133,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("damage", ", ".join(f"{place} {count}" for place, count in found["damage"].items()) or "none"),
         ("backup", "none known" if backup is None else f"{time_text(backup['age_s'])} ago"),
+        *([("exports", f"{time_text(exports['age_s'])} ago, {exports['failing']} fail")] if exports else []),
     ]
 
 

@@ -13,7 +13,7 @@ from trackway.commands.limits import (
     STATUS_REASONS_MAX,
     STATUS_REJECTED_ONE_IN,
 )
-from trackway.commands.metrics_sample import Rate
+from trackway.commands.metrics_sample import MetricsSample, Rate
 from trackway.telemetry.metric_families import FORWARDED_UNHEEDED, LAG_SECONDS
 
 BACKUP: Final = "trackway_backup_timestamp_seconds"
@@ -76,6 +76,7 @@ def report(asked: Asked) -> dict[str, Any]:
         },
         "damage": {place: int(count) for place, count in metrics.by("trackway_damage", "place").items() if count},
         "backup": _backup(metrics.newest(BACKUP), asked.now_s),
+        "exports": _exports(metrics) if "export" in state["processes"] else None,
     }
     return found | {"advice": list(_advice(asked, found))}
 
@@ -83,6 +84,14 @@ def report(asked: Asked) -> dict[str, Any]:
 def _backup(success_s: float | None, now_s: float) -> dict[str, Any] | None:
     """None where the server makes no backups, or none has succeeded yet."""
     return {"age_s": max(int(now_s - success_s), 0)} if success_s else None
+
+
+def _exports(metrics: MetricsSample) -> dict[str, Any]:
+    """The exports of the schedule: the age of the oldest, and how many projects fail."""
+    return {
+        "age_s": int(metrics.total("trackway_export_age_seconds")),
+        "failing": int(metrics.total("trackway_exports_failing")),
+    }
 
 
 def _advice(asked: Asked, found: Mapping[str, Any]) -> Iterator[str]:
@@ -114,8 +123,14 @@ def _advice(asked: Asked, found: Mapping[str, Any]) -> Iterator[str]:
         yield "The server may set no priorities: give it CAP_SYS_NICE (docs/operations/run.md)."
     if metrics.total("trackway_alert_deliveries_total", outcome="failed"):
         yield "Messages of alerts could not be delivered: the logs of the alerts say why."
+    yield from _advice_about_copies(found)
+
+
+def _advice_about_copies(found: Mapping[str, Any]) -> Iterator[str]:
     if found["backup"] and found["backup"]["age_s"] > STATUS_BACKUP_S_MAX:
         yield "The last backup is more than two days old: see docs/operations/backup.md."
+    if found["exports"] and (failing := found["exports"]["failing"]):
+        yield f"The last exports of {failing} projects failed: the log says why, see docs/warehouse.md."
 
 
 def _unready(answer: Mapping[str, Any]) -> str:

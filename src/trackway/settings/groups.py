@@ -21,6 +21,7 @@ GROUPS: Final = (
             "data_dir", "disk_free_bytes_min", "journal_retention_s", "rejected_retention_days",
             "rejected_bytes_per_minute", "audit_retention_days", "erasure_delay_s",
             "default_event_retention", "backup_every", "backup_to", "backup_keep",
+            "export_every", "export_to", "export_format", "export_projects",
         ),
         ("data_dir", "disk_free_bytes_min", "journal_retention_s", "rejected_retention_days"),
     ),

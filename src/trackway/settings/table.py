@@ -378,6 +378,12 @@ class Settings:
     backup_keep: int = _setting(
         7, "Backups that are kept; older ones are removed after a new one is made.", lowest=1, highest=10_000
     )
+    export_to: str = _setting("", "Directory or `s3://BUCKET/KEY` of the files that `export_every` makes.")
+    export_every: str = _setting(
+        "", "Time from one export of what is new to the next, such as 15m or 1h; empty makes none.", check=_duration
+    )
+    export_format: str = _setting("parquet", "Format of these files.", choices=("parquet", "csv", "ndjson"))
+    export_projects: tuple[str, ...] = _setting((), "Names or ids of the projects to export; empty is all.")
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -394,6 +400,8 @@ class Settings:
             raise ConfigError(f"smtp_from must be set where smtp_url is (from {self.source('smtp_url')})")
         if self.backup_every and not self.backup_to:
             raise ConfigError(f"backup_every needs backup_to, their place (from {self.source('backup_every')})")
+        if self.export_every and not self.export_to:
+            raise ConfigError(f"export_every needs export_to, their place (from {self.source('export_every')})")
         if self.store_cluster and not self.store_url:
             raise ConfigError(
                 f"store_cluster needs store_url, a node of the cluster (from {self.source('store_cluster')})"

@@ -32,7 +32,7 @@ from trackway.runtime.background import start_thread
 from trackway.runtime.directory_lock import locked
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
-from trackway.runtime.operator_key import make_operator_key
+from trackway.runtime.operator_key import OPERATOR_HEADER, make_operator_key
 from trackway.runtime.unfinished_restore import refuse_unfinished
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
@@ -182,6 +182,8 @@ def _tree(
     loader = Child("loader", load, settings, clock)
     alerts = Child("alerts", partial(_watch_alerts, settings, journal, store_url, mail), settings, clock)
     backups = [Child("backup", partial(_back_up, settings), settings, clock)] if settings.backup_every else []
+    export = partial(_export, settings, url, operator_key)
+    exports = [Child("export", export, settings, clock)] if settings.export_every else []
     told: dict[str, str | int] = {
         "url": url,
         "ops_url": _url_of(settings.ops_host, ops.sock, "http") if ops else url,
@@ -192,7 +194,7 @@ def _tree(
     }
     status = partial(write_status, settings.run_dir / "server.json", told)
     groups = [
-        Group([*edges, alerts, *backups], settings.shutdown_grace_s + STOP_S_MAX),
+        Group([*edges, alerts, *backups, *exports], settings.shutdown_grace_s + STOP_S_MAX),
         Group([loader], STOP_S_MAX),
         Group(stores, STOP_S_MAX),
     ]
@@ -224,6 +226,13 @@ def _back_up(settings: Settings, heartbeat: Heartbeat) -> None:
     from trackway.backup.schedule import run  # noqa: PLC0415
 
     run(settings, heartbeat)
+
+
+def _export(settings: Settings, url: str, operator_key: str, heartbeat: Heartbeat) -> None:
+    """The process of the schedule of exports. Its modules are imported here, as above."""
+    from trackway.transfer.export_schedule import ServerItself, run  # noqa: PLC0415
+
+    run(settings, ServerItself(url, {OPERATOR_HEADER: operator_key}), heartbeat)
 
 
 def _load(

@@ -155,6 +155,17 @@ class _Backups:
         self.tries = make.counter("trackway_backups", "Backups that the schedule began: made or failed.", "outcome")
 
 
+class _Exports:
+    """Exports that the schedule makes."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.age = make.gauge(
+            "trackway_export_age_seconds", "How long ago the last export ended, of the project that waits the longest."
+        )
+        self.failing = make.gauge("trackway_exports_failing", "Projects whose last export by the schedule failed.")
+        self.tries = make.counter("trackway_exports", "Exports of the schedule: made or failed.", "outcome")
+
+
 class _Processes:
     """Processes that did not go on."""
 
@@ -175,4 +186,5 @@ class Families:
         self.store = _Store(make)
         self.alerts = _Alerts(make)
         self.backups = _Backups(make)
+        self.exports = _Exports(make)
         self.processes = _Processes(make)

@@ -187,6 +187,17 @@ def backup_age(made_at_s: float, age_s: float) -> None:
     _families.backups.age.set(age_s)
 
 
+def export(outcome: Literal["made", "failed"]) -> None:
+    """An export of the schedule ended."""
+    _families.exports.tries.labels(outcome).inc()
+
+
+def exports_shown(age_s: float, failing: int) -> None:
+    """How long ago the last export ended of the project that waits the longest, and of how many the last one failed."""
+    _families.exports.age.set(age_s)
+    _families.exports.failing.set(failing)
+
+
 def process_known(role: str) -> None:
     """There is a process of this role. Its restarts and hangs count from 0 on, or Prometheus would see no increase."""
     _families.processes.restarts.labels(role)

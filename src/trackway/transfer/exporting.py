@@ -5,9 +5,12 @@ same names, before it goes on.
 """
 
 import http.client
+import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -55,11 +58,13 @@ class Day(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where the next range begins, and the end of one that was begun and not finished; 0 for none."""
+    """Where the next range begins, and the end of one that was begun and not finished; 0 for none. `ended_ms`: when the
+    last export ended, in milliseconds since the epoch, 0 where that is unknown."""
 
     identity: str
     next_position: int = 0
     begun_position: int = 0
+    ended_ms: int = 0
 
 
 class Written(NamedTuple):
@@ -76,6 +81,12 @@ class Written(NamedTuple):
         return Written(files, events, before.from_position, self.before_position)
 
 
+def identity_of(token: str, format_: FileFormat, columns: Sequence[str], events: Sequence[str], *, packed: bool) -> str:
+    """The `identity` of an export. `columns`: properties that have a column, as options name them."""
+    same = [token, format_.value, list(columns), sorted(events), packed]
+    return sha256(json.dumps(same).encode()).hexdigest()[:32]
+
+
 class Exporter:
     """Runs an export. `tell` gets the days of the range once and then each day that is done."""
 
@@ -89,7 +100,7 @@ class Exporter:
     def run(self) -> Written:
         """Write all days. Raises StateError; what was written then stays, and is written again by the next run."""
         self._export.destination.clean()
-        state = self._state()
+        state = self.state()
         try:
             if not self._export.since_last:
                 return self._run_range(0, None)
@@ -114,17 +125,18 @@ class Exporter:
                 kept.add(name)
             self._tell(day)
         self._remove_others(begin, kept)
-        self._save(State(self._export.identity, end))
+        self._save(State(self._export.identity, end, ended_ms=time.time_ns() // 1_000_000))
         return Written(files, events, begin, end)
 
-    def _state(self) -> State:
+    def state(self) -> State:
         """The state of the destination. Raises StateError for that of another export, so that files never mix."""
         text = self._export.destination.read(STATE)
         if text is None:
             return State(self._export.identity)
         try:
             found = orjson.loads(text)
-            state = State(str(found["identity"]), int(found["next_position"]), int(found["begun_position"]))
+            positions = int(found["next_position"]), int(found["begun_position"])
+            state = State(str(found["identity"]), *positions, int(found.get("ended_ms", 0)))
             known = found["version"] == _VERSION
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(f"{STATE} of the destination cannot be read: remove it to export everything") from error

@@ -49,6 +49,12 @@ EXPORT_TRIES_MAX = 5
 """How often a day that broke off is asked for."""
 EXPORT_COLUMNS_MAX = 200
 """Properties that become columns of their own."""
+EXPORT_POLL_S = 1.0
+"""How often the process of the schedule looks which project is due."""
+EXPORT_RETRY_S = 300.0
+"""Pause after an export of the schedule that failed, at most: less where exports are made more often."""
+EXPORT_NICENESS = 10
+"""Niceness of the process of the schedule, so that ingestion goes first."""
 
 # Migrations
 MIXPANEL_REQUESTS_PER_HOUR = 60

@@ -123,6 +123,15 @@ def test_the_last_backup_has_an_age() -> None:
     assert report(asked(f"trackway_backup_timestamp_seconds {NOW_S - 60}\n"))["backup"] == {"age_s": 60}
 
 
+def test_exports_are_shown_where_a_process_makes_them() -> None:
+    metrics = "trackway_export_age_seconds 60.5\ntrackway_exports_failing 2.0\ntrackway_store_priorities 1.0\n"
+    assert report(asked(metrics))["exports"] is None
+    found = report(asked(metrics, state=STATE | {"processes": {"export": 7}}))
+    assert found["exports"] == {"age_s": 60, "failing": 2}
+    [advice] = found["advice"]
+    assert "last exports of 2 projects failed" in advice
+
+
 def test_a_server_of_an_older_version_is_shown_without_what_it_does_not_say() -> None:
     state = {name: STATE[name] for name in ("url", "pid", "processes")}
     found = report(asked(state=state, journal=None))

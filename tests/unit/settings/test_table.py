@@ -238,6 +238,15 @@ def test_a_schedule_of_backups_needs_a_place_and_a_time() -> None:
         Settings(backup_every="often", backup_to="here")
 
 
+def test_a_schedule_of_exports_needs_a_place_a_time_and_a_format() -> None:
+    found = Settings(export_every="1h", export_to="s3://b/k")
+    assert (found.export_format, found.export_projects) == ("parquet", ())
+    with pytest.raises(ConfigError, match="export_every needs export_to, their place"):
+        Settings(export_every="1h")
+    with pytest.raises(ConfigError, match="export_format must be one of parquet, csv, ndjson, not 'xml'"):
+        Settings(export_format="xml")
+
+
 def values_of(row: Row) -> st.SearchStrategy[object]:
     """Good values of a setting."""
     special: dict[str, st.SearchStrategy[object]] = {
@@ -262,6 +271,9 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "smtp_from": st.sampled_from(["", "alerts@example.com"]),
         "backup_to": st.sampled_from(["/a", "s3://bucket/key"]),
         "backup_every": st.just(""),  # another one needs backup_to
+        "export_to": st.sampled_from(["/a", "s3://bucket/key"]),
+        "export_every": st.just(""),  # another one needs export_to
+        "export_projects": st.lists(st.sampled_from(["1", "Web shop"]), max_size=3).map(tuple),
         "body_bytes_max": st.integers(1024, 1 << 20),
         "in_flight_bytes_max": st.integers(33_554_432, 1 << 36),
     }

@@ -30,7 +30,7 @@ from trackway.ingest.replay import Change, Origin, replay
 from trackway.ingest.split import MalformedBody
 from trackway.journal.log import Appender
 from trackway.projects.project import Project
-from trackway.projects.replay_lock import ReplayLock, replay_lock
+from trackway.projects.project_lock import ProjectLock, replay_lock
 from trackway.query import rejected_records
 from trackway.query.rejected_records import Key, RejectedRecord, State
 from trackway.runtime.disk_room import DiskRoom
@@ -149,7 +149,7 @@ class Replays:
             event_retention=self._parts.settings.event_retention,
         )
 
-    async def _send(self, lock: ReplayLock, ready: Sequence[_Ready], endpoint: Endpoint) -> int:
+    async def _send(self, lock: ProjectLock, ready: Sequence[_Ready], endpoint: Endpoint) -> int:
         """Make the records durable and mark them. Returns their number."""
         if not ready:
             return 0
@@ -175,7 +175,7 @@ class Replays:
         await rejected_records.mark(self._parts.reader, self._project.project_id, keys, state, made_us, self._name)
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[ReplayLock]:
+    async def _alone(self) -> AsyncIterator[ProjectLock]:
         """Holds the project's lock, which goes with the process. Raises RequestError 403 where the project's data does
         not belong here, and 503 while another replay runs or the disk is nearly full."""
         self._parts.room.check()

@@ -24,6 +24,7 @@ from trackway.query.ingestion_stats import OUTCOMES, Bucket
 from trackway.query.sql.days import Days
 from trackway.runtime.disk_room import DiskRoom
 from trackway.runtime.last_backup import last_backup
+from trackway.runtime.last_exports import last_exports
 from trackway.runtime.thread_priority import may_raise_priority
 from trackway.telemetry import metrics
 from trackway.web.chart import Chart, chart, top_of
@@ -83,6 +84,8 @@ async def show(
         database=locator.database,
         uses=rates.uses(page.project),
         backup=last_backup(page.settings.run_dir),
+        exports_every=page.settings.export_every,
+        exported=last_exports(page.settings.run_dir).get(page.project.project_id),
         has_own_store=not page.settings.store_url,
         has_priorities=may_raise_priority(),
         now_s=time.time(),

@@ -1,4 +1,4 @@
-"""The lock of replays: of a project one replay runs at a time, in all processes of all machines.
+"""Locks of projects: one replay and one export of the schedule runs at a time, in all processes of all machines.
 
 On one machine it is a lock on a file, which goes with the process. With a projects database in PostgreSQL it is an
 advisory lock of a transaction there, which goes with its connection. So a pooler that gives a connection for each
@@ -14,8 +14,10 @@ from trackway.runtime.file_lock import FileLock
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_SPACE: Final = 0x7265706C
-"""The advisory locks of replays: "repl" as a number. The lock of migrations has no number of this kind."""
+_REPLAYS: Final = ("replays", 0x7265706C)
+_EXPORTS: Final = ("exports", 0x65787074)
+"""The directory of a kind of lock, and the first number of its advisory locks: "repl" and "expt". The lock of
+migrations has no number of this kind."""
 _WHILE_IDLE: Final = (
     # The transaction is idle while the store answers, and the server must not end it for that. The server must notice
     # within some 10 s when this machine is gone: else nobody could replay for hours.
@@ -26,8 +28,8 @@ _WHILE_IDLE: Final = (
 )
 
 
-class ReplayLock(Protocol):
-    """One try to replay."""
+class ProjectLock(Protocol):
+    """One try to do what only one may do for a project."""
 
     def try_take(self) -> bool:
         """Take the lock unless it is held; whether it was taken. Raises StorageError."""
@@ -39,11 +41,21 @@ class ReplayLock(Protocol):
         """Release it, if it was taken."""
 
 
-def replay_lock(projects_at: Path | str, run_dir: Path, project_id: int) -> ReplayLock:
+def replay_lock(projects_at: Path | str, run_dir: Path, project_id: int) -> ProjectLock:
     """A lock for one replay of the project. `projects_at`: the projects database, a file or a URL."""
+    return _lock(_REPLAYS, projects_at, run_dir, project_id)
+
+
+def export_lock(projects_at: Path | str, run_dir: Path, project_id: int) -> ProjectLock:
+    """A lock for one export of the project by the schedule, as above."""
+    return _lock(_EXPORTS, projects_at, run_dir, project_id)
+
+
+def _lock(kind: tuple[str, int], projects_at: Path | str, run_dir: Path, project_id: int) -> ProjectLock:
+    directory, space = kind
     if isinstance(projects_at, Path):
-        return _LockOfMachine(run_dir / "replays", project_id)
-    return _LockOfAll(projects_at, project_id)
+        return _LockOfMachine(run_dir / directory, project_id)
+    return _LockOfAll(projects_at, space, project_id)
 
 
 class _LockOfMachine:
@@ -62,8 +74,9 @@ class _LockOfMachine:
 
 
 class _LockOfAll:
-    def __init__(self, url: str, project_id: int):
+    def __init__(self, url: str, space: int, project_id: int):
         self._url = url
+        self._space = space
         self._project_id = project_id
         self._connection: Connection[Any] | None = None
         self._is_closed = False
@@ -78,7 +91,7 @@ class _LockOfAll:
             for statement in _WHILE_IDLE:
                 connection.execute(statement.encode())
             taking = "SELECT pg_try_advisory_xact_lock(%s, %s)"
-            [(taken,)] = connection.execute(taking, (_SPACE, self._project_id)).fetchall()
+            [(taken,)] = connection.execute(taking, (self._space, self._project_id)).fetchall()
         except Error as error:
             raise failure(self._url, error) from error
         if self._is_closed:  # nobody waits for this thread any more

@@ -10,9 +10,9 @@ import pytest
 from tests.support.projects.postgresql import Cluster
 from tests.support.waiting import wait_until
 from trackway.domain.errors import StorageError
-from trackway.projects.replay_lock import ReplayLock, replay_lock
+from trackway.projects.project_lock import ProjectLock, export_lock, replay_lock
 
-MakeLock = Callable[[int], ReplayLock]
+MakeLock = Callable[[int], ProjectLock]
 SOON_S = 5
 
 
@@ -34,6 +34,15 @@ def test_one_replay_of_a_project_runs_at_a_time(make_lock: MakeLock) -> None:
     for _ in range(20):
         with closing(make_lock(7)) as next_one:
             assert next_one.try_take(), "a lock that was released is free at once"
+
+
+def test_an_export_and_a_replay_of_a_project_do_not_wait_for_each_other(
+    make_lock: MakeLock, at: Path | str, tmp_path: Path
+) -> None:
+    with closing(make_lock(7)) as replay, closing(export_lock(at, tmp_path, 7)) as export:
+        assert replay.try_take() and export.try_take()
+        with closing(export_lock(at, tmp_path, 7)) as second:
+            assert not second.try_take()
 
 
 def test_a_lock_whose_connection_is_gone_is_not_held_and_another_gets_it(cluster: Cluster, tmp_path: Path) -> None:
