@@ -48,7 +48,7 @@ AVOID: Final = {
     r"(left|leaves?|leaving) [\w ]{0,20}\balone": "stays unchanged",
     r"mend(s|ed|ing)?": "correct, repair",
     r"told|tells?|telling": "report, show, log, say",
-    r"(makes?|made|becomes?|became|come|came) of (it|them|a|an|the|each|every)\b(?= ?[.,;:)]|$)": "name the result",
+    r"(makes?|made|becomes?|became|come|came) of (it|them|a|an|the|each|every)\b(?= ?[.,;:)\"]|$)": "name the result",
     r"what (becomes|became|is to become) of": "the outcome of",
     r"(gives?|giving|gave|given) way": "is closed, is dropped, yields",
     r"tak(es?|ing|en) (it |them |\w+ one )?over|took (it |them )?over": "reload, replace",
@@ -63,6 +63,7 @@ AVOID: Final = {
     r"get(s)? round": "makes progress",
 }
 """Expressions, without regard to case, and what to write instead."""
+_ANY: Final = re.compile(rf"\b(?:{'|'.join(AVOID)})\b", re.IGNORECASE | re.MULTILINE)
 _CODE: Final = re.compile(r"^```.*?^```$|``[^\n]*?``|`[^`]*`|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
 
 
@@ -93,13 +94,18 @@ def prose_of(module: str) -> str:
     return "\n".join(lines)
 
 
+def words_to_avoid_in_module(module: str) -> list[str]:
+    """Each word to avoid in the prose of a module's text, which is parsed only where such a word is in any of it."""
+    return words_to_avoid(prose_of(module)) if _ANY.search(module) else []
+
+
 def words_to_avoid(text: str) -> list[str]:
     """Each word to avoid in a text, with its line and what to write instead."""
     prose = _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
     return [
         f"line {prose.count(chr(10), 0, match.start()) + 1}: {match[0]!r}: {better}"
         for pattern, better in AVOID.items()
-        for match in re.finditer(rf"\b(?:{pattern})\b", prose, re.IGNORECASE)
+        for match in re.finditer(rf"\b(?:{pattern})\b", prose, re.IGNORECASE | re.MULTILINE)
     ]
 
 
@@ -110,7 +116,13 @@ def test_page_has_no_word_to_avoid(page: Path) -> None:
 
 @pytest.mark.parametrize("module", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_module_has_no_word_to_avoid(module: Path) -> None:
-    assert words_to_avoid(prose_of(module.read_text())) == []
+    assert words_to_avoid_in_module(module.read_text()) == []
+
+
+def test_a_word_to_avoid_is_found_in_docstrings_and_comments_and_not_in_code() -> None:
+    assert words_to_avoid_in_module('X = "told"\n') == []
+    for module in ('"""It is told.\n\nMore."""\n', "X = 1  # it is told\n", '"""What is\nmade of it"""\nX = 1\n'):
+        assert len(words_to_avoid_in_module(module)) == 1
 
 
 def test_prose_of_a_module_is_its_docstrings_and_comments() -> None:

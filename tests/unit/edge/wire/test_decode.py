@@ -6,6 +6,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from string import ascii_letters, digits
 from urllib.parse import quote
 
 import pytest
@@ -25,6 +26,8 @@ URL_SAFE = base64.urlsafe_b64encode(TEXT)
 FORM = b"application/x-www-form-urlencoded"
 MULTIPART = b"multipart/form-data; boundary=BoUnD"
 MARK = b"\xef\xbb\xbf"
+UNRESERVED = frozenset(f"{ascii_letters}{digits}_.-~%".encode())
+"""The bytes that percent-encoding keeps, and the percent sign itself."""
 
 
 def parts(*fields: tuple[bytes, bytes], boundary: bytes = b"--BoUnD", more: bytes = b"") -> bytes:
@@ -51,8 +54,14 @@ def fault_of(body: bytes = b"", *, query: bytes = b"", encoding: bytes = b"") ->
 
 
 def percent(value: bytes) -> bytes:
-    return quote(value, safe="").encode()
+    """The same as `quote`, but quick for large bodies."""
+    encoded = value.replace(b"%", b"%25")
+    for byte in set(value) - UNRESERVED:
+        encoded = encoded.replace(bytes([byte]), b"%%%02X" % byte)
+    return encoded
 
+
+assert percent(bytes(range(256)) * 2) == quote(bytes(range(256)) * 2, safe="").encode()
 
 assert b"+" in BASE64 and b"/" in BASE64, "the text is one whose base64 needs care"
 
