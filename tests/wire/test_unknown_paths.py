@@ -18,6 +18,8 @@ PATHS = [
     "/api/2.0/segmentation/median",
     "/api/query/flows",
     "/lookup-tables/one/two",
+    "/lib",
+    "/lib/site.js",
     "/app/nothing",
     f"/app/projects/{'9' * 5000}",
     f"/app/projects/{'9' * 5000}/events",

@@ -26,6 +26,14 @@ GZIP_REPLY_BYTES_MIN = 1400
 PREFLIGHT_HEADERS_MAX = 64
 """Header names that the reply to one preflight allows. Further ones are not allowed."""
 
+# The script for web sites
+SITE_SCRIPT_BYTES_MAX = 2 * 1024 * 1024
+"""The file of `browser_sdk_path`: the largest build of the SDK has 1.3 MB. An edge process holds it, and it packed."""
+SITE_SCRIPT_FRESH_S = 3600
+"""How long a browser uses the script of `/lib/site.js` before it asks again."""
+SITE_SCRIPT_KEPT_S = 31_536_000
+"""The same for the address with the present content's digest."""
+
 # Ingestion
 HEAVY_BYTES = 1024 * 1024
 """A body that is larger, or unpacks to more, is handled in a thread, so that other requests go on."""

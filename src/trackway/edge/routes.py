@@ -21,6 +21,7 @@ from trackway.edge.api import (
     rate_limit_status,
     raw_export,
     service_accounts,
+    site_script,
     sql_statements,
     store_check,
 )
@@ -34,6 +35,7 @@ from trackway.edge.api.saved.lookup_mappings import LookupMappings
 from trackway.edge.api.saved.memberships import membership_paths
 from trackway.edge.api.saved.requests import SavedRequests
 from trackway.edge.api.saved.table import paths_with_ids, query_paths
+from trackway.edge.api.site_script import SiteScript, SiteScriptEndpoint
 from trackway.edge.api.store_check import StoreCheck
 from trackway.edge.app import SIDE_ROUTES, Route, Routes
 from trackway.edge.ingestion.offload import HeavyWork
@@ -79,6 +81,7 @@ class Parts:
     audit: Audit
     fresh_projects: FreshProjects
     session_key: bytes | None = None
+    site_script: SiteScript | None = None
 
 
 def health_routes(health: Health, *, with_details: bool) -> dict[str, Route]:
@@ -152,7 +155,10 @@ def routes_of(parts: Parts, make_pages: MakePages) -> Routes:
         **health_routes(parts.health, with_details=not parts.settings.ops_port),
         **SIDE_ROUTES,
     }
-    return Routes(at, {lookup_tables.PATH: tables, service_accounts.PATH: in_app, PAGES_PATH: pages})
+    below: dict[str, Handler] = {lookup_tables.PATH: tables, service_accounts.PATH: in_app, PAGES_PATH: pages}
+    if parts.site_script is not None:
+        below[site_script.FOLDER] = SiteScriptEndpoint(parts.settings.path_prefix, parts.site_script)
+    return Routes(at, below)
 
 
 def _records(parts: Parts) -> dict[Endpoint, RecordsEndpoint]:

@@ -25,6 +25,7 @@ from trackway.edge.access.peers import Peers
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.edge.access.secret_verification import Verifier
 from trackway.edge.api.health import Health
+from trackway.edge.api.site_script import SiteScript
 from trackway.edge.app import Edge, Routes
 from trackway.edge.limits import CERTIFICATE_LOOK_S, CITY_DATABASE_LOOK_S, PROJECTS_REFRESH_S, THREADS
 from trackway.edge.quotas.in_flight import InFlight
@@ -65,6 +66,8 @@ class Handed(NamedTuple):
     """Where details of the server's health are asked for, if not where all else is."""
     session_key: bytes | None = None
     """The key of sessions that several machines share."""
+    site_script: SiteScript | None = None
+    """The browser SDK for web sites, if there is one."""
 
 
 def run(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
@@ -121,6 +124,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
             audit=audit,
             fresh_projects=fresh_projects,
             session_key=handed.session_key,
+            site_script=handed.site_script,
         )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:

@@ -29,7 +29,7 @@ GROUPS: Final = (
         "Network",
         (
             "host", "port", "ops_port", "ops_host", "tls_cert", "tls_key", "trusted_proxies", "path_prefix",
-            "redirect_hosts",
+            "redirect_hosts", "browser_sdk_path",
         ),
         ("host", "port", "ops_port", "tls_cert", "tls_key", "trusted_proxies", "path_prefix"),
     ),

@@ -217,6 +217,11 @@ class Settings:
     workers: int = _setting(
         0, f"Edge processes; 0 is one per core, at most {WORKERS_DEFAULT_MAX}.", lowest=0, highest=64
     )
+    browser_sdk_path: Path | None = _setting(  # noqa: RUF009  # as above
+        None,
+        "File with the browser SDK, such as `mixpanel.min.js`, that web sites load from `/lib/site.js`; read at start. "
+        "Empty serves none.",
+    )
     region: Region = _setting("us", "Residency region of this server.", choices=REGIONS)  # noqa: RUF009  # as above
     region_host_names: bool = _setting(
         True, "Refuse data sent to a host name of another region, such as `api-eu.example.com` or `in.example.com`."

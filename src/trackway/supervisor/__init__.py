@@ -19,6 +19,7 @@ from trackway.alerts.mail_server import MailServer, mail_server
 from trackway.backup.leftovers import forget_killed
 from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
 from trackway.edge import worker
+from trackway.edge.api.site_script import SiteScript, read_site_script
 from trackway.embedded import process as store_server
 from trackway.geo.locator import Locator
 from trackway.http.accept import ConnectionCounts
@@ -62,6 +63,7 @@ def serve(settings: Settings) -> int:
         close_to_others(settings.data_dir)
         claim(settings.data_dir)
         locator, certificate, mail = Locator(settings), certificate_of(settings), mail_server(settings)
+        script = read_site_script(settings.browser_sdk_path)
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
         keys = server_keys(settings)
@@ -81,7 +83,20 @@ def serve(settings: Settings) -> int:
         if not settings.store_url:
             tell_priorities()
         tree = _tree(
-            settings, journal, sock, url, locator, certificate, room, ops, lost, operator_key, mail, manager, keys
+            settings,
+            journal,
+            sock,
+            url,
+            locator,
+            certificate,
+            room,
+            ops,
+            lost,
+            operator_key,
+            mail,
+            manager,
+            keys,
+            script,
         )
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
@@ -166,13 +181,26 @@ def _tree(
     mail: MailServer | None,
     manager: ServiceManager,
     keys: Keys,
+    script: SiteScript | None,
 ) -> Tree:
     """The children in the order of their stop: edges and alerts, loader, store."""
     clock = AwakeClock()
     store_url, stores = _store(settings, room, clock)
     counts = ConnectionCounts(settings.worker_count)
     handed = worker.Handed(
-        sock, counts, settings, journal, store_url, room, locator, certificate, Pages, operator_key, ops, keys.session
+        sock,
+        counts,
+        settings,
+        journal,
+        store_url,
+        room,
+        locator,
+        certificate,
+        Pages,
+        operator_key,
+        ops,
+        keys.session,
+        script,
     )
     edges = [
         Child(f"edge-{index}", partial(worker.run, handed, index), settings, clock)

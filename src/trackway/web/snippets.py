@@ -6,9 +6,12 @@ address of events sends profiles and imports to Mixpanel. A test compares the sn
 Values are quoted by the rules of the language, so that a host name from a browser cannot inject code.
 """
 
+import html
 import json
 import shlex
 from typing import NamedTuple
+
+from trackway.edge.api import site_script
 
 
 class Snippet(NamedTuple):
@@ -20,8 +23,9 @@ class Snippet(NamedTuple):
     text: str
 
 
-def snippets(token: str, address: str) -> list[Snippet]:
-    """One snippet for each frequent client. `address` is scheme, host and prefix, without a slash at its end."""
+def snippets(token: str, address: str, *, with_script: bool) -> list[Snippet]:
+    """One snippet for each frequent client. `address` is scheme, host and prefix, without a slash at its end.
+    `with_script`: the server has the browser SDK for web sites."""
     scheme, _, rest = address.partition("://")
     host, slash, prefix = rest.partition("/")
     body = json.dumps([{"event": "Sign up", "properties": {"token": token, "distinct_id": "user-1", "plan": "free"}}])
@@ -33,7 +37,15 @@ def snippets(token: str, address: str) -> list[Snippet]:
         Snippet("python", "Python", "pip install mixpanel", _PYTHON % at),
         Snippet("node", "Node", "npm install mixpanel", _NODE % at),
         Snippet("browser", "Browser", "npm install mixpanel-browser", _BROWSER % at),
+        *([Snippet("page", "Web page", "", _tag(token, address))] if with_script else []),
     ]
+
+
+def _tag(token: str, address: str) -> str:
+    """HTML, in which no value can end its script."""
+    source = html.escape(address + site_script.PATH)
+    at = {name: json.dumps(value).replace("<", "\\u003c") for name, value in (("token", token), ("address", address))}
+    return _TAG % {"source": source, **at}
 
 
 _CURL = """\
@@ -74,3 +86,13 @@ mixpanel.identify("user-1");
 mixpanel.track("Sign up", { plan: "free" });
 mixpanel.people.set({ $name: "Ann", plan: "free" });
 mixpanel.get_group("company", "Acme").set({ seats: 12 });"""
+_TAG = """\
+<script>
+  window.mixpanel = window.mixpanel || Object.assign([], { __SV: 1.2, _i: [] });
+</script>
+<script src="%(source)s"></script>
+<script>
+  mixpanel.init(%(token)s, { api_host: %(address)s });
+  mixpanel.track("Page opened", { plan: "free" });
+</script>"""
+"""Builds of the SDK for pages expect a list `mixpanel` to be there, with the version of the loader snippet."""

@@ -68,15 +68,20 @@ def _nginx(place: _Place) -> list[str]:
         ("/etc/ssl/trackway/fullchain.pem", str(place.chain)),
         ("/etc/ssl/trackway/privkey.pem", str(place.key)),
     )
-    (place.directory / "trackway.conf").write_text(example)
-    temporary = "".join(f"{kind}_temp_path {place.directory}/{kind};\n" for kind in
+    return nginx(place.directory, example)
+
+
+def nginx(directory: Path, servers: str) -> list[str]:
+    """The command of an nginx in a directory of its own, with these servers."""
+    (directory / "trackway.conf").write_text(servers)
+    temporary = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in
                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))  # fmt: skip
     user = "user root;\n" if os.geteuid() == 0 else ""
-    (place.directory / "nginx.conf").write_text(
-        f"{user}daemon off;\npid {place.directory}/pid;\nerror_log stderr;\nevents {{ worker_connections 512; }}\n"
-        f"http {{\naccess_log off;\n{temporary}include {place.directory}/trackway.conf;\n}}\n"
+    (directory / "nginx.conf").write_text(
+        f"{user}daemon off;\npid {directory}/pid;\nerror_log stderr;\nevents {{ worker_connections 512; }}\n"
+        f"http {{\naccess_log off;\n{temporary}include {directory}/trackway.conf;\n}}\n"
     )
-    return ["/usr/sbin/nginx", "-c", str(place.directory / "nginx.conf"), "-p", str(place.directory), "-e", "stderr"]
+    return ["/usr/sbin/nginx", "-c", str(directory / "nginx.conf"), "-p", str(directory), "-e", "stderr"]
 
 
 def _caddy(place: _Place) -> list[str]:
@@ -122,22 +127,29 @@ def running(name: str, server_port: int) -> Iterator[Front]:
         }  # fmt: skip
         with front.log.open("wb") as log:
             process = subprocess.Popen(PROXIES[name](place), stdout=log, stderr=log, env=environment, cwd=directory)
-            try:
-                wait_until(lambda: _listens(process, front), START_TIMEOUT_S, front.log.read_text)
+            with until_listening(process, front.port, front.log):
                 yield front
-                assert process.poll() is None, front.log.read_text()
-            finally:
-                process.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(STOP_TIMEOUT_S)
-                process.kill()
-                process.wait()
 
 
-def _listens(process: subprocess.Popen[bytes], front: Front) -> bool:
-    assert process.poll() is None, front.log.read_text()
+@contextlib.contextmanager
+def until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> Iterator[None]:
+    """Wait for a proxy that was started; it must run until the context ends, which ends it."""
     try:
-        socket.create_connection(("127.0.0.1", front.port), 1).close()
+        wait_until(lambda: _listens(process, port, log), START_TIMEOUT_S, log.read_text)
+        yield
+        assert process.poll() is None, log.read_text()
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_TIMEOUT_S)
+        process.kill()
+        process.wait()
+
+
+def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
         return False
     return True

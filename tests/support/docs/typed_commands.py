@@ -37,6 +37,9 @@ NOT_RUN: Final = {
     r"export TRACKWAY_JOURNAL_URL=.*": "needs servers of NATS; tests/cluster/test_move.py has them",
     r"trackway journal .*": "needs servers of NATS; tests/cluster/test_move.py has them",
     r"trackway person erase ada@example.com": "asks a question; tests/wire/test_person_tasks.py answers it",
+    r"npm pack .*": "needs a package index; tests/system/sdk/test_site_script.py has the package",
+    r"tar -xzf mixpanel-browser.*": "unpacks what the line before it fetched",
+    r"trackway serve --browser-sdk-path .*": "needs that script; tests/system/sdk/test_site_script.py serves it",
     r"trackway serve .*--port 443 .*": "needs a certificate; tests/wire/test_tls.py has one",
 }
 """Commands, as expressions, and why they are not run."""

@@ -7,7 +7,7 @@ and `/other` is a page without the SDK.
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,9 +45,9 @@ def _contents() -> dict[str, tuple[str, bytes]]:
 
 
 @contextlib.contextmanager
-def website() -> Iterator[str]:
-    """Its origin, as long as the context lasts."""
-    contents = _contents()
+def website(heads: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Its origin, as long as the context lasts. `heads`: further pages by their path, and what is in their head."""
+    contents = _contents() | {path: (_HTML, _html(head)) for path, head in (heads or {}).items()}
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, Page
 
+from tests.support.deploy.same_site import same_site_tag
 from tests.support.profile_server import ProfileServer
 from tests.support.sdk.browser import Chromium
 from tests.support.sdk.https_front import Certificate, certificate, tls_front
@@ -84,18 +85,21 @@ def run_node(text: str, proxy: Proxy, tmp_path: Path, **variables: str) -> None:
 
 
 def snippet(project: Project, address: str, name: str) -> str:
-    return next(each.text for each in snippets(project.token, address) if each.id == name)
+    return next(each.text for each in snippets(project.token, address, with_script=True) if each.id == name)
 
 
 def test_docs_have_the_snippets_of_the_page() -> None:
-    written = re.findall(r"```(?:python|js)\n(.*?)\n```", SNIPPETS.read_text(), re.DOTALL)
-    assert written == [each.text for each in snippets("<token>", ADDRESS) if each.id != "curl"]
+    written = re.findall(r"```(?:python|js|html)\n(.*?)\n```", SNIPPETS.read_text(), re.DOTALL)
+    assert written == [each.text for each in snippets("<token>", ADDRESS, with_script=True) if each.id != "curl"]
 
 
 def test_no_page_of_the_docs_has_a_client_that_no_test_runs() -> None:
     texts = {path.name: re.findall(r"```(?:python|js|ts|html)\n(.*?)\n```", path.read_text(), re.DOTALL) for path in
              DOCUMENTS if path != SNIPPETS}  # fmt: skip
-    assert {name: found for name, found in texts.items() if found} == {"identity.md": [IDENTITY_CALL]}
+    assert {name: found for name, found in texts.items() if found} == {
+        "identity.md": [IDENTITY_CALL],
+        "proxy.md": [same_site_tag()],
+    }
 
 
 IDENTITY_CALL = 'mp.track("user-1", "$create_alias", {"alias": "nick"})'

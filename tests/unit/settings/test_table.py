@@ -261,6 +261,7 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "redirect_hosts": st.lists(st.sampled_from(["a.example", "B", "127.0.0.1"]), max_size=3).map(tuple),
         "data_dir": st.sampled_from([Path("/a"), Path("/a b/c")]),
         "geoip_database": st.sampled_from([Path("/a.mmdb"), Path("/a b/c.mmdb")]),
+        "browser_sdk_path": st.sampled_from([Path("/a.js"), Path("/a b/c.js")]),
         "tls_cert": st.sampled_from([Path("/a.pem"), Path("/a b/c.pem")]),
         "tls_key": st.sampled_from([Path("/a.pem"), Path("/a b/c.pem")]),
         "admin_password_file": st.sampled_from([Path("/a"), Path("/a b/c")]),

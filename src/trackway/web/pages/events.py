@@ -58,7 +58,9 @@ async def show(page: Page, *, changes: Changes) -> Response:
         searched_ms=found.rest.loaded_ms if found.rest and found.is_cut else None,
         newest_url=page.url("/events", **chosen.query) if before else "",
         stream_url="" if before else page.url("/events/stream", since=str(mark), **chosen.query),
-        snippets=snippets(page.project.token, page.server_address),
+        snippets=snippets(
+            page.project.token, page.server_address, with_script=page.settings.browser_sdk_path is not None
+        ),
         may_send=page.may(Right.IMPORT),
         has_sent_test="test" in query,
     )
