@@ -112,7 +112,9 @@ class Store:
     def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size. `{name:Type}` in the text is bound to `parameters`."""
         with self._errors():
-            found = self._driver().query(self._statement(sql), parameters=dict(parameters or {}), settings=self._named)
+            found = self._driver().query(
+                self._statement(sql), parameters=_named_in(sql, parameters), settings=self._named
+            )
             return [tuple(row) for row in found.result_rows]
 
     def query_columns(self, sql: str, parameters: Parameters | None = None) -> "Iterator[list[NDArray[Any]]]":
@@ -140,7 +142,7 @@ class Store:
         with self._errors():
             response: Any = self._driver().raw_stream(
                 self._statement(sql),
-                parameters=dict(parameters or {}),
+                parameters=_named_in(sql, parameters),
                 settings=self._named | _READING | dict(settings or {}),
                 fmt=format,
             )
@@ -170,7 +172,7 @@ class Store:
         """Run a statement without a result, such as DDL."""
         wanted = self._named | dict(settings or {})
         with self._errors():
-            self._driver().command(self._statement(sql), parameters=dict(parameters or {}), settings=wanted)
+            self._driver().command(self._statement(sql), parameters=_named_in(sql, parameters), settings=wanted)
 
     def close(self) -> None:
         if self._client is not None:
@@ -232,6 +234,12 @@ class Store:
             code = getattr(error, "code", None)
             kind = DataRefused if refusable and code in DATA_REFUSED_CODES else StoreError
             raise kind(diagnosis(error, self._parts, self._answer_timeout_s), code) from error
+
+
+def _named_in(sql: str, parameters: Parameters | None) -> dict[str, Any]:
+    """The parameters that a statement names. Where it names none of those given, the driver takes each `%` of the
+    statement for a place to fill."""
+    return {name: value for name, value in (parameters or {}).items() if f"{{{name}:" in sql}
 
 
 def _must_be_a_thread() -> None:

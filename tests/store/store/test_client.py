@@ -55,6 +55,13 @@ def test_an_event_loop_never_waits_for_the_store(store: Store) -> None:
     asyncio.run(wait())
 
 
+def test_a_percent_sign_is_one_whether_parameters_are_named_or_not(store: Store) -> None:
+    parameters = {"project": 7}
+    assert store.query("SELECT 9 % 4 AS `a%`", parameters) == [(1,)]
+    assert store.query("SELECT 9 % 4 AS `a%`, {project:UInt32}", parameters) == [(1, 7)]
+    assert b"".join(store.stream("SELECT 9 % 4", parameters, "TSV")) == b"1\n"
+
+
 def test_a_search_by_an_index_hides_no_rows_from_later_queries(store: Store) -> None:
     """As the engine does by itself in 26.5.1 (findings/rows-lost-to-the-condition-cache.sh)."""
     store.command(
