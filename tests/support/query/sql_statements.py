@@ -103,3 +103,30 @@ def _queries(depth: int) -> st.SearchStrategy[str]:
 
 
 STATEMENTS: Final = _queries(1)
+
+
+def _operations(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    word = st.sampled_from(["=", "!=", "<", ">=", "+", "-", "*", "%", "||", "AND", "OR", "DIV", "/"])
+    return st.one_of(
+        st.builds("{} {} {}".format, inner, word, inner),
+        st.builds("{}{}".format, st.sampled_from(["NOT ", "-"]), inner),
+        st.builds("{} {}".format, inner, st.sampled_from(["IN (1, 2)", "NOT IN (1, 2)", "LIKE '1%'", "NOT LIKE '1%'"])),
+        st.builds("{} BETWEEN 1 AND {}".format, inner, inner),
+        st.builds("{} {}".format, inner, st.sampled_from(["IS NULL", "IS NOT NULL"])),
+        st.builds("({} = 1)".format, inner),
+        st.builds("({} ? {} : 3)".format, inner, inner),
+    )
+
+
+_numbers = st.sampled_from(["1", "2", "'1'", "NULL", "[1, 2][1]", "0.29", "19.99", "1.15", "1.50"])
+_casts = st.sampled_from(["Decimal(9, 2)", "Float64", "Nullable(Float64)"])
+OPERATIONS: Final = st.recursive(
+    st.one_of(
+        _numbers,
+        st.builds("{}::{}".format, _numbers, _casts),
+        st.builds("-{}::{}".format, st.sampled_from(["1", "19.99", "5"]), st.sampled_from(["Decimal(9, 2)", "String"])),
+    ),
+    _operations,
+    max_leaves=5,
+)
+"""Operators behind one another with hardly a parenthesis, so that their meaning is one of precedence."""

@@ -9,6 +9,7 @@ from sqlglot import exp
 from trackway.query.read_only_sql.clauses import window_body
 from trackway.query.read_only_sql.functions import function_name
 from trackway.query.read_only_sql.names import quoted
+from trackway.query.read_only_sql.parser import source_text
 from trackway.query.read_only_sql.refusal import SqlRefused
 from trackway.query.read_only_sql.types import type_name
 from trackway.query.read_only_sql.writer import Rule, Rules, Writer
@@ -30,6 +31,10 @@ _OPERATORS: Final = {
     exp.Mod: "%",
     exp.DPipe: "||",
 }
+_COMPARISONS: Final = frozenset(
+    (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.ILike, exp.In, exp.Is, exp.Between, exp.Not)
+)
+"""`NOT` too: `a NOT IN b` is a `Not` of the tree."""
 _MATCHES: Final = {exp.Like: "LIKE", exp.ILike: "ILIKE"}
 _UNITS: Final = {
     each.upper(): f"toInterval{each}"
@@ -74,20 +79,28 @@ def _literal(w: Writer, node: exp.Literal) -> str:
     return str(node.this)
 
 
+def _side(w: Writer, node: Any) -> str:
+    """What an operator compares or adds. The store goes through comparisons from left to right, and sqlglot does not:
+    a person may have meant either."""
+    if type(node) in _COMPARISONS:
+        raise SqlRefused(f"write parentheses around {source_text(node)[:80]!r}: it stands beside another comparison")
+    return w.expression(node)
+
+
 def _in(w: Writer, node: exp.In) -> str:
     if (query := node.args.get("query")) is not None:
         inner = query.this if type(query) is exp.Subquery else query
-        return f"({w.expression(node.this)} IN ({w.query(inner)}))"
+        return f"({_side(w, node.this)} IN ({w.query(inner)}))"
     values = node.expressions
     if not values or any(each.find(exp.Column, exp.Identifier, exp.Star) for each in values):
         raise SqlRefused("IN needs a list of constants, or (SELECT …)")
-    return f"({w.expression(node.this)} IN ({w.expressions(values)}))"
+    return f"({_side(w, node.this)} IN ({w.expressions(values)}))"
 
 
 def _is(w: Writer, node: exp.Is) -> str:
     if type(node.expression) is not exp.Null:
         raise SqlRefused("IS needs NULL")
-    return f"({w.expression(node.this)} IS NULL)"
+    return f"({_side(w, node.this)} IS NULL)"
 
 
 def _case(w: Writer, node: exp.Case) -> str:
@@ -115,7 +128,7 @@ def _connected(word: str) -> Write:
 
 
 def _operator(word: str) -> Write:
-    return lambda w, node: f"({w.expression(node.this)} {word} {w.expression(node.expression)})"
+    return lambda w, node: f"({_side(w, node.this)} {word} {_side(w, node.expression)})"
 
 
 def _matched(word: str) -> Write:
@@ -129,12 +142,12 @@ EXPRESSIONS: Final[Rules] = {
     exp.And: Rule(("this", "expression"), _connected("AND")),
     exp.Or: Rule(("this", "expression"), _connected("OR")),
     exp.Not: Rule(("this",), lambda w, node: f"(NOT {w.expression(node.this)})"),
-    exp.Neg: Rule(("this",), lambda w, node: f"(- {w.expression(node.this)})"),
+    exp.Neg: Rule(("this",), lambda w, node: f"(- {_side(w, node.this)})"),
     exp.Paren: Rule(("this",), lambda w, node: f"({w.expression(node.this)})"),
     exp.Between: Rule(
         ("this", "low", "high"),
         lambda w, node: "({} BETWEEN {} AND {})".format(
-            *(w.expression(node.args[each]) for each in ("this", "low", "high"))
+            *(_side(w, node.args[each]) for each in ("this", "low", "high"))
         ),
     ),
     exp.In: Rule(("this", "expressions", "query"), _in),

@@ -3,12 +3,16 @@
 Functions keep the names that the text has: sqlglot's own classes for functions are switched off, since they would be
 written as other functions where dialects differ. The rules of `clauses` and `expressions` decide what the tree may
 contain.
+
+The store reads a number before `::` as text, so `19.99::Decimal(10, 2)` is exact. sqlglot forgets that, and the store
+gives 19.98 for `CAST(19.99 AS Decimal(10, 2))` (findings/decimal-literal-through-sqlglot.sh). So such a number becomes
+a text of the tree, with the minus before it.
 """
 
 import logging
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.clickhouse import ClickHouse
 from sqlglot.errors import SqlglotError
 from sqlglot.parsers.clickhouse import ClickHouseParser
@@ -20,11 +24,38 @@ from trackway.query.read_only_sql.refusal import TOO_DEEP, SqlRefused
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
 
 
+def _cast(parser: Any, value: Any, to: exp.DataType) -> exp.Expr:
+    """`value::to`."""
+    if isinstance(value, exp.Literal) or to.this is exp.DType.ARRAY:
+        value = _numbers_as_texts(value)
+    return exp.Cast(this=value, to=to)
+
+
+def _numbers_as_texts(value: Any) -> Any:
+    """A number as a text, and those of an array."""
+    if isinstance(value, exp.Literal):
+        return exp.Literal.string(value.this)
+    if isinstance(value, exp.Neg) and isinstance(value.this, exp.Literal):
+        return exp.Literal.string(f"-{value.this.this}")
+    if isinstance(value, exp.Array):
+        return exp.Array(expressions=[_numbers_as_texts(each) for each in value.expressions])
+    return value
+
+
 class _Parser(ClickHouseParser):
+    COLUMN_OPERATORS: ClassVar = {**ClickHouseParser.COLUMN_OPERATORS, TokenType.DCOLON: _cast}
     FUNCTIONS: ClassVar = {}
     FUNCTION_PARSERS: ClassVar = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"]}
     NO_PAREN_FUNCTIONS: ClassVar = {}
     NO_PAREN_FUNCTION_PARSERS: ClassVar = {"CASE": ClickHouseParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
+
+    def _parse_unary(self) -> exp.Expr | None:
+        if self._curr.token_type is TokenType.DASH and self._next.token_type is TokenType.NUMBER:
+            after = self._index + 2
+            if after < len(self._tokens) and self._tokens[after].token_type is TokenType.DCOLON:
+                self._advance(2)
+                return self._parse_column_ops(exp.Literal.string(f"-{self._prev.text}"))
+        return super()._parse_unary()
 
 
 class _Dialect(ClickHouse):

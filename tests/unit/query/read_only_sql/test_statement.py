@@ -166,6 +166,18 @@ def test_all_else_is_refused(text: str) -> None:
     assert refusal(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a = b < c", "a = b IN (1, 2)", "a < b NOT IN (1, 2)", "a BETWEEN 1 AND 2 = b", "a = NOT b"],
+)
+def test_comparisons_behind_one_another_are_refused(text: str) -> None:
+    assert refusal(f"SELECT {text}").startswith("write parentheses around ")
+
+
+def test_comparisons_within_parentheses_are_not() -> None:
+    assert written("SELECT (a = b) < c, a = (b IN (1, 2)), NOT a = b, a = b AND c = d, a = b + c").sql
+
+
 def test_sizes_are_bounded() -> None:
     assert str(SQL_BYTES_MAX) in refusal(f"SELECT {'1 + ' * SQL_BYTES_MAX} 1")
     assert str(SQL_NODES_MAX) in refusal(f"SELECT {', '.join(['1'] * (SQL_NODES_MAX + 1))}")
