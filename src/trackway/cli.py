@@ -37,6 +37,7 @@ from trackway.commands.sql import sql
 from trackway.commands.status import status
 from trackway.commands.store import store
 from trackway.commands.store_server import store_server
+from trackway.commands.user import user
 from trackway.domain.errors import InvalidInput, StateError, StorageError
 from trackway.settings.table import ROWS, Row, Settings, shown
 
@@ -182,6 +183,7 @@ for command in (
     sql,
     status,
     store,
+    user,
 ):
     cli.add_command(command)
 

@@ -109,7 +109,7 @@ OPEN = None
 INVALID, NO_ACCOUNT = (401, "Invalid credentials"), (401, "Not a valid service account username")
 OTHER = (401, "Credentials in request did not match project_id URL parameter")
 UNNAMED = (400, "project_id is required with the credentials of a service account")
-LOW = (403, "managing service accounts takes the role owner or admin")
+LOW = (403, "managing accounts takes the role owner or admin")
 Told = tuple[int, str] | None
 
 CREDENTIALS: dict[str, Callable[[World], Header]] = {

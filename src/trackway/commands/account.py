@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trackway.projects.database import ProjectsDatabase
 
 _DAYS: Final = re.compile(r"([0-9]{1,6})d")
-_PROJECT: Final = click.option(
+PROJECT: Final = click.option(
     "--project",
     "named",
     metavar="NAME",
@@ -31,7 +31,7 @@ _PROJECT: Final = click.option(
     required=True,
     help="A project, by name or id; repeat it for several.",
 )
-_ROLE: Final = click.option(
+ROLE: Final = click.option(
     "--role", metavar="ROLE", default=LEAST, help=f"Role in the project. [{', '.join(ROLES)}; default: {LEAST}]"
 )
 
@@ -46,8 +46,8 @@ def account() -> None:
 
 @account.command("create")
 @click.argument("name")
-@_PROJECT
-@_ROLE
+@PROJECT
+@ROLE
 @click.option(
     "--expires", metavar="WHEN", help="Days from now, such as 90d, or a date, such as 2027-01-31. [default: never]"
 )
@@ -60,7 +60,7 @@ def create(name: str, named: tuple[str, ...], role: str, expires: str | None, as
     """
     role, expires_at_ms = check_role(role), _moment_ms(expires) if expires else None
     database = open_database(load_flags(flags))
-    created, secret = _accounts(database).create(name, dict.fromkeys(_ids(database, named), role), expires_at_ms)
+    created, secret = _accounts(database).create(name, dict.fromkeys(ids(database, named), role), expires_at_ms)
     _print_with_secret(created, secret, as_json)
 
 
@@ -107,8 +107,8 @@ def revoke(account_id: int, as_json: bool, **flags: Any) -> None:
 
 @account.command("add-to-project")
 @click.argument("account_id", type=int)
-@_PROJECT
-@_ROLE
+@PROJECT
+@ROLE
 @settings_options("data_dir", "projects_url")
 @JSON
 def add_to_project(account_id: int, named: tuple[str, ...], role: str, as_json: bool, **flags: Any) -> None:
@@ -117,19 +117,19 @@ def add_to_project(account_id: int, named: tuple[str, ...], role: str, as_json: 
     The role replaces the account's present role there.
     """
     accounts = _accounts(database := open_database(load_flags(flags)))
-    accounts.add([account_id], dict.fromkeys(_ids(database, named), check_role(role)))
+    accounts.add([account_id], dict.fromkeys(ids(database, named), check_role(role)))
     say(_fields(accounts.one(account_id)) if as_json else {}, "", as_json=as_json)
 
 
 @account.command("remove-from-project")
 @click.argument("account_id", type=int)
-@_PROJECT
+@PROJECT
 @settings_options("data_dir", "projects_url")
 @JSON
 def remove_from_project(account_id: int, named: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Remove ACCOUNT_ID from a project."""
     accounts = _accounts(database := open_database(load_flags(flags)))
-    accounts.remove({project_id: [account_id] for project_id in _ids(database, named)})
+    accounts.remove({project_id: [account_id] for project_id in ids(database, named)})
     say(_fields(accounts.one(account_id)) if as_json else {}, "", as_json=as_json)
 
 
@@ -147,7 +147,7 @@ def _accounts(database: "ProjectsDatabase") -> "ServiceAccounts":
     return ServiceAccounts(database)
 
 
-def _ids(database: "ProjectsDatabase", named: Iterable[str]) -> list[int]:
+def ids(database: "ProjectsDatabase", named: Iterable[str]) -> list[int]:
     return [database.named(name).project_id for name in named]
 
 
@@ -167,20 +167,20 @@ def _fields(one: "Account") -> dict[str, Any]:
     return {
         "account_id": one.account_id,
         "username": one.username,
-        "created": _shown(one.created_at_ms),
-        "expires": _shown(one.expires_at_ms),
+        "created": shown_time(one.created_at_ms),
+        "expires": shown_time(one.expires_at_ms),
         "roles": {str(project_id): role for project_id, role in one.roles.items()},
     }
 
 
 def _texts(one: "Account") -> tuple[str, ...]:
     roles = ", ".join(f"{project_id}: {role}" for project_id, role in one.roles.items())
-    expires = _shown(one.expires_at_ms) or "-"
+    expires = shown_time(one.expires_at_ms) or "-"
     expired = " (expired)" if one.expired(time.time() * 1000) else ""
-    return (str(one.account_id), one.username, str(_shown(one.created_at_ms)), expires + expired, roles or "-")
+    return (str(one.account_id), one.username, str(shown_time(one.created_at_ms)), expires + expired, roles or "-")
 
 
-def _shown(time_ms: int | None) -> str | None:
+def shown_time(time_ms: int | None) -> str | None:
     if time_ms is None:
         return None
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

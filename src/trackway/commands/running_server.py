@@ -153,12 +153,21 @@ def _connection(url: str, is_ours: bool, timeout_s: float) -> HTTPConnection:
 
 def server_of(settings: Settings, named: str | None = None, url: str | None = None) -> Server:
     """Raises ConfigError when there is no such project, or no server is known."""
-    if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
-        raise ConfigError(f"url must begin with http:// or https://, not {url[:80]!r}")
-    project = _project(settings, named)
     if url is not None:
-        return Server(url, project, is_ours=False)
+        return Server(_checked(url), _project(settings, named), is_ours=False)
+    project = _project(settings, named)
     return Server(_running(settings), project, operator_key=operator_key(settings.run_dir))
+
+
+def address_of(settings: Settings, url: str | None = None) -> str:
+    """The address of the server, as `--url` names it, else of the one that runs. Raises as `server_of`."""
+    return _running(settings) if url is None else _checked(url).rstrip("/")
+
+
+def _checked(url: str) -> str:
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        raise ConfigError(f"url must begin with http:// or https://, not {url[:80]!r}")
+    return url
 
 
 def servers_of(settings: Settings, named: str | None = None, url: str | None = None) -> list[Server]:

@@ -1,6 +1,7 @@
-"""One service account: the content of its rows in the database, as a value.
+"""One account: the content of its rows in the database, as a value.
 
-It has the user name of a program, the hash of its secret, and its role in each of its projects. `repr` leaves the hash
+It has a user name, the hash of its secret, and its role in each of its projects. A service account is a program's. A
+personal account is a person's: its user name is an e-mail address, and its secret a password. `repr` leaves the hash
 out, so that it reaches no log or traceback by accident.
 """
 
@@ -25,7 +26,8 @@ _EXPIRES_MS_MAX: Final = 253_402_300_799_000
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A service account. `roles` are by project id. `creator` is an account's id, None for the command line."""
+    """An account. `roles` are by project id. `creator` is an account's id, None for the command line. `person_name` is
+    None for a service account. A personal account expires when somebody disables it."""
 
     account_id: int
     username: str
@@ -34,6 +36,11 @@ class Account:
     expires_at_ms: int | None
     creator: int | None
     roles: Mapping[int, Role] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    person_name: str | None = None
+
+    @property
+    def is_person(self) -> bool:
+        return self.person_name is not None
 
     def expired(self, now_ms: float) -> bool:
         return self.expires_at_ms is not None and now_ms >= self.expires_at_ms
@@ -67,7 +74,8 @@ def check_expiry(expires_at_ms: int | None, now_ms: float) -> int | None:
 
 
 def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
-    """Accounts from rows (account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role).
+    """Accounts from rows (account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name,
+    project_id, role).
 
     The rows are in the order of accounts. Each membership has one. An account without any has one with nulls.
 
@@ -76,11 +84,11 @@ def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
     try:
         return [_account(list(group)) for _, group in groupby(rows, key=lambda row: row[0])]
     except (InvalidInput, ValueError, TypeError) as error:
-        raise StorageError(f"projects database holds a service account that cannot be read: {error}") from error
+        raise StorageError(f"projects database holds an account that cannot be read: {error}") from error
 
 
 def _account(rows: Sequence[Sequence[Any]]) -> Account:
     roles = {project_id: check_role(role) for *_, project_id, role in rows if project_id is not None}
-    account_id, username, secret_hash, created_at_ms, expires_at_ms, creator = rows[0][:6]
+    account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name = rows[0][:7]
     own = MappingProxyType(roles)
-    return Account(account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, own)
+    return Account(account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, own, person_name)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from trackway.domain.errors import InvalidInput
 from trackway.projects.alert_condition import Condition
+from trackway.projects.email_address import is_email
 from trackway.projects.limits import ALERT_EMAIL_CHARACTERS_MAX, ALERT_EMAILS_MAX, ALERT_URL_CHARACTERS_MAX
 from trackway.projects.saved import Made
 
@@ -21,10 +22,6 @@ Outcome = Literal["waiting", "delivered", "failed"]
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # the prefix of Standard Webhooks, no secret
 _SECRET_BYTES: Final = 32
-_EMAIL: Final = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
-)
 _WRITABLE: Final = re.compile(r"[!-~]+")
 """Printable ASCII without spaces: what a request line may hold."""
 
@@ -135,7 +132,7 @@ def check_emails(text: str) -> tuple[str, ...]:
     if len(found) > ALERT_EMAILS_MAX:
         raise InvalidInput(f"e-mail must be at most {ALERT_EMAILS_MAX} addresses")
     for each in found:
-        if len(each) > ALERT_EMAIL_CHARACTERS_MAX or not _EMAIL.fullmatch(each):
+        if not is_email(each, ALERT_EMAIL_CHARACTERS_MAX):
             raise InvalidInput(f"e-mail must list addresses such as 'ann@example.com', and {each[:60]!r} is none")
     return found
 

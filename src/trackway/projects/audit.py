@@ -30,6 +30,15 @@ Action = Literal[
     "account revoked",
     "role given",
     "role taken",
+    "person invited",
+    "invitation revoked",
+    "person joined",
+    "password reset asked",
+    "password reset",
+    "password changed",
+    "name changed",
+    "account disabled",
+    "account enabled",
     "id unlinked",
     "lookup table created",
     "lookup table replaced",
@@ -67,7 +76,15 @@ Action = Literal[
 ]
 REFUSALS: Final[tuple[Action, ...]] = ("sign-in refused", "credentials refused")
 """Actions that are counted by name and address. They have no entry each."""
-SESSIONS: Final[tuple[Action, ...]] = ("signed in", "sign-in refused", "signed out", "credentials refused")
+SESSIONS: Final[tuple[Action, ...]] = (
+    "signed in",
+    "sign-in refused",
+    "signed out",
+    "credentials refused",
+    "password changed",
+    "password reset",
+    "name changed",
+)
 """Actions of an account. They belong to no single project."""
 
 ADMIN: Final = "admin"

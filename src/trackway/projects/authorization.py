@@ -1,8 +1,8 @@
-"""Authorization to see and change service accounts: pure rules, without the database.
+"""Authorization to see and change accounts: pure rules, without the database.
 
-An actor is the command line or a service account. The command line has every right. A service account manages the
-projects where its role grants roles (`roles.GRANTS`). It sees the accounts of those projects, those that it made, and
-itself. Other accounts do not exist for it, so that nobody learns the members of another project.
+An actor is the command line or an account, of a program or a person. The command line has every right. An account
+manages the projects where its role grants roles (`roles.GRANTS`). It sees the accounts of those projects, those that it
+made, and itself. Other accounts do not exist for it, so that nobody learns the members of another project.
 
 In an archived project nobody gives or takes roles, not even the command line: its members are as they were when it is
 taken up again. An account that is revoked loses its role there, too, since that is how a leaked secret ends.
@@ -52,7 +52,7 @@ class Actor:
             raise UnknownAccount(f"project {project_id} was not found")
         managed = (self._by is None or bool(self._granted)) if project_id is None else project_id in self._granted
         if not managed:
-            raise NotGranted("managing service accounts takes the role owner or admin")
+            raise NotGranted("managing accounts takes the role owner or admin")
 
     def check_grants(self, project_id: int, role: Role) -> None:
         """Raises unless the actor may give and take that role in the project. Nobody may in an archived one."""
@@ -76,7 +76,7 @@ class Actor:
         """Raises unless the actor may revoke every role of the account."""
         for project_id, role in account.roles.items():
             if project_id not in self._seen_projects:
-                raise NotGranted(f"service account {account.account_id} is in projects that are not yours")
+                raise NotGranted(f"account {account.account_id} is in projects that are not yours")
             self.check_manages(project_id)
             self._check_is_own(project_id, role)
 

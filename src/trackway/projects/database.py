@@ -34,7 +34,7 @@ from trackway.projects.project import KeyKind, Project, check_identity_mode, che
 from trackway.projects.project_changes import NO_LIMITS, UNCHANGED, changes_of, new_columns
 from trackway.projects.read_statements import project_of, with_old_keys
 from trackway.projects.roles import ARCHIVED, Right
-from trackway.projects.tables import memberships, old_keys, projects, revisions, service_accounts
+from trackway.projects.tables import accounts, memberships, old_keys, projects, revisions
 from trackway.settings.table import masked
 
 _PRESENT: Final = select(*(each for each in projects.c if each.name != "deleted_at_ms")).where(
@@ -142,7 +142,7 @@ class ProjectsDatabase:
         """Change the project's own limits and retentions (None: that of the server), time zone and week start, in one
         transaction.
 
-        `by` is the id of the acting service account, None for the command line and the admin. Raises InvalidInput for a
+        `by` is the id of the acting account, None for the command line and the admin. Raises InvalidInput for a
         bad value or an unknown project, NotGranted to an account in an archived project, and the errors of `managed`.
         """
         with self.changing() as change:
@@ -209,12 +209,12 @@ class ProjectsDatabase:
             return _found(connection, _PRESENT.order_by(projects.c.project_id))
 
     def all_accounts(self) -> list[Account]:
-        """Every service account, by id."""
+        """Every account, of programs and people, by id."""
         with self.reading() as connection:
             return read_accounts(connection)
 
     def revision(self) -> int:
-        """A number that grows with every change of a project or a service account."""
+        """A number that grows with every change of a project or an account."""
         with self._transaction(self._engine) as connection:
             return int(connection.execute(select(revisions.c.revision)).scalar_one())
 
@@ -311,17 +311,17 @@ def _lower(error: Exception) -> str:
 
 
 def read_accounts(connection: Connection) -> list[Account]:
-    """Every service account, by id, in this transaction."""
-    columns = [*service_accounts.c, memberships.c.project_id, memberships.c.role]
-    joined = service_accounts.outerjoin(memberships)
-    return accounts_of(connection.execute(select(*columns).select_from(joined).order_by(service_accounts.c.account_id)))
+    """Every account, of programs and people, by id, in this transaction."""
+    columns = [*accounts.c, memberships.c.project_id, memberships.c.role]
+    joined = accounts.outerjoin(memberships)
+    return accounts_of(connection.execute(select(*columns).select_from(joined).order_by(accounts.c.account_id)))
 
 
 def acting_account(connection: Connection, by: int) -> Account:
-    """The acting service account, in this transaction. Raises NotGranted when it is revoked or expired."""
+    """The acting account, in this transaction. Raises NotGranted when it is revoked or expired."""
     acting = next((account for account in read_accounts(connection) if account.account_id == by), None)
     if acting is None or acting.expired(time.time() * 1000):
-        raise NotGranted("the service account that asks was revoked")
+        raise NotGranted("the account that asks was revoked")
     return acting
 
 

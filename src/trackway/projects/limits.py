@@ -10,13 +10,25 @@ KEY_OVERLAP_S_MAX = 365 * 86_400
 OLD_KEYS_MAX = 16
 """Old tokens, and old secrets, of a project that are valid at once."""
 
-# Service accounts
-SERVICE_ACCOUNTS_MAX = 10_000
-"""Service accounts of a server. Every edge process keeps all of them in memory, about 1 KB each."""
+# Accounts
+ACCOUNTS_MAX = 10_000
+"""Accounts of programs and people on a server. Every edge process keeps all of them in memory, about 1 KB each."""
 ACCOUNT_NAME_CHARACTERS_MAX = 64
 """Name of a service account, without its suffix."""
 USERNAME_CHARACTERS_MAX = 128
-"""User name of a service account, its suffix included."""
+"""User name of a service account, its suffix included, or e-mail address of a personal account."""
+PERSON_NAME_CHARACTERS_MAX = 128
+"""Name of the person whom a personal account belongs to."""
+PERSON_PASSWORD_CHARACTERS_MIN = 12
+"""Password of a personal account. There is no other rule for it, but for its longest form."""
+PERSON_PASSWORD_BYTES_MAX = 256
+"""The same as UTF-8, so that hashing it is bounded."""
+INVITATION_S_MAX = 7 * 86_400
+"""How long an invitation is valid."""
+RESET_S_MAX = 86_400
+"""How long a link is valid that sets a new password."""
+ACCOUNT_LINKS_MAX = 1000
+"""Invitations and links for new passwords that are valid at once."""
 HASH_CHARACTERS_MAX = 128
 """Hash of a secret, as argon2id writes it."""
 

@@ -1,7 +1,7 @@
 """The projects in the memory of an edge process, refreshed from the database.
 
-A token, a secret or an id arrives, and its project leaves, or None. A user name arrives, and its service account
-leaves. Credentials are looked up by a keyed digest, so that the time of an answer shows nothing about a wrong guess.
+A token, a secret or an id arrives, and its project leaves, or None. A user name arrives, and its account leaves.
+Credentials are looked up by a keyed digest, so that the time of an answer shows nothing about a wrong guess.
 When the database is away, the last view stays valid and known projects continue to work. The keys of an archived
 project are unknown.
 
@@ -61,7 +61,7 @@ class _View(NamedTuple):
     by_token: dict[str, _Held]
     by_token_digest: dict[bytes, _Held]
     by_secret_digest: dict[bytes, _Held]
-    by_username: dict[str, Account]
+    accounts: dict[str, Account]
     admin_hash: str | None
     some_have_settings: bool
 
@@ -119,16 +119,21 @@ class ProjectDirectory:
         return self._view.by_id.get(project_id) or self._again(lambda view: view.by_id.get(project_id))
 
     def by_username(self, username: str) -> Account | None:
-        """The service account of that user name, which is no secret."""
-        return self._view.by_username.get(username) or self._again(lambda view: view.by_username.get(username))
+        """The service account of that user name, which is no secret. No personal account: the API is for programs."""
+        account = self.account_named(username)
+        return account if account is not None and not account.is_person else None
+
+    def account_named(self, username: str) -> Account | None:
+        """The account of that user name, of a program or a person: for the pages."""
+        return self._view.accounts.get(username) or self._again(lambda view: view.accounts.get(username))
 
     def projects(self) -> list[Project]:
         """Every project known, by id."""
         return list(self._view.by_id.values())
 
     def members(self, project_id: int) -> list[Account]:
-        """The service accounts that have a role in the project, by id."""
-        return [account for account in self._view.by_username.values() if project_id in account.roles]
+        """The accounts that have a role in the project, of programs and people, by id."""
+        return [account for account in self._view.accounts.values() if project_id in account.roles]
 
     @property
     def admin_hash(self) -> str | None:

@@ -17,7 +17,7 @@ from trackway.domain.time_zone import check_week_start
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0016"
+MIGRATION_NEWEST: Final = "0017"
 """The revision of the newest file below `migrations/versions`. A test compares the two."""
 
 _PROJECTS: Final = (
@@ -27,8 +27,8 @@ _PROJECTS: Final = (
 )
 _OLD_KEYS: Final = "SELECT project_id, kind, key, until_ms FROM old_keys ORDER BY until_ms"
 _ACCOUNTS: Final = (
-    "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, project_id, role"
-    " FROM service_accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
+    "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name,"
+    " project_id, role FROM accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
 )
 _NEXT_PERSON_TASK: Final = (
     "SELECT min(CASE WHEN state = 'PENDING' THEN starts_at_ms WHEN state = 'STARTED' THEN 0"
@@ -63,7 +63,7 @@ class Reader(ABC):
     """Whether an answer takes microseconds, so that an event loop may wait for it."""
 
     def revision(self) -> int:
-        """A number that grows with every change of a project or a service account."""
+        """A number that grows with every change of a project or an account."""
         return int(self._rows("SELECT revision FROM revisions")[0][0])
 
     def all_projects(self) -> list[Project]:
@@ -73,7 +73,7 @@ class Reader(ABC):
         return with_old_keys(projects, self._rows(_OLD_KEYS))
 
     def all_accounts(self) -> list[Account]:
-        """Every service account, by id."""
+        """Every account, of programs and people, by id."""
         return accounts_of(self._rows(_ACCOUNTS))
 
     def admin_hash(self) -> str | None:

@@ -33,6 +33,7 @@ from trackway.projects.limits import (
     ANNOTATION_CHARACTERS_MAX,
     AUDIT_SUBJECT_CHARACTERS_MAX,
     HASH_CHARACTERS_MAX,
+    PERSON_NAME_CHARACTERS_MAX,
     PROJECT_DESCRIPTION_CHARACTERS_MAX,
     PROJECT_NAME_CHARACTERS_MAX,
     SAVED_DESCRIPTION_CHARACTERS_MAX,
@@ -92,15 +93,18 @@ revisions: Final = Table(
     CheckConstraint("only_id = 1", name="one_row"),
 )
 
-service_accounts: Final = Table(
-    "service_accounts",
+# Accounts of programs and of people: these have a name, and their e-mail address in lower case is the user name.
+accounts: Final = Table(
+    "accounts",
     metadata,
     Column("account_id", Integer, primary_key=True, autoincrement=True),
-    Column("username", String(USERNAME_CHARACTERS_MAX), nullable=False, unique=True),
+    Column("username", String(USERNAME_CHARACTERS_MAX), nullable=False),
     Column("secret_hash", String(HASH_CHARACTERS_MAX), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=True),
     Column("creator", Integer, nullable=True),  # no foreign key: the id stays after the creator is deleted
+    Column("person_name", String(PERSON_NAME_CHARACTERS_MAX), nullable=True),
+    UniqueConstraint("username", name="uq_service_accounts_username"),  # the table's first name
     sqlite_autoincrement=True,  # no id is used twice: `creator` means one account for ever
 )
 
@@ -117,9 +121,27 @@ admin_passwords: Final = Table(
 memberships: Final = Table(
     "memberships",
     metadata,
-    Column("account_id", Integer, ForeignKey("service_accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
     Column("project_id", Integer, ForeignKey("projects.project_id", ondelete="CASCADE"), primary_key=True),
     Column("role", String(16), nullable=False),
+)
+
+# Links that open an account: invitations with roles by project id, and links that set a new password. Only the hash of
+# a token is stored. A link is deleted when it is used.
+account_links: Final = Table(
+    "account_links",
+    metadata,
+    Column("link_id", Integer, primary_key=True, autoincrement=True),
+    Column("purpose", String(16), nullable=False),
+    Column("email", String(USERNAME_CHARACTERS_MAX), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("token_hash", String(64), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("creator_id", Integer, nullable=True),  # no foreign key: a link ends with its creator's rights
+    Column("creator_name", String(USERNAME_CHARACTERS_MAX), nullable=False),
+    UniqueConstraint("token_hash"),
+    sqlite_autoincrement=True,
 )
 
 

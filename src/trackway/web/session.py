@@ -131,10 +131,10 @@ class Sessions:
         if name == ADMIN:
             return Visitor(ADMIN, None)
         account = self._account(name)
-        return Visitor(name, account.roles, account.account_id) if account else None
+        return Visitor(name, account.roles, account.account_id, account.is_person) if account else None
 
     def _account(self, name: str) -> Account | None:
-        account = self._directory.by_username(name)
+        account = self._directory.account_named(name)
         return account if account is not None and not account.expired(time.time() * 1000) else None
 
     def _proof(self, name: str) -> str | None:

@@ -91,7 +91,7 @@ class Links:
         """Whether the author has the right to save in the project at this moment."""
         if made.creator_id is None:
             return made.creator_name == ADMIN and self._directory.admin_hash is not None
-        account = self._directory.by_username(made.creator_name)
+        account = self._directory.account_named(made.creator_name)
         if account is None or account.account_id != made.creator_id or account.expired(time.time() * 1000):
             return False
         role = account.roles.get(project_id)

@@ -1,10 +1,12 @@
-"""Sign-in with a service account or the admin password, and sign-out.
+"""Sign-in with a personal account, a service account or the admin password, and sign-out.
 
 A name and a secret arrive in a form. A cookie leaves. A thread of low priority verifies secrets
-(`edge.access.secret_verification`), which bounds the number of guesses. All failures have the same answer.
+(`edge.access.secret_verification`), which bounds the number of guesses. All failures have the same answer, and take as
+long. `open` begins the session of somebody who has proved who it is, by whatever proof.
 """
 
 import time
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,6 +19,7 @@ from trackway.edge.access.secret_verification import Verifier
 from trackway.edge.quotas.in_flight import InFlight
 from trackway.edge.routes import PAGES_PATH
 from trackway.projects.audit import UNKNOWN, Author, Note
+from trackway.projects.personal_account import username_of
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.settings.table import Settings
 from trackway.web.forms import check_origin, read_form, text
@@ -54,19 +57,23 @@ class SignIn:
         self._fresh_projects = fresh_projects
         self._in_flight = in_flight
         self._above = settings.path_prefix + PAGES_PATH
+        self.address: Final = self._above + PATH
 
     async def form(self, request: Request) -> Response:
-        return self._draw(self._wanted(request.query_params.get("next", "")))
+        query = request.query_params
+        return self._draw(self.wanted(query.get("next", "")), is_new=query.get("done") == "password")
 
     async def sign_in(self, request: Request) -> Response:
         check_origin(request)
         form = await read_form(request, WEB_FORM_BYTES_MAX, self._in_flight)
-        name, wanted = text(form, "name").strip(), self._wanted(text(form, "next"))
-        address = self._access.address(request.scope)
-        if not await self._is_right(name, text(form, "secret").strip(), address):
-            self._audit.refused(Author(name if self._is_known(name) else UNKNOWN, address), Note("sign-in refused"))
+        name, wanted = username_of(text(form, "name")), self.wanted(text(form, "next"))
+        if not await self.is_right(request, name, text(form, "secret")):
             return self._draw(wanted, name=name, is_wrong=True)
-        self._audit.note(Author(name, address), Note("signed in"))
+        return self.open(request, name, wanted)
+
+    def open(self, request: Request, name: str, wanted: str) -> Response:
+        """Begin the session of an account that has proved who it is, and go to a page of ours."""
+        self._audit.note(Author(name, self._access.address(request.scope)), Note("signed in"))
         response = RedirectResponse(wanted, 303)
         response.set_cookie(
             self._sessions.cookie,
@@ -79,29 +86,34 @@ class SignIn:
         )
         return response
 
-    def _is_known(self, name: str) -> bool:
-        return name == ADMIN or self._directory.by_username(name) is not None
-
     def signed_out(self, request: Request, name: str) -> Response:
         self._audit.note(Author(name, self._access.address(request.scope)), Note("signed out"))
-        response = RedirectResponse(self._above + PATH, 303)
+        response = RedirectResponse(self.address, 303)
         response.delete_cookie(self._sessions.cookie, path=self._above)
         return response
 
-    async def _is_right(self, name: str, secret: str, address: str) -> bool:
-        """Whether the name has this secret. Raises RequestError 503 when too many secrets wait for verification."""
+    async def is_right(self, request: Request, name: str, secret: str) -> bool:
+        """Whether the name has this secret. A refusal is counted in the audit. Raises RequestError 503 when too many
+        secrets wait for verification."""
         await self._fresh_projects.look()  # a new secret works at once
-        if name == ADMIN:
-            return await self._verifier.is_right(self._directory.admin_hash, secret, ADMIN, address)
-        account = await self._verifier.account(name, secret, address)
-        return account is not None and not account.expired(time.time() * 1000)
+        address = self._access.address(request.scope)
+        account = self._directory.account_named(name)
+        kept = self._directory.admin_hash if name == ADMIN else account.secret_hash if account else None
+        known = name if name == ADMIN or account else UNKNOWN
+        # A password that a person chose may begin with a space. A secret that was copied may have one around it.
+        given = secret if account is not None and account.is_person else secret.strip()
+        right = await self._verifier.is_right(kept, given, known, address)
+        if not right or (account is not None and account.expired(time.time() * 1000)):
+            self._audit.refused(Author(known, address), Note("sign-in refused"))
+            return False
+        return True
 
-    def _wanted(self, path: str) -> str:
+    def wanted(self, path: str) -> str:
         """The path to open after the sign-in. It is one of our own pages, since an attacker may make the link."""
         is_own = path.startswith(self._above + "/") and "\\" not in path and path.isprintable()
         return path if is_own else self._above + "/"
 
-    def _draw(self, wanted: str, name: str = "", *, is_wrong: bool = False) -> Response:
-        values = {"wanted": wanted, "name": name, "is_wrong": is_wrong, "title": "Sign in"}
+    def _draw(self, wanted: str, name: str = "", *, is_wrong: bool = False, is_new: bool = False) -> Response:
+        values = {"wanted": wanted, "name": name, "is_wrong": is_wrong, "is_new": is_new, "title": "Sign in"}
         nobody = {"visitor": None, "csrf": "", "page": None}
         return draw("sign_in.html", self._settings, 403 if is_wrong else 200, **nobody, **values)

@@ -28,7 +28,7 @@ from trackway.projects.roles import ARCHIVED, RIGHTS, ROLES, Right
 from trackway.query.broken_facts import may_ask_again
 from trackway.store.errors import StoreError
 from trackway.telemetry import logs, metrics
-from trackway.web import assets, project_list, shared, sign_in
+from trackway.web import account_links, assets, project_list, shared, sign_in
 from trackway.web.forms import check_csrf, check_origin, read_form
 from trackway.web.limits import WEB_FORM_BYTES_MAX
 from trackway.web.page import Page, PageRoute
@@ -91,6 +91,7 @@ class Site:
             in_flight=parts.in_flight,
         )
         self._shared = shared.SharedPages(parts)
+        self._account_links = account_links.AccountLinkPages(parts, self._sessions, self._sign_in)
         self._router = Router(self._routes(), redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +120,8 @@ class Site:
             Route(self._above + sign_in.OUT_PATH, self._sign_out, methods=["POST"]),
             Route(self._above + assets.PATH + "/{name}", assets.serve_asset),
             Route(self._above + shared.PATH + "/{token}", self._shared.show, methods=["GET"]),
+            Route(self._above + account_links.PATH + "/{token}", self._account_links.show, methods=["GET"]),
+            Route(self._above + account_links.PATH + "/{token}", self._account_links.submit, methods=["POST"]),
             Route(self._above + _OF_PROJECT, self._first_page),
             Route(self._above + _OF_PROJECT + "/", self._first_page),
         ]

@@ -1,4 +1,4 @@
-"""The visitor of a page and the visitor's rights: a service account at this moment, or the admin.
+"""The visitor of a page and the visitor's rights: a person or program with an account at this moment, or the admin.
 
 No request remembers them for the next. Roles are those in the directory of projects at that moment, so a revoked role
 is gone with the next request.
@@ -14,11 +14,13 @@ ADMIN: Final = "admin"
 
 
 class Visitor(NamedTuple):
-    """`roles` are by project id, None for the admin, who has every right. `account_id` is None for the admin, too."""
+    """`name` is the user name: for a person with an account the e-mail address. `roles` are by project id, None for the
+    admin, who has every right. `account_id` is None for the admin, too."""
 
     name: str
     roles: Mapping[int, Role] | None
     account_id: int | None = None
+    is_person: bool = False
 
     def knows(self, project_id: int) -> bool:
         """Whether the project exists for the visitor."""

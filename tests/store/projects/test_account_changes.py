@@ -19,7 +19,8 @@ from trackway.projects.database import ProjectsDatabase
 from trackway.projects.passwords import verify
 from trackway.projects.read_statements import Reader
 from trackway.projects.roles import GRANTS, RIGHTS, ROLES, SECRET_RIGHTS, TOKEN_RIGHTS, Right, Role
-from trackway.projects.tables import memberships, service_accounts
+from trackway.projects.tables import accounts as accounts_table
+from trackway.projects.tables import memberships
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_revoked_account_leaves_nothing_behind(accounts: ServiceAccounts, databa
     account, _ = accounts.create("a", {1: "owner", 2: "admin"})
     accounts.revoke(account.account_id)
     with database.reading() as connection:
-        assert connection.execute(select(service_accounts)).all() == []
+        assert connection.execute(select(accounts_table)).all() == []
         assert connection.execute(select(memberships)).all() == []
 
 
@@ -121,9 +122,9 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
 
 
 def test_there_are_no_more_accounts_than_the_limit(accounts: ServiceAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts_module, "SERVICE_ACCOUNTS_MAX", 1)
+    monkeypatch.setattr(accounts_module, "ACCOUNTS_MAX", 1)
     accounts.create("a", {})
-    with pytest.raises(InvalidInput, match="there are 1 service accounts, the most there may be"):
+    with pytest.raises(InvalidInput, match="there are 1 accounts, the most there may be"):
         accounts.create("b", {})
 
 

@@ -46,7 +46,7 @@ class Window:
         """By the form, as a person does."""
         self.open("/app/sign-in")
         self.fill("Name", name)
-        self.fill("Secret", secret)
+        self.fill("Password", secret)
         self.press("Sign in")
         self.until(lambda: not self.path.endswith("/sign-in"))
 

@@ -44,7 +44,7 @@ class World:
     def by_id(self, project_id: int) -> Project | None:
         return self.project
 
-    def by_username(self, name: str) -> Account | None:
+    def account_named(self, name: str) -> Account | None:
         return self.account if name == MADE.creator_name else None
 
     async def run(self, work: Callable[[Any], Any], author: object) -> Any:

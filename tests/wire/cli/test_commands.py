@@ -294,6 +294,14 @@ COMMANDS = [
     ["sql", "SELECT 1"],
     ["store", "check"],
     ["store", "rebuild"],
+    ["user", "add-to-project", "a@example.com", "--project", "1"],
+    ["user", "disable", "a@example.com"],
+    ["user", "enable", "a@example.com"],
+    ["user", "invite", "a@example.com", "--project", "1"],
+    ["user", "list"],
+    ["user", "remove-from-project", "a@example.com", "--project", "1"],
+    ["user", "reset", "a@example.com"],
+    ["user", "uninvite", "1"],
 ]
 
 

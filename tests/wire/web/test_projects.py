@@ -10,7 +10,7 @@ from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
 from tests.support.web.visitor import Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
-from trackway.projects.tables import memberships, service_accounts
+from trackway.projects.tables import accounts, memberships
 from trackway.web.limits import PROJECTS_UNSEARCHED_MAX, WEB_ROWS_MAX
 
 
@@ -84,9 +84,9 @@ def test_a_page_shows_the_first_of_very_many(server: Server, admin: Visit) -> No
             {"username": f"{project.name}.{n}.mp-service-account", "secret_hash": "x", "created_at_ms": 0}
             for n in range(WEB_ROWS_MAX + 7)
         ]
-        change.connection.execute(insert(service_accounts), rows)
-        ours = select(service_accounts.c.account_id, literal(project.project_id), literal("consumer")).where(
-            service_accounts.c.username.startswith(project.name)
+        change.connection.execute(insert(accounts), rows)
+        ours = select(accounts.c.account_id, literal(project.project_id), literal("consumer")).where(
+            accounts.c.username.startswith(project.name)
         )
         change.connection.execute(insert(memberships).from_select(["account_id", "project_id", "role"], ours))
     page = admin.get(f"/app/projects/{project.project_id}/settings").body.decode()

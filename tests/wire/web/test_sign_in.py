@@ -58,7 +58,7 @@ def test_wrong_secrets_open_nothing_and_look_alike(server: Server, project: Proj
     for name, secret in pairs:
         visit = Visit(server)
         reply = visit.sign_in(name, secret)
-        assert reply.status == 403 and b"Wrong name or secret" in reply.body, (name, secret)
+        assert reply.status == 403 and b"Wrong name or password" in reply.body, (name, secret)
         assert visit.cookies == {}
 
 

@@ -1,4 +1,4 @@
-"""Changes of projects, service accounts and what projects have saved, requested over the API or on the web pages.
+"""Changes of projects, accounts and what projects have saved, requested over the API or on the web pages.
 
 A change arrives as a function of the database. Its result leaves, and this process knows of the change at once. All
 changes run in one thread of low priority with a short queue, and so do requests for saved reports, cohorts and
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trackway.projects.alert_table import Alerts
     from trackway.projects.database import ProjectsDatabase
     from trackway.projects.person_task_table import PersonTasks
+    from trackway.projects.personal_account_changes import PersonalAccounts
     from trackway.projects.saved_table import Saved
 
 Result = TypeVar("Result")
@@ -34,10 +35,12 @@ _log = logs.get("changes")
 
 
 class Opened(NamedTuple):
-    """The database, its service accounts, what its projects have saved, their alerts, and their tasks about persons."""
+    """The database, its service accounts, those of people, what its projects have saved, their alerts, and their tasks
+    about persons."""
 
     projects: "ProjectsDatabase"
     accounts: "ServiceAccounts"
+    people: "PersonalAccounts"
     saved: "Saved"
     alerts: "Alerts"
     person_tasks: "PersonTasks"
@@ -48,6 +51,7 @@ class Opened(NamedTuple):
         return Opened(
             database,
             type(self.accounts)(database),
+            type(self.people)(database),
             type(self.saved)(database),
             type(self.alerts)(database),
             type(self.person_tasks)(database),
@@ -126,9 +130,11 @@ class Changes:
             from trackway.projects.alert_table import Alerts  # noqa: PLC0415
             from trackway.projects.database import ProjectsDatabase  # noqa: PLC0415
             from trackway.projects.person_task_table import PersonTasks  # noqa: PLC0415
+            from trackway.projects.personal_account_changes import PersonalAccounts  # noqa: PLC0415
             from trackway.projects.saved_table import Saved  # noqa: PLC0415
 
             database = ProjectsDatabase(self._at)
             saved, alerts, tasks = Saved(database), Alerts(database), PersonTasks(database)
-            self._opened = Opened(database, ServiceAccounts(database), saved, alerts, tasks)
+            accounts, people = ServiceAccounts(database), PersonalAccounts(database)
+            self._opened = Opened(database, accounts, people, saved, alerts, tasks)
         return self._opened

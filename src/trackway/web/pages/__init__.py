@@ -31,6 +31,7 @@ from trackway.web.pages import (
     keys,
     lookup_tables,
     people,
+    personal_accounts,
     project_end,
     rejected,
     reports,
@@ -297,10 +298,10 @@ def _lookup_tables(parts: Parts) -> tuple[PageRoute, ...]:
 
 def _settings(parts: Parts) -> tuple[PageRoute, ...]:
     """The page of settings and its forms."""
-    shown = settings.Shown(parts.directory, parts.fresh_projects, parts.rates)
+    shown = settings.Shown(parts.directory, parts.fresh_projects, parts.rates, parts.changes)
     show, show_key = partial(settings.show, shown=shown), partial(keys.show, audit=parts.audit, shown=shown)
     keep = partial(data_retention.change, changes=parts.changes, shown=shown, readers=parts.readers)
-    forms = {
+    forms: dict[str, Callable[..., Awaitable[Response]]] = {
         "/keys/replace": keys.replace,
         "/limits": limits.change,
         "/time-zone": time_zone.change,
@@ -308,17 +309,22 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
         "/accounts/role": accounts.give_role,
         "/accounts/remove": accounts.remove,
         "/accounts/revoke": accounts.revoke,
+        "/people/invite": personal_accounts.invite,
+        "/people/reset": personal_accounts.reset,
+        **{
+            f"/people/{name}": partial(personal_accounts.change, action=action, done=done)
+            for name, (action, done) in personal_accounts.ACTIONS.items()
+        },
         "/describe": project_end.describe,
     }
+    ending = ("/accounts/revoke", "/people/disable")
     ends = {"/archive": project_end.archive, "/take-up": project_end.take_up, "/delete": project_end.delete}
     return (
         PageRoute(settings.PATH, ("GET",), show, Right.LIMITS, "Settings", in_navigation=True),
         _form("/keys/show", show_key),
         _form("/retention", keep),
         *(
-            _form(path, partial(form, changes=parts.changes, shown=shown))._replace(
-                is_for_archived=form is accounts.revoke
-            )
+            _form(path, partial(form, changes=parts.changes, shown=shown))._replace(is_for_archived=path in ending)
             for path, form in forms.items()
         ),
         *(

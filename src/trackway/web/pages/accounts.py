@@ -22,7 +22,7 @@ async def create(page: Page, *, changes: Changes, shown: settings.Shown) -> Resp
     """The page with the new account's secret, which is shown nowhere else."""
     name, number, by = text(page.form, "name").strip(), page.project.project_id, page.visitor.account_id
     try:
-        roles, expires_at_ms = {number: _role(page)}, _expiry_ms(page, text(page.form, "expires"))
+        roles, expires_at_ms = {number: role_in(page)}, _expiry_ms(page, text(page.form, "expires"))
         account, secret = await changes.run(
             lambda opened: opened.accounts.create(name, roles, expires_at_ms, by), page.author
         )
@@ -39,7 +39,7 @@ async def give_role(page: Page, *, changes: Changes, shown: settings.Shown) -> R
         opened.accounts.add([_account_id(opened, page)], {number: role}, by)
 
     try:
-        role = _role(page)
+        role = role_in(page)
         await changes.run(give, page.author)
     except RequestError as error:
         return await settings.refused(page, shown, error)
@@ -73,7 +73,7 @@ def _account_id(opened: Opened, page: Page) -> int:
     raise UnknownAccount(f"service account {username[:100]!r} was not found")
 
 
-def _role(page: Page) -> Role:
+def role_in(page: Page) -> Role:
     try:
         return check_role(text(page.form, "role"))
     except InvalidInput as error:

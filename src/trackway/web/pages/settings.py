@@ -1,4 +1,4 @@
-"""A project's settings on one page: keys, service accounts, limits, residency and identity mode.
+"""A project's settings on one page: keys, people and programs with access, limits, residency, identity mode.
 
 This module draws the page, alone or with the result of one of its forms. The forms have modules of their own. A refused
 form draws the page again, with the reason. The page reads keys and accounts from the database, so it shows the latest
@@ -15,9 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from trackway.domain.data_age import in_days, retention_text
 from trackway.domain.errors import RequestError
 from trackway.domain.time_zone import WEEK_STARTS, time_zones
+from trackway.edge.access.change_queue import Changes
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.projects.account import Account
+from trackway.projects.personal_account import AccountLink
 from trackway.projects.project import PROJECT_SETTINGS, RETENTIONS, OldKey
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.roles import ROLES, Right, Role
@@ -41,6 +43,9 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
         "role": "The role was given.",
         "removed": "The account was taken out of this project.",
         "revoked": "The account was revoked: its secret opens nothing any more.",
+        "uninvited": "The invitation is revoked: its link opens nothing any more.",
+        "disabled": "The account is disabled: it opens nothing until it is enabled.",
+        "enabled": "The account is enabled.",
     }
 )
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
@@ -59,15 +64,16 @@ NAMES: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class Shown(NamedTuple):
-    """The sources of the project's keys, accounts and limits."""
+    """The sources of the project's keys, accounts, invitations and limits."""
 
     directory: ProjectDirectory
     fresh_projects: FreshProjects
     rates: RateLimits
+    changes: Changes
 
 
 class Member(NamedTuple):
-    """A service account in this project, and the visitor's rights to it."""
+    """An account in this project, and the visitor's rights to it."""
 
     account: Account
     role: Role
@@ -82,6 +88,13 @@ class Made(NamedTuple):
 
     username: str
     secret: str
+
+
+class MadeLink(NamedTuple):
+    """A new link that opens an account, with its address, which is shown only once."""
+
+    link: AccountLink
+    address: str
 
 
 class Unconfirmed(NamedTuple):
@@ -114,20 +127,32 @@ async def draw(
     problem: str = "",
     keys: Mapping[str, str] = MappingProxyType({}),
     made: Made | None = None,
+    link: MadeLink | None = None,
     unconfirmed: Unconfirmed | None = None,
 ) -> Response:
-    """The page. keys: the keys to show in clear, by kind. made: an account that was just created. unconfirmed: a
-    retention that asks for a typed word first."""
+    """The page. keys: the keys to show in clear, by kind. made: an account that was just created. link: a link
+    that was just made. unconfirmed: a retention that asks for a typed word first."""
     await shown.fresh_projects.look()
     page = page._replace(project=shown.directory.by_id(page.project.project_id) or page.project)
-    said = {"done": done, "problem": problem, "keys": keys, "made": made, "unconfirmed": unconfirmed}
-    return render(page, "settings.html", status=status, **said, **_values(page, shown))
+    said = {"done": done, "problem": problem, "keys": keys, "made": made, "link": link, "unconfirmed": unconfirmed}
+    invitations = await _invitations(page, shown)
+    return render(page, "settings.html", status=status, **said, **_values(page, shown), invitations=invitations)
+
+
+async def _invitations(page: Page, shown: Shown) -> list[AccountLink]:
+    """Those to this project that may be used now, for a visitor who manages it."""
+    number, by = page.project.project_id, page.visitor.account_id
+    if not page.may(Right.MANAGE):
+        return []
+    return await shown.changes.run(lambda opened: opened.people.links(by, number), page.author)
 
 
 def _values(page: Page, shown: Shown) -> dict[str, Any]:
     may_manage, sees_members = page.may(Right.MANAGE), page.visitor.may(page.project.project_id, Right.MANAGE)
     granted = page.visitor.grants(page.project.project_id) if may_manage else ()
-    accounts = shown.directory.members(page.project.project_id)
+    members = shown.directory.members(page.project.project_id)
+    accounts = [each for each in members if not each.is_person]
+    people = [each for each in members if each.is_person]
     return {
         "may_manage": may_manage,
         "may_end": page.may(Right.END),
@@ -140,6 +165,8 @@ def _values(page: Page, shown: Shown) -> dict[str, Any]:
         "sees_members": sees_members,
         "members": _members(page, accounts) if sees_members else [],
         "member_count": len(accounts),
+        "people": _members(page, people) if sees_members else [],
+        "people_count": len(people),
         "grantable": [(role, role) for role in reversed(ROLES) if role in granted],
         "limits": shown.rates.uses(page.project),
         "rows": [(ROWS_BY_NAME[name], page.project.settings.get(name)) for name in PROJECT_SETTINGS],
