@@ -19,6 +19,7 @@ from trackway import __version__
 from trackway.commands.account import account
 from trackway.commands.admin import admin
 from trackway.commands.backup import backup, restore
+from trackway.commands.default_retention import retention
 from trackway.commands.demo import demo
 from trackway.commands.doctor import doctor
 from trackway.commands.export_files import export_files
@@ -180,6 +181,7 @@ for command in (
     person,
     project,
     restore,
+    retention,
     sql,
     status,
     store,

@@ -16,6 +16,11 @@ DAY_STEP_MS = 2 * 86_400_000
 """A horizon that moves by less has aged by another day, also where clocks or the time zone change."""
 CLOCK_AHEAD_MS_MAX = 2 * 86_400_000
 """Most by which the machine's clock may gain on the time that has passed since the start. Beyond it nothing ages."""
+CLOCK_GAP_MS_MAX = 14 * 86_400_000
+"""Most by which the machine's clock may be ahead of the last known time at a start. A server that was off for longer
+ages nothing until somebody has confirmed the clock."""
+CLOCK_NOTED_MS = 3_600_000
+"""Time between two notes of the clock in the projects database."""
 HORIZONS_AT_ONCE = 500
 """Projects whose events one statement deletes."""
 PROFILES_AT_ONCE = 10_000

@@ -11,7 +11,7 @@ Profiles age at midnight, too (`ageing.profiles`). Each step may be repeated, so
 that goes on. What comes later with an older time, because an edge process had not heard of a change, is hidden, and
 deleted with the next horizon.
 
-Nothing ages by a clock that was set far ahead while the process runs: everything would be too old at once.
+Nothing ages by a clock that may be wrong (`ageing.clock`).
 """
 
 import threading
@@ -20,12 +20,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from trackway.ageing.clock import Clock
+from trackway.ageing.clock import now_ms as _now_ms
 from trackway.ageing.event_deletion import EventDeletion
 from trackway.ageing.horizon import Horizon, Horizons, next_horizon
 from trackway.ageing.limits import (
     AGE_POLL_S,
     AGE_RETRY_S,
-    CLOCK_AHEAD_MS_MAX,
     DAY_STEP_MS,
     DELETION_INTERVAL_S,
     HIDDEN_S,
@@ -63,6 +64,7 @@ class Ageing:
         default_days: int,
         store: Store,
         facts: Facts,
+        clock: Clock,
         progress: Progress,
         stop: threading.Event,
         has_room: Callable[[], bool],
@@ -85,8 +87,7 @@ class Ageing:
         self._hurried: set[int] = set()
         """Projects whose deletion does not wait for the one of the day."""
         self._profiles_since_ms: dict[int, int] = {}
-        self._began_ms = _now_ms() - _passed_ms()
-        self._is_ahead = False
+        self._clock = clock
 
     def run(self) -> None:
         """Work, and try again while the store or the database fails. Raises only programming errors."""
@@ -106,23 +107,15 @@ class Ageing:
         if not self._progress.loaded or not self._has_room():  # the tables may not be there
             return
         position, now_ms = self._progress.synced, _now_ms()  # before the settings are read
-        if self._clock_is_ahead(now_ms):
-            return
         revision = self._reader.revision()
+        if not self._clock.is_right(now_ms, revision):
+            return
         if revision != self._revision or now_ms >= self._next_day_ms:
             self._look(self._reader.all_projects(), position, now_ms)
             self._revision = revision
         if due := self._due(now_ms):
             self._delete(due)
             self._revision = -1  # a horizon may go back now
-
-    def _clock_is_ahead(self, now_ms: int) -> bool:
-        """Whether somebody has set the clock far ahead since the start. It is logged once."""
-        ahead_ms = now_ms - _passed_ms() - self._began_ms
-        was_ahead, self._is_ahead = self._is_ahead, ahead_ms > CLOCK_AHEAD_MS_MAX
-        if self._is_ahead and not was_ahead:
-            _log.error("the clock was set ahead, nothing ages until it is right", days=ahead_ms // _DAY_MS)
-        return self._is_ahead
 
     def _look(self, projects: Sequence[Project], position: int, now_ms: int) -> None:
         """Write new horizons, and delete profiles that have aged."""
@@ -176,13 +169,3 @@ class Ageing:
             unseen.delete(self._store, number, self._stop)
             _log.info("profiles have aged", profiles=number, project=project.project_id)
         self._profiles_since_ms[project.project_id] = since_ms
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _passed_ms() -> int:
-    """Time that passes whatever the clock is set to, also while the machine is suspended where the system counts it."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return int(time.clock_gettime(clock) * 1000)

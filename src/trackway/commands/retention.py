@@ -12,7 +12,7 @@ from trackway.domain.errors import InvalidInput, StateError
 from trackway.projects.project import EVENT_RETENTION, PROFILE_RETENTION, Project
 from trackway.settings.table import Settings
 
-_PATH: Final = "/api/app/retention"
+PATH: Final = "/api/app/retention"
 _YES: Final = "yes"
 
 
@@ -35,7 +35,7 @@ def confirmed(
         return True
     asked = {name: SERVERS_WORD if days is None else retention_text(days) for name, days in kept.items()}
     try:
-        answer = server_of(settings, str(project.project_id)).ask("GET", _PATH, asked)
+        answer = server_of(settings, str(project.project_id)).ask("GET", PATH, asked)
     except StateError as error:
         raise StateError(f"nobody can say what this deletes: {error}; or give --yes") from error
     deletes, sentence = answer["deletes"], str(answer["sentence"])
@@ -45,8 +45,13 @@ def confirmed(
     if not deletes["events"] and not deletes["profiles"]:
         return True
     click.echo(f"{sentence[:1].upper()}{sentence[1:]}, for good.", err=True)
+    typed_yes()
+    return True
+
+
+def typed_yes() -> None:
+    """Return once somebody has typed `yes`. Raises InvalidInput where nobody does."""
     if not sys.stdin.isatty():
         raise InvalidInput("nobody is there to type yes: give --yes")
     if click.prompt("Type yes", err=True, default="", show_default=False).strip().lower() != _YES:
         raise InvalidInput("nothing was changed, since yes was not typed")
-    return True

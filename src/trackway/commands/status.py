@@ -11,6 +11,7 @@ from trackway.commands.limits import STATUS_ANSWER_S_MAX, STATUS_RATE_S
 from trackway.commands.options import JSON, load_flags, print_table, printable, settings_options
 from trackway.commands.running_server import Answered, ask_openly, status_of
 from trackway.domain.errors import ConfigError, StateError
+from trackway.runtime.ageing_holds import holds
 from trackway.settings.table import Settings
 
 _EXIT_UNWELL: Final = 1
@@ -81,7 +82,7 @@ def _report(settings: Settings, state: dict[str, Any]) -> dict[str, Any]:
     after, ended_s = sample()
     health, ready = _parsed(asked("/healthz")), _parsed(asked("/readyz"))
     rate = Rate(before, after, ended_s - began_s)
-    return report(Asked(state, health, ready, rate, progress_of(settings), time.time()))
+    return report(Asked(state, health, ready, rate, progress_of(settings), time.time(), holds(settings.run_dir)))
 
 
 def _parsed(answered: Answered) -> tuple[bool, dict[str, Any]]:

@@ -3,7 +3,7 @@
 Pure. The texts name what to do and the page that has more of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from trackway.commands.limits import (
@@ -23,7 +23,8 @@ _OUTCOMES: Final = ("accepted", "ignored", "rejected", "throttled")
 
 class Asked(NamedTuple):
     """What a server answered. `state`: run/server.json. `health`, `ready`: the JSON of `/healthz` and `/readyz`, with
-    whether they were a 200. `journal`: its progress, None where it cannot be read. `now_s`: since the epoch."""
+    whether they were a 200. `journal`: its progress, None where it cannot be read. `now_s`: since the epoch.
+    `holds`: why data does not age as the settings say."""
 
     state: Mapping[str, Any]
     health: tuple[bool, Mapping[str, Any]]
@@ -31,6 +32,7 @@ class Asked(NamedTuple):
     rate: Rate
     journal: Mapping[str, int | bool] | None
     now_s: float
+    holds: Sequence[str] = ()
 
 
 def report(asked: Asked) -> dict[str, Any]:
@@ -124,6 +126,7 @@ def _advice(asked: Asked, found: Mapping[str, Any]) -> Iterator[str]:
     if metrics.total("trackway_alert_deliveries_total", outcome="failed"):
         yield "Messages of alerts could not be delivered: the logs of the alerts say why."
     yield from _advice_about_copies(found)
+    yield from (f"{each[:1].upper()}{each[1:]} (docs/operations/retention.md)." for each in asked.holds)
 
 
 def _advice_about_copies(found: Mapping[str, Any]) -> Iterator[str]:

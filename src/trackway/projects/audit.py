@@ -25,6 +25,8 @@ Action = Literal[
     "week start changed",
     "event retention changed",
     "profile retention changed",
+    "default retention confirmed",
+    "clock confirmed",
     "account created",
     "account secret replaced",
     "account revoked",

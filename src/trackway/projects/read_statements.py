@@ -12,12 +12,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple
 
+from trackway.domain.data_age import FOREVER
 from trackway.domain.errors import InvalidInput, StorageError
 from trackway.domain.time_zone import check_week_start
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0017"
+MIGRATION_NEWEST: Final = "0018"
 """The revision of the newest file below `migrations/versions`. A test compares the two."""
 
 _PROJECTS: Final = (
@@ -43,6 +44,17 @@ _ALERTS_DUE: Final = (
     "SELECT EXISTS (SELECT 1 FROM alerts), (SELECT min(next_look_ms) FROM alerts WHERE is_enabled),"
     " (SELECT min(next_try_ms) FROM alert_deliveries)"
 )
+
+
+_RETENTION_STATES: Final = "SELECT region, default_days, clock_ms FROM retention_states"
+
+
+class RetentionState(NamedTuple):
+    """What counts for the ageing of a region's data. `default_days`: the default retention that may delete. `clock_ms`:
+    the newest time of the machine's clock that is known to be right, in milliseconds since the epoch, 0 for none."""
+
+    default_days: int = FOREVER
+    clock_ms: int = 0
 
 
 class AlertsDue(NamedTuple):
@@ -100,6 +112,11 @@ class Reader(ABC):
     def has_deleted_projects(self) -> bool:
         """Whether the data of a deleted project is to be erased, and no task says so yet."""
         return bool(self._rows(_DELETED_PROJECTS)[0][0])
+
+    def retention_state(self, region: str) -> RetentionState | None:
+        """What counts for the ageing of a region's data; None where nothing was noted yet."""
+        rows = {str(of): RetentionState(int(days), int(ms)) for of, days, ms in self._rows(_RETENTION_STATES)}
+        return rows.get(region)
 
     def migrated(self) -> bool:
         """Whether the tables are those of this version. False, without an error, for a missing file or table."""

@@ -350,6 +350,15 @@ ended_sessions: Final = Table(
     sqlite_autoincrement=True,
 )
 
+# What counts for the ageing of a region's data (`retention_states`).
+retention_states: Final = Table(
+    "retention_states",
+    metadata,
+    Column("region", String(8), primary_key=True),
+    Column("default_days", Integer, nullable=False),
+    Column("clock_ms", BigInteger, nullable=False),
+)
+
 # Who did what, and from which address. It has no foreign keys, since an entry outlives its project. Refusals of one
 # name and address are one row, with the time of the first and of the last.
 audit: Final = Table(

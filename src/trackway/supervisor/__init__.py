@@ -38,6 +38,7 @@ from trackway.runtime.unfinished_restore import refuse_unfinished
 from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
 from trackway.supervisor.data_format import claim
+from trackway.supervisor.default_retention import with_confirmed_retention
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
 from trackway.supervisor.server_keys import Keys, erasure_key, server_keys, shares_erasure_key
@@ -66,6 +67,7 @@ def serve(settings: Settings) -> int:
         script = read_site_script(settings.browser_sdk_path)
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
+        settings = with_confirmed_retention(settings)
         keys = server_keys(settings)
         if settings.store_url:
             refuse_unusable(settings.store_at)
@@ -274,6 +276,7 @@ def _load(
 ) -> None:
     """The loader's process. `key`: of the hashes of erased ids. The modules are imported here, since no other process
     needs them."""
+    from trackway.ageing.clock import Clock  # noqa: PLC0415
     from trackway.ageing.worker import Ageing  # noqa: PLC0415
     from trackway.backup.snapshot import SnapshotServer  # noqa: PLC0415
     from trackway.compaction.compactor import Compactor  # noqa: PLC0415
@@ -315,12 +318,13 @@ def _load(
         turns,
     )
     start_thread(erasing.run, "erasure")
+    projects = settings.projects_at, settings.region
     ageing = Ageing(
-        settings.projects_at,
-        settings.region,
+        *projects,
         settings.event_retention,
         Store(store_url, workload=ERASURE),
         compactor,
+        Clock(*projects, Store(store_url, workload=ERASURE), settings.run_dir),
         journal.progress(),
         stop,
         lambda: lease.is_held and room.tightest().above_mark > 0,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from tests.support.erasure.place import ErasurePlace
 from tests.support.ingest.bodies import ALPHA, GAMMA, PROJECTS, KnownProject, dumps
 from tests.support.loader.story import Place
+from trackway.ageing.clock import Clock
 from trackway.ageing.worker import Ageing
 from trackway.compaction.compactor import Compactor
 from trackway.domain.data_age import FOREVER
@@ -35,7 +36,8 @@ class AgeingPlace(ErasurePlace):
         chosen = store or self.store
         compactor = Compactor(chosen, self.place.journal.progress(), self.stop, lambda: True)
         progress = self.place.journal.progress()
-        return Ageing(self.projects_at, "us", default_days, chosen, compactor, progress, self.stop, lambda: True)
+        clock = Clock(self.projects_at, "us", chosen, self.place.settings.run_dir)
+        return Ageing(self.projects_at, "us", default_days, chosen, compactor, clock, progress, self.stop, lambda: True)
 
     def keep(self, project_id: int, days: int | None) -> None:
         self.database.change_settings(project_id, kept={"event_retention": days})

@@ -291,6 +291,8 @@ COMMANDS = [
     ["project", "set", "x", "export_concurrent_max=1"],
     ["project", "show", "x"],
     ["project", "unarchive", "x"],
+    ["retention", "confirm"],
+    ["retention", "show"],
     ["sql", "SELECT 1"],
     ["store", "check"],
     ["store", "rebuild"],

@@ -22,6 +22,7 @@ from trackway.query.damage_log import damaged
 from trackway.query.facts_state import state_of
 from trackway.query.ingestion_stats import OUTCOMES, Bucket
 from trackway.query.sql.days import Days
+from trackway.runtime.ageing_holds import holds
 from trackway.runtime.disk_room import DiskRoom
 from trackway.runtime.last_backup import last_backup
 from trackway.runtime.last_exports import last_exports
@@ -84,6 +85,7 @@ async def show(
         database=locator.database,
         uses=rates.uses(page.project),
         backup=last_backup(page.settings.run_dir),
+        holds=holds(page.settings.run_dir),
         exports_every=page.settings.export_every,
         exported=last_exports(page.settings.run_dir).get(page.project.project_id),
         has_own_store=not page.settings.store_url,
