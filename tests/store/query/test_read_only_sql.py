@@ -134,7 +134,7 @@ def test_views_have_the_columns_that_are_documented(filled: Store) -> None:
         # sqlglot 30.30.0 and the engine 26.5.1, see findings/decimal-literal-through-sqlglot.sh.
         ("SELECT 19.99::Decimal(10, 2), -0.29::Decimal(10, 2), [1.15, -4.35]::Array(Decimal(9, 2)), 1.50::String",
          [[19.99, -0.29, [1.15, -4.35], "1.50"]]),
-        # The engine 26.5.1 alone takes the parentheses for a part of the text.
+        # The engine 26.5.1 alone has the parentheses in the text, see findings/parenthesized-literal-before-a-cast.sh.
         ("SELECT ('a')::String, (1.50)::String", [["a", "1.5"]]),
     ],
 )  # fmt: skip
