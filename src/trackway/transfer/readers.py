@@ -176,20 +176,53 @@ def parquet_blocks(source: Source) -> Iterator[Block]:
     with source.open_raw() as file:
         try:
             table = parquet.ParquetFile(file)
+            _refuse_unreadable_columns(table, pa)
             for batch in table.iter_batches(TABLE_ROWS):
-                rows = _with_short_times(batch, pa).to_pylist(maps_as_pydicts="lossy")
-                yield [_row_text(row) for row in rows]
+                yield _row_texts(_with_short_times(batch, pa))
         except pa.ArrowException as error:
             raise StateError(f"{source.shown} cannot be read: {str(error)[:300]}") from error
+
+
+def _refuse_unreadable_columns(table: Any, pa: Any) -> None:
+    """Raises StateError for a column that pyarrow gives without its meaning, and without an error."""
+    for field in table.schema_arrow:
+        if _is_variant(field.type, pa):
+            raise _unreadable(field.name, "VARIANT", "JSON or a struct")
+    for column in (table.schema.column(at) for at in range(len(table.schema))):
+        if column.converted_type == "INTERVAL":
+            raise _unreadable(column.path, "INTERVAL", "text or a number")
+
+
+def _unreadable(name: str, kind: str, instead: str) -> StateError:
+    return StateError(f"column {name!r} is of the type {kind}, which cannot be read: write it as {instead}")
+
+
+def _is_variant(kind: Any, pa: Any) -> bool:
+    """Whether a type is what pyarrow 26.0.1 gives for VARIANT (findings/variant-in-parquet.sh): by its fields, since
+    pyarrow does not give the name."""
+    fields = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
+    is_named_so = {"metadata", "value"} <= fields.keys() <= {"metadata", "value", "typed_value"}
+    return is_named_so and pa.types.is_binary(fields["metadata"]) and pa.types.is_binary(fields["value"])
 
 
 def _with_short_times(batch: Any, pa: Any) -> Any:
     """Times in microseconds: Python has none that are finer."""
     columns = [
-        column.cast(pa.timestamp("us", column.type.tz), safe=False) if pa.types.is_timestamp(column.type) else column
+        column.cast(pa.timestamp("us", column.type.tz), safe=False)
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+        else column
         for column in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _row_texts(batch: Any) -> Block:
+    try:
+        return [_row_text(row) for row in batch.to_pylist(maps_as_pydicts="lossy")]
+    except OverflowError:  # names no row
+        if len(batch) == 1:
+            return [Unreadable("a date or time that is not within the years 1 to 9999", b"")]
+        return [text for at in range(len(batch)) for text in _row_texts(batch.slice(at, 1))]
 
 
 def _row_text(row: dict[str, Any]) -> bytes | Unreadable:

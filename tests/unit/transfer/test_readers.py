@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -155,6 +156,43 @@ def test_bytes_that_are_no_text_make_a_row_unreadable(tmp_path: Path) -> None:
     [source] = sources_of([str(tmp_path / "a.parquet")])
     [[first, second]] = parquet_blocks(source)
     assert isinstance(first, Unreadable) and second == b'{"raw":"a"}'
+
+
+def test_a_time_that_python_lacks_makes_a_row_unreadable(tmp_path: Path) -> None:
+    """DuckDB 2.0.1 writes 'infinity' as the largest number of microseconds, and of days."""
+    for kind in (pa.timestamp("us"), pa.timestamp("ms", "UTC"), pa.list_(pa.timestamp("us")), pa.date32()):
+        most = 2**31 - 1 if pa.types.is_date32(kind) else 2**63 - 1
+        values = [[most], [0]] if pa.types.is_list(kind) else [most, 0]
+        parquet.write_table(pa.table({"at": pa.array(values, kind), "n": [1, 2]}), tmp_path / "a.parquet")
+        [source] = sources_of([str(tmp_path / "a.parquet")])
+        [[first, second]] = parquet_blocks(source)
+        assert isinstance(first, Unreadable) and "years 1 to 9999" in first.reason
+        assert isinstance(second, bytes) and json.loads(second)["n"] == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("{'a': 1}::VARIANT", "VARIANT"),
+        ("'text'::VARIANT", "VARIANT"),
+        ("INTERVAL 1 DAY", "INTERVAL"),
+    ],
+)
+def test_a_column_whose_meaning_is_lost_is_refused(tmp_path: Path, value: str, kind: str) -> None:
+    # duckdb 2.0.1 and pyarrow 26.0.1, see findings/variant-in-parquet.sh.
+    path = str(tmp_path / "a.parquet")
+    duckdb.execute(f"COPY (SELECT 'Order' AS event, {value} AS properties) TO '{path}' (FORMAT parquet)")
+    [source] = sources_of([path])
+    with pytest.raises(StateError, match=f"'properties.*type {kind}"):
+        list(parquet_blocks(source))
+
+
+def test_a_struct_with_members_like_those_of_a_variant_is_one(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.parquet")
+    duckdb.execute(f"COPY (SELECT {{'metadata': 'm', 'value': 1}} AS properties) TO '{path}' (FORMAT parquet)")
+    [source] = sources_of([path])
+    [[row]] = parquet_blocks(source)
+    assert row == b'{"properties":{"metadata":"m","value":1}}'
 
 
 def test_a_broken_parquet_file_is_refused(tmp_path: Path) -> None:
