@@ -101,6 +101,17 @@ def reset(email: str, url: str | None, as_json: bool, **flags: Any) -> None:
     _print_link(link, f"{address}{_LINKS}{token}", as_json)
 
 
+@user.command("sign-out")
+@click.argument("email")
+@settings_options("data_dir", "projects_url")
+@JSON
+def sign_out(email: str, as_json: bool, **flags: Any) -> None:
+    """End all sessions of EMAIL, within two seconds."""
+    people = _people(open_database(load_flags(flags)))
+    gone = people.sign_out(people.named(email).account_id)
+    say(_fields(gone), f"signed out {gone.username}", as_json=as_json)
+
+
 @user.command("disable")
 @click.argument("email")
 @settings_options("data_dir", "projects_url")

@@ -27,7 +27,8 @@ _EXPIRES_MS_MAX: Final = 253_402_300_799_000
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account. `roles` are by project id. `creator` is an account's id, None for the command line. `person_name` is
-    None for a service account. A personal account expires when somebody disables it."""
+    None for a service account. A personal account expires when somebody disables it. `signed_out_ms` changes when all
+    of its sessions are ended."""
 
     account_id: int
     username: str
@@ -37,6 +38,7 @@ class Account:
     creator: int | None
     roles: Mapping[int, Role] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     person_name: str | None = None
+    signed_out_ms: int | None = None
 
     @property
     def is_person(self) -> bool:
@@ -75,7 +77,7 @@ def check_expiry(expires_at_ms: int | None, now_ms: float) -> int | None:
 
 def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
     """Accounts from rows (account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name,
-    project_id, role).
+    signed_out_ms, project_id, role).
 
     The rows are in the order of accounts. Each membership has one. An account without any has one with nulls.
 
@@ -89,6 +91,6 @@ def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
 
 def _account(rows: Sequence[Sequence[Any]]) -> Account:
     roles = {project_id: check_role(role) for *_, project_id, role in rows if project_id is not None}
-    account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name = rows[0][:7]
+    account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, *of_person = rows[0][:8]
     own = MappingProxyType(roles)
-    return Account(account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, own, person_name)
+    return Account(account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, own, *of_person)

@@ -1,7 +1,7 @@
 """The audit: who did what, when, and from which address. This module has its types, without a database.
 
-Only the audit keeps addresses: those of people who sign in or change something. An entry never holds a secret. It never
-holds an unknown user name either, since people type secrets into the field for names.
+Only the audit, and sessions while they last, keep addresses: those of people who sign in or change something. An entry
+never holds a secret. It never holds an unknown user name either, since people type secrets into the field for names.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -10,6 +10,8 @@ Action = Literal[
     "signed in",
     "sign-in refused",
     "signed out",
+    "session ended",
+    "sessions ended",
     "credentials refused",
     "admin password changed",
     "project created",
@@ -82,6 +84,8 @@ SESSIONS: Final[tuple[Action, ...]] = (
     "signed in",
     "sign-in refused",
     "signed out",
+    "session ended",
+    "sessions ended",
     "credentials refused",
     "password changed",
     "password reset",

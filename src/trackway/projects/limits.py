@@ -27,6 +27,8 @@ INVITATION_S_MAX = 7 * 86_400
 """How long an invitation is valid."""
 RESET_S_MAX = 86_400
 """How long a link is valid that sets a new password."""
+PERSON_SESSIONS_MAX = 20
+"""Sessions of a person at once. Beyond it the one that was not used for longest ends."""
 ACCOUNT_LINKS_MAX = 1000
 """Invitations and links for new passwords that are valid at once."""
 HASH_CHARACTERS_MAX = 128

@@ -39,6 +39,7 @@ from trackway.projects.personal_account import (
     check_person_name,
 )
 from trackway.projects.roles import Role, check_role
+from trackway.projects.session_rows import forget_all
 from trackway.projects.share_token import hash_of, new_token
 from trackway.projects.tables import account_links, accounts
 
@@ -162,6 +163,7 @@ class PersonalAccounts(Accounts):
             if account is None:
                 raise UnknownAccount(_GONE)
             _write(change.connection, account.account_id, secret_hash=password_hash)
+            forget_all(change.connection, account.account_id)
             change.note(Note("password reset", None, account.username))
             return account
 
@@ -174,7 +176,24 @@ class PersonalAccounts(Accounts):
             if account.secret_hash != known:
                 raise NotGranted("the password was changed meanwhile")
             _write(change.connection, account_id, secret_hash=password_hash)
+            forget_all(change.connection, account_id)
             change.note(Note("password changed", None, account.username))
+
+    def sign_out(self, account_id: int, by: int | None = COMMAND_LINE) -> Account:
+        """End all sessions of the account."""
+        with self._change(by) as scene:
+            account = scene.account(account_id)
+            scene.actor.check_revokes(account)
+            _end_sessions(scene.connection, account)
+            scene.note(*notes_of("sessions ended", account))
+            return account
+
+    def sign_out_self(self, account_id: int) -> None:
+        """The same, by the person."""
+        with self._database.changing() as change:
+            account = _by_id(change.connection, account_id)
+            _end_sessions(change.connection, account)
+            change.note(Note("sessions ended", None, account.username))
 
     def rename(self, account_id: int, name: str) -> None:
         """Change the person's name, which other people see beside the address."""
@@ -189,6 +208,7 @@ class PersonalAccounts(Accounts):
             account = scene.account(account_id)
             scene.actor.check_revokes(account)
             _write(scene.connection, account_id, expires_at_ms=ends_ms)
+            _end_sessions(scene.connection, account)
             scene.note(*notes_of(action, account))
             return _by_id(scene.connection, account_id)
 
@@ -297,6 +317,13 @@ def _named(some: Iterable[Account], email: str) -> Account:
     if found is None:
         raise UnknownAccount(f"personal account {email!r} was not found")
     return found
+
+
+def _end_sessions(connection: Connection, account: Account) -> None:
+    """So that no session that has begun is valid, also after the account was enabled again."""
+    now_ms = max(time.time_ns() // 1_000_000, (account.signed_out_ms or 0) + 1)
+    _write(connection, account.account_id, signed_out_ms=now_ms)
+    forget_all(connection, account.account_id)
 
 
 def _write(connection: Connection, account_id: int, **columns: object) -> None:

@@ -29,7 +29,7 @@ _PROJECTS: Final = (
 _OLD_KEYS: Final = "SELECT project_id, kind, key, until_ms FROM old_keys ORDER BY until_ms"
 _ACCOUNTS: Final = (
     "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name,"
-    " project_id, role FROM accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
+    " signed_out_ms, project_id, role FROM accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
 )
 _NEXT_PERSON_TASK: Final = (
     "SELECT min(CASE WHEN state = 'PENDING' THEN starts_at_ms WHEN state = 'STARTED' THEN 0"

@@ -104,6 +104,7 @@ accounts: Final = Table(
     Column("expires_at_ms", BigInteger, nullable=True),
     Column("creator", Integer, nullable=True),  # no foreign key: the id stays after the creator is deleted
     Column("person_name", String(PERSON_NAME_CHARACTERS_MAX), nullable=True),
+    Column("signed_out_ms", BigInteger, nullable=True),  # sessions that began under another value have ended
     UniqueConstraint("username", name="uq_service_accounts_username"),  # the table's first name
     sqlite_autoincrement=True,  # no id is used twice: `creator` means one account for ever
 )
@@ -124,6 +125,19 @@ memberships: Final = Table(
     Column("account_id", Integer, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
     Column("project_id", Integer, ForeignKey("projects.project_id", ondelete="CASCADE"), primary_key=True),
     Column("role", String(16), nullable=False),
+)
+
+# Sessions of people, as they see them. The id is a keyed digest, as that of an ended session.
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("session_id", String(48), primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=False),
+    Column("begun_s", BigInteger, nullable=False),
+    Column("seen_s", BigInteger, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("browser", String(64), nullable=False),
+    Index("ix_sessions_account_id", "account_id"),
 )
 
 # Links that open an account: invitations with roles by project id, and links that set a new password. Only the hash of

@@ -75,7 +75,7 @@ class AccountLinkPages:
         await self._parts.changes.run(
             lambda opened: opened.people.join(token, name, password), self._author(request, link)
         )
-        return self._sign_in.open(request, link.email, self._sign_in.wanted(""))
+        return await self._sign_in.open(request, link.email, self._sign_in.wanted(""))
 
     async def _accept(self, request: Request, form: FormData, link: AccountLink, session: Session | None) -> Response:
         if session is None or session.visitor.name != link.email or session.visitor.account_id is None:

@@ -19,6 +19,10 @@ AUDIT_PAGE_ROWS = 100
 """Entries of the audit on a page."""
 
 # Sessions
+SESSION_SEEN_S = 300.0
+"""How coarse the time is at which a person's session was last used."""
+SESSIONS_SEEN_HELD_MAX = 10_000
+"""Sessions of people whose last use an edge process remembers, so that it writes it seldom."""
 ENDED_SESSIONS_LOOK_S = 1.0
 """Time between two looks of an edge process for sessions that were signed out on other machines."""
 

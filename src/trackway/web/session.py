@@ -113,16 +113,30 @@ class Sessions:
         """End the session of a cookie, in every process and after a restart. Raises StorageError."""
         signed = self._signed(cookie)
         if signed is not None:
-            await asyncio.to_thread(self._ended.end, self._id(signed), signed.begun_s, int(time.time()))
+            await self.end_key(self._id(signed), signed.begun_s)
+
+    def key_of(self, cookie: str) -> tuple[str, int]:
+        """The id and the start, in seconds since the epoch, of a session whose cookie was found valid a moment ago."""
+        signed = self._content(cookie, None)
+        assert signed is not None, "we made the cookie"
+        return self._id(signed), signed.begun_s
+
+    async def end_key(self, session_id: str, begun_s: int) -> None:
+        """End the session of that id, as `end`."""
+        await asyncio.to_thread(self._ended.end, session_id, begun_s, int(time.time()))
 
     def _signed(self, cookie: str) -> _Signed | None:
         """The content of a cookie. None for an ended session, too."""
+        signed = self._content(cookie, SESSION_S_MAX)
+        return None if signed is None or self._ended.holds(self._id(signed), signed.begun_s) else signed
+
+    def _content(self, cookie: str, age_s_max: int | None) -> _Signed | None:
+        """The content of a cookie that we made, whether its session has ended or not."""
         try:
-            (name, proof, nonce), begun = self._signer.loads(cookie, max_age=SESSION_S_MAX, return_timestamp=True)
+            (name, proof, nonce), begun = self._signer.loads(cookie, max_age=age_s_max, return_timestamp=True)
         except BadData:
             return None
-        signed = _Signed(name, proof, nonce, int(begun.timestamp()))
-        return None if self._ended.holds(self._id(signed), signed.begun_s) else signed
+        return _Signed(name, proof, nonce, int(begun.timestamp()))
 
     def _id(self, signed: _Signed) -> str:
         return self._digest(f"ended {signed.nonce}")
@@ -138,13 +152,16 @@ class Sessions:
         return account if account is not None and not account.expired(time.time() * 1000) else None
 
     def _proof(self, name: str) -> str | None:
-        """A proof from the stored hash of a secret: a session ends when the secret changes."""
+        """A proof from the stored hash of a secret: a session ends when the secret changes, and with all others of its
+        account."""
         if name == ADMIN:
             kept = self._directory.admin_hash
-        else:
-            account = self._account(name)
-            kept = account.secret_hash if account else None
-        return self._digest(f"proof {kept}") if kept else None
+            return self._digest(f"proof {kept}") if kept else None
+        account = self._account(name)
+        if account is None:
+            return None
+        since = "" if account.signed_out_ms is None else f" {account.signed_out_ms}"
+        return self._digest(f"proof {account.secret_hash}{since}")
 
     def _digest(self, text: str) -> str:
         return blake2b(text.encode(), key=self._key, digest_size=18).hexdigest()

@@ -2,7 +2,7 @@
 
 A name and a secret arrive in a form. A cookie leaves. A thread of low priority verifies secrets
 (`edge.access.secret_verification`), which bounds the number of guesses. All failures have the same answer, and take as
-long. `open` begins the session of somebody who has proved who it is, by whatever proof.
+long. `open` begins the session of an account that has proved who it is, by whatever proof.
 """
 
 import time
@@ -24,6 +24,7 @@ from trackway.projects.project_lookup import ProjectDirectory
 from trackway.settings.table import Settings
 from trackway.web.forms import check_origin, read_form, text
 from trackway.web.limits import WEB_FORM_BYTES_MAX
+from trackway.web.person_sessions import PersonSessions
 from trackway.web.public_url import scheme
 from trackway.web.session import Sessions
 from trackway.web.templating import draw
@@ -39,6 +40,7 @@ class SignIn:
     def __init__(
         self,
         sessions: Sessions,
+        own: PersonSessions,
         *,
         settings: Settings,
         directory: ProjectDirectory,
@@ -49,6 +51,7 @@ class SignIn:
         in_flight: InFlight,
     ):
         self._sessions = sessions
+        self._own = own
         self._settings = settings
         self._directory = directory
         self._access = access
@@ -69,15 +72,24 @@ class SignIn:
         name, wanted = username_of(text(form, "name")), self.wanted(text(form, "next"))
         if not await self.is_right(request, name, text(form, "secret")):
             return self._draw(wanted, name=name, is_wrong=True)
-        return self.open(request, name, wanted)
+        return await self.open(request, name, wanted)
 
-    def open(self, request: Request, name: str, wanted: str) -> Response:
-        """Begin the session of an account that has proved who it is, and go to a page of ours."""
+    async def open(self, request: Request, name: str, wanted: str) -> Response:
+        """Sign an account in that has proved who it is, and go to a page of ours. Raises as `begin`."""
+        response = await self.begin(request, name, wanted)
         self._audit.note(Author(name, self._access.address(request.scope)), Note("signed in"))
+        return response
+
+    async def begin(self, request: Request, name: str, wanted: str) -> Response:
+        """Begin a session of that name, and go to a page of ours. Raises RequestError 503 where the session of a person
+        cannot be kept."""
+        cookie, account = self._sessions.begin(name), self._directory.account_named(name)
+        if account is not None and account.is_person:
+            await self._own.begin(request, cookie, account.account_id)
         response = RedirectResponse(wanted, 303)
         response.set_cookie(
             self._sessions.cookie,
-            self._sessions.begin(name),
+            cookie,
             max_age=SESSION_S_MAX,
             path=self._above,
             secure=scheme(request, self._settings) == "https",
@@ -107,6 +119,10 @@ class SignIn:
             self._audit.refused(Author(known, address), Note("sign-in refused"))
             return False
         return True
+
+    def below(self, path: str) -> str:
+        """The address of a page of the site."""
+        return self._above + path
 
     def wanted(self, path: str) -> str:
         """The path to open after the sign-in. It is one of our own pages, since an attacker may make the link."""

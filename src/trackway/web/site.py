@@ -28,11 +28,12 @@ from trackway.projects.roles import ARCHIVED, RIGHTS, ROLES, Right
 from trackway.query.broken_facts import may_ask_again
 from trackway.store.errors import StoreError
 from trackway.telemetry import logs, metrics
-from trackway.web import account_links, assets, project_list, shared, sign_in
+from trackway.web import account_links, assets, own_account, project_list, shared, sign_in
 from trackway.web.forms import check_csrf, check_origin, read_form
 from trackway.web.limits import WEB_FORM_BYTES_MAX
 from trackway.web.page import Page, PageRoute
 from trackway.web.pages import audit, pages_of
+from trackway.web.person_sessions import PersonSessions
 from trackway.web.session import Session, Sessions
 from trackway.web.templating import draw
 from trackway.web.visitor import Visitor
@@ -80,8 +81,10 @@ class Site:
         self._pages = pages_of(parts, track)
         self._above: Final = parts.settings.path_prefix + PAGES_PATH
         self._sessions = Sessions(parts.settings, parts.directory, parts.fresh_projects, parts.session_key)
+        self._own = PersonSessions(self._sessions, parts.changes, parts.access)
         self._sign_in = sign_in.SignIn(
             self._sessions,
+            self._own,
             settings=parts.settings,
             directory=parts.directory,
             access=parts.access,
@@ -91,6 +94,7 @@ class Site:
             in_flight=parts.in_flight,
         )
         self._shared = shared.SharedPages(parts)
+        self._own_account = own_account.OwnAccount(parts, self._sessions, self._own, self._sign_in)
         self._account_links = account_links.AccountLinkPages(parts, self._sessions, self._sign_in)
         self._router = Router(self._routes(), redirect_slashes=False)
 
@@ -120,6 +124,8 @@ class Site:
             Route(self._above + sign_in.OUT_PATH, self._sign_out, methods=["POST"]),
             Route(self._above + assets.PATH + "/{name}", assets.serve_asset),
             Route(self._above + shared.PATH + "/{token}", self._shared.show, methods=["GET"]),
+            Route(self._above + own_account.PATH, self._show_own_account, methods=["GET"]),
+            Route(self._above + own_account.PATH + "/{form}", self._change_own_account, methods=["POST"]),
             Route(self._above + account_links.PATH + "/{token}", self._account_links.show, methods=["GET"]),
             Route(self._above + account_links.PATH + "/{token}", self._account_links.submit, methods=["POST"]),
             Route(self._above + _OF_PROJECT, self._first_page),
@@ -184,7 +190,17 @@ class Site:
         session = await self._sessions.find(self._cookie(request))
         if session is None:
             raise NotSignedIn
+        if session.visitor.is_person:
+            self._own.seen(self._cookie(request))
         return session
+
+    async def _show_own_account(self, request: Request) -> Response:
+        return await self._own_account.show(request, await self._session(request))
+
+    async def _change_own_account(self, request: Request) -> Response:
+        session = await self._session(request)
+        form = await self._form(request, session, WEB_FORM_BYTES_MAX)
+        return await self._own_account.submit(request, session, form)
 
     def _cookie(self, request: Request) -> str:
         return self._sessions.cookie_in(request.headers.get("cookie", ""))
@@ -238,6 +254,8 @@ class Site:
     async def _sign_out(self, request: Request) -> Response:
         session = await self._session(request)
         await self._form(request, session, WEB_FORM_BYTES_MAX)
+        if session.visitor.is_person:
+            self._own.signed_out(self._cookie(request))
         await self._sessions.end(self._cookie(request))
         return self._sign_in.signed_out(request, session.visitor.name)
 

@@ -303,6 +303,7 @@ COMMANDS = [
     ["user", "list"],
     ["user", "remove-from-project", "a@example.com", "--project", "1"],
     ["user", "reset", "a@example.com"],
+    ["user", "sign-out", "a@example.com"],
     ["user", "uninvite", "1"],
 ]
 

@@ -57,6 +57,7 @@ def test_a_person_is_disabled_enabled_and_given_roles(people: PersonalAccounts) 
     people.join(token, "Ann", PASSWORD)
     assert printed("user", "disable", "ANN@example.com", *DATA) == "disabled ann@example.com\n"
     assert json.loads(printed("user", "list", "--json", *DATA))["accounts"][0]["disabled"] is True
+    assert printed("user", "sign-out", "ann@example.com", *DATA) == "signed out ann@example.com\n"
     assert printed("user", "enable", "ann@example.com", *DATA) == "enabled ann@example.com\n"
     added = printed("user", "add-to-project", "ann@example.com", "--project", "b", "--role", "admin", "--json", *DATA)
     assert json.loads(added)["roles"] == {"1": "consumer", "2": "admin"}

@@ -29,18 +29,20 @@ if TYPE_CHECKING:
     from trackway.projects.person_task_table import PersonTasks
     from trackway.projects.personal_account_changes import PersonalAccounts
     from trackway.projects.saved_table import Saved
+    from trackway.projects.session_rows import SessionRows
 
 Result = TypeVar("Result")
 _log = logs.get("changes")
 
 
 class Opened(NamedTuple):
-    """The database, its service accounts, those of people, what its projects have saved, their alerts, and their tasks
-    about persons."""
+    """The database, its service accounts, those of people with their sessions, what its projects have saved, their
+    alerts, and their tasks about persons."""
 
     projects: "ProjectsDatabase"
     accounts: "ServiceAccounts"
     people: "PersonalAccounts"
+    sessions: "SessionRows"
     saved: "Saved"
     alerts: "Alerts"
     person_tasks: "PersonTasks"
@@ -52,6 +54,7 @@ class Opened(NamedTuple):
             database,
             type(self.accounts)(database),
             type(self.people)(database),
+            type(self.sessions)(database),
             type(self.saved)(database),
             type(self.alerts)(database),
             type(self.person_tasks)(database),
@@ -132,9 +135,10 @@ class Changes:
             from trackway.projects.person_task_table import PersonTasks  # noqa: PLC0415
             from trackway.projects.personal_account_changes import PersonalAccounts  # noqa: PLC0415
             from trackway.projects.saved_table import Saved  # noqa: PLC0415
+            from trackway.projects.session_rows import SessionRows  # noqa: PLC0415
 
             database = ProjectsDatabase(self._at)
             saved, alerts, tasks = Saved(database), Alerts(database), PersonTasks(database)
             accounts, people = ServiceAccounts(database), PersonalAccounts(database)
-            self._opened = Opened(database, accounts, people, saved, alerts, tasks)
+            self._opened = Opened(database, accounts, people, SessionRows(database), saved, alerts, tasks)
         return self._opened

@@ -317,7 +317,7 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
         },
         "/describe": project_end.describe,
     }
-    ending = ("/accounts/revoke", "/people/disable")
+    ending = ("/accounts/revoke", "/people/disable", "/people/sign-out")
     ends = {"/archive": project_end.archive, "/take-up": project_end.take_up, "/delete": project_end.delete}
     return (
         PageRoute(settings.PATH, ("GET",), show, Right.LIMITS, "Settings", in_navigation=True),

@@ -68,6 +68,10 @@ def _remove(opened: Opened, page: Page) -> None:
     opened.people.remove({page.project.project_id: [_account_id(opened, page)]}, page.visitor.account_id)
 
 
+def _sign_out(opened: Opened, page: Page) -> None:
+    opened.people.sign_out(_account_id(opened, page), page.visitor.account_id)
+
+
 def _disable(opened: Opened, page: Page) -> None:
     opened.people.disable(_account_id(opened, page), page.visitor.account_id)
 
@@ -80,6 +84,7 @@ ACTIONS: Final[dict[str, tuple[Callable[[Opened, Page], object], str]]] = {
     "revoke": (_revoke, "uninvited"),
     "role": (_give_role, "role"),
     "remove": (_remove, "removed"),
+    "sign-out": (_sign_out, "signed_out"),
     "disable": (_disable, "disabled"),
     "enable": (_enable, "enabled"),
 }

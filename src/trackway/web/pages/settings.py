@@ -44,6 +44,7 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
         "removed": "The account was taken out of this project.",
         "revoked": "The account was revoked: its secret opens nothing any more.",
         "uninvited": "The invitation is revoked: its link opens nothing any more.",
+        "signed_out": "All sessions of the account have ended.",
         "disabled": "The account is disabled: it opens nothing until it is enabled.",
         "enabled": "The account is enabled.",
     }
