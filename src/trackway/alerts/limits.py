@@ -24,7 +24,7 @@ SENDS_AT_ONCE = 8
 SENDS_OF_PROJECT_MAX = 2
 """Of these, messages of one project: slow receivers of one delay no other."""
 SEND_S_MAX = 10.0
-"""One try to send a message, from the look-up of the host name to the answer."""
+"""One try to send a webhook, from the look-up of the host name to the answer."""
 ANSWER_HEAD_BYTES_MAX = 16 * 1024
 """What is read of a receiver's answer until its head is complete. A longer one is a failure. No body is read."""
 ANSWER_PIECE_BYTES = 4096
@@ -37,7 +37,3 @@ MAIL_THREADS = 4
 """Mails that are being sent at once."""
 SENDS_END_S_MAX = 3.0
 """How long tries that have begun may go on when the server stops. One that is cut off is repeated after the start."""
-SMTP_PASSWORD_BYTES_MAX = 1024
-"""Password of the mail server, as a file holds it."""
-MAIL_SUBJECT_CHARACTERS_MAX = 200
-"""Subject of a mail. A longer one is cut."""

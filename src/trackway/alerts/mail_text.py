@@ -11,7 +11,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
-from trackway.alerts.limits import MAIL_SUBJECT_CHARACTERS_MAX
+from trackway.mail.limits import MAIL_SUBJECT_CHARACTERS_MAX
+from trackway.mail.one_line import one_line
 
 
 def mail_of(body: str, message_id: str, sender: str, recipients: Sequence[str]) -> EmailMessage:
@@ -21,7 +22,7 @@ def mail_of(body: str, message_id: str, sender: str, recipients: Sequence[str]) 
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
-    mail["Subject"] = _line(f"[{data['project']['name']}] {data['text']}")[:MAIL_SUBJECT_CHARACTERS_MAX]
+    mail["Subject"] = one_line(f"[{data['project']['name']}] {data['text']}")[:MAIL_SUBJECT_CHARACTERS_MAX]
     mail["Date"] = format_datetime(datetime.fromisoformat(message["timestamp"]))
     mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -42,9 +43,4 @@ def _lines(message: dict[str, Any]) -> list[str]:
         found.append(f"Since:     {data['since']}")
     if data["link"]:
         found += ["", str(data["link"])]
-    return [_line(each) for each in found]
-
-
-def _line(text: str) -> str:
-    """The text in one line: what is not printable, such as a line separator, is a blank."""
-    return "".join(each if each.isprintable() else " " for each in text)
+    return [one_line(each) for each in found]

@@ -13,14 +13,14 @@ from functools import partial
 from trackway.alerts.known_until import KnownUntil
 from trackway.alerts.limits import LOOK_UP_THREADS, MAIL_THREADS
 from trackway.alerts.looks import Parts
-from trackway.alerts.mail import Mails
-from trackway.alerts.mail_server import MailServer
 from trackway.alerts.public_address import allowed
 from trackway.alerts.sends import Senders
 from trackway.alerts.watcher import Watched, Watcher, clock_ms
 from trackway.alerts.webhook import Webhooks
 from trackway.edge.access.change_queue import Changes
 from trackway.journal.log import Journal
+from trackway.mail.sending import Mails
+from trackway.mail.server import MailServer
 from trackway.projects.drivers import open_reader
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.runtime.background import start_task

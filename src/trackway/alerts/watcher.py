@@ -27,8 +27,8 @@ from trackway.alerts.limits import (
 from trackway.alerts.looks import Parts, look_at
 from trackway.alerts.rules import Found, change_of
 from trackway.alerts.sends import Senders, send
-from trackway.alerts.webhook import Sent
 from trackway.domain.errors import RequestError, StorageError
+from trackway.domain.sent import Sent
 from trackway.edge.access.change_queue import Opened
 from trackway.projects.alert import Alert
 from trackway.projects.alert_condition import Kind, kind_of

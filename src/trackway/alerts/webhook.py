@@ -17,13 +17,7 @@ from trackway import __version__
 from trackway.alerts.limits import ADDRESSES_TRIED_MAX, ANSWER_HEAD_BYTES_MAX, ANSWER_PIECE_BYTES, SEND_S_MAX
 from trackway.alerts.public_address import Allowed, may_connect
 from trackway.alerts.signature import signed_headers
-
-
-class Sent(NamedTuple):
-    """How a try ended, with the reason or the status in words."""
-
-    delivered: bool
-    detail: str
+from trackway.domain.sent import Sent
 
 
 class Request(NamedTuple):

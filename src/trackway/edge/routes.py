@@ -47,6 +47,7 @@ from trackway.edge.wire.asgi import Handler
 from trackway.geo.locator import Locator
 from trackway.http.connections import Connections
 from trackway.journal.log import Appender, Progress
+from trackway.mail.server import MailServer
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.runtime.disk_room import DiskRoom
 from trackway.settings.table import Settings
@@ -59,7 +60,7 @@ class Parts:
 
     `verifier` is that of sign-in forms; HTTP Basic has its own in `access`. `stopping` is set when the process gets
     SIGTERM: replies without an end of their own end then. `session_key`: the key of sessions that several machines
-    share, None on one machine.
+    share, None on one machine. `mail`: None where no mail is set up.
     """
 
     settings: Settings
@@ -81,6 +82,7 @@ class Parts:
     audit: Audit
     fresh_projects: FreshProjects
     session_key: bytes | None = None
+    mail: MailServer | None = None
     site_script: SiteScript | None = None
 
 

@@ -38,6 +38,7 @@ from trackway.http.accept import ConnectionCounts
 from trackway.http.connections import Connections
 from trackway.http.tls import ServerCertificate
 from trackway.journal.log import Journal
+from trackway.mail.server import MailServer
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.runtime.background import pause, start_task, start_thread
 from trackway.runtime.disk_room import DiskRoom
@@ -68,6 +69,8 @@ class Handed(NamedTuple):
     """The key of sessions that several machines share."""
     site_script: SiteScript | None = None
     """The browser SDK for web sites, if there is one."""
+    mail: MailServer | None = None
+    """Sends invitations, if mail is set up."""
 
 
 def run(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
@@ -124,6 +127,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
             audit=audit,
             fresh_projects=fresh_projects,
             session_key=handed.session_key,
+            mail=handed.mail,
             site_script=handed.site_script,
         )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)

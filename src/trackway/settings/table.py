@@ -367,15 +367,15 @@ class Settings:
     )
     smtp_url: str = _setting(
         "",
-        "URL of a mail server for alerts, `smtp://` (with STARTTLS) or `smtps://`; empty is no mail. Avoid the flag: "
-        "it shows the password.",
+        "URL of a mail server for alerts and invitations, `smtp://` (with STARTTLS) or `smtps://`; empty is no mail. "
+        "Avoid the flag: it shows the password.",
         check=_smtp_url,
         secret=True,
     )
     smtp_password_file: Path | None = _setting(  # noqa: RUF009  # as above
         None, "File with the password for `smtp_url`, read at start; empty is the one in the URL."
     )
-    smtp_from: str = _setting("", "Address that mails of alerts come from.", check=_mail_address)
+    smtp_from: str = _setting("", "Address that mails of alerts and invitations come from.", check=_mail_address)
     backup_to: str = _setting("", "Directory or `s3://BUCKET/KEY` of the backups that `backup_every` makes.")
     backup_every: str = _setting(
         "", "Time from one backup to the next, such as 6h or 1d; empty makes none.", check=_duration

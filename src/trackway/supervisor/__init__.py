@@ -15,7 +15,6 @@ from contextlib import closing
 from functools import partial
 
 from trackway import __version__
-from trackway.alerts.mail_server import MailServer, mail_server
 from trackway.backup.leftovers import forget_killed
 from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
 from trackway.edge import worker
@@ -28,6 +27,7 @@ from trackway.http.server import Listening
 from trackway.http.tls import ServerCertificate, certificate_of
 from trackway.journal.log import Damage, Journal
 from trackway.journal.open import open_journal
+from trackway.mail.server import MailServer, mail_server
 from trackway.projects.migrate import migrate_if_needed, migrate_when_there
 from trackway.runtime.background import start_thread
 from trackway.runtime.directory_lock import locked
@@ -203,6 +203,7 @@ def _tree(
         ops,
         keys.session,
         script,
+        mail,
     )
     edges = [
         Child(f"edge-{index}", partial(worker.run, handed, index), settings, clock)

@@ -26,6 +26,12 @@ SESSIONS_SEEN_HELD_MAX = 10_000
 ENDED_SESSIONS_LOOK_S = 1.0
 """Time between two looks of an edge process for sessions that were signed out on other machines."""
 
+# Invitations
+LINK_MAILS_PER_HOUR = 100
+"""Mails of invitations and of links for new passwords that an edge process sends in an hour."""
+LINK_MAIL_THREADS = 2
+"""Such mails that it sends at once."""
+
 # Events
 EVENTS_PER_PAGE = 50
 """Events on a page."""

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackway.alerts.limits import MAIL_SUBJECT_CHARACTERS_MAX
 from trackway.alerts.mail_text import mail_of
+from trackway.mail.limits import MAIL_SUBJECT_CHARACTERS_MAX
 
 ID = "msg_0123456789abcdef0123456789abcdef"
 HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"]

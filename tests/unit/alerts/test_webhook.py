@@ -10,7 +10,8 @@ import pytest
 from tests.support.alerts.receiver import running_receiver
 from tests.support.certificates import authority
 from trackway.alerts.public_address import allowed
-from trackway.alerts.webhook import Request, Sent, Webhooks
+from trackway.alerts.webhook import Request, Webhooks
+from trackway.domain.sent import Sent
 from trackway.projects.alert import new_message_id, new_secret
 
 

@@ -31,6 +31,7 @@ SOURCES: Final = (
     "src/trackway/journal",
     "src/trackway/loader",
     "src/trackway/lookup",
+    "src/trackway/mail",
     "src/trackway/projects",
     "src/trackway/query",
     "src/trackway/runtime",

@@ -5,12 +5,13 @@ import re
 import pytest
 
 from tests.conftest import MakeProjects
+from tests.support.alerts.mail_receiver import running_mail_receiver
 from tests.support.http.encodings import JSON
 from tests.support.http.exchange import Request
 from tests.support.personal_accounts import PASSWORD, new_person, people_of
-from tests.support.server import Project, Server, basic
+from tests.support.server import Project, Server, basic, running_server
 from tests.support.service_accounts import ORGANIZATION, accounts_of, everywhere, new_account
-from tests.support.web.visitor import Visit
+from tests.support.web.visitor import Visit, admin_password, signed_in
 from tests.wire.web.conftest import OpenWindow
 from trackway.projects.roles import RIGHTS, ROLES, Right, Role
 from trackway.web.limits import SHARED_GUESSES_PER_MINUTE
@@ -251,6 +252,19 @@ def test_programs_and_the_admin_are_advised_to_have_an_account(server: Server, a
     as_person = new_person(server, {project.project_id: "owner"}).visit(server)
     advised = [b"An account of your own" in visit.get("/app/").body for visit in (admin, as_program, as_person)]
     assert advised == [True, True, False]
+
+
+def test_an_invitation_is_mailed_where_mail_is_set_up(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running_mail_receiver() as receiver:
+        options = ["--smtp-url", f"smtp://127.0.0.1:{receiver.port}", "--smtp-from", "trackway@example.com"]
+        with running_server(tmp_path_factory.mktemp("mail") / "data", *options) as server:
+            visit = signed_in(server, "admin", admin_password(server))
+            fields = {"email": "ann@example.com", "role": "analyst"}
+            reply = visit.post(below(server.project, "/settings/people/invite"), fields)
+            assert b"It was mailed to ann@example.com." in reply.body
+            [arrived] = receiver.wait(1)
+            assert link_in(reply.body) in arrived.message.get_content()
+            assert arrived.message["Subject"] == "admin invites you"
 
 
 def test_who_tries_links_is_slowed_down(server: Server) -> None:

@@ -11,6 +11,7 @@ from trackway.edge.routes import Parts
 from trackway.projects.roles import Right
 from trackway.web import saved_report
 from trackway.web.event_files import FileParts, Format
+from trackway.web.invitation_mail import InvitationMails
 from trackway.web.page import PageFunction, PageRoute
 from trackway.web.pages import (
     accounts,
@@ -301,6 +302,7 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
     shown = settings.Shown(parts.directory, parts.fresh_projects, parts.rates, parts.changes)
     show, show_key = partial(settings.show, shown=shown), partial(keys.show, audit=parts.audit, shown=shown)
     keep = partial(data_retention.change, changes=parts.changes, shown=shown, readers=parts.readers)
+    mails = InvitationMails(parts.mail)
     forms: dict[str, Callable[..., Awaitable[Response]]] = {
         "/keys/replace": keys.replace,
         "/limits": limits.change,
@@ -309,8 +311,8 @@ def _settings(parts: Parts) -> tuple[PageRoute, ...]:
         "/accounts/role": accounts.give_role,
         "/accounts/remove": accounts.remove,
         "/accounts/revoke": accounts.revoke,
-        "/people/invite": personal_accounts.invite,
-        "/people/reset": personal_accounts.reset,
+        "/people/invite": partial(personal_accounts.invite, mails=mails),
+        "/people/reset": partial(personal_accounts.reset, mails=mails),
         **{
             f"/people/{name}": partial(personal_accounts.change, action=action, done=done)
             for name, (action, done) in personal_accounts.ACTIONS.items()

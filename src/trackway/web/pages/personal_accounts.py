@@ -15,13 +15,14 @@ from trackway.edge.routes import PAGES_PATH
 from trackway.projects.personal_account import AccountLink
 from trackway.web import account_links
 from trackway.web.forms import text
+from trackway.web.invitation_mail import InvitationMails
 from trackway.web.page import Page
 from trackway.web.pages import settings
 from trackway.web.pages.accounts import role_in
 from trackway.web.saved_report import id_of
 
 
-async def invite(page: Page, *, changes: Changes, shown: settings.Shown) -> Response:
+async def invite(page: Page, *, changes: Changes, shown: settings.Shown, mails: InvitationMails) -> Response:
     """The page with the address of an invitation, which is shown nowhere else."""
     email, by, by_name = text(page.form, "email"), page.visitor.account_id, page.visitor.name
     try:
@@ -29,10 +30,10 @@ async def invite(page: Page, *, changes: Changes, shown: settings.Shown) -> Resp
         made = await changes.run(lambda opened: opened.people.invite(email, roles, by, by_name), page.author)
     except RequestError as error:
         return await settings.refused(page, shown, error)
-    return await settings.draw(page, shown, link=_shown(page, *made))
+    return await settings.draw(page, shown, link=await _shown(page, mails, *made))
 
 
-async def reset(page: Page, *, changes: Changes, shown: settings.Shown) -> Response:
+async def reset(page: Page, *, changes: Changes, shown: settings.Shown, mails: InvitationMails) -> Response:
     """The page with the address of a link that sets a new password."""
     by, by_name = page.visitor.account_id, page.visitor.name
     try:
@@ -41,7 +42,7 @@ async def reset(page: Page, *, changes: Changes, shown: settings.Shown) -> Respo
         )
     except RequestError as error:
         return await settings.refused(page, shown, error)
-    return await settings.draw(page, shown, link=_shown(page, *made))
+    return await settings.draw(page, shown, link=await _shown(page, mails, *made))
 
 
 async def change(
@@ -96,5 +97,6 @@ def _account_id(opened: Opened, page: Page) -> int:
     return opened.people.named(text(page.form, "username"), page.visitor.account_id).account_id
 
 
-def _shown(page: Page, link: AccountLink, token: str) -> settings.MadeLink:
-    return settings.MadeLink(link, f"{page.server_address}{PAGES_PATH}{account_links.PATH}/{token}")
+async def _shown(page: Page, mails: InvitationMails, link: AccountLink, token: str) -> settings.MadeLink:
+    address = f"{page.server_address}{PAGES_PATH}{account_links.PATH}/{token}"
+    return settings.MadeLink(link, address, await mails.send(link, address))

@@ -92,10 +92,12 @@ class Made(NamedTuple):
 
 
 class MadeLink(NamedTuple):
-    """A new link that opens an account, with its address, which is shown only once."""
+    """A new link that opens an account, with its address, which is shown only once. `mailed`: whether it was
+    mailed, in words."""
 
     link: AccountLink
     address: str
+    mailed: str
 
 
 class Unconfirmed(NamedTuple):

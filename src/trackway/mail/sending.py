@@ -1,4 +1,4 @@
-"""Sends a message as a mail. smtplib blocks, so each mail has a thread, and its connection is cut after SEND_S_MAX."""
+"""Sends a mail. smtplib blocks, so each mail has a thread, and its connection is cut after MAIL_SEND_S_MAX."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,9 @@ from concurrent.futures import Executor
 from email.message import EmailMessage
 from typing import Final
 
-from trackway.alerts.limits import SEND_S_MAX
-from trackway.alerts.mail_server import MailServer
-from trackway.alerts.mail_text import mail_of
-from trackway.alerts.webhook import Sent
+from trackway.domain.sent import Sent
+from trackway.mail.limits import MAIL_SEND_S_MAX
+from trackway.mail.server import MailServer
 
 _AUTHENTICATED: Final = 235
 
@@ -26,29 +25,33 @@ class Mails:
         self._server = server
         self._threads = threads
 
-    async def send(self, body: str, message_id: str, recipients: Sequence[str]) -> Sent:
+    @property
+    def sender(self) -> str:
+        """The address that mails come from, "" where no mail is set up."""
+        return self._server.sender if self._server is not None else ""
+
+    async def send(self, mail: EmailMessage, recipients: Sequence[str]) -> Sent:
         """One try. It never raises for what a mail server or a network does."""
         server = self._server
         if server is None:
             return Sent(False, "the server sends no mail: smtp_url is not set")
         client = _client(server)
-        mail = mail_of(body, message_id, server.sender, recipients)
         talk = asyncio.get_running_loop().run_in_executor(self._threads, _talk, client, server, mail, recipients)
         try:
-            async with asyncio.timeout(SEND_S_MAX):
+            async with asyncio.timeout(MAIL_SEND_S_MAX):
                 return await asyncio.shield(talk)
         except TimeoutError:
             _cut(client)
             talk.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            return Sent(False, f"no answer within {SEND_S_MAX:.0f} s")
+            return Sent(False, f"no answer within {MAIL_SEND_S_MAX:.0f} s")
 
 
 def _client(server: MailServer) -> smtplib.SMTP:
     """A client that has not connected. It names this machine without a look-up, which could take long."""
     name = socket.gethostname()
     if server.is_tls:
-        return smtplib.SMTP_SSL(local_hostname=name, timeout=SEND_S_MAX, context=ssl.create_default_context())
-    return smtplib.SMTP(local_hostname=name, timeout=SEND_S_MAX)
+        return smtplib.SMTP_SSL(local_hostname=name, timeout=MAIL_SEND_S_MAX, context=ssl.create_default_context())
+    return smtplib.SMTP(local_hostname=name, timeout=MAIL_SEND_S_MAX)
 
 
 def _talk(client: smtplib.SMTP, server: MailServer, mail: EmailMessage, recipients: Sequence[str]) -> Sent:

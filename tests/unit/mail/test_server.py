@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trackway.alerts.mail_server import MailServer, mail_server
 from trackway.domain.errors import ConfigError
+from trackway.mail.server import MailServer, mail_server
 from trackway.settings.table import Settings, masked, shown
 
 FROM = "alerts@example.com"

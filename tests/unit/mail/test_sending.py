@@ -12,10 +12,11 @@ import pytest
 
 from tests.support.alerts.mail_receiver import MailReceiver, running_mail_receiver
 from tests.support.certificates import Authority, authority
-from trackway.alerts import mail
-from trackway.alerts.mail import Mails
-from trackway.alerts.mail_server import MailServer
-from trackway.alerts.webhook import Sent
+from trackway.alerts.mail_text import mail_of
+from trackway.domain.sent import Sent
+from trackway.mail import sending
+from trackway.mail.sending import Mails
+from trackway.mail.server import MailServer
 
 BODY = json.dumps(
     {
@@ -43,7 +44,8 @@ def server_at(
 
 def send(server: MailServer | None, *recipients: str) -> Sent:
     with ThreadPoolExecutor(1) as threads:
-        return asyncio.run(Mails(server, threads).send(BODY, ID, recipients or (ANN,)))
+        mails, to = Mails(server, threads), recipients or (ANN,)
+        return asyncio.run(mails.send(mail_of(BODY, ID, mails.sender, to), to))
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def test_tls_from_the_start_needs_a_certificate_that_is_trusted(
 
 
 def test_a_mail_server_that_drips_is_cut_off_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail, "SEND_S_MAX", 1.0)
+    monkeypatch.setattr(sending, "MAIL_SEND_S_MAX", 1.0)
     with running_mail_receiver(drip_s=0.3) as receiver:
         began_s = time.monotonic()
         assert send(server_at(receiver.port)) == (False, "no answer within 1 s")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from trackway.alerts.limits import SMTP_PASSWORD_BYTES_MAX
 from trackway.domain.errors import ConfigError
+from trackway.mail.limits import SMTP_PASSWORD_BYTES_MAX
 from trackway.settings.table import Settings
 
 _PORTS: Final = {"smtp": 587, "smtps": 465}

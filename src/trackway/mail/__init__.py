@@ -1,0 +1,1 @@
+"""Mail: sends messages by the mail server of the settings."""
