@@ -1,7 +1,8 @@
 """Hands bodies to the rules the way the edge does, and shows what came of them."""
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -154,6 +155,7 @@ def dumps(value: Any) -> bytes:
 FILLING = "x "
 FILLER = [record({"$insert_id": f"filler-event-{number}", "text": FILLING * 100}) for number in range(50)]
 """Plain events, not enough to be sampled."""
+FILLER_TEXTS = [dumps(each) for each in FILLER]
 LARGE = SAMPLED_EVENTS_MIN // len(FILLER) + 1
 """So many times FILLER are enough."""
 
@@ -161,7 +163,8 @@ LARGE = SAMPLED_EVENTS_MIN // len(FILLER) + 1
 SPECIAL = SERVERS_OWN | {"$ignore", "$latitude", "$city", "$region", "mp_country_code"}
 
 
-def like(text: bytes) -> list[bytes]:
+@functools.lru_cache(maxsize=2)
+def like(text: bytes) -> tuple[bytes, ...]:
     """Plain events with the properties of a record, so that a body of them and the record is one of events alike."""
     try:
         properties = json.loads(text.decode("utf-8", "surrogateescape"))["properties"]
@@ -170,15 +173,14 @@ def like(text: bytes) -> list[bytes]:
     own = {"token", "time", "distinct_id", "$insert_id"} | SPECIAL
     names = set(properties) - own if isinstance(properties, dict) else set()
     fillers = dict.fromkeys(sorted(names), FILLING * (100 // (len(names) or 1) + 8))
-    return [dumps(each | {"properties": fillers | each["properties"]}) for each in FILLER]
+    return tuple(dumps(each | {"properties": fillers | each["properties"]}) for each in FILLER)
 
 
-def forms(text: bytes, plain: Sequence[Mapping[str, Any]] = FILLER) -> list[tuple[str, bytes, bool]]:
+def forms(text: bytes, filler: Sequence[bytes] = FILLER_TEXTS) -> list[tuple[str, bytes, bool]]:
     """One record's JSON text in every form of a body: (name, body, whether it is lines); the record comes last.
 
-    `plain` are records enough to make a long body with.
+    `filler` are records enough to make a long body with.
     """
-    filler = [dumps(each) for each in plain]
     flat = text.replace(b"\n", b" ")
     return [
         ("alone", text, False),

@@ -22,6 +22,7 @@ SEEN = "2025-10-09T08:53:20"
 
 FILLER = [{"$token": ALPHA.token, "$distinct_id": f"filler-{number}", "$set": {"x": "y" * 200}} for number in range(50)]
 GROUP_FILLER = [{"$token": ALPHA.token, "$group_key": "k", "$group_id": 1, "$set": {"x": "y" * 200}}] * 50
+TEXTS, GROUP_TEXTS = [dumps(each) for each in FILLER], [dumps(each) for each in GROUP_FILLER]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def ingest(body: bytes, to: Arrival = ENGAGE, *, lines: bool = False) -> tuple[I
 def outcome(value: Any, to: Arrival = ENGAGE) -> Outcome:
     """What became of a record, the same in every form of a body."""
     text = value if isinstance(value, bytes) else dumps(value)
-    filler = GROUP_FILLER if to.endpoint is Endpoint.GROUPS else FILLER
+    filler = GROUP_TEXTS if to.endpoint is Endpoint.GROUPS else TEXTS
     found = [_last(body, to, lines, text) for _, body, lines in forms(text, filler)]
     assert found == [found[0]] * len(found)
     return found[0]

@@ -1,8 +1,9 @@
 """Each test is in the folder for what it needs, and each helper in tests/support. CONTRIBUTING.md has the table."""
 
 import ast
+import functools
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -76,14 +77,21 @@ def test_each_helper_is_in_support() -> None:
     assert helpers and [_relative(path) for path in helpers if TESTS / "support" not in path.parents] == []
 
 
-def _imported(path: Path) -> set[str]:
-    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
-    return {node.module for node in imports if node.module}
+class _Contents(NamedTuple):
+    imported: set[str]
+    functions: list[ast.FunctionDef]
+
+
+@functools.cache
+def _contents(path: Path) -> _Contents:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return _Contents(imported, [node for node in nodes if isinstance(node, ast.FunctionDef)])
 
 
 def test_no_file_imports_from_a_file_of_tests() -> None:
     """What two files of tests share is a helper."""
-    found = {_relative(path): [name for name in _imported(path) if ".test_" in name] for path in FILES}
+    found = {_relative(path): [name for name in _contents(path).imported if ".test_" in name] for path in FILES}
     assert {name: modules for name, modules in found.items() if modules} == {}
 
 
@@ -92,11 +100,16 @@ def test_each_folder_is_a_package() -> None:
     assert {_relative(path.parent) for path in FILES if not (path.parent / "__init__.py").exists()} == set()
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if UNIT in path.parents], ids=_relative)
-def test_no_unit_test_starts_a_server_or_an_engine(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    tests = [function for function in functions if function.name.startswith("test_")]
+def test_no_unit_test_starts_a_server_or_an_engine() -> None:
+    unit = [path for path in FILES if UNIT in path.parents]
+    found = {_relative(path): _processes(path) for path in unit}
+    assert found and {path: processes for path, processes in found.items() if processes} == {}
+
+
+def _processes(path: Path) -> set[str]:
+    """What a file of tests starts."""
+    contents = _contents(path)
+    tests = [function for function in contents.functions if function.name.startswith("test_")]
     asked = {argument.arg for function in tests for argument in function.args.args}
-    made = {function.name for function in functions}
-    assert (asked - made) & PROCESSES == set() and _imported(path) & set(STARTERS) == set()
+    made = {function.name for function in contents.functions}
+    return (asked - made) & PROCESSES | contents.imported & set(STARTERS)

@@ -87,14 +87,16 @@ def test_rows_that_are_one_to_a_replacing_table_have_one_sharding_key() -> None:
             assert columns <= set(re.findall(r"\b[a-z_]+\b", order)), made[1]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.name))
-def test_parts_are_asked_for_by_the_words_that_a_cluster_replaces(source: Path) -> None:
+def test_parts_are_asked_for_by_the_words_that_a_cluster_replaces() -> None:
     """Parts of one node alone are asked for where a cluster has another statement, or none."""
+    assert SOURCES and [str(source) for source in SOURCES if not _asks_by_the_words(source)] == []
+
+
+def _asks_by_the_words(source: Path) -> bool:
     if source.name in {"parts.py", "disk_usage.py", "cluster.py"} and source.parent.name == "store":
-        return
+        return True
     if source.parent.name == "backup":  # which refuses a cluster
-        return
+        return True
     text = source.read_text()
-    assert text.count("system.parts") == text.count(ACTIVE_PARTS)
-    assert text.count("system.mutations") == text.count(MUTATIONS)
-    assert text.count("KILL MUTATION") == text.count(KILL_MUTATION)
+    words = (("system.parts", ACTIVE_PARTS), ("system.mutations", MUTATIONS), ("KILL MUTATION", KILL_MUTATION))
+    return all(text.count(own) == text.count(replaced) for own, replaced in words)
