@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.server import Project, Server, running_server
-from tests.support.store.process import running_store
+from tests.support.store.process import migrated_store
 from trackway.store.client import Store
 
 _PROFILES = (
@@ -58,7 +58,7 @@ def running_profile_server(directory: Path) -> Iterator[ProfileServer]:
     """`trackway serve` with two workers on a store of its own below `directory`."""
     arguments = ("--workers", "2", "--redirect-hosts", "example.com")
     with (
-        running_store(directory / "store") as running,
+        migrated_store(directory / "store") as running,
         closing(Store(running.url)) as store,
         running_server(directory / "data", "--store-url", running.url, *arguments) as server,
     ):

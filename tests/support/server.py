@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 import psutil
 
 from tests.support.http.exchange import Reply, Request, ask
-from tests.support.store.process import ON_CLUSTER, running_store
+from tests.support.store.process import ON_CLUSTER, lay_tables, running_store
 from tests.support.waiting import POLL_S, wait_until
 from trackway.domain.identity_mode import SIMPLIFIED
 from trackway.domain.time_zone import MONDAY, UTC_NAME
@@ -197,6 +197,8 @@ def running_server(
         if ON_CLUSTER and "--store-url" not in arguments:
             store = stack.enter_context(running_store(data_dir / "store"))
             arguments = (*arguments, "--store-url", store.url)
+        if "--store-url" not in arguments:
+            lay_tables(data_dir / "store")
         yield from _running_server(data_dir, projects, prefix, tls, [*limits, *soon, *arguments], program)
 
 
