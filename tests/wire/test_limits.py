@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.command_line import printed
 from tests.support.http.encodings import JSON
 from tests.support.http.events import record, track
 from tests.support.http.exchange import Reply, Request
@@ -165,6 +164,4 @@ def test_refusals_are_counted_by_project_and_limit(limited: Server) -> None:
 
 
 def trackway(*arguments: str, data_dir: Path, at: tuple[str, ...] = ()) -> str:
-    command = [str(Path(sys.executable).with_name("trackway")), *arguments, "--data-dir", str(data_dir), *at]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-    return done.stdout.decode()
+    return printed(*arguments, "--data-dir", str(data_dir), *at)

@@ -1,23 +1,20 @@
 """Keys that are rotated by the command line beside a running server, whichever database the projects are in."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.command_line import printed
 from tests.support.http.encodings import JSON
 from tests.support.http.events import import_strict, record
 from tests.support.http.exchange import Request
 from tests.support.lookup.requests import creating, listing, replacing
 from tests.support.server import Project, Server, basic, running_server
 
-TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 TAKEN_OVER_TIMEOUT_S = 30.0
 IN_A_ROW = 6
 """Requests that must be answered alike before both edge processes count as having taken a change over."""
@@ -45,8 +42,7 @@ def owned(rotating_server: Server) -> Project:
 def rotate(server: Server, project: Project, *arguments: str) -> tuple[Project, list[dict[str, Any]]]:
     """The project with its new key, and its old keys."""
     where = ["--data-dir", str(server.data_dir), *server.projects_at]
-    command = [TRACKWAY, "project", "rotate", project.name, "--json", *arguments, *where]
-    fields = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    fields = json.loads(printed("project", "rotate", project.name, "--json", *arguments, *where))
     names = ("project_id", "name", "token", "secret", "region")
     return Project(**{name: fields[name] for name in names}), fields["old_keys"]
 

@@ -5,17 +5,15 @@
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 
+from tests.support.command_line import printed
 from tests.support.http.exchange import Reply, Request
 from tests.support.server import Server
 
-_TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 HTML = ("Accept", "text/html")
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
@@ -31,9 +29,8 @@ def admin_password(server: Server) -> str:
     """
     assert server.data_dir not in _given, "others are signed in here: use the fixture `password`"
     _given.add(server.data_dir)
-    command = [_TRACKWAY, "admin", "password", "--json", "--data-dir", str(server.data_dir), *server.projects_at]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-    return str(json.loads(done.stdout)["password"])
+    shown = printed("admin", "password", "--json", "--data-dir", str(server.data_dir), *server.projects_at)
+    return str(json.loads(shown)["password"])
 
 
 @dataclass

@@ -2,21 +2,19 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import trackway
 from tests.support.identities import device, people, send
 from tests.support.server import Project, Server
 from trackway.projects.database import ProjectsDatabase
 
-TRACKWAY = str(Path(sys.executable).with_name("trackway"))
-
 
 def run(server: Server, project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
     common = ("--project", project.name, "--data-dir", str(server.data_dir))
-    return subprocess.run([TRACKWAY, "identity", *arguments, *common], capture_output=True, text=True, timeout=60)
+    return trackway("identity", *arguments, *common)
 
 
 def printed(server: Server, project: Project, *arguments: str) -> str:
@@ -86,13 +84,11 @@ def test_what_is_refused_is_told_in_one_line(
 
 def test_a_project_and_a_server_must_be_there(server: Server, project: Project, tmp_path: Path) -> None:
     common = ("--data-dir", str(server.data_dir))
-    done = subprocess.run([TRACKWAY, "identity", "show", "a", *common], capture_output=True, text=True, timeout=60)
+    done = trackway("identity", "show", "a", *common)
     assert done.stderr.startswith("trackway: --project must name one of the projects: ")
     ProjectsDatabase(tmp_path / "projects.db").migrate()
     ProjectsDatabase(tmp_path / "projects.db").create("Shop", "us")
-    none = subprocess.run(
-        [TRACKWAY, "identity", "show", "a", "--data-dir", str(tmp_path)], capture_output=True, text=True, timeout=60
-    )
+    none = trackway("identity", "show", "a", "--data-dir", str(tmp_path))
     assert (none.returncode, none.stderr) == (
         1,
         f"trackway: no server runs on {tmp_path}: start it, or name one with --url\n",

@@ -4,21 +4,19 @@ import json
 import shutil
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import Authority, authority
+from tests.support.command_line import trackway
 from tests.support.http.events import record, track
 from tests.support.http.exchange import Request
 from tests.support.server import Project, Server, basic, running_server
 from tests.support.service_accounts import everywhere
 from trackway.projects.database import ProjectsDatabase
 
-TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 KINDS = ["tls below a path", "postgresql"]
 
 
@@ -56,7 +54,7 @@ def known(server: Server, project: Project) -> Server:
 def run(server: Server, *arguments: str, code: int = 0) -> str:
     """What a command prints; that it fails, of one that should."""
     where = ("--data-dir", str(server.data_dir), *server.projects_at)
-    done = subprocess.run([TRACKWAY, *arguments, *where], capture_output=True, text=True, timeout=60, check=False)
+    done = trackway(*arguments, *where)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 
@@ -116,8 +114,7 @@ def test_whoever_listens_where_a_killed_server_did_is_sent_nothing(other: Server
     with socket.create_server(("127.0.0.1", 0)) as listener:
         state["url"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
         (tmp_path / "run" / "server.json").write_text(json.dumps(state))
-        asked = [TRACKWAY, "lookup-table", "list", "--data-dir", str(tmp_path)]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+        done = trackway("lookup-table", "list", "--data-dir", str(tmp_path))
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):
             listener.accept()

@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import trackway
 from tests.support.http.exchange import Request
 from tests.support.server import Project, Server, create_project
 from trackway.commands.options import open_database
@@ -15,13 +15,11 @@ from trackway.domain.errors import StateError
 from trackway.projects.database import ProjectsDatabase
 from trackway.settings.table import Settings
 
-TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 JSON = (("Content-Type", "application/json"),)
 
 
 def change(data_dir: Path, project: Project, mode: str) -> subprocess.CompletedProcess[str]:
-    command = [TRACKWAY, "project", "identity", project.name, mode, "--json", "--data-dir", str(data_dir)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return trackway("project", "identity", project.name, mode, "--json", "--data-dir", str(data_dir))
 
 
 def send(server: Server, path: str, record: dict[str, object]) -> None:

@@ -1,20 +1,17 @@
 """Properties that are mapped to lookup tables: over HTTP and by command, by which roles, and what the audit holds."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import MakeProjects
+from tests.support.command_line import trackway
 from tests.support.http.exchange import Request
 from tests.support.lookup.mapped import PRODUCTS, ask_mappings, map_table, mappings, new_table, unmap
 from tests.support.server import Project, Server, basic
 from tests.support.service_accounts import ask_json, new_account
 from trackway.projects.roles import ROLES
 
-TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 NOBODYS = "6f1c0b52-9c1e-4f0e-8a57-0d6a3c1f7e21"
 
 
@@ -95,8 +92,8 @@ def test_roles_have_the_rights_of_lookup_tables(server: Server, make_projects: M
 
 def run(server: Server, project: Project, *arguments: str) -> tuple[int, str, str]:
     where = ["--data-dir", str(server.data_dir), *server.projects_at, "--project", str(project.project_id)]
-    done = subprocess.run([TRACKWAY, "lookup-table", *arguments, *where], capture_output=True, check=False)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    done = trackway("lookup-table", *arguments, *where)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_commands_map_and_unmap(server: Server, project: Project) -> None:
