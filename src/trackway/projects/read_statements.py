@@ -18,7 +18,7 @@ from trackway.domain.time_zone import check_week_start
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0018"
+MIGRATION_NEWEST: Final = "0019"
 """The revision of the newest file below `migrations/versions`. A test compares the two."""
 
 _PROJECTS: Final = (
