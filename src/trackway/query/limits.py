@@ -127,3 +127,6 @@ NAMED_AT_ONCE_MAX = 1000
 LATE_KNOWN_MAX = 5000
 """Late events, as pairs of position and day, that a question about facts names. With more it reads the facts of all
 their days."""
+IDS_LOOKED_UP_MAX = 1000
+"""Newer events whose persons a question about facts looks up by the ids. With more it compares the hashes of all links,
+which takes a tenth of a second for a million."""

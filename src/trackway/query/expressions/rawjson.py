@@ -66,6 +66,17 @@ def readable(column: str) -> str:
     return f"if({valid}, {column}, {_with_doubles(unreadable)})"
 
 
+def raw_in(column: str, name: str) -> str:
+    """The raw of a member in a String column of JSON texts as they are stored: that of its `readable` form.
+
+    The text of a row that has the member is parsed once. Only a text in which nothing is found may be unreadable.
+    """
+    found = f"JSONExtractRaw({column}, {name})"
+    rest = f"if({found} = '', {column}, '')"
+    unreadable = f"if({rest} = '' OR isValidJSON({rest}), '', {rest})"
+    return f"if({unreadable} = '', {found}, JSONExtractRaw({_with_doubles(unreadable)}, {name}))"
+
+
 def _with_doubles(text: str) -> str:
     """A JSON text in which the engine can parse every number."""
     return f"arrayStringConcat(arrayMap(_w -> {_FITTING}, extractAll({text}, {_WORDS})))"

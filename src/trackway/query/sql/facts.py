@@ -10,8 +10,8 @@ loads a day after its arrival may have one, too. Such events are *late* here; an
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from trackway.query.expressions import Kind, of_raw, readable
-from trackway.query.limits import LATE_KNOWN_MAX
+from trackway.query.expressions import Kind, of_raw, raw_in
+from trackway.query.limits import IDS_LOOKED_UP_MAX, LATE_KNOWN_MAX
 from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS, KNOWN_LINKS
 from trackway.query.sql.scope import Rows
@@ -118,6 +118,14 @@ def persons_of(ids: str) -> str:
     return f"SELECT cityHash64(id) AS who, {person} {rows_from(links)} GROUP BY who"
 
 
+def persons_of_many(hashes: str) -> str:
+    """The same of ids whose hashes a query gives. It compares the hashes of all links: to look up each of many ids by
+    the key takes longer."""
+    person = "argMax(if(canonical_id = '', cityHash64(id), cityHash64(canonical_id)), rank) AS person"
+    links = rows_in("identity_links", f"cityHash64(id) IN ({hashes})")
+    return f"SELECT cityHash64(id) AS who, {person} {links} GROUP BY who"
+
+
 def newer_links(since: str) -> str:
     """A query's text that gives the ids with a link at or after a position of the journal."""
     return f"SELECT id {rows_in('identity_links', f'sequence >= {since}')}"
@@ -210,17 +218,20 @@ def _tail(events: Events, facts: Facts, names: Sequence[str], persons: bool) -> 
     within = f"position >= {{facts_end:UInt64}} AND ({_shown_late(facts)})"
     read = "event, time"
     read += f", {OWN} AS own, {WHO} AS id" if persons else ""
-    read += f", {readable('properties')} AS document" if names else ""
+    read += "".join(f", {raw_in('properties', name)} AS raw_{number}" for number, name in enumerate(names))
     rows = events.having(row=[within]).select(read, deduplicated=True)
     person = f", {PERSON} AS person_number" if persons else ""
-    raws = "".join(f", JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names))
-    text = f"SELECT event, time, toDate(time) AS day, 1 AS times{person}{raws} {rows_from(rows, 'entry')}"
+    text = (
+        f"SELECT event, time, toDate(time) AS day, 1 AS times{person}{_numbered(len(names))} {rows_from(rows, 'entry')}"
+    )
     if not persons:
         return text
-    ids = events.having(row=["position >= {facts_end:UInt64}", "user_id = ''"]).select(
-        "distinct_id", deduplicated=False
-    )
-    return f"{text} LEFT ANY JOIN ({persons_of(ids)}) AS link ON entry.id = link.who"
+    linked = events.having(row=["position >= {facts_end:UInt64}", "user_id = ''"])
+    if facts.tail_events <= IDS_LOOKED_UP_MAX:
+        links = persons_of(linked.select("distinct_id", deduplicated=False))
+    else:
+        links = persons_of_many(linked.select("cityHash64(distinct_id)", deduplicated=False))
+    return f"{text} LEFT ANY JOIN ({links}) AS link ON entry.id = link.who"
 
 
 def _shown_late(facts: Facts) -> str:

@@ -27,12 +27,12 @@ class Derived(NamedTuple):
 class Facts(NamedTuple):
     """The facts of a project that count: those of these segments. They hold the events before a position.
 
-    `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on, change
-    persons; None if there are none. `late_days`: days on which facts may have a newer copy among the late events of the
-    tail. `late_known`: late events of other days, as hashes of their position and day. `derived`: what else there is of
-    the segments. `has_tail`: whether there are events from the position on. `newer`: numbers that are others when
-    events, links or refused links come that the facts do not have. `since_ms`: the first instant of which events are
-    kept, 0 where all are.
+    `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on,
+    change persons; None if there are none. `late_days`: days on which facts may have a newer copy among the late
+    events of the tail. `late_known`: late events of other days, as hashes of their position and day. `derived`:
+    what else there is of the segments. `has_tail`: whether there are events from the position on. `newer`: numbers
+    that are others when events, links or refused links come that the facts do not have, the number of these events
+    first. `since_ms`: the first instant of which events are kept, 0 where all are.
     """
 
     position: int
@@ -45,6 +45,11 @@ class Facts(NamedTuple):
     newer: Sequence[int] = ()
     since_ms: int = 0
     late_known: Sequence[int] = ()
+
+    @property
+    def tail_events(self) -> int:
+        """How many events are stored from the position on, copies included."""
+        return self.newer[0] if self.newer else 0
 
     def has(self, properties: Iterable[str]) -> bool:
         """Whether each of these properties has a column."""
