@@ -44,8 +44,12 @@ def snippets(token: str, address: str, *, with_script: bool) -> list[Snippet]:
 def _tag(token: str, address: str) -> str:
     """HTML, in which no value can end its script."""
     source = html.escape(address + site_script.PATH)
-    at = {name: json.dumps(value).replace("<", "\\u003c") for name, value in (("token", token), ("address", address))}
-    return _TAG % {"source": source, **at}
+    return _TAG % {"source": source, "token": _in_script(token), "address": _in_script(address)}
+
+
+def _in_script(value: str) -> str:
+    """A string of JavaScript within HTML: it neither ends the script nor begins a comment."""
+    return json.dumps(value).replace("</", r"<\/").replace("<!", r"\u003c!")
 
 
 _CURL = """\
