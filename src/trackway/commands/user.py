@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trackway.projects.database import ProjectsDatabase
     from trackway.projects.personal_account import AccountLink
     from trackway.projects.personal_account_changes import PersonalAccounts
+    from trackway.projects.second_factor_changes import SecondFactors
 
 _LINKS: Final = "/app/account-links/"
 _URL: Final = click.option(
@@ -112,6 +113,21 @@ def sign_out(email: str, as_json: bool, **flags: Any) -> None:
     say(_fields(gone), f"signed out {gone.username}", as_json=as_json)
 
 
+@user.command("remove-second-factor")
+@click.argument("email")
+@settings_options("data_dir", "projects_url")
+@JSON
+def remove_second_factor(email: str, as_json: bool, **flags: Any) -> None:
+    """Let EMAIL sign in by password alone.
+
+    For somebody who lost the authenticator app and the recovery codes.
+    """
+    factors = _factors(open_database(load_flags(flags)))
+    factors.take_away(factors.named(email).account_id)
+    changed = factors.named(email)
+    say(_fields(changed), f"removed the second factor of {changed.username}", as_json=as_json)
+
+
 @user.command("disable")
 @click.argument("email")
 @settings_options("data_dir", "projects_url")
@@ -173,6 +189,12 @@ def _people(database: "ProjectsDatabase") -> "PersonalAccounts":
     return PersonalAccounts(database)
 
 
+def _factors(database: "ProjectsDatabase") -> "SecondFactors":
+    from trackway.projects.second_factor_changes import SecondFactors  # noqa: PLC0415  # as above
+
+    return SecondFactors(database)
+
+
 def _print_link(link: "AccountLink", address: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**_link_fields(link), "link": address}, indent=2))
@@ -193,6 +215,7 @@ def _fields(one: "Account") -> dict[str, Any]:
         "name": one.person_name,
         "created": shown_time(one.created_at_ms),
         "disabled": one.expired(time.time() * 1000),
+        "second_factor": one.has_second_factor,
         "roles": {str(project_id): role for project_id, role in one.roles.items()},
     }
 

@@ -43,6 +43,10 @@ Action = Literal[
     "name changed",
     "account disabled",
     "account enabled",
+    "second factor turned on",
+    "second factor turned off",
+    "second factor taken away",
+    "recovery code used",
     "id unlinked",
     "lookup table created",
     "lookup table replaced",
@@ -90,6 +94,9 @@ SESSIONS: Final[tuple[Action, ...]] = (
     "password changed",
     "password reset",
     "name changed",
+    "second factor turned on",
+    "second factor turned off",
+    "recovery code used",
 )
 """Actions of an account. They belong to no single project."""
 

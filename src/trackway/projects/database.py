@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Engine, MetaData, Select, insert, select, update
+from sqlalchemy import Connection, Engine, MetaData, Select, exists, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from trackway.domain.errors import StateError, StorageError
@@ -34,7 +34,7 @@ from trackway.projects.project import KeyKind, Project, check_identity_mode, che
 from trackway.projects.project_changes import NO_LIMITS, UNCHANGED, changes_of, new_columns
 from trackway.projects.read_statements import project_of, with_old_keys
 from trackway.projects.roles import ARCHIVED, Right
-from trackway.projects.tables import accounts, memberships, old_keys, projects, revisions
+from trackway.projects.tables import accounts, memberships, old_keys, projects, revisions, second_factors
 from trackway.settings.table import masked
 
 _PRESENT: Final = select(*(each for each in projects.c if each.name != "deleted_at_ms")).where(
@@ -312,7 +312,8 @@ def _lower(error: Exception) -> str:
 
 def read_accounts(connection: Connection) -> list[Account]:
     """Every account, of programs and people, by id, in this transaction."""
-    columns = [*accounts.c, memberships.c.project_id, memberships.c.role]
+    has_second_factor = exists().where(second_factors.c.account_id == accounts.c.account_id)
+    columns = [*accounts.c, has_second_factor, memberships.c.project_id, memberships.c.role]
     joined = accounts.outerjoin(memberships)
     return accounts_of(connection.execute(select(*columns).select_from(joined).order_by(accounts.c.account_id)))
 

@@ -17,6 +17,14 @@ ACCOUNT_NAME_CHARACTERS_MAX = 64
 """Name of a service account, without its suffix."""
 USERNAME_CHARACTERS_MAX = 128
 """User name of a service account, its suffix included, or e-mail address of a personal account."""
+RECOVERY_CODES = 10
+"""Recovery codes of a second factor, each valid once."""
+FACTOR_TRIES_MAX = 5
+FACTOR_TRIES_S = 600
+"""Wrong codes of a second factor in this time. Then even a right one is refused until it is over: of a million codes
+three are right at a time, so somebody who knows the password has a chance of 0.2 % a day."""
+FACTOR_SECRET_CHARACTERS_MAX = 256
+"""The sealed secret of a second factor."""
 PERSON_NAME_CHARACTERS_MAX = 128
 """Name of the person whom a personal account belongs to."""
 PERSON_PASSWORD_CHARACTERS_MIN = 12

@@ -32,6 +32,7 @@ from trackway.projects.limits import (
     ALERT_URL_CHARACTERS_MAX,
     ANNOTATION_CHARACTERS_MAX,
     AUDIT_SUBJECT_CHARACTERS_MAX,
+    FACTOR_SECRET_CHARACTERS_MAX,
     HASH_CHARACTERS_MAX,
     PERSON_NAME_CHARACTERS_MAX,
     PROJECT_DESCRIPTION_CHARACTERS_MAX,
@@ -138,6 +139,27 @@ sessions: Final = Table(
     Column("address", String(64), nullable=False),
     Column("browser", String(64), nullable=False),
     Index("ix_sessions_account_id", "account_id"),
+)
+
+# The second factor of a personal account. The secret is sealed (`factor_secrets`). `last_step` is that of the last code
+# that was used: no code is used twice.
+second_factors: Final = Table(
+    "second_factors",
+    metadata,
+    Column("account_id", Integer, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("secret", String(FACTOR_SECRET_CHARACTERS_MAX), nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("tries_from_ms", BigInteger, nullable=False),
+)
+
+# Recovery codes that were not used yet, as hashes.
+recovery_codes: Final = Table(
+    "recovery_codes",
+    metadata,
+    Column("account_id", Integer, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("code_hash", String(64), primary_key=True),
 )
 
 # Links that open an account: invitations with roles by project id, and links that set a new password. Only the hash of

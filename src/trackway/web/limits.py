@@ -23,6 +23,12 @@ SESSION_SEEN_S = 300.0
 """How coarse the time is at which a person's session was last used."""
 SESSIONS_SEEN_HELD_MAX = 10_000
 """Sessions of people whose last use an edge process remembers, so that it writes it seldom."""
+SECOND_STEP_S_MAX = 300
+"""Time from the password to the code of a second factor."""
+FACTOR_SETUP_S_MAX = 600
+"""Time that the page of a new second factor may be open."""
+QR_MODULE_PIXELS = 4
+"""Size of one square of a QR code."""
 ENDED_SESSIONS_LOOK_S = 1.0
 """Time between two looks of an edge process for sessions that were signed out on other machines."""
 

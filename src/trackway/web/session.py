@@ -26,7 +26,7 @@ from trackway.runtime.background import pause, start_thread
 from trackway.runtime.private_key import SESSION_KEY_FILE, private_key
 from trackway.settings.table import Settings
 from trackway.telemetry import logs
-from trackway.web.limits import ENDED_SESSIONS_LOOK_S
+from trackway.web.limits import ENDED_SESSIONS_LOOK_S, SECOND_STEP_S_MAX
 from trackway.web.visitor import ADMIN, Visitor
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Sessions:
         )
         self._ended = _ended_sessions(settings)
         self._signer = URLSafeTimedSerializer(self._key, "session", signer_kwargs={"digest_method": sha256})
+        self._steps = URLSafeTimedSerializer(self._key, "second step", signer_kwargs={"digest_method": sha256})
         self.cookie: Final = f"trackway-{self._digest('cookie')[:8]}"
 
     def begin(self, name: str) -> str:
@@ -78,6 +79,24 @@ class Sessions:
         proof = self._proof(name)
         assert proof is not None, "who signs in has a secret"
         return self._signer.dumps([name, proof, secrets.token_urlsafe(12)])
+
+    def begin_step(self, name: str) -> str:
+        """A proof for the second step of a sign-in that the password of that account was right."""
+        return self._steps.dumps([name, self._proof(name)])
+
+    async def find_step(self, step: str) -> Account | None:
+        """The account of such a proof. None for any other text, and for one that is too old or no longer true."""
+        try:
+            name, proof = self._steps.loads(step, max_age=SECOND_STEP_S_MAX)
+        except BadData:
+            return None
+        await self._fresh_projects.look()
+        return self._account(name) if hmac.compare_digest(proof, self._proof(name) or "") else None
+
+    @property
+    def key(self) -> bytes:
+        """The key that signs, from which others may be derived."""
+        return self._key
 
     def cookie_in(self, header: str) -> str:
         """The value of the cookie in a `Cookie` header, "" where there is none.

@@ -21,6 +21,7 @@ from trackway.edge.routes import PAGES_PATH
 from trackway.projects.audit import UNKNOWN, Author, Note
 from trackway.projects.personal_account import username_of
 from trackway.projects.project_lookup import ProjectDirectory
+from trackway.projects.second_factor import Proof
 from trackway.settings.table import Settings
 from trackway.web.forms import check_origin, read_form, text
 from trackway.web.limits import WEB_FORM_BYTES_MAX
@@ -72,7 +73,20 @@ class SignIn:
         name, wanted = username_of(text(form, "name")), self.wanted(text(form, "next"))
         if not await self.is_right(request, name, text(form, "secret")):
             return self._draw(wanted, name=name, is_wrong=True)
+        account = self._directory.account_named(name)
+        if account is not None and account.has_second_factor:
+            return self.ask_code(self._sessions.begin_step(name), wanted)
         return await self.open(request, name, wanted)
+
+    def ask_code(self, step: str, wanted: str, proof: Proof | None = None) -> Response:
+        """The page of the second step. `step` proves that the password was right; `proof` is what the last code was."""
+        values = {"step": step, "wanted": wanted, "proof": proof, "title": "Sign in"}
+        nobody = {"visitor": None, "csrf": "", "page": None}
+        return draw("second_step.html", self._settings, 403 if proof else 200, **nobody, **values)
+
+    def again(self, wanted: str) -> Response:
+        """The form, for somebody who took too long."""
+        return self._draw(wanted, is_late=True)
 
     async def open(self, request: Request, name: str, wanted: str) -> Response:
         """Sign an account in that has proved who it is, and go to a page of ours. Raises as `begin`."""
@@ -129,7 +143,9 @@ class SignIn:
         is_own = path.startswith(self._above + "/") and "\\" not in path and path.isprintable()
         return path if is_own else self._above + "/"
 
-    def _draw(self, wanted: str, name: str = "", *, is_wrong: bool = False, is_new: bool = False) -> Response:
-        values = {"wanted": wanted, "name": name, "is_wrong": is_wrong, "is_new": is_new, "title": "Sign in"}
-        nobody = {"visitor": None, "csrf": "", "page": None}
-        return draw("sign_in.html", self._settings, 403 if is_wrong else 200, **nobody, **values)
+    def _draw(
+        self, wanted: str, name: str = "", *, is_wrong: bool = False, is_new: bool = False, is_late: bool = False
+    ) -> Response:
+        values = {"wanted": wanted, "name": name, "is_wrong": is_wrong, "is_new": is_new, "is_late": is_late}
+        nobody = {"visitor": None, "csrf": "", "page": None, "title": "Sign in"}
+        return draw("sign_in.html", self._settings, 403 if is_wrong or is_late else 200, **nobody, **values)

@@ -24,16 +24,18 @@ from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
 from trackway.edge.routes import PAGES_PATH, Parts
 from trackway.edge.wire.asgi import CLIENT_GONE, ClientGone, Receive, Scope, Send
 from trackway.projects.audit import Author
+from trackway.projects.factor_secrets import FactorSecrets
 from trackway.projects.roles import ARCHIVED, RIGHTS, ROLES, Right
 from trackway.query.broken_facts import may_ask_again
 from trackway.store.errors import StoreError
 from trackway.telemetry import logs, metrics
-from trackway.web import account_links, assets, own_account, project_list, shared, sign_in
+from trackway.web import account_links, assets, own_account, project_list, second_factor, second_step, shared, sign_in
 from trackway.web.forms import check_csrf, check_origin, read_form
 from trackway.web.limits import WEB_FORM_BYTES_MAX
 from trackway.web.page import Page, PageRoute
 from trackway.web.pages import audit, pages_of
 from trackway.web.person_sessions import PersonSessions
+from trackway.web.second_step import SecondStep
 from trackway.web.session import Session, Sessions
 from trackway.web.templating import draw
 from trackway.web.visitor import Visitor
@@ -93,6 +95,17 @@ class Site:
             fresh_projects=parts.fresh_projects,
             in_flight=parts.in_flight,
         )
+        secrets = FactorSecrets(self._sessions.key)
+        self._second_step = SecondStep(
+            self._sessions,
+            self._sign_in,
+            secrets,
+            access=parts.access,
+            audit=parts.audit,
+            changes=parts.changes,
+            in_flight=parts.in_flight,
+        )
+        self._second_factor = second_factor.SecondFactorPages(parts, self._sign_in, secrets)
         self._shared = shared.SharedPages(parts)
         self._own_account = own_account.OwnAccount(parts, self._sessions, self._own, self._sign_in)
         self._account_links = account_links.AccountLinkPages(parts, self._sessions, self._sign_in)
@@ -121,7 +134,11 @@ class Site:
             Route(self._above + audit.PATH, self._audit, methods=["GET"]),
             Route(self._above + sign_in.PATH, self._sign_in.form, methods=["GET"]),
             Route(self._above + sign_in.PATH, self._sign_in.sign_in, methods=["POST"]),
+            Route(self._above + second_step.PATH, self._second_step.submit, methods=["POST"]),
             Route(self._above + sign_in.OUT_PATH, self._sign_out, methods=["POST"]),
+            Route(self._above + second_factor.PATH, self._show_second_factor, methods=["GET"]),
+            Route(self._above + second_factor.ON_PATH, self._turn_second_factor_on, methods=["POST"]),
+            Route(self._above + second_factor.OFF_PATH, self._turn_second_factor_off, methods=["POST"]),
             Route(self._above + assets.PATH + "/{name}", assets.serve_asset),
             Route(self._above + shared.PATH + "/{token}", self._shared.show, methods=["GET"]),
             Route(self._above + own_account.PATH, self._show_own_account, methods=["GET"]),
@@ -258,6 +275,19 @@ class Site:
             self._own.signed_out(self._cookie(request))
         await self._sessions.end(self._cookie(request))
         return self._sign_in.signed_out(request, session.visitor.name)
+
+    async def _show_second_factor(self, request: Request) -> Response:
+        return await self._second_factor.show(request, await self._session(request))
+
+    async def _turn_second_factor_on(self, request: Request) -> Response:
+        session = await self._session(request)
+        form = await self._form(request, session, WEB_FORM_BYTES_MAX)
+        return await self._second_factor.turn_on(request, session, form)
+
+    async def _turn_second_factor_off(self, request: Request) -> Response:
+        session = await self._session(request)
+        form = await self._form(request, session, WEB_FORM_BYTES_MAX)
+        return await self._second_factor.turn_off(request, session, form)
 
     def _answer_to(self, error: Exception, request: Request) -> Response:
         """The one place where errors become pages."""

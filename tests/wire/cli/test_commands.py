@@ -302,6 +302,7 @@ COMMANDS = [
     ["user", "invite", "a@example.com", "--project", "1"],
     ["user", "list"],
     ["user", "remove-from-project", "a@example.com", "--project", "1"],
+    ["user", "remove-second-factor", "a@example.com"],
     ["user", "reset", "a@example.com"],
     ["user", "sign-out", "a@example.com"],
     ["user", "uninvite", "1"],

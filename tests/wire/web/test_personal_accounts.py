@@ -179,6 +179,7 @@ FORMS = [
     ("/settings/people/remove", {}),
     ("/settings/people/disable", {}),
     ("/settings/people/enable", {}),
+    ("/settings/people/factor", {}),
     ("/settings/people/revoke", {"invitation": "999999"}),
     ("/settings/accounts/create", {"name": "n", "role": "owner"}),
     ("/settings/keys/show", {"kind": "secret"}),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trackway.projects.person_task_table import PersonTasks
     from trackway.projects.personal_account_changes import PersonalAccounts
     from trackway.projects.saved_table import Saved
+    from trackway.projects.second_factor_changes import SecondFactors
     from trackway.projects.session_rows import SessionRows
 
 Result = TypeVar("Result")
@@ -36,13 +37,14 @@ _log = logs.get("changes")
 
 
 class Opened(NamedTuple):
-    """The database, its service accounts, those of people with their sessions, what its projects have saved, their
-    alerts, and their tasks about persons."""
+    """The database, its service accounts, those of people with their sessions and second factors, what its projects
+    have saved, their alerts, and their tasks about persons."""
 
     projects: "ProjectsDatabase"
     accounts: "ServiceAccounts"
     people: "PersonalAccounts"
     sessions: "SessionRows"
+    second_factors: "SecondFactors"
     saved: "Saved"
     alerts: "Alerts"
     person_tasks: "PersonTasks"
@@ -55,6 +57,7 @@ class Opened(NamedTuple):
             type(self.accounts)(database),
             type(self.people)(database),
             type(self.sessions)(database),
+            type(self.second_factors)(database),
             type(self.saved)(database),
             type(self.alerts)(database),
             type(self.person_tasks)(database),
@@ -135,10 +138,12 @@ class Changes:
             from trackway.projects.person_task_table import PersonTasks  # noqa: PLC0415
             from trackway.projects.personal_account_changes import PersonalAccounts  # noqa: PLC0415
             from trackway.projects.saved_table import Saved  # noqa: PLC0415
+            from trackway.projects.second_factor_changes import SecondFactors  # noqa: PLC0415
             from trackway.projects.session_rows import SessionRows  # noqa: PLC0415
 
             database = ProjectsDatabase(self._at)
             saved, alerts, tasks = Saved(database), Alerts(database), PersonTasks(database)
             accounts, people = ServiceAccounts(database), PersonalAccounts(database)
-            self._opened = Opened(database, accounts, people, SessionRows(database), saved, alerts, tasks)
+            sessions, factors = SessionRows(database), SecondFactors(database)
+            self._opened = Opened(database, accounts, people, sessions, factors, saved, alerts, tasks)
         return self._opened

@@ -81,6 +81,10 @@ def _enable(opened: Opened, page: Page) -> None:
     opened.people.enable(_account_id(opened, page), page.visitor.account_id)
 
 
+def _take_factor_away(opened: Opened, page: Page) -> None:
+    opened.second_factors.take_away(_account_id(opened, page), page.visitor.account_id)
+
+
 ACTIONS: Final[dict[str, tuple[Callable[[Opened, Page], object], str]]] = {
     "revoke": (_revoke, "uninvited"),
     "role": (_give_role, "role"),
@@ -88,6 +92,7 @@ ACTIONS: Final[dict[str, tuple[Callable[[Opened, Page], object], str]]] = {
     "sign-out": (_sign_out, "signed_out"),
     "disable": (_disable, "disabled"),
     "enable": (_enable, "enabled"),
+    "factor": (_take_factor_away, "factorless"),
 }
 """Forms by the last part of their path: what they do, and the key of what the page says then."""
 

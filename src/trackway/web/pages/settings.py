@@ -47,6 +47,7 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
         "signed_out": "All sessions of the account have ended.",
         "disabled": "The account is disabled: it opens nothing until it is enabled.",
         "enabled": "The account is enabled.",
+        "factorless": "The second factor is gone: a sign-in asks for the password alone.",
     }
 )
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
