@@ -210,8 +210,9 @@ class Projection:
         if top is not None and made and set(read) == {top.by} and self._has_many_values():
             values = f"SELECT {top.key} AS key, sum(times) AS total, groupArray({_RAW}) AS raws"
             values += f" {rows_from(grouped([], [], chosen, [_RAW]))} GROUP BY key ORDER BY total DESC, key"
-            values = f"SELECT arrayJoin(raws) {rows_from(f'{values} LIMIT {{top:UInt32}}')}"
-            chosen, parameters = [*chosen, f"{_RAW} IN ({values})"], parameters | {"top": top.limit}
+            # A scalar subquery: the store analyses one within IN for each statement around it.
+            values = f"SELECT groupArrayArray(raws) {rows_from(f'{values} LIMIT {{top:UInt32}}')}"
+            chosen, parameters = [*chosen, f"{_RAW} IN (SELECT arrayJoin(({values})))"], parameters | {"top": top.limit}
         rows = grouped(list(read), [f"{sql} AS {name}" for name, sql in read.items()], chosen, [])
         return Rows(rows_from(rows), entries.settings, parameters)
 
