@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trackway.domain.endpoint import Endpoint
 from trackway.edge.access.audit_writer import Audit
@@ -84,6 +84,7 @@ class Parts:
     session_key: bytes | None = None
     mail: MailServer | None = None
     site_script: SiteScript | None = None
+    provider_secret: str = field(default="", repr=False)
 
 
 def health_routes(health: Health, *, with_details: bool) -> dict[str, Route]:

@@ -69,6 +69,8 @@ class Handed(NamedTuple):
     """The key of sessions that several machines share."""
     site_script: SiteScript | None = None
     """The browser SDK for web sites, if there is one."""
+    provider_secret: str = ""
+    """The server's secret at the provider of OpenID Connect, if it has one."""
     mail: MailServer | None = None
     """Sends invitations, if mail is set up."""
 
@@ -129,6 +131,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
             session_key=handed.session_key,
             mail=handed.mail,
             site_script=handed.site_script,
+            provider_secret=handed.provider_secret,
         )
         _refresh(closing, locator.refresh, CITY_DATABASE_LOOK_S)
         if certificate is not None:

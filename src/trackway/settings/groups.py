@@ -51,7 +51,10 @@ GROUPS: Final = (
     ),
     Group(
         "Access and alerts",
-        ("admin_password_file", "alert_interval_s", "alert_hosts", "smtp_url", "smtp_password_file", "smtp_from"),
+        (
+            "admin_password_file", "oidc_issuer", "oidc_client_id", "oidc_client_secret_file", "oidc_name",
+            "alert_interval_s", "alert_hosts", "smtp_url", "smtp_password_file", "smtp_from",
+        ),
         ("admin_password_file",),
     ),
     Group(

@@ -167,6 +167,22 @@ def _smtp_url(text: str) -> str | None:
     return None if good and parts.path in ("", "/") and not parts.query else problem
 
 
+def _issuer(text: str) -> str | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415  # as above
+
+    problem = "must be empty or the URL of a provider, such as 'https://id.example.com/realms/main'"
+    try:
+        parts = urlsplit(text)
+        # Plain HTTP is for a provider on the same machine: an answer without TLS may be anybody's.
+        good = parts.scheme == "https" or (
+            parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+        )
+        good = good and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return problem
+    return None if not text or (good and not parts.query and not parts.fragment) else problem
+
+
 def _duration(text: str) -> str | None:
     return None if not text or seconds_of(text) else "must be empty or a time such as 90s, 15m, 6h or 1d"
 
@@ -359,6 +375,14 @@ class Settings:
     lookup_replacements_per_day: int = _setting(
         100, "Replacements of a project's lookup tables in 24 hours.", lowest=1, highest=1_000_000_000
     )
+    oidc_issuer: str = _setting(
+        "", "Issuer of the OpenID Connect provider by which people sign in, `https://`; empty is none.", check=_issuer
+    )
+    oidc_client_id: str = _setting("", "Name of this server at the provider.")
+    oidc_client_secret_file: Path | None = _setting(  # noqa: RUF009  # as above
+        None, "File with the server's secret at the provider, read at start; empty is a client without one."
+    )
+    oidc_name: str = _setting("single sign-on", "What the sign-in page calls the provider.")
     alert_interval_s: int = _setting(60, "Seconds between two looks at an alert.", lowest=1, highest=3600)
     alert_hosts: tuple[str, ...] = _setting(
         (),
@@ -403,6 +427,8 @@ class Settings:
             )
         if self.smtp_url and not self.smtp_from:
             raise ConfigError(f"smtp_from must be set where smtp_url is (from {self.source('smtp_url')})")
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ConfigError(f"oidc_client_id must be set where oidc_issuer is (from {self.source('oidc_issuer')})")
         if self.backup_every and not self.backup_to:
             raise ConfigError(f"backup_every needs backup_to, their place (from {self.source('backup_every')})")
         if self.export_every and not self.export_to:

@@ -39,6 +39,7 @@ from trackway.settings.table import Settings
 from trackway.supervisor.child import Child
 from trackway.supervisor.data_format import claim
 from trackway.supervisor.default_retention import with_confirmed_retention
+from trackway.supervisor.password_file import password_in
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
 from trackway.supervisor.server_keys import Keys, erasure_key, server_keys, shares_erasure_key
@@ -65,6 +66,8 @@ def serve(settings: Settings) -> int:
         claim(settings.data_dir)
         locator, certificate, mail = Locator(settings), certificate_of(settings), mail_server(settings)
         script = read_site_script(settings.browser_sdk_path)
+        secret_file = settings.oidc_client_secret_file
+        provider_secret = password_in(secret_file, "oidc_client_secret_file") if secret_file else ""
         # Before the socket: while this waits for a database that is away, clients are refused instead of waiting.
         migrate_when_there(settings.projects_at, _tell_projects_away)
         settings = with_confirmed_retention(settings)
@@ -99,6 +102,7 @@ def serve(settings: Settings) -> int:
             manager,
             keys,
             script,
+            provider_secret,
         )
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
@@ -184,6 +188,7 @@ def _tree(
     manager: ServiceManager,
     keys: Keys,
     script: SiteScript | None,
+    provider_secret: str,
 ) -> Tree:
     """The children in the order of their stop: edges and alerts, loader, store."""
     clock = AwakeClock()
@@ -203,6 +208,7 @@ def _tree(
         ops,
         keys.session,
         script,
+        provider_secret,
         mail,
     )
     edges = [

@@ -23,6 +23,18 @@ SESSION_SEEN_S = 300.0
 """How coarse the time is at which a person's session was last used."""
 SESSIONS_SEEN_HELD_MAX = 10_000
 """Sessions of people whose last use an edge process remembers, so that it writes it seldom."""
+PROVIDER_S_MAX = 10.0
+"""Time of one request to a provider of OpenID Connect."""
+PROVIDER_ANSWER_BYTES_MAX = 512 * 1024
+"""Bytes of its answer, head included."""
+PROVIDER_KNOWN_S = 3600.0
+"""Time until the addresses and keys of the provider are read again."""
+PROVIDER_REFRESH_S = 60.0
+"""The same where an unknown key has signed an answer: a flood of such answers reads no more."""
+PROVIDER_ATTEMPT_S_MAX = 600
+"""Time from the way to the provider to the way back."""
+PROVIDER_CLOCK_S = 60
+"""Seconds by which the clocks of the provider and of this server may differ."""
 SECOND_STEP_S_MAX = 300
 """Time from the password to the code of a second factor."""
 FACTOR_SETUP_S_MAX = 600

@@ -51,6 +51,15 @@ class _Signed(NamedTuple):
     begun_s: int
 
 
+def cookie_named(wanted: str, header: str) -> str:
+    """The value of a cookie in a `Cookie` header, "" where there is none.
+
+    It is never quoted, so it is not unquoted: the standard library takes minutes for the escapes of a long value.
+    """
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    return next((value.strip() for name, _, value in pairs if name.strip() == wanted), "")
+
+
 class Sessions:
     """Makes, reads and ends cookies. `shared_key`: that of several machines. Without it the key is in a file.
 
@@ -99,12 +108,8 @@ class Sessions:
         return self._key
 
     def cookie_in(self, header: str) -> str:
-        """The value of the cookie in a `Cookie` header, "" where there is none.
-
-        It is never quoted, so it is not unquoted: the standard library takes minutes for the escapes of a long value.
-        """
-        pairs = (pair.partition("=") for pair in header.split(";"))
-        return next((value.strip() for name, _, value in pairs if name.strip() == self.cookie), "")
+        """The value of the cookie in a `Cookie` header, "" where there is none."""
+        return cookie_named(self.cookie, header)
 
     async def find(self, cookie: str) -> Session | None:
         """The session of a cookie. None for any other value, and for a session that is too old or no longer valid.

@@ -33,6 +33,9 @@ from trackway.web.visitor import ADMIN
 
 PATH = "/sign-in"
 OUT_PATH = "/sign-out"
+PROVIDER_PATH: Final = f"{PATH}/provider"
+"""Leads to the provider of OpenID Connect, where there is one."""
+PROVIDER_BACK_PATH: Final = f"{PROVIDER_PATH}/back"
 
 
 class SignIn:
@@ -87,6 +90,10 @@ class SignIn:
     def again(self, wanted: str) -> Response:
         """The form, for somebody who took too long."""
         return self._draw(wanted, is_late=True)
+
+    def refused(self, wanted: str, problem: str) -> Response:
+        """The form, for somebody whom a provider did not let in. `problem` says why."""
+        return self._draw(wanted, problem=problem)
 
     async def open(self, request: Request, name: str, wanted: str) -> Response:
         """Sign an account in that has proved who it is, and go to a page of ours. Raises as `begin`."""
@@ -144,8 +151,16 @@ class SignIn:
         return path if is_own else self._above + "/"
 
     def _draw(
-        self, wanted: str, name: str = "", *, is_wrong: bool = False, is_new: bool = False, is_late: bool = False
+        self,
+        wanted: str,
+        name: str = "",
+        *,
+        is_wrong: bool = False,
+        is_new: bool = False,
+        is_late: bool = False,
+        problem: str = "",
     ) -> Response:
         values = {"wanted": wanted, "name": name, "is_wrong": is_wrong, "is_new": is_new, "is_late": is_late}
+        values |= {"problem": problem, "provider": self._settings.oidc_issuer and self._settings.oidc_name}
         nobody = {"visitor": None, "csrf": "", "page": None, "title": "Sign in"}
-        return draw("sign_in.html", self._settings, 403 if is_wrong or is_late else 200, **nobody, **values)
+        return draw("sign_in.html", self._settings, 403 if is_wrong or is_late or problem else 200, **nobody, **values)

@@ -8,7 +8,7 @@ the visitor may not see does not exist for the visitor.
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from starlette.convertors import IntegerConvertor, register_url_convertor
@@ -39,6 +39,9 @@ from trackway.web.second_step import SecondStep
 from trackway.web.session import Session, Sessions
 from trackway.web.templating import draw
 from trackway.web.visitor import Visitor
+
+if TYPE_CHECKING:
+    from trackway.web.provider_sign_in import ProviderSignIn
 
 _log = logs.get("web")
 
@@ -105,11 +108,22 @@ class Site:
             changes=parts.changes,
             in_flight=parts.in_flight,
         )
+        self._provider = self._provider_sign_in()
         self._second_factor = second_factor.SecondFactorPages(parts, self._sign_in, secrets)
         self._shared = shared.SharedPages(parts)
         self._own_account = own_account.OwnAccount(parts, self._sessions, self._own, self._sign_in)
         self._account_links = account_links.AccountLinkPages(parts, self._sessions, self._sign_in)
         self._router = Router(self._routes(), redirect_slashes=False)
+
+    def _provider_sign_in(self) -> "ProviderSignIn | None":
+        """Its modules are imported only where the operator named a provider."""
+        if not self._parts.settings.oidc_issuer:
+            return None
+        from trackway.web.provider import Provider  # noqa: PLC0415
+        from trackway.web.provider_sign_in import ProviderSignIn  # noqa: PLC0415
+
+        provider = Provider(self._parts.settings, self._parts.provider_secret)
+        return ProviderSignIn(self._parts, self._sessions, self._sign_in, provider)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = _Sending(send)
@@ -148,6 +162,9 @@ class Site:
             Route(self._above + _OF_PROJECT, self._first_page),
             Route(self._above + _OF_PROJECT + "/", self._first_page),
         ]
+        if self._provider is not None:
+            own.append(Route(self._above + sign_in.PROVIDER_PATH, self._provider.begin, methods=["GET"]))
+            own.append(Route(self._above + sign_in.PROVIDER_BACK_PATH, self._provider.back, methods=["GET"]))
         pages = [
             Route(self._above + _OF_PROJECT + each.path, self._endpoint(each), methods=each.methods)
             for each in self._pages

@@ -266,6 +266,10 @@ def values_of(row: Row) -> st.SearchStrategy[object]:
         "tls_key": st.sampled_from([Path("/a.pem"), Path("/a b/c.pem")]),
         "admin_password_file": st.sampled_from([Path("/a"), Path("/a b/c")]),
         "alert_hosts": st.lists(st.sampled_from(["10.0.0.0/8", "::1", "hooks.internal"]), max_size=3).map(tuple),
+        "oidc_issuer": st.just(""),  # another one needs oidc_client_id
+        "oidc_client_id": st.sampled_from(["", "trackway"]),
+        "oidc_name": st.sampled_from(["", "Example ID"]),
+        "oidc_client_secret_file": st.sampled_from([Path("/a"), Path("/a b/c")]),
         "smtp_url": st.just(""),  # another one needs smtp_from
         "smtp_password_file": st.sampled_from([Path("/a"), Path("/a b/c")]),
         "default_event_retention": st.sampled_from(["forever", "30"]),
@@ -327,3 +331,20 @@ def test_every_setting_has_a_default_within_its_own_bounds_and_a_sentence_of_hel
         assert row.help.endswith("."), row.name
         assert "|" not in row.help + row.values, row.name
     assert ROWS_BY_NAME["region"].choices == REGIONS
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://id.example.com", "https://id.example.com:8443/realms/a", "http://127.0.0.1:5"]
+)
+def test_a_provider_has_a_name_for_this_server(issuer: str) -> None:
+    assert load({"oidc_issuer": issuer, "oidc_client_id": "a"}, environ={}).oidc_issuer == issuer
+    with pytest.raises(ConfigError, match="oidc_client_id must be set where oidc_issuer is"):
+        load({"oidc_issuer": issuer}, environ={})
+
+
+@pytest.mark.parametrize(
+    "issuer", ["id.example.com", "http://id.example.com", "https://", "https://a:x", "https://a?b=c"]
+)
+def test_an_issuer_is_a_url_that_others_cannot_answer_for(issuer: str) -> None:
+    with pytest.raises(ConfigError, match="oidc_issuer must be empty or the URL of a provider"):
+        load({"oidc_issuer": issuer, "oidc_client_id": "a"}, environ={})
