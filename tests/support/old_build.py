@@ -1,6 +1,7 @@
-"""The build of an earlier commit, from the history of this checkout, run with the packages that the tests have."""
+"""Builds other than this checkout's, run with the packages of the tests: of an earlier commit, and a later one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,24 +16,17 @@ import psutil
 import pytest
 
 from tests.support.server import Server, environment, wait_ready
+from trackway.projects.read_statements import MIGRATION_NEWEST
 
 ROOT: Final = Path(__file__).parents[2]
 _MAIN: Final = "from trackway.cli import main; main()"
 
 
-class OldBuild:
-    """The code of a commit in a directory of its own."""
+class Build:
+    """The code below `src` of a directory."""
 
-    def __init__(self, commit: str, place: Path) -> None:
-        done = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, capture_output=True)
-        if done.returncode:
-            pytest.fail(
-                f"this test runs the build of commit {commit}, which git cannot give here: fetch the whole history, "
-                f"with `git fetch --unshallow`. git archive said: {done.stderr.decode().strip()}"
-            )
-        with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
-            archive.extractall(place, filter="data")
-        # It knows none of the settings that tests give to a server of today.
+    def __init__(self, place: Path) -> None:
+        # It may not know the settings that tests give to a server of today.
         known = {name: value for name, value in environment().items() if not name.startswith("TRACKWAY_")}
         self._environment = known | {"PYTHONPATH": str(place / "src")}
 
@@ -55,6 +49,56 @@ class OldBuild:
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-c", _MAIN, *arguments]
+
+
+class OldBuild(Build):
+    """The code of a commit in a directory of its own."""
+
+    def __init__(self, commit: str, place: Path) -> None:
+        done = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, capture_output=True)
+        if done.returncode:
+            pytest.fail(
+                f"this test runs the build of commit {commit}, which git cannot give here: fetch the whole history, "
+                f"with `git fetch --unshallow`. git archive said: {done.stderr.decode().strip()}"
+            )
+        with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
+            archive.extractall(place, filter="data")
+        super().__init__(place)
+
+
+class LaterBuild(Build):
+    """This checkout's code with one more migration of the store and one of the projects."""
+
+    MIGRATION: Final = 9000
+
+    def __init__(self, place: Path) -> None:
+        shutil.copytree(ROOT / "src", place / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        package = place / "src" / "trackway"
+        sql = "ALTER TABLE events ADD COLUMN IF NOT EXISTS later UInt8 DEFAULT 7;\n"
+        (package / "store" / "migrations" / f"{self.MIGRATION}_later.sql").write_text(sql)
+        migrations = package / "projects" / "migrations" / "versions"
+        (migrations / f"{self.MIGRATION}_later.py").write_text(_LATER.format(MIGRATION_NEWEST, self.MIGRATION))
+        statements = package / "projects" / "read_statements.py"
+        named = f'MIGRATION_NEWEST: Final = "{MIGRATION_NEWEST}"'
+        text = statements.read_text()
+        assert named in text
+        statements.write_text(text.replace(named, f'MIGRATION_NEWEST: Final = "{self.MIGRATION}"'))
+        super().__init__(place)
+
+
+_LATER: Final = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{1}"
+down_revision = "{0}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("projects", sa.Column("later", sa.Integer, nullable=False, server_default="7"))
+"""
 
 
 def kill_tree(process: "subprocess.Popen[bytes]") -> None:
