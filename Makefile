@@ -76,8 +76,8 @@ test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed te
 
 # Every test of queries and of loading, and those of the wire that ask the store most.
 STORE_TESTS = tests/store/store/test_two_shards.py tests/store/query tests/store/loader tests/store/compaction \
-	tests/store/lookup tests/store/erasure $(addprefix tests/wire/test_,deduplication.py export.py identity.py identity_api.py \
-	lookup_tables.py profile_query.py profiles.py rejected_events.py)
+	tests/store/lookup tests/store/erasure tests/store/ageing $(addprefix tests/wire/test_,deduplication.py export.py \
+	identity.py identity_api.py lookup_tables.py profile_query.py profiles.py rejected_events.py sql.py)
 
 # TEST_TRACKWAY_STORE_URL and TEST_TRACKWAY_STORE_CLUSTER name a real cluster of ClickHouse; see docs/scale.md.
 test-cluster: $(VENV)/.dev  ## a journal on three servers of NATS: kills, freezes, moves; the store on two shards
