@@ -1,12 +1,14 @@
 """A person's own account: the name, the password, and the sessions, which end everywhere."""
 
 import re
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 
 from tests.support.personal_accounts import PASSWORD, new_person, people_of
-from tests.support.server import Project, Server
+from tests.support.projects.postgresql import Cluster
+from tests.support.server import Project, Server, running_server
 from tests.support.service_accounts import everywhere, new_account
 from tests.support.web.browser_window import PHONE
 from tests.support.web.visitor import Visit, signed_in
@@ -85,6 +87,27 @@ def test_signing_out_takes_the_session_from_the_list(server: Server, project: Pr
     assert len(sessions_on(here)) == 1
     assert other.post("/app/sign-out").status == 303
     assert everywhere(lambda: sessions_on(here) == [], times=1)
+
+
+def test_sessions_that_end_on_one_machine_end_on_the_other(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    at = ["--projects-url", cluster.new_database()]
+    with ExitStack() as stack:
+        one, two = (
+            stack.enter_context(running_server(tmp_path_factory.mktemp("machine") / "data", *at)) for _ in range(2)
+        )
+        ann = new_person(one, {one.project.project_id: "consumer"})
+        here, first, second = ann.visit(one), ann.visit(one), ann.visit(one)
+        there = [Visit(two, dict(each.cookies)) for each in (here, first, second)]
+        assert not any(is_out(each) for each in there)
+        [ended, _] = sessions_on(there[0])
+        assert there[0].post("/app/account/end", {"session": ended}).status == 303
+        assert everywhere(lambda: is_out(first) != is_out(second), times=1)
+        assert there[0].post("/app/account/end-others").status == 303
+        for visit in (first, second, *there[1:]):
+            assert everywhere(partial(is_out, visit), times=1)
+        assert is_out(here) and not is_out(there[0])
 
 
 def test_only_people_have_the_page(server: Server, admin: Visit, project: Project) -> None:
