@@ -10,9 +10,8 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from trackway.ingest.arrival import Arrival
-from trackway.ingest.fast_path.events import LearnedReaders, judge_alike, judge_other
+from trackway.ingest.fast_path.events import LearnedReaders, judge_alike, judge_other, kind_of_small
 from trackway.ingest.payload import events_payload
-from trackway.ingest.prefilter import ANY_KIND
 from trackway.ingest.raw_fields import UNREADABLE, decode_event, look
 from trackway.ingest.rules.event import AcceptedEvent
 
@@ -42,7 +41,7 @@ def ingest_singles(groups: Sequence[Singles], learned: LearnedReaders) -> Ingest
     left_out: list[list[int]] = []
     on_fast_path = 0
     for arrival, texts in groups:
-        kinds = [ANY_KIND] * len(texts)
+        kinds = list(map(kind_of_small, texts))
         index, out = 0, []
         read = learned.reader(texts[0])  # no search for each token while all fit the first
         while index < len(texts):

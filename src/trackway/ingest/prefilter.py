@@ -36,9 +36,7 @@ SUSPECT_NOTHING = Suspicions(null=False, nested=False, long=False)
 
 KINDS = [Suspicions(null, nested, long) for long, nested, null in product((False, True), repeat=3)]
 """All combinations; the index has a bit for each suspicion: 1 null, 2 nested, 4 long."""
-ANY_KIND = len(KINDS) - 1
-"""The kind of SUSPECT_ALL."""
-_NULL, _NESTED, _LONG = 1, 2, 4
+NULL, NESTED, LONG = 1, 2, 4
 
 
 def suspicions(text: bytes, objects: int) -> Suspicions:
@@ -73,12 +71,10 @@ def suspicions_of_each(text: bytes, records: Sequence[msgspec.Raw | bytes]) -> l
     opening = _opening(characters)
     if np.count_nonzero(opening) > 2 * len(sizes) + 1:
         opened = np.bincount(np.searchsorted(begins, np.flatnonzero(opening), "right"), minlength=len(sizes) + 1)
-        kinds[opened[1:] > 2] |= (
-            _NESTED  # more than the event and its properties; the list opens before the first event
-        )
-    _mark(kinds, _NULL, begins, _nulls(text))
-    _mark(kinds, _LONG, begins, _runs(characters))
-    _mark(kinds, _LONG, begins, _escaped_quotes(characters))
+        kinds[opened[1:] > 2] |= NESTED  # more than the event and its properties; the list opens before the first event
+    _mark(kinds, NULL, begins, _nulls(text))
+    _mark(kinds, LONG, begins, _runs(characters))
+    _mark(kinds, LONG, begins, _escaped_quotes(characters))
     return list(kinds.tolist())
 
 

@@ -28,7 +28,16 @@ from trackway.ingest.limits import (
     SAMPLED_EVENTS_MIN,
 )
 from trackway.ingest.outcome import TOKEN_MISSING, Ignored, Rejected
-from trackway.ingest.prefilter import ANY_KIND, KINDS, SUSPECT_NOTHING, WORTH_BYTES, Suspicions, suspicions_of_each
+from trackway.ingest.prefilter import (
+    KINDS,
+    LONG,
+    NESTED,
+    NULL,
+    SUSPECT_NOTHING,
+    WORTH_BYTES,
+    Suspicions,
+    suspicions_of_each,
+)
 from trackway.ingest.raw_fields import UNREADABLE, EventRecord, decode_event
 from trackway.ingest.rules.event import AcceptedEvent, check_name, judge
 from trackway.ingest.rules.ids import bare_device_id, event_ids
@@ -54,6 +63,9 @@ Names = dict[str, None]
 _OTHERS_ONE_IN = 16
 """If more than one in so many events of a large batch leave the fast path, the rest of it takes the complete rules."""
 _encode = msgspec.json.Encoder().encode
+_RAW_NULL = msgspec.Raw(b"null")
+_WITHOUT_NULL = [kind._replace(null=False) for kind in KINDS]
+"""The suspicions of each kind that remain when its nulls are dropped."""
 
 
 class LearnedReaders:
@@ -136,7 +148,7 @@ def judge_batch(body: bytes, texts: Texts, arrival: Arrival, learned: LearnedRea
     read = learned.reader(body) if is_small else _reader_for(texts, arrival)
     if read is None and not is_small:
         return None
-    kinds = [ANY_KIND] * len(texts) if read is None or len(body) < WORTH_BYTES else suspicions_of_each(body, texts)
+    kinds = [kind_of_small(body)] * len(texts) if len(body) < WORTH_BYTES else suspicions_of_each(body, texts)
     outcomes: list[Outcome] = []
     others = 0
     while True:
@@ -206,11 +218,9 @@ def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: S
         if device_id and DEVICE_PREFIX in device_id:
             own.device_id = bare_device_id(device_id)
         own.time = own.distinct_id = own.insert_id = own.token = UNSET  # which is not encoded
-        properties = _encode(own)
-        if kind and (kept := still_suspected(properties, KINDS[kind])) is not SUSPECT_NOTHING:
-            if not _check(own, kept):
-                break
-            properties = on_one_line(_encode(own))
+        properties = _checked(own, kind) if kind else _encode(own)
+        if properties is None:
+            break
         if ending:
             properties = with_ending(properties, ending)
         accepted.append(AcceptedEvent(project.project_id, name, time_ms, ids, properties))
@@ -219,6 +229,30 @@ def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: S
 
 def _kept_from_ms(project: Project, arrival: Arrival) -> int:
     return first_kept_ms(project.kept_event_days(arrival.event_retention), project.time_zone, arrival.now_ms)
+
+
+def kind_of_small(text: bytes) -> int:
+    """The kind of events whose text is too small to look at each. Only that no value is null is worth knowing."""
+    return NESTED | LONG if text.rfind(_RAW_NULL) < 0 else NULL | NESTED | LONG
+
+
+def _drop_nulls(own: Any) -> None:
+    """Drop the properties that are null. The look at all of them is one call, in a quarter of the time of a loop."""
+    values = msgspec.structs.astuple(own)
+    if _RAW_NULL in values:
+        for attribute, value in zip(type(own).__struct_fields__, values, strict=True):
+            if value == _RAW_NULL:
+                setattr(own, attribute, UNSET)
+
+
+def _checked(own: Any, kind: int) -> bytes | None:
+    """The JSON text of the properties of an event of this kind; None when a value is rejected."""
+    if kind & NULL:
+        _drop_nulls(own)
+    properties = _encode(own)
+    if kind > NULL and (kept := still_suspected(properties, _WITHOUT_NULL[kind])) is not SUSPECT_NOTHING:
+        return on_one_line(_encode(own)) if _check(own, kept) else None
+    return properties
 
 
 def _check(own: Any, suspected: Suspicions) -> bool:
