@@ -9,7 +9,6 @@ finds the mark among the running queries. An insert whose rows have all arrived 
 
 import asyncio
 import contextlib
-import errno
 import json
 import os
 import time
@@ -21,13 +20,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trackway.embedded.engine import EngineError, Handle, Result
+from trackway.embedded.failures import Refusal
 from trackway.embedded.limits import (
     ENGINE_CALL_S_MAX,
     ENGINE_KILL_S_MAX,
     KILL_AGAIN_S,
     LANE_WAITING_MAX,
-    SPOOL_BUFFER_BYTES,
-    SPOOL_LOOK_BYTES,
     STREAM_BLOCK_ROWS,
     WHOLE_RESULT_BYTES_MAX,
 )
@@ -35,6 +33,8 @@ from trackway.embedded.pool import Connection, Lane, Stream
 from trackway.embedded.query_request import Request
 from trackway.embedded.request_body import ClientGone
 from trackway.embedded.statement import Statement
+from trackway.store.limits import SPOOL_BUFFER_BYTES, SPOOL_LOOK_BYTES
+from trackway.store.spool import ROWS_FILE, check_room, file_of
 from trackway.store.turns import Turns
 from trackway.store.workload import LOADER, WORKLOADS, Workload, of_quota_key
 
@@ -188,13 +188,24 @@ class Execution:
         path = self._spool / uuid.uuid4().hex
         try:
             await _spool(path, pieces, self._keep_free_bytes)
-            sql = f"{statement.head} FROM INFILE '{_escaped(path)}' COMPRESSION 'none' {statement.tail} "
-            sql += f"FORMAT {statement.format}"
-            workload, project = of_quota_key(request.quota_key)
-            lane = self._inserts if workload is LOADER else self._lanes[workload.name]
-            return _written(await self._command(lane, project, request, sql, _INSERTING))
+            return await self._insert_file(request, statement, path)
         finally:
             path.unlink(missing_ok=True)
+
+    async def insert_spooled(self, request: Request, statement: Statement, name: str) -> Rows:
+        """Insert the rows of a file that the client has put into the spool, and removes. Raises as `insert`, and
+        Refusal for a name that no client gives."""
+        path = file_of(self._spool, name)
+        if path is None:
+            raise Refusal(36, f"the header {ROWS_FILE} must name a file of rows in the spool")
+        return await self._insert_file(request, statement, path)
+
+    async def _insert_file(self, request: Request, statement: Statement, path: Path) -> Rows:
+        sql = f"{statement.head} FROM INFILE '{_escaped(path)}' COMPRESSION 'none' {statement.tail} "
+        sql += f"FORMAT {statement.format}"
+        workload, project = of_quota_key(request.quota_key)
+        lane = self._inserts if workload is LOADER else self._lanes[workload.name]
+        return _written(await self._command(lane, project, request, sql, _INSERTING))
 
     async def command(self, request: Request, statement: Statement) -> Rows:
         """Run DDL and any other statement without a result. Raises EngineError."""
@@ -288,17 +299,10 @@ async def _spool(path: Path, pieces: AsyncIterator[bytes], keep_free_bytes: int)
         async for piece in pieces:
             unseen += len(piece)
             if unseen >= SPOOL_LOOK_BYTES:
-                _check_room(path.parent, keep_free_bytes + unseen)
+                check_room(path.parent, keep_free_bytes + unseen)
                 unseen = 0
             file.write(piece)
         file.flush()
-
-
-def _check_room(directory: Path, need_bytes: int) -> None:
-    """Raise OSError when less is free. Spool files must not use the room that the engine's merges need."""
-    found = os.statvfs(directory)
-    if found.f_bavail * found.f_frsize < need_bytes:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def empty_spool(directory: Path) -> None:

@@ -22,6 +22,7 @@ from trackway.embedded.limits import SENT_PIECE_BYTES
 from trackway.embedded.query_request import Request, authenticate, form_fields, read_request
 from trackway.embedded.request_body import Body, ClientGone, Receive
 from trackway.embedded.statement import Kind, RefusedStatement, Statement, parse
+from trackway.store.spool import ROWS_FILE
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -72,7 +73,10 @@ class StoreApp:
         if request.method != "POST" and statement.kind is not Kind.RESULT:
             raise Refusal(164, "cannot execute query in readonly mode: use POST to change anything")
         if statement.kind is Kind.INSERT:
-            rows = await self._execution.insert(request, statement, body.after(rows_at))
+            if name := request.headers.get(ROWS_FILE):
+                rows = await self._execution.insert_spooled(request, statement, name)
+            else:
+                rows = await self._execution.insert(request, statement, body.after(rows_at))
             return await answer.whole(b"", [_summary(rows)])
         if statement.kind is Kind.COMMAND:
             rows = await self._execution.command(request, statement)

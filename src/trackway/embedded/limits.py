@@ -29,10 +29,6 @@ STATEMENT_PEEK_BYTES = 64 * 1024
 """Length of the start of a body in which the statement is searched."""
 UNPACKED_PIECE_BYTES_MAX = 1 << 20
 """Bytes that one step of decompression gives, so that a small compressed body cannot fill the memory."""
-SPOOL_BUFFER_BYTES = 1024 * 1024
-"""Bytes of an insert that are gathered before they are written to its spool file."""
-SPOOL_LOOK_BYTES = 4 * 1024 * 1024
-"""The free space on the disk is checked each time an insert has spooled this many bytes."""
 WHOLE_RESULT_BYTES_MAX = 256 * 1024 * 1024
 """A result that is not streamed. A larger one is an error of the query."""
 STREAM_BLOCK_ROWS = 16_384

@@ -34,6 +34,11 @@ def address(sock: socket.socket, password: str) -> str:
     return f"http://{USER}:{quote(password, safe='')}@{host}:{port}/default"
 
 
+def spool_of(directory: Path) -> Path:
+    """Where the store in `directory` reads the rows of inserts."""
+    return directory / "spool"
+
+
 def run(
     sock: socket.socket,
     directory: Path,
@@ -48,14 +53,14 @@ def run(
     Raises StorageError when the engine cannot be opened there, for example because another process has it open.
     """
     os.environ["TZ"] = "UTC"  # the engine takes its time zone from here
-    empty_spool(directory / "spool")
+    empty_spool(spool_of(directory))
     module = engine.load()
     where = engine.address(directory / "clickhouse", keep_free_bytes)
     try:
         first = module.connect(where)
     except RuntimeError as error:
         raise StorageError(f"cannot open the store in {directory}: {error}") from None
-    execution = Execution(lambda: module.connect(where), directory / "spool", keep_free_bytes)
+    execution = Execution(lambda: module.connect(where), spool_of(directory), keep_free_bytes)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(sock, StoreApp(execution, password), execution, (heartbeat or Heartbeat()).beat))

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from ipaddress import ip_address
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +20,7 @@ from trackway.domain.errors import ConfigError
 from trackway.store.cluster import Cluster
 from trackway.store.errors import DATA_REFUSED_CODES, DataRefused, StoreError
 from trackway.store.limits import FAILURE_BYTES_MAX, INSERT_PIECE_BYTES, STREAM_PIECE_BYTES
+from trackway.store.spool import ROWS_FILE, Spool
 from trackway.store.workload import LOADER, Workload
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ class Store:
     With `?cluster=NAME` at its end the URL names a node of a cluster; any node will do.
     Every query names the `workload` and no project, unless its settings say more. Timeouts are in seconds:
     `connect_timeout_s` to reach the store, `answer_timeout_s` between two pieces of an answer, for an insert its whole
-    time. Every method blocks and raises StorageError.
+    time. Every method blocks and raises StorageError. `spool`: of a store on this machine, which then reads the rows of
+    inserts from files.
     """
 
     def __init__(
@@ -54,8 +57,10 @@ class Store:
         workload: Workload = LOADER,
         connect_timeout_s: int = 5,
         answer_timeout_s: int | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self.url = url
+        self._spool = spool
         self._parts = _parsed(url)
         self._workload = workload
         self.cluster = Cluster.of_url(self._parts)
@@ -102,12 +107,18 @@ class Store:
         Raises DataRefused when the rows themselves are at fault. After any other StorageError the insert may have
         happened or not.
         """
-        # Bytes are passed as an iterable too: the driver would send bytes that it can rewind a second time.
-        blocks = in_blocks((rows,) if isinstance(rows, bytes) else rows)
+        pieces = (rows,) if isinstance(rows, bytes) else rows
         wanted = {**self._named, "max_partitions_per_insert_block": "0", **(settings or {})}
+        into = partial(self._driver_insert, table, list(columns), settings=wanted, fmt=format)
         with self._errors(refusable=True):
-            summary = self._driver().raw_insert(table, list(columns), blocks, settings=wanted, fmt=format)
-            return int(summary.written_rows)
+            if self._spool is None:
+                # Bytes are passed as an iterable too: the driver would send bytes that it can rewind a second time.
+                return into(in_blocks(pieces))
+            with self._spool.rows(pieces) as name:
+                return into(iter(()), transport_settings={ROWS_FILE: name})
+
+    def _driver_insert(self, *to: Any, **how: Any) -> int:
+        return int(self._driver().raw_insert(*to, **how).written_rows)
 
     def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size. `{name:Type}` in the text is bound to `parameters`."""

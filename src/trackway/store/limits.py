@@ -5,6 +5,10 @@ STREAM_PIECE_BYTES = 1024 * 1024
 """Bytes of a streamed result that are read at once."""
 INSERT_PIECE_BYTES = 256 * 1024
 """Bytes of an insert that are sent at once."""
+SPOOL_BUFFER_BYTES = 1024 * 1024
+"""Bytes of an insert that are gathered before they are written to its spool file."""
+SPOOL_LOOK_BYTES = 4 * 1024 * 1024
+"""The free space on the disk is checked each time an insert has spooled this many bytes."""
 FAILURE_BYTES_MAX = 64 * 1024
 """End of a streamed result that is searched for the error with which the store broke it off."""
 

@@ -36,6 +36,7 @@ from trackway.runtime.heartbeat import AwakeClock, Heartbeat
 from trackway.runtime.operator_key import OPERATOR_HEADER, make_operator_key
 from trackway.runtime.unfinished_restore import refuse_unfinished
 from trackway.settings.table import Settings
+from trackway.store.spool import Spool
 from trackway.supervisor.child import Child
 from trackway.supervisor.data_format import claim
 from trackway.supervisor.default_retention import with_confirmed_retention
@@ -249,6 +250,13 @@ def _store(settings: Settings, room: DiskRoom, clock: AwakeClock) -> tuple[str, 
     return store_server.address(sock, password), [Child("store", run, settings, clock)]
 
 
+def _spool(settings: Settings, room: DiskRoom) -> Spool:
+    """The spool of the embedded store, without the files that a killed loader left there."""
+    spool = Spool(store_server.spool_of(settings.data_dir / "store"), kept_by_engine(room.tightest().mark))
+    spool.remove_left()
+    return spool
+
+
 def _watch_alerts(
     settings: Settings, journal: Journal, store_url: str, mail: MailServer | None, heartbeat: Heartbeat
 ) -> None:
@@ -340,4 +348,5 @@ def _load(
     snapshots = SnapshotServer(settings, Store(store_url), moments, journal.progress(), turns)
     start_thread(snapshots.run, "snapshot")
     beat, may_load = heartbeat.beat, room.load_bytes_max
-    Loader(settings, journal, Store(store_url), stop, beat, may_load, lost, erased, lease, moments).run()
+    store = Store(store_url, spool=None if settings.store_url else _spool(settings, room))
+    Loader(settings, journal, store, stop, beat, may_load, lost, erased, lease, moments).run()

@@ -15,6 +15,8 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from tests.support.store.process import PASSWORD, RunningStore
 from trackway.embedded.query_request import USER
 from trackway.store.client import Store
+from trackway.store.errors import DataRefused
+from trackway.store.spool import ROWS_FILE, Spool
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -194,3 +196,32 @@ def test_external_data_is_refused_clearly(running: RunningStore) -> None:
     status, _, text = ask(running, part, headers=kind, query="SELECT * FROM t")
     assert status == 501
     assert b"external data is not supported" in text
+
+
+def test_rows_in_a_file_of_the_spool_are_inserted_and_the_file_is_gone(
+    running: RunningStore, table: str, spool: Path
+) -> None:
+    store = Store(running.url, spool=Spool(spool))
+    rows = [(f"{number:016}".encode() + number.to_bytes(8, "little")) for number in range(5000)]
+    assert store.insert_rows(table, ("key", "number"), rows) == 5000
+    assert store.insert_rows(table, ("key", "number"), rows[0]) == 1
+    with pytest.raises(DataRefused):
+        store.insert_rows(table, ("key", "number"), b"k" * 23)
+    assert store.query(f"SELECT count(), max(number) FROM {table}") == [(5001, 4999)]
+    store.close()
+    assert list(spool.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../clickhouse/data", "client-", f"client-{'0' * 32}/../x", f"client-{'A' * 32}", "0" * 32, "/etc/passwd"]
+)
+def test_a_header_can_name_no_other_file_than_one_of_a_client(running: RunningStore, table: str, name: str) -> None:
+    query = f"INSERT INTO {table} (key, number) FORMAT RowBinary"
+    status, headers, _ = ask(running, b"", query=query, headers={ROWS_FILE: name})
+    assert (status, headers["x-clickhouse-exception-code"]) == (400, "36")
+
+
+def test_rows_of_a_file_that_is_missing_are_refused(running: RunningStore, table: str) -> None:
+    query = f"INSERT INTO {table} (key, number) FORMAT RowBinary"
+    status, headers, _ = ask(running, b"", query=query, headers={ROWS_FILE: f"client-{'0' * 32}"})
+    assert status >= 400 and headers["x-clickhouse-exception-code"]
