@@ -14,8 +14,9 @@ DISK_ASK_S = 1.0
 """How often the loader asks the store for the bytes that its merges may still write, and for its free space."""
 
 # Batches and background work
-LOAD_BATCH_BYTES_MAX = 48 * 1024 * 1024
-"""Journal bytes of one batch, about 100 000 events: large enough for the store, small enough for memory."""
+LOAD_BATCH_BYTES_MAX = 32 * 1024 * 1024
+"""Journal bytes of one batch, about 40 000 events of a browser: half of a segment, so that a full segment makes two
+batches of one size."""
 KEYS_ASKED_AT_ONCE_MAX = 10_000
 """Suspected keys in one query to the store."""
 PROFILES_ASKED_AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
