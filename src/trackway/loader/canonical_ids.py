@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from trackway.loader.limits import PROFILES_ASKED_AT_ONCE_BYTES_MAX
+from trackway.loader.limits import LINKED_IDS_MIN, PROFILES_ASKED_AT_ONCE_BYTES_MAX
 from trackway.loader.link_rows import Id, Turns, canonical_at
 from trackway.loader.placed import Placed
 from trackway.store.client import Store
@@ -28,6 +28,9 @@ WHERE sequence < {end:UInt64} AND (project_id, id) IN (
 GROUP BY project_id, id
 """
 """The first claim, the last change before the batch, and the changes within it. (0, '') means none."""
+_LINKED = "SELECT project_id FROM identity_links WHERE project_id IN {projects:Array(UInt32)} LIMIT 1 BY project_id"
+
+"""It reads one number for each link of the projects, so it pays for many ids only."""
 
 
 class CanonicalIds:
@@ -54,6 +57,9 @@ def read_canonical_ids(store: Store, placed: Sequence[Placed]) -> CanonicalIds:
         for update in each.entry.updates
         if not update.group_key and not update.as_given
     }
+    if len(ids) >= LINKED_IDS_MIN:
+        linked = _linked(store, {id.project_id for id in ids})
+        ids = {id for id in ids if id.project_id in linked}
     if not ids:
         return AS_GIVEN
     begin, end = placed[0].position, placed[-1].position
@@ -65,6 +71,11 @@ def read_canonical_ids(store: Store, placed: Sequence[Placed]) -> CanonicalIds:
             for project_id, id, claim, last, changes in store.query(_TURNS, parameters)
         }
     return CanonicalIds(turns)
+
+
+def _linked(store: Store, projects: set[int]) -> set[int]:
+    """Those of the projects that have links: in the others every id is its own canonical id."""
+    return {int(project_id) for (project_id,) in store.query(_LINKED, {"projects": sorted(projects)})}
 
 
 def _in_questions(ids: Iterable[Id]) -> Iterator[list[Id]]:

@@ -21,6 +21,8 @@ KEYS_ASKED_AT_ONCE_MAX = 10_000
 """Suspected keys in one query to the store."""
 PROFILES_ASKED_AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
 """Names of profiles in one query to the store, some 80 000. For so many, look-ups cost as much as a read of all."""
+LINKED_IDS_MIN = 10_000
+"""Ids of users in a batch from which the loader first asks which of their projects have links at all."""
 PROFILE_ROWS_BYTES_MAX = 16 * 1024 * 1024
 """Rows of profiles in one insert, and so in memory, whatever the number and size of a batch's profiles."""
 MONTHS_AT_ONCE_MAX = 12

@@ -38,6 +38,8 @@ _ALWAYS = {"use_skip_indexes_on_data_read": "0"}
 # only for queries that may change nothing, which a POST says by the second: 2, so that a query may still have settings.
 _READING = {"cancel_http_readonly_queries_on_client_close": "1", "readonly": "2"}
 _CODE = re.compile(r"Code: (\d+)\.")
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "'": "\\'", "\0": "\\0"}
+"""The backslash comes first: the others make more of them."""
 
 
 class Store:
@@ -123,9 +125,7 @@ class Store:
     def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size. `{name:Type}` in the text is bound to `parameters`."""
         with self._errors():
-            found = self._driver().query(
-                self._statement(sql), parameters=_named_in(sql, parameters), settings=self._named
-            )
+            found = self._driver().query(self._statement(sql), parameters=_bound(sql, parameters), settings=self._named)
             return [tuple(row) for row in found.result_rows]
 
     def query_columns(self, sql: str, parameters: Parameters | None = None) -> "Iterator[list[NDArray[Any]]]":
@@ -153,7 +153,7 @@ class Store:
         with self._errors():
             response: Any = self._driver().raw_stream(
                 self._statement(sql),
-                parameters=_named_in(sql, parameters),
+                parameters=_bound(sql, parameters),
                 settings=self._named | _READING | dict(settings or {}),
                 fmt=format,
             )
@@ -183,7 +183,7 @@ class Store:
         """Run a statement without a result, such as DDL."""
         wanted = self._named | dict(settings or {})
         with self._errors():
-            self._driver().command(self._statement(sql), parameters=_named_in(sql, parameters), settings=wanted)
+            self._driver().command(self._statement(sql), parameters=_bound(sql, parameters), settings=wanted)
 
     def close(self) -> None:
         if self._client is not None:
@@ -247,10 +247,28 @@ class Store:
             raise kind(diagnosis(error, self._parts, self._answer_timeout_s), code) from error
 
 
-def _named_in(sql: str, parameters: Parameters | None) -> dict[str, Any]:
+class _Text:
+    """A text that is escaped already: the driver takes the `str` of what it does not know."""
+
+    def __init__(self, escaped: str) -> None:
+        self._escaped = escaped
+
+    def __str__(self) -> str:
+        return self._escaped
+
+
+def _bound(sql: str, parameters: Parameters | None) -> dict[str, Any]:
     """The parameters that a statement names. Where it names none of those given, the driver takes each `%` of the
-    statement for a place to fill."""
-    return {name: value for name, value in (parameters or {}).items() if f"{{{name}:" in sql}
+    statement for a place to fill. The driver would escape a text one character after the other."""
+    named = {name: value for name, value in (parameters or {}).items() if f"{{{name}:" in sql}
+    return {name: _Text(_escaped(value)) if type(value) is str else value for name, value in named.items()}
+
+
+def _escaped(text: str) -> str:
+    """A text as the value of a parameter: as in a tab-separated file."""
+    for character, code in _ESCAPES.items():
+        text = text.replace(character, code)
+    return text
 
 
 def _must_be_a_thread() -> None:

@@ -173,6 +173,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "LINK_ROWS_BYTES_MAX", 150)
     monkeypatch.setattr(links, "CLAIMS_REMEMBERED_BYTES_MAX", 400)
     monkeypatch.setattr(canonical, "PROFILES_ASKED_AT_ONCE_BYTES_MAX", 40)
+    monkeypatch.setattr(canonical, "LINKED_IDS_MIN", 3)
 
 
 def link(kind: LinkKind, id: str, to: str, number: int) -> Link:
@@ -376,3 +377,28 @@ def test_projects_do_not_know_of_each_other(store: Crashing) -> None:
     Links().insert(store, [one.placed[0], Placed(FIRST + 1, other.placed[0].entry, STEP)], unguarded)
     assert canonical_ids(store, one.project_id)["u2"] == "u1"
     assert canonical_ids(store, other.project_id)["u1"] == "u2"
+
+
+def test_of_many_ids_only_those_of_projects_with_links_are_asked_for(
+    store: Crashing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = Request([], [(IDS[7], False)])
+    linked, alone = story(claim(IDS[7], "u1"), update), story(update, update)
+    linked.load_all(store)
+    asked: list[Any] = []
+    query = store.query
+
+    def noting(sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        asked.append((parameters or {}).get("keys"))
+        return query(sql, parameters)
+
+    monkeypatch.setattr(store, "query", noting)
+    monkeypatch.setattr(canonical, "LINKED_IDS_MIN", 2)
+    found = canonical.read_canonical_ids(store, [linked.placed[1], alone.placed[1]])
+    assert found.at(linked.project_id, IDS[7], linked.placed[1].position) == "u1"
+    assert found.at(alone.project_id, IDS[7], alone.placed[1].position) == IDS[7]
+    assert [keys and json.loads(keys) for keys in asked] == [None, [[linked.project_id, IDS[7]]]]
+    asked.clear()
+    monkeypatch.setattr(canonical, "LINKED_IDS_MIN", 1)
+    canonical.read_canonical_ids(store, [alone.placed[1]])
+    assert asked == [None]

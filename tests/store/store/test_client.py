@@ -95,6 +95,12 @@ def test_parameters_are_bound_and_never_pasted(store: Store) -> None:
     assert refused.value.code == 457
 
 
+def test_each_character_arrives_as_it_is(store: Store) -> None:
+    text = "".join(map(chr, range(0x180))) + "\\n\\\\t\\N\U0001f600"
+    assert store.query("SELECT {text:String}", {"text": text}) == [(text,)]
+    assert store.query("SELECT {text:String}", {"text": "\\N"}) == [("\\N",)]
+
+
 def test_long_parameters_arrive_whole(store: Store) -> None:
     many = [f"{HOSTILE}{n}" for n in range(3000)]
     sql = "SELECT length({list:Array(String)}), {list:Array(String)}[3000], {text:String}"
