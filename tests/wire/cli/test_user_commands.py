@@ -9,6 +9,7 @@ import pytest
 from tests.support.command_line import printed, trackway
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.personal_account_changes import PersonalAccounts
+from trackway.projects.second_factor_changes import SecondFactors
 
 DATA = ("--data-dir", "d")
 URL = ("--url", "https://events.example.com/stats/")
@@ -47,6 +48,7 @@ def test_a_person_is_invited_joins_and_is_listed(people: PersonalAccounts) -> No
         "name",
         "created",
         "disabled",
+        "second_factor",
         "roles",
     ]
     assert re.search(r"ann@example.com +Ann +\S+ +enabled +1: owner", printed("user", "list", *DATA))
@@ -90,3 +92,15 @@ def test_what_cannot_be_done_is_refused_in_one_line(arguments: tuple[str, ...], 
     done = trackway("user", *arguments, *DATA)
     assert done.returncode in (1, 2) and done.stdout == ""
     assert message in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_lost_second_factor_is_taken_away(people: PersonalAccounts) -> None:
+    token = token_in(printed("user", "invite", "ann@example.com", "--project", "1", *URL, *DATA))
+    account = people.join(token, "Ann", PASSWORD)
+    factors = SecondFactors(ProjectsDatabase(Path("d") / "projects.db"))
+    factors.turn_on(account.account_id, account.secret_hash, "sealed", 0, 0)
+    assert json.loads(printed("user", "list", "--json", *DATA))["accounts"][0]["second_factor"] is True
+    printed_line = printed("user", "remove-second-factor", "Ann@example.com", *DATA)
+    assert printed_line == "removed the second factor of ann@example.com\n"
+    assert json.loads(printed("user", "list", "--json", *DATA))["accounts"][0]["second_factor"] is False
+    assert factors.recovery_codes_left(account.account_id) == 0
