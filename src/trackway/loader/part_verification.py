@@ -130,12 +130,14 @@ class PartVerification:
 
     def unread(self, active: Iterable[Part], since_s: float = 0.0) -> list[Part]:
         """The parts that have not been read whole and were written since then, or have changed since they were read.
-        Parts that the loader itself reads before the journal is trimmed are left out."""
+        Parts that the loader itself reads before the journal is trimmed are left out, changed or not: it drops those
+        that are not whole, and inserts their rows again."""
         unread = self._unread(part for part in active if part.modified_s >= since_s or _key(part) in self._doubted)
         with self._lock:
-            left = self._kept | self._doubted
             return [
-                part for part in unread if _key(part) in left or part.table not in CONTENT or not _is_inserted(part)
+                part
+                for part in unread
+                if _key(part) in self._kept or part.table not in CONTENT or not _is_inserted(part)
             ]
 
     def _unread(self, active: Iterable[Part]) -> list[Part]:
