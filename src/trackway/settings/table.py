@@ -13,10 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from trackway.domain.data_age import FOREVER_WORD, read_retention
-from trackway.domain.duration import seconds_of
-from trackway.domain.errors import ConfigError, InvalidInput
-from trackway.domain.limits import RETENTION_DAYS_MAX
+from trackway.domain.errors import ConfigError
 from trackway.domain.region import REGIONS, Region
+from trackway.settings import checks
 
 Value = str | int | bool | Path | tuple[str, ...] | None
 Check = Callable[[Any], str | None]
@@ -81,130 +80,6 @@ def _setting(
     return field(default=default, repr=not secret, metadata={"row": row})
 
 
-def _retention(text: str) -> str | None:
-    try:
-        read_retention(text, "")
-    except InvalidInput:
-        return f"must be 1 to {RETENTION_DAYS_MAX} days, or {FOREVER_WORD}"
-    return None
-
-
-def _path_prefix(text: str) -> str | None:
-    good = re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text)
-    return None if good else "must be empty or begin with '/' and not end with one, such as '/mixpanel'"
-
-
-def _store_url(text: str) -> str | None:
-    from urllib.parse import urlsplit  # noqa: PLC0415  # only where a store of its own is named
-
-    problem = "must be empty or a URL such as 'http://user:password@host:8123/database'"
-    try:
-        parts = urlsplit(text)
-        good = not text or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
-    except ValueError:
-        return problem
-    return None if good else problem
-
-
-def _cluster_name(text: str) -> str | None:
-    good = re.fullmatch(r"[A-Za-z0-9_-]{0,64}", text)
-    return None if good else "must be empty or a name of letters, digits, _ and -, at most 64"
-
-
-def _projects_url(text: str) -> str | None:
-    from urllib.parse import urlsplit  # noqa: PLC0415  # as above
-
-    problem = "must be empty or a URL such as 'postgresql://user:password@host:5432/database'"
-    try:
-        parts = urlsplit(text)
-        good = not text or (parts.scheme in ("postgresql", "postgres") and parts.netloc + parts.query != "")
-    except ValueError:
-        return problem
-    return None if good else problem
-
-
-def _journal_url(text: str) -> str | None:
-    problem = "must be empty or a URL such as 'nats://user:password@host:4222,host:4222'"
-    scheme, _, rest = text.partition("://")
-    account, _, hosts = rest.rpartition("@")
-    good = scheme in ("nats", "tls") and all(re.fullmatch(r"[^\s/@?#]+", host) for host in hosts.rstrip("/").split(","))
-    return None if not text or (good and (not account or re.fullmatch(r"[^\s:]+:\S+", account))) else problem
-
-
-def _networks(addresses: tuple[str, ...]) -> str | None:
-    from ipaddress import ip_network  # noqa: PLC0415  # 5 ms that only a server behind a proxy needs
-
-    for address in addresses:
-        try:
-            ip_network(address)
-        except ValueError:
-            return f"must list networks such as '10.0.0.0/8' or addresses, and {address!r} is neither"
-    return None
-
-
-def _hosts_or_networks(hosts: tuple[str, ...]) -> str | None:
-    from ipaddress import ip_network  # noqa: PLC0415  # as above
-
-    for host in hosts:
-        if re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", host) and not re.fullmatch(r"[0-9.]+", host):
-            continue
-        try:
-            ip_network(host)
-        except ValueError:
-            return f"must list host names, addresses and networks such as '10.1.2.0/24', and {host!r} is none"
-    return None
-
-
-def _smtp_url(text: str) -> str | None:
-    from urllib.parse import urlsplit  # noqa: PLC0415  # as above
-
-    problem = "must be empty or a URL such as 'smtp://user:password@host:587' or 'smtps://host'"
-    try:
-        parts = urlsplit(text)
-        good = not text or (parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0)
-    except ValueError:
-        return problem
-    return None if good and parts.path in ("", "/") and not parts.query else problem
-
-
-def _issuer(text: str) -> str | None:
-    from urllib.parse import urlsplit  # noqa: PLC0415  # as above
-
-    problem = "must be empty or the URL of a provider, such as 'https://id.example.com/realms/main'"
-    try:
-        parts = urlsplit(text)
-        # Plain HTTP is for a provider on the same machine: an answer without TLS may be anybody's.
-        good = parts.scheme == "https" or (
-            parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-        )
-        good = good and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return problem
-    return None if not text or (good and not parts.query and not parts.fragment) else problem
-
-
-def _duration(text: str) -> str | None:
-    return None if not text or seconds_of(text) else "must be empty or a time such as 90s, 15m, 6h or 1d"
-
-
-def _mail_address(text: str) -> str | None:
-    good = not text or re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text)
-    return None if good else "must be empty or an address such as 'alerts@example.com'"
-
-
-def _host_names(names: tuple[str, ...]) -> str | None:
-    for name in names:
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
-            return (
-                f"must list host names such as 'www.example.com', without scheme, port or path, and {name!r} is not one"
-            )
-    return None
-
-
-def _address(text: str) -> str | None:
-    return None if re.fullmatch(r"[^\s/]+", text) else "must be an address or host name to listen on"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting of a server. Raises ConfigError for a value outside its bounds.
@@ -212,7 +87,7 @@ class Settings:
     `sources` holds where the values came from that are not defaults; ask through `source`.
     """
 
-    host: str = _setting("127.0.0.1", "Address to listen on.", check=_address)
+    host: str = _setting("127.0.0.1", "Address to listen on.", check=checks.address)
     port: int = _setting(8080, "TCP port to listen on; 0 takes a free one.", lowest=0, highest=65535)
     ops_port: int = _setting(
         0,
@@ -220,7 +95,7 @@ class Settings:
         lowest=0,
         highest=65535,
     )
-    ops_host: str = _setting("127.0.0.1", "Address of `ops_port`, which speaks plain HTTP.", check=_address)
+    ops_host: str = _setting("127.0.0.1", "Address of `ops_port`, which speaks plain HTTP.", check=checks.address)
     tls_cert: Path | None = _setting(  # noqa: RUF009  # as below
         None, "Certificate chain in PEM for HTTPS, reloaded when it changes; empty is plain HTTP."
     )
@@ -246,32 +121,32 @@ class Settings:
     store_url: str = _setting(
         "",
         "URL of a ClickHouse server; empty is the embedded store. Avoid the flag: it shows the password.",
-        check=_store_url,
+        check=checks.store_url,
         secret=True,
     )
     store_cluster: str = _setting(
         "",
         "ClickHouse cluster that `store_url` is a node of, by its name in `remote_servers`; empty is one server.",
-        check=_cluster_name,
+        check=checks.cluster_name,
     )
     journal_url: str = _setting(
         "",
         "URL of NATS servers, whose streams `trackway journal init` has made; empty is the journal in the data "
         "directory. Avoid the flag: it shows the password.",
-        check=_journal_url,
+        check=checks.journal_url,
         secret=True,
     )
     projects_url: str = _setting(
         "",
         "URL of a PostgreSQL database of projects; empty is SQLite in the data directory. Avoid the flag: it shows the "
         "password.",
-        check=_projects_url,
+        check=checks.projects_url,
         secret=True,
     )
     admin_password_file: Path | None = _setting(  # noqa: RUF009  # as above
         None, "File with the admin password of the web pages, read at start; empty generates one."
     )
-    path_prefix: str = _setting("", "Path below which every endpoint is served.", check=_path_prefix)
+    path_prefix: str = _setting("", "Path below which every endpoint is served.", check=checks.path_prefix)
     body_bytes_max: int = _setting(
         33_554_432, "Largest request body, uncompressed, in bytes; more is a 413.", lowest=1024, highest=1 << 30
     )
@@ -294,7 +169,7 @@ class Settings:
     default_event_retention: str = _setting(
         FOREVER_WORD,
         "Days to keep events of projects that say nothing of it, or 'forever'. A project's own retention comes first.",
-        check=_retention,
+        check=checks.retention,
     )
     rejected_retention_days: int = _setting(30, "Days to keep a rejected record.", lowest=1, highest=3650)
     erasure_delay_s: int = _setting(
@@ -314,7 +189,7 @@ class Settings:
         False, "Answer success for an unknown token and drop the event, as Mixpanel does, instead of rejecting it."
     )
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "Networks of proxies whose `X-Forwarded-For` header is trusted.", check=_networks
+        (), "Networks of proxies whose `X-Forwarded-For` header is trusted.", check=checks.networks
     )
     geolocation: bool = _setting(True, "Add city, region and country to events and profiles, never the address.")
     geoip_database: Path | None = _setting(  # noqa: RUF009  # as above
@@ -339,7 +214,7 @@ class Settings:
         500, "Milliseconds between two loads from the journal into the store.", lowest=10, highest=60_000
     )
     redirect_hosts: tuple[str, ...] = _setting(
-        (), "Hosts that the `redirect` parameter of a request may name.", check=_host_names
+        (), "Hosts that the `redirect` parameter of a request may name.", check=checks.host_names
     )
     import_requests_per_hour: int = _setting(
         60, "`/import` requests of a project in an hour.", lowest=1, highest=1_000_000_000
@@ -376,7 +251,9 @@ class Settings:
         100, "Replacements of a project's lookup tables in 24 hours.", lowest=1, highest=1_000_000_000
     )
     oidc_issuer: str = _setting(
-        "", "Issuer of the OpenID Connect provider by which people sign in, `https://`; empty is none.", check=_issuer
+        "",
+        "Issuer of the OpenID Connect provider by which people sign in, `https://`; empty is none.",
+        check=checks.issuer,
     )
     oidc_client_id: str = _setting("", "Name of this server at the provider.")
     oidc_client_secret_file: Path | None = _setting(  # noqa: RUF009  # as above
@@ -387,29 +264,31 @@ class Settings:
     alert_hosts: tuple[str, ...] = _setting(
         (),
         "Host names, addresses and networks that webhooks of alerts may reach though they are not public.",
-        check=_hosts_or_networks,
+        check=checks.hosts_or_networks,
     )
     smtp_url: str = _setting(
         "",
         "URL of a mail server for alerts and invitations, `smtp://` (with STARTTLS) or `smtps://`; empty is no mail. "
         "Avoid the flag: it shows the password.",
-        check=_smtp_url,
+        check=checks.smtp_url,
         secret=True,
     )
     smtp_password_file: Path | None = _setting(  # noqa: RUF009  # as above
         None, "File with the password for `smtp_url`, read at start; empty is the one in the URL."
     )
-    smtp_from: str = _setting("", "Address that mails of alerts and invitations come from.", check=_mail_address)
+    smtp_from: str = _setting("", "Address that mails of alerts and invitations come from.", check=checks.mail_address)
     backup_to: str = _setting("", "Directory or `s3://BUCKET/KEY` of the backups that `backup_every` makes.")
     backup_every: str = _setting(
-        "", "Time from one backup to the next, such as 6h or 1d; empty makes none.", check=_duration
+        "", "Time from one backup to the next, such as 6h or 1d; empty makes none.", check=checks.duration
     )
     backup_keep: int = _setting(
         7, "Backups that are kept; older ones are removed after a new one is made.", lowest=1, highest=10_000
     )
     export_to: str = _setting("", "Directory or `s3://BUCKET/KEY` of the files that `export_every` makes.")
     export_every: str = _setting(
-        "", "Time from one export of what is new to the next, such as 15m or 1h; empty makes none.", check=_duration
+        "",
+        "Time from one export of what is new to the next, such as 15m or 1h; empty makes none.",
+        check=checks.duration,
     )
     export_format: str = _setting("parquet", "Format of these files.", choices=("parquet", "csv", "ndjson"))
     export_projects: tuple[str, ...] = _setting((), "Names or ids of the projects to export; empty is all.")
