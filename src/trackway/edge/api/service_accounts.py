@@ -43,13 +43,14 @@ OK: Final = {"status": "ok"}
 
 
 class _Call(NamedTuple):
-    """A request to act on: the caller, the id in its path, and its body."""
+    """A request to act on: the caller, the id in its path, its body, and the change that a PATCH of a project wants."""
 
     projects: "ProjectsDatabase"
     accounts: "ServiceAccounts"
     by: int
     named: int
     body: bytes
+    change: project_settings.Change | None
 
 
 Action = Callable[[_Call], tuple[int, dict[str, Any]]]
@@ -90,17 +91,20 @@ class AccountsEndpoint:
         if scope["method"] in ("POST", "PATCH"):
             check_json(scope)
         author = Author(account.username, self._shell.access.address(scope))
-        if route.action is _change_project and (refusal := await self._unconfirmed(request, account, body, author)):
+        named = request.ids.get("id", 0)
+        change = project_settings.read_change(body) if route.action is _change_project else None
+        if change is not None and (refusal := await self._unconfirmed(change, named, account, author)):
             return refusal
-        call = partial(_Call, by=account.account_id, named=request.ids.get("id", 0), body=body)
+        call = partial(_Call, by=account.account_id, named=named, body=body, change=change)
         status, found = await self._changes.run(
             lambda opened: route.action(call(opened.projects, opened.accounts)), author
         )
         return answer(found, status)
 
-    async def _unconfirmed(self, request: Request, account: Account, body: bytes, author: Author) -> Reply | None:
+    async def _unconfirmed(
+        self, wanted: project_settings.Change, project_id: int, account: Account, author: Author
+    ) -> Reply | None:
         """The refusal of a retention that deletes something which nobody has confirmed."""
-        wanted, project_id = project_settings.read_change(body), request.ids["id"]
         if not wanted.kept or wanted.confirmed:
             return None
         project = await self._changes.run(
@@ -157,7 +161,8 @@ def _change_project(call: _Call) -> tuple[int, dict[str, Any]]:
 
 
 def _changed(call: _Call) -> dict[str, Any]:
-    return project_settings.change(call.projects, call.named, project_settings.read_change(call.body), call.by)
+    assert call.change is not None, "a change of a project"
+    return project_settings.change(call.projects, call.named, call.change, call.by)
 
 
 def shown(account: Account) -> dict[str, Any]:
