@@ -3,9 +3,7 @@
 import json
 import re
 import sys
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -21,12 +19,12 @@ from trackway.commands.options import (
 )
 from trackway.commands.retention import confirmed, read_retentions
 from trackway.commands.running_server import URL, region_of, server_of
+from trackway.commands.shown_project import fields_of, print_project, show_project, utc
 from trackway.domain.data_age import SERVERS_WORD, shown_retention
 from trackway.domain.errors import InvalidInput
 from trackway.domain.identity_mode import SIMPLIFIED
 from trackway.domain.time_zone import MONDAY, UTC_NAME
 from trackway.projects.audit import Note
-from trackway.projects.project import RETENTIONS
 
 if TYPE_CHECKING:
     from trackway.projects.project import Project
@@ -109,7 +107,7 @@ def create(
     created = open_database(settings).create(
         name, placed, identity_mode, time_zone, week_start, read_retentions(event_retention, profile_retention)
     )
-    _print_project(created, as_json)
+    print_project(created, as_json)
 
 
 @project.command("list")
@@ -120,7 +118,7 @@ def list_all(secrets: bool, as_json: bool, **flags: Any) -> None:
     """List all projects with their tokens."""
     settings = load_flags(flags)
     found = all_projects(settings)
-    projects = [_fields(one) for one in found]
+    projects = [fields_of(one) for one in found]
     if secrets and found:
         open_database(settings).note(*(Note("key shown", one.project_id, "token and secret") for one in found))
     for one in () if secrets else projects:
@@ -270,7 +268,7 @@ def _archived(name: str, as_json: bool, flags: dict[str, Any], *, archived: bool
 def _print_described(one: "Project", as_json: bool) -> None:
     """What a change made of a project, without its keys."""
     ended_ms = one.archived_at_ms
-    archived = None if ended_ms is None else _utc(ended_ms)
+    archived = None if ended_ms is None else utc(ended_ms)
     fields = {"project_id": one.project_id, "name": one.name, "description": one.description, "archived": archived}
     if as_json:
         click.echo(json.dumps(fields, indent=2))
@@ -288,7 +286,7 @@ def show(name: str, as_json: bool, **flags: Any) -> None:
     database = open_database(load_flags(flags))
     found = database.named(name)
     database.note(Note("key shown", found.project_id, "token and secret"))
-    _show_project(found, as_json)
+    show_project(found, as_json)
 
 
 @project.command("rotate")
@@ -314,7 +312,7 @@ def rotate(name: str, kind: Any, overlap: str, as_json: bool, **flags: Any) -> N
     if kind is None:
         raise InvalidInput("say which key to rotate: --token or --secret")
     overlap_s = read_overlap_s(overlap)
-    _show_project(open_database(load_flags(flags)).rotate(name, kind, overlap_s), as_json)
+    show_project(open_database(load_flags(flags)).rotate(name, kind, overlap_s), as_json)
 
 
 @project.command("identity")
@@ -337,7 +335,7 @@ def identity(name: str, mode: str, as_json: bool, **flags: Any) -> None:
     if found.identity_mode != wanted:
         check_empty(settings, found)
         found = database.change_identity_mode(found.project_id, wanted)
-    _print_project(found, as_json)
+    print_project(found, as_json)
 
 
 @project.command("limits")
@@ -371,60 +369,3 @@ def _change(text: str) -> tuple[str, int | None]:
     if not equals or not re.fullmatch(r"[0-9]{0,18}", value):
         raise InvalidInput(f"a change must be SETTING=NUMBER or SETTING=, not {text!r}")
     return name, int(value) if value else None
-
-
-def _fields(one: "Project") -> dict[str, object]:
-    """The fields of the JSON form, which programs rely on."""
-    return {
-        "project_id": one.project_id,
-        "name": one.name,
-        "token": one.token,
-        "secret": one.secret,
-        "region": one.region,
-        "identity_mode": one.identity_mode,
-        "time_zone": one.time_zone,
-        "week_start": one.week_start,
-    }
-
-
-def _texts(one: "Project") -> tuple[str, ...]:
-    return tuple(str(value) for value in _fields(one).values())
-
-
-def _print_project(one: "Project", as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_fields(one), indent=2))
-    else:
-        print_table(("Project", str(one.project_id)), list(zip(_fields(one), _texts(one), strict=True))[1:])
-
-
-def _show_project(one: "Project", as_json: bool) -> None:
-    """Everything about a project; old keys that have ended are left out."""
-    now_ms = time.time_ns() // 1_000_000
-    old = [(each.kind, each.key, _utc(each.until_ms)) for each in one.old_keys if each.until_ms > now_ms]
-    if as_json:
-        old_keys = [dict(zip(("kind", "key", "until"), each, strict=True)) for each in old]
-        more = {"created": _utc(one.created_at_ms), "settings": dict(one.settings), **_kept(one), "old_keys": old_keys}
-        click.echo(json.dumps(_fields(one) | _described(one) | more, indent=2))
-        return
-    rows = [*zip(_fields(one), _texts(one), strict=True), ("created", _utc(one.created_at_ms))]
-    rows += [(name, value) for name, value in _described(one).items()]
-    rows += [(name, str(value)) for name, value in one.settings.items()]
-    rows += [(each, str(value)) for each, value in _kept(one).items() if value is not None]
-    rows += [(f"old {kind}", f"{key} until {until}") for kind, key, until in old]
-    print_table(("Project", str(one.project_id)), rows[1:])
-
-
-def _kept(one: "Project") -> dict[str, int | str | None]:
-    """How long data is kept, None for what the server says."""
-    return {each: shown_retention(getattr(one, each)) for each in RETENTIONS}
-
-
-def _described(one: "Project") -> dict[str, str]:
-    """The description, and when it was archived, where there is one."""
-    archived = {"archived": _utc(one.archived_at_ms)} if one.archived_at_ms is not None else {}
-    return ({"description": one.description} if one.description else {}) | archived
-
-
-def _utc(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
