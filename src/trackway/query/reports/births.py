@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 from trackway.query.expressions import Expression
 from trackway.query.reports.return_windows import Windows, time_sql
 from trackway.query.sql.buckets import Buckets
-from trackway.query.sql.events import DAY, utc_day
 from trackway.query.sql.person import JOIN_SETTINGS, Known
 from trackway.query.sql.projection import NOBODY, Projection
 from trackway.query.sql.scope import TIME_MS, Rows
@@ -14,8 +13,6 @@ from trackway.query.sql.tables import rows_from
 
 _COPIED_BYTES: Final = 32 * 1024 * 1024
 """Memory for one block of rows in which each birth has a copy of the person's places."""
-
-_OF_BIRTHS: Final = (f"{DAY} <= toDate({{born_day:String}})",)
 
 
 class Births(NamedTuple):
@@ -42,8 +39,8 @@ def first_births(wanted: Births, windows: Windows, known: Known) -> Rows:
 
     If two births of a person have one time, the one that is no return counts.
     """
-    births, events = _events(wanted, windows, known, of_births=True), _events(wanted, windows, known)
-    born = f"SELECT who, min(place * 2 + returning) AS first {births.sql} WHERE born GROUP BY who"
+    events = _events(wanted, windows, known)
+    born = f"SELECT who, min(place * 2 + returning) AS first {events.sql} WHERE born GROUP BY who"
     sql = f"SELECT *, intDiv(first, 2) AS birth, first % 2 AS own {rows_from(f'SELECT * {events.sql}', 'event')}"
     sql += f" LEFT ANY JOIN ({born}) AS born ON event.who = born.who WHERE first != 0"
     row = wanted.read.sql(events.parameters, time_sql("birth"))
@@ -70,16 +67,11 @@ def births_by_row(wanted: Births, windows: Windows, known: Known) -> Rows:
     return events._replace(sql=rows_from(f"SELECT one.1 AS row, one.2 AS birth, places {rows_from(sql)}"))
 
 
-def _events(wanted: Births, windows: Windows, known: Known, *, of_births: bool = False) -> Rows:
+def _events(wanted: Births, windows: Windows, known: Known) -> Rows:
     """`who` and `place` of each event, and whether it is `returning`. For first births also whether it is `born`,
-    otherwise its `row`, NULL outside of the range. `key` where there is a breakdown.
-
-    `of_births`: events of days after the last birth are left out before they are read. Both sources bind
-    the same values under the same names.
-    """
+    otherwise its `row`, NULL outside of the range. `key` where there is a breakdown."""
     from_ms, before_ms = wanted.rows.bounds_ms
     events = named_by(wanted.project_id, [wanted.born, wanted.returning]).between(from_ms, wanted.read.bounds_ms[1])
-    events = events.having(key=_OF_BIRTHS if of_births else (), born_day=utc_day(before_ms - 1))
     projection = Projection(events, known)
     projection.parameters["born_before"] = before_ms
     projection.add_who()

@@ -83,9 +83,9 @@ class Events(NamedTuple):
         """Those from an instant on and before another, in milliseconds since the epoch; None sets no bound."""
         found = self
         if from_ms is not None:
-            found = found.having(key=[_FROM], from_ms=from_ms, from_day=utc_day(from_ms))
+            found = found.having(key=[_FROM], from_ms=from_ms, from_day=_utc_day(from_ms))
         if before_ms is not None:
-            found = found.having(key=[_BEFORE], before_ms=before_ms, last_day=utc_day(before_ms - 1))
+            found = found.having(key=[_BEFORE], before_ms=before_ms, last_day=_utc_day(before_ms - 1))
         return found
 
     def within(self, days: Days, from_date: date, to_date: date) -> "Events":
@@ -121,6 +121,5 @@ def project_events(project_id: int) -> Events:
     return Events(("project_id = {project:UInt32}", KEPT), parameters={"project": project_id})
 
 
-def utc_day(time_ms: int) -> str:
-    """The day of UTC, as an ISO date, of an instant in milliseconds since the epoch."""
+def _utc_day(time_ms: int) -> str:
     return (_EPOCH + timedelta(milliseconds=time_ms)).date().isoformat()
