@@ -32,7 +32,7 @@ def read_up_to(journal: StreamJournal, last: bytes) -> list[bytes]:
     """All records up to the last. A server that was cut off has them later than the others, and may be asked."""
     stored: list[bytes] = []
     until_s = time.monotonic() + AGAIN_S_MAX
-    with closing(journal.source()) as source:
+    with closing(journal.partitions[0].source()) as source:
         while last not in stored:
             assert time.monotonic() < until_s, stored
             stored += [bytes(record.payload) for record in source.read(1 << 20)]
@@ -52,7 +52,7 @@ def test_a_leader_that_is_cut_off_acknowledges_nothing_and_the_others_go_on(
     monkeypatch.setattr(publisher, "STREAM_APPEND_S_MAX", 3.0)
 
     async def run_it() -> tuple[list[bytes], list[bytes]]:
-        to_leader, to_others = alone.appender(), together.appender()
+        to_leader, to_others = alone.partitions[0].appender(), together.partitions[0].appender()
         kept, unknown = [b"before"], []
         await to_leader.append(b"before")
         divided.cut(leader)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,25 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash.load import Load
-from tests.support.crash.outage import REQUESTS_MIN, acknowledged
+from tests.support.crash.outage import acknowledged
 from tests.support.crash.process_tree import Tree
 from tests.support.journal.nats_cluster import SERVERS, NatsCluster
-from tests.support.journal.nats_site import new_streams, run
+from tests.support.journal.nats_site import goes_on, new_streams, run
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Record, Source
 from trackway.journal.stream.address import parse_address
 from trackway.journal.stream.stream_journal import StreamJournal
 
 QUIET_S = 1.0
-AGAIN_S_MAX = 30.0
-
-
-async def goes_on(load: Load) -> None:
-    """Return when more requests were acknowledged."""
-    before, until_s = acknowledged(load), time.monotonic() + AGAIN_S_MAX
-    while acknowledged(load) < before + REQUESTS_MIN:
-        assert time.monotonic() < until_s, "nothing is acknowledged any more"
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.timeout(180)
@@ -103,7 +93,7 @@ def test_a_server_that_freezes_with_megabytes_on_their_way_is_left(nats: NatsClu
     journal.recover()
 
     async def appends() -> list[int | BaseException]:
-        appender = journal.appender()
+        appender = journal.partitions[0].appender()
         first = asyncio.gather(*map(appender.append, payloads[:6]), return_exceptions=True)
         leader = nats.leader()
         nats.freeze(leader)
@@ -120,7 +110,7 @@ def test_a_server_that_freezes_with_megabytes_on_their_way_is_left(nats: NatsClu
     acknowledged = {payload: position for payload, position in ends.items() if isinstance(position, int)}
     # A slow machine may need more than the time of an append for so many megabytes.
     assert all(isinstance(end, StorageError) for payload, end in ends.items() if payload not in acknowledged)
-    with closing(journal.source()) as source:
+    with closing(journal.partitions[0].source()) as source:
         found = [(bytes(record.payload), record.position) for record in iter_records(source)]
     assert len(found) == len(dict(found)), "a payload is there twice"
     assert acknowledged.items() <= set(found)

@@ -12,24 +12,23 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.crash import checks
-from tests.support.crash.durable import read_source, read_store
+from tests.support.crash.durable import read_store
 from tests.support.crash.load import Load, under_load
 from tests.support.crash.outage import REQUESTS_MIN, acknowledged
 from tests.support.crash.process_tree import Tree
 from tests.support.crash.traffic import Traffic
 from tests.support.http.exchange import Request
 from tests.support.journal.nats_cluster import NatsCluster
-from tests.support.journal.nats_site import KEEP_JOURNAL, new_streams, site
+from tests.support.journal.nats_site import KEEP_JOURNAL, new_streams, read_journal, site
 from tests.support.projects.postgresql import Cluster
 from tests.support.server import Project, create_project
 from tests.support.store.served import ServedStore
 from tests.support.waiting import wait_until
 from trackway.journal.limits import STREAM_LEASE_S
-from trackway.journal.stream.address import parse_address
-from trackway.journal.stream.stream_journal import StreamJournal
 
 TURN_S_MAX = 2.0 * STREAM_LEASE_S
 LOADS = "this machine loads"
+PARTITIONS = 2
 
 
 class Machines(NamedTuple):
@@ -51,7 +50,7 @@ class Machines(NamedTuple):
 
 @pytest.fixture
 def machines(nats: NatsCluster, cluster: Cluster, tmp_path: Path) -> Iterator[Machines]:
-    new_streams(nats)
+    new_streams(nats, partitions=PARTITIONS)
     database = cluster.new_database()
     with ServedStore(tmp_path / "served") as store:
         shared = ("--store-url", store.url, "--projects-url", database, *KEEP_JOURNAL)
@@ -78,12 +77,12 @@ def run(nats: NatsCluster, machines: Machines, faults: object, tmp_path: Path) -
     stored = read_store(machines.store.stop())
     for sent in load.ledger.sent:
         sent.broken, sent.refused = sent.broken + sent.refused, 0
-    content = read_source(StreamJournal(parse_address(nats.url), up[0].data_dir / "journal").source())
+    content = read_journal(nats, up[0].data_dir)
     checks.check_clients(load.ledger, lines)
     checks.check_profiles(load.ledger, stored)
     checks.check_counts(load.ledger, stored, len(lines))
     checks.check_rejected(load.ledger, stored)
-    checks.check_journal(load.ledger, content)
+    checks.check_journal(load.ledger, content, PARTITIONS)
     checks.check_store(content, stored)
     checks.check_export(content, lines, load.ledger)
 

@@ -35,7 +35,8 @@ from trackway.ageing.limits import (
 from trackway.ageing.profiles import UnseenProfiles
 from trackway.domain.data_age import first_kept_ms, next_day_ms
 from trackway.domain.errors import StorageError
-from trackway.journal.log import Progress
+from trackway.domain.partition import partition_of
+from trackway.journal.log import Mark, Progress
 from trackway.projects.drivers import open_reader
 from trackway.projects.project import Project
 from trackway.runtime.background import pause_unless
@@ -104,25 +105,26 @@ class Ageing:
 
     def turn(self) -> None:
         """Take one step further where one is due. Raises StorageError."""
-        if not self._progress.loaded or not self._has_room():  # the tables may not be there
+        if not self._progress.has_begun or not self._has_room():  # the tables may not be there
             return
-        position, now_ms = self._progress.synced, _now_ms()  # before the settings are read
+        ends, now_ms = self._progress.ends(), _now_ms()  # before the settings are read
         revision = self._reader.revision()
         if not self._clock.is_right(now_ms, revision):
             return
         if revision != self._revision or now_ms >= self._next_day_ms:
-            self._look(self._reader.all_projects(), position, now_ms)
+            self._look(self._reader.all_projects(), ends, now_ms)
             self._revision = revision
         if due := self._due(now_ms):
             self._delete(due)
             self._revision = -1  # a horizon may go back now
 
-    def _look(self, projects: Sequence[Project], position: int, now_ms: int) -> None:
+    def _look(self, projects: Sequence[Project], ends: Mark, now_ms: int) -> None:
         """Write new horizons, and delete profiles that have aged."""
         mine = [each for each in projects if each.region == self._region]
         found = self._horizons.newest()
         for each in mine:
             now = found.get(each.project_id, Horizon(each.project_id))
+            position = ends[partition_of(each.project_id, len(ends))]
             if (following := next_horizon(now, each, self._default_days, position, now_ms)) is None:
                 continue
             if not now.is_deleted or following.since_ms - now.since_ms > DAY_STEP_MS:
@@ -138,9 +140,11 @@ class Ageing:
 
     def _due(self, now_ms: int) -> list[Horizon]:
         """Horizons whose events may be deleted now."""
-        loaded = self._progress.loaded
         due = [
-            each for each in self._open if each.position <= loaded and not 0 <= now_ms - each.made_ms < 1000 * HIDDEN_S
+            each
+            for each in self._open
+            if each.position <= self._progress.of(each.project_id).loaded
+            and not 0 <= now_ms - each.made_ms < 1000 * HIDDEN_S
         ]
         is_time = time.monotonic() - self._deleted_s >= DELETION_INTERVAL_S
         return due if is_time or any(each.project_id in self._hurried for each in due) else []

@@ -13,18 +13,17 @@ class KnownUntil:
     def __init__(self, progress: Progress):
         self._progress = progress
         self._known_ms: int | None = None
-        self._mark = progress.synced
+        self._mark = progress.ends()
         self._marked_ms: int | None = None
 
     def look(self, now_ms: int) -> int | None:
         """The moment in milliseconds since the epoch; None before the loader has caught up since this process began."""
         if self._marked_ms is None or self._marked_ms > now_ms:  # the first look, or a clock that was set back
-            self._mark, self._marked_ms = self._progress.synced, now_ms
+            self._mark, self._marked_ms = self._progress.ends(), now_ms
             self._known_ms = None
-        loaded = self._progress.loaded
-        if loaded and loaded >= self._mark:
+        if self._progress.has_begun and self._progress.has_loaded(self._mark):
             self._known_ms = self._marked_ms
-            self._mark, self._marked_ms = self._progress.synced, now_ms
-            if loaded >= self._mark:
+            self._mark, self._marked_ms = self._progress.ends(), now_ms
+            if self._progress.has_loaded(self._mark):
                 self._known_ms = now_ms
         return self._known_ms

@@ -100,7 +100,7 @@ class SnapshotServer:
 
     def _frozen(self, connection: socket.socket, name: str) -> Frozen:
         found: list[Frozen] = []
-        done = self._moments.ask(self._progress.synced, lambda: found.append(self._freeze(name)))
+        done = self._moments.ask(self._progress.ends(), lambda: found.append(self._freeze(name)))
         waited_s = 0.0
         try:
             while not done.done():
@@ -116,7 +116,7 @@ class SnapshotServer:
         if _is_gone(connection):
             raise BrokenPipeError
         if waited_s >= SNAPSHOT_TELL_S:
-            _send(connection, Line(left_bytes=self._progress.lag_bytes(self._progress.loaded)))
+            _send(connection, Line(left_bytes=sum(self._progress.lags())))
             waited_s = 0.0
         pause(SNAPSHOT_POLL_S)
         return waited_s + SNAPSHOT_POLL_S
@@ -134,7 +134,7 @@ class SnapshotServer:
         [(migration,)] = self._store.query(_MIGRATION)
         others = {table: uuid for table, uuid in found.items() if table in DERIVED}
         cursor = read_cursor(self._store)
-        end = max(self._progress.synced, cursor)
+        end = max(*self._progress.ends(), cursor)
         places = place_digest(self._settings.store_url), place_digest(self._settings.projects_url)
         return Frozen(name, kept, others, cursor, end, int(migration), *places)
 

@@ -26,6 +26,12 @@ def journal() -> None:
 
 
 @journal.command("init")
+@click.option(
+    "--partitions",
+    type=click.IntRange(1),
+    default=None,
+    help="Streams to spread projects over, 1 to 64, fixed when they are made. [default: 1, or as many as before]",
+)
 @click.option("--again", is_flag=True, help="Replace streams that exist by empty ones of the next generation.")
 @click.option(
     "--generation",
@@ -43,7 +49,13 @@ def journal() -> None:
 @settings_options("data_dir", "journal_url")
 @JSON
 def init(
-    again: bool, generation: int | None, bytes_max: int | None, discard_records: bool, as_json: bool, **flags: Any
+    partitions: int | None,
+    again: bool,
+    generation: int | None,
+    bytes_max: int | None,
+    discard_records: bool,
+    as_json: bool,
+    **flags: Any,
 ) -> None:
     """Make the streams of a journal in NATS, three replicas each.
 
@@ -55,7 +67,12 @@ def init(
 
     settings = load_flags(flags)
     made = make_streams(
-        settings, again=again, generation=generation or 0, bytes_max=bytes_max or 0, discard=discard_records
+        settings,
+        partitions=partitions or 0,
+        again=again,
+        generation=generation or 0,
+        bytes_max=bytes_max or 0,
+        discard=discard_records,
     )
     if as_json:
         click.echo(json.dumps([each._asdict() for each in made], indent=2))
@@ -85,7 +102,11 @@ def status(as_json: bool, **flags: Any) -> int:
     else:
         if streams:
             print_table(_HEADS, [_row(each) for each in streams])
+        partitions = progress.pop("partitions", []) if progress else []
         print_table(("Progress", ""), [(name, _text(value)) for name, value in (progress or {}).items()])
+        if partitions:
+            rows = [(str(number), *map(_text, each.values())) for number, each in enumerate(partitions)]
+            print_table(("Partition", *partitions[0]), rows)
     return int(any(each.fault for each in streams))
 
 
@@ -98,19 +119,20 @@ def check_there(settings: Settings) -> None:
         )
 
 
-def progress_of(settings: Settings) -> dict[str, int | bool] | None:
-    """How far the journal of the data directory is synced, loaded and kept. None where no server has run."""
+def progress_of(settings: Settings) -> dict[str, Any] | None:
+    """How far the journal of the data directory is loaded and kept; of several partitions each in `partitions`, too.
+    None where no server has run."""
     from trackway.journal.open import open_journal  # noqa: PLC0415  # as above
 
     try:
         with closing(open_journal(settings).progress()) as progress:
-            return {
-                "synced": progress.synced,
-                "loaded": progress.loaded,
-                "lag_bytes": progress.lag_bytes(progress.loaded),
-                "size_bytes": progress.size_bytes(),
-                "failing": progress.failing,
-            }
+            lags = progress.lags()
+            each = [
+                {"synced": part.synced, "loaded": part.loaded, "lag_bytes": lag_bytes, "failing": part.failing}
+                for part, lag_bytes in zip(progress.partitions, lags, strict=True)
+            ]
+            whole = {"lag_bytes": sum(lags), "size_bytes": progress.size_bytes(), "failing": progress.failing}
+            return {**each[0], **whole} if len(each) == 1 else {**whole, "partitions": each}
     except StorageError:
         return None
 

@@ -30,7 +30,7 @@ class Asked(NamedTuple):
     health: tuple[bool, Mapping[str, Any]]
     ready: tuple[bool, Mapping[str, Any]]
     rate: Rate
-    journal: Mapping[str, int | bool] | None
+    journal: Mapping[str, Any] | None
     now_s: float
     holds: Sequence[str] = ()
 

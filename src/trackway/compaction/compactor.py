@@ -29,7 +29,7 @@ from trackway.compaction.plan import next_days, next_position, to_merge
 from trackway.compaction.statements import read_cursor
 from trackway.compaction.versions import Versions
 from trackway.domain.errors import StorageError
-from trackway.journal.log import Progress
+from trackway.journal.log import Mark, Progress
 from trackway.query.sql.segments import DERIVED
 from trackway.runtime.background import pause
 from trackway.store.client import Store
@@ -40,10 +40,11 @@ _log = logs.get("compactor")
 
 
 class Work(NamedTuple):
-    """A project with about so many events that are not in its facts."""
+    """A project with about so many events before the cursor that are not in its facts."""
 
     project_id: int
     events: int
+    cursor: int
 
 
 class Compactor:
@@ -68,7 +69,7 @@ class Compactor:
         self._changes = Changes(store, self._versions)
         self._turn = threading.Lock()
         """Held while the facts of a project change."""
-        self._until = progress.synced
+        self._until = progress.ends()
         """Nothing is built before the loader is here: older loaders may have left events that they did not count."""
         self._stepped_s: dict[int, float] = {}
         self._tidied_s: dict[int, float] = {}
@@ -80,7 +81,7 @@ class Compactor:
             if not self._loads():
                 self._stand_by()
                 continue
-            began_s, loaded = time.monotonic(), self._progress.loaded
+            began_s, reached = time.monotonic(), self._progress.reached()
             try:
                 worked = self._has_room() and self.turn()
             except StorageError as error:
@@ -91,18 +92,18 @@ class Compactor:
                 self._wait(lambda: RETRY_S)
                 continue
             took_s = time.monotonic() - began_s
-            self._wait(partial(self._pace.rest_s, took_s) if worked else partial(self._idle_s, loaded))
+            self._wait(partial(self._pace.rest_s, took_s) if worked else partial(self._idle_s, reached))
 
-    def _idle_s(self, loaded: int) -> float:
+    def _idle_s(self, reached: Mark) -> float:
         """How long to wait where there was nothing to do when so much was loaded. A look asks the store several times,
         and each project."""
-        return IDLE_POLL_S if self._progress.loaded == loaded else POLL_S
+        return IDLE_POLL_S if self._progress.reached() == reached else POLL_S
 
     def _stand_by(self) -> None:
         """Another machine compacts. What is known of its versions here is out of date when this one's turn comes."""
         self._versions = Versions(self._store)
         self._changes = Changes(self._store, self._versions)
-        self._until = self._progress.synced
+        self._until = self._progress.ends()
         pause(POLL_S)
 
     def _wait(self, seconds: Callable[[], float]) -> None:
@@ -113,7 +114,7 @@ class Compactor:
 
     def turn(self) -> bool:
         """Make the next changes of one project. Returns whether there were any to make. Raises StorageError."""
-        if not self._progress.loaded:  # the loader has not begun, and the tables may not be there
+        if not self._progress.has_begun:  # the loader has not begun, and the tables may not be there
             return False
         with self._turn:
             return self._taken()
@@ -122,13 +123,15 @@ class Compactor:
         """Leave the facts of ids that are being erased out of what counts. For another thread. The events of these ids
         are gone already. The segments that had them are dropped as other old ones are. Raises StorageError."""
         with self._turn:
-            self._changes.without_erased(self._versions.newest(project_id), read_cursor(self._store))
+            self._changes.without_erased(self._versions.newest(project_id), read_cursor(self._store, project_id))
 
     def without_aged(self, project_id: int, since_ms: int) -> None:
         """Leave the facts of events that have aged out of what counts. For another thread. These events are gone
         already. Raises StorageError."""
         with self._turn:
-            self._changes.without_aged(self._versions.newest(project_id), read_cursor(self._store), since_ms)
+            self._changes.without_aged(
+                self._versions.newest(project_id), read_cursor(self._store, project_id), since_ms
+            )
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -141,23 +144,22 @@ class Compactor:
         return int(self._store.query(sql.ERASED_FACTS, {"project": project_id})[0][0])
 
     def _taken(self) -> bool:
-        cursor = read_cursor(self._store)
-        if cursor < self._until:
+        if not self._progress.has_loaded(self._until):
             return False
-        waiting = [Work(int(project), int(events)) for project, events in self._store.query(sql.WORK)]
+        waiting = [Work(*map(int, row)) for row in self._store.query(sql.WORK)]
         metrics.facts_behind(sum(work.events for work in waiting))
         now_s = time.monotonic()
         for work in sorted(waiting, key=lambda work: self._stepped_s.get(work.project_id, 0.0)):
             since_s = now_s - self._stepped_s.get(work.project_id, float("-inf"))
             if work.events >= STEP_EVENTS_MIN or since_s >= STEP_INTERVAL_S:
                 self._stepped_s[work.project_id] = now_s
-                return self._guarded(self._step, work.project_id, cursor)
-        return any(self._guarded(self._tidy, int(project), cursor) for (project,) in self._store.query(sql.PROJECTS))
+                return self._guarded(partial(self._step, cursor=work.cursor), work.project_id)
+        return any(self._guarded(self._tidy, int(project)) for (project,) in self._store.query(sql.PROJECTS))
 
-    def _guarded(self, change: Callable[[int, int], bool], project_id: int, cursor: int) -> bool:
+    def _guarded(self, change: Callable[[int], bool], project_id: int) -> bool:
         """Make a change. Where the store cannot read a file, it may be one of the facts: then these are built anew."""
         try:
-            return change(project_id, cursor)
+            return change(project_id)
         except StoreError as error:
             now_s = time.monotonic()
             since_s = now_s - self._doubted_s.get(project_id, float("-inf"))
@@ -188,12 +190,13 @@ class Compactor:
             self._changes.rewrite(version, old, cursor)
         return True
 
-    def _tidy(self, project_id: int, cursor: int) -> bool:
+    def _tidy(self, project_id: int) -> bool:
         """Merge segments or bring one up to date with newer links, and drop what ended. Returns whether any segment was
         read."""
         now_s = time.monotonic()
         if now_s - self._tidied_s.get(project_id, float("-inf")) < TIDY_INTERVAL_S:
             return False
+        cursor = read_cursor(self._store, project_id)
         version = self._versions.newest(project_id)
         if self._changes.sound(version) != version or self._changes.readable(version) != version:
             return True  # it is built anew from the next turn on

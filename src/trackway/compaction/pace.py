@@ -27,13 +27,13 @@ class Pace:
         self._progress = progress
         self._clock = clock
         self._measured_s = clock()
-        self._synced = progress.synced
+        self._ends = progress.ends()
         self._is_busy = False
 
     def share(self) -> float:
         """The part of its time that the compactor may work now."""
         self._measure()
-        if self._progress.lag_bytes(self._progress.loaded) > BEHIND_BYTES:
+        if sum(self._progress.lags()) > BEHIND_BYTES:
             return SHARE_BEHIND
         return SHARE_BUSY if self._is_busy else SHARE_IDLE
 
@@ -42,8 +42,8 @@ class Pace:
         return min(took_s * (1 / self.share() - 1), REST_S_MAX)
 
     def _measure(self) -> None:
-        now_s, synced = self._clock(), self._progress.synced
+        now_s = self._clock()
         if (passed_s := now_s - self._measured_s) >= POLL_S / 2:
-            sent_bytes = self._progress.bytes_between(self._synced, synced)
+            sent_bytes, ends = self._progress.appended_bytes(self._ends), self._progress.ends()
             self._is_busy = sent_bytes > BUSY_BYTES_PER_S * passed_s
-            self._measured_s, self._synced = now_s, synced
+            self._measured_s, self._ends = now_s, ends

@@ -163,7 +163,7 @@ FREQUENT: Final = f"SELECT name {rows_from(_NAMES)} GROUP BY name ORDER BY count
 """The most frequent properties of about `sample` events of the days with most events."""
 EVENTS: Final = f"SELECT count() {rows_in('events')}"
 WORK: Final = """
-SELECT project_id, sum(records) FROM
+SELECT project_id, sum(records), max(to_position) FROM
 (
     SELECT project_id, to_position, records FROM loads WHERE outcome = 'stored' AND project_id != 0
 ) AS load
@@ -180,7 +180,8 @@ LEFT ANY JOIN (SELECT project_id, count() AS asked FROM facts_rebuilds GROUP BY 
 USING (project_id)
 WHERE to_position > if(asked = rebuilds, position, 0)
 GROUP BY project_id ORDER BY project_id"""
-"""Projects with events that are not compacted or that are to be compacted anew, and about how many."""
+"""Projects with events that are not compacted or that are to be compacted anew, about how many, and the position before
+which they are all loaded."""
 BATCHES: Final = """
 SELECT to_position, sum(records) FROM loads
 WHERE project_id = {project:UInt32} AND outcome = 'stored'
@@ -194,9 +195,9 @@ PROJECTS: Final = "SELECT DISTINCT project_id FROM facts_versions ORDER BY proje
 DAMAGES: Final = "SELECT count(), countIf(state = 0) FROM damage FINAL WHERE place IN ('events', 'identity_links')"
 
 
-def read_cursor(store: Store) -> int:
-    """The position before which all events are in the store, verified and counted."""
-    return int(store.query(CURSOR)[0][0])
+def read_cursor(store: Store, project_id: int) -> int:
+    """The position before which all events of the project are in the store, verified and counted."""
+    return int(store.query(CURSOR, {"project": project_id})[0][0])
 
 
 def partition_id(project_id: int, segment: int) -> str:

@@ -15,6 +15,7 @@ from backports import zstd
 
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.link import Link, LinkKind
+from trackway.domain.partition import partition_of
 
 VERSION = 5
 _READABLE = (4, VERSION)
@@ -104,6 +105,13 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     packed: bytes = b""
 
 
+class _Head(msgspec.Struct, array_like=True):
+    """The first fields of an entry."""
+
+    version: int
+    project_id: int
+
+
 class _Versioned(msgspec.Struct, array_like=True):
     """The first field of an entry of any version."""
 
@@ -113,6 +121,7 @@ class _Versioned(msgspec.Struct, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Entry])
 _rejections = msgspec.msgpack.Decoder(list[Rejection])
+_heads = msgspec.msgpack.Decoder(list[_Head])
 _versions = msgspec.msgpack.Decoder(list[_Versioned])
 _undecoded = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
@@ -129,6 +138,18 @@ PROBE = _encoder.encode([])
 def join_payloads(payloads: Iterable[bytes]) -> bytes:
     """One payload with the entries of several."""
     return _encoder.encode([entry for payload in payloads for entry in _undecoded.decode(payload)])
+
+
+def split_payload(payload: bytes, partitions: int) -> dict[int, bytes]:
+    """By partition of so many, the payload of the entries whose projects are there. A payload without entries is of
+    none."""
+    whose = [partition_of(entry.project_id, partitions) for entry in _heads.decode(payload)]
+    if len(set(whose)) == 1:
+        return {whose[0]: payload}
+    split: dict[int, list[msgspec.Raw]] = {}
+    for partition, entry in zip(whose, _undecoded.decode(payload), strict=True):
+        split.setdefault(partition, []).append(entry)
+    return {partition: _encoder.encode(entries) for partition, entries in split.items()}
 
 
 def unlink_payload(project_id: int, received_us: int, id: str, reason: str) -> bytes:

@@ -27,6 +27,7 @@ from trackway.edge.access.secret_verification import Verifier
 from trackway.edge.api.health import Health
 from trackway.edge.api.site_script import SiteScript
 from trackway.edge.app import Edge, Routes
+from trackway.edge.ingestion.spread import Spread
 from trackway.edge.limits import CERTIFICATE_LOOK_S, CITY_DATABASE_LOOK_S, PROJECTS_REFRESH_S, THREADS
 from trackway.edge.quotas.in_flight import InFlight
 from trackway.edge.quotas.machines import UseOfMachines
@@ -37,7 +38,7 @@ from trackway.http import server
 from trackway.http.accept import ConnectionCounts
 from trackway.http.connections import Connections
 from trackway.http.tls import ServerCertificate
-from trackway.journal.log import Journal
+from trackway.journal.log import Appender, Journal
 from trackway.mail.server import MailServer
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.runtime.background import pause, start_task, start_thread
@@ -103,7 +104,7 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
         for part in (changes, basic, forms, readers):
             closing.callback(part.close)
         closing.callback(audit.write_refused)
-        appender = handed.journal.appender(metrics.journal_synced, handed.room.refusal, handed.room.has_room)
+        appender = _appender(handed)
         closing.push_async_callback(appender.close)
         progress = handed.journal.progress()
         if index == 0:
@@ -150,6 +151,15 @@ async def _serve(handed: Handed, index: int, heartbeat: Heartbeat) -> None:
             ops_app=Edge(Routes(health_routes(health, with_details=True), {}), ""),
             connections=connections,
         )
+
+
+def _appender(handed: Handed) -> Appender:
+    """For all partitions of the journal. One alone needs no look at whose an entry is."""
+    appenders = [
+        each.appender(metrics.journal_synced, handed.room.refusal, handed.room.has_room)
+        for each in handed.journal.partitions
+    ]
+    return appenders[0] if len(appenders) == 1 else Spread(appenders)
 
 
 def _stop(stopping: asyncio.Event, readers: Readers) -> None:

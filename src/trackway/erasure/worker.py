@@ -96,7 +96,7 @@ class Worker:
 
     def turn(self) -> None:
         """Work on each task that is due. Raises StorageError."""
-        if not self._progress.loaded or not self._has_room():  # the tables may not be there
+        if not self._progress.has_begun or not self._has_room():  # the tables may not be there
             return
         if self._reader.has_deleted_projects():
             self._tasks().add_deleted_projects(self._region)
@@ -148,7 +148,7 @@ class Worker:
         """Erase all of a deleted project. Edge processes have forgotten its keys before its day is over."""
         project_id, report = task.project_id, dict(task.report)
         self._erasures.add(self._deletion.begin_project(project_id, task.task_id, 1000 * task.until_ms))
-        self._wait_for_loader()
+        self._wait_for_loader(project_id)
         if "before" not in report:
             report["before"] = self._deletion.rows(project_id, OF_PROJECT, final=False)
             self._tasks().write(task, report)
@@ -179,13 +179,14 @@ class Worker:
             if len(found) > TAKEN_IDS_MAX or found <= known:
                 return len(found)
             self._erasures.add(self._deletion.begin(project_id, task.task_id, found, until_us))
-            self._wait_for_loader()
+            self._wait_for_loader(project_id)
         raise StorageError("ids of the persons kept coming")
 
-    def _wait_for_loader(self) -> None:
-        """Return when all that the loader read before now is in the store."""
-        synced = self._progress.synced
-        while self._progress.loaded < synced:
+    def _wait_for_loader(self, project_id: int) -> None:
+        """Return when all of the project that the loader read before now is in the store."""
+        progress = self._progress.of(project_id)
+        synced = progress.synced
+        while progress.loaded < synced:
             if self._stop.is_set():
                 raise StorageError("the erasure goes on after the next start")
             pause(TASK_POLL_S / 10)

@@ -6,7 +6,7 @@ bytes by subtracting positions, but ask `Progress`. Each implementation passes `
 """
 
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -69,6 +69,9 @@ Done = Callable[[int | Exception], None]
 Refusal = Callable[[], str]
 """Why no payload can be accepted now; '' if one can."""
 
+Mark = tuple[int, ...]
+"""A position of each partition of a journal."""
+
 HasRoom = Callable[[int], bool]
 """Whether the disk has room for so many bytes that the journal could do without."""
 
@@ -127,17 +130,10 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Trimmer(Protocol):
-    """Removes what the store holds."""
+class PartitionProgress(Protocol):
+    """How far a partition is synced, loaded and kept. All processes see the same; reads are cheap and never block.
 
-    def remove_loaded(self, loaded: int, age_s_min: float) -> Removed:
-        """Remove records below position `loaded` that are at least so old. May keep more. Raises StorageError."""
-
-
-class Progress(Protocol):
-    """How far the journal is synced, loaded and kept. All processes see the same; reads are cheap and never block.
-
-    `loaded`, `heartbeat_ms` and `failing` are the loader's to set.
+    `loaded` and `failing` are the loader's to set.
     """
 
     @property
@@ -150,13 +146,6 @@ class Progress(Protocol):
 
     @loaded.setter
     def loaded(self, position: int) -> None: ...
-
-    @property
-    def heartbeat_ms(self) -> int:
-        """The loader's last heartbeat, in milliseconds since the epoch; 0 before the first."""
-
-    @heartbeat_ms.setter
-    def heartbeat_ms(self, now_ms: int) -> None: ...
 
     @property
     def failing(self) -> bool:
@@ -177,10 +166,87 @@ class Progress(Protocol):
         """No kept record was written before this time, in milliseconds since the epoch; 0 if that is unknown."""
 
     def bytes_between(self, begin: int, end: int) -> int:
-        """Bytes of the journal from one position to another: may be an estimate, and is 0 where `end` is not later."""
+        """Bytes of the partition from one position to another: may be an estimate, and is 0 where `end` is not
+        later."""
 
     def lag_bytes(self, position: int) -> int:
         """The same, from a position to `synced`."""
+
+    def size_bytes(self) -> int:
+        """Bytes that the partition occupies. May block on a disk."""
+
+    def close(self) -> None: ...
+
+
+class Partition(Protocol):
+    """The records of some projects, in an order of their own. A journal in files has one partition."""
+
+    def appender(
+        self, on_sync: OnSync | None = None, refusal: Refusal = str, has_room: HasRoom | None = None
+    ) -> Appender:
+        """Open the journal for appending, in the process and event loop that use it. Raises StorageError."""
+
+    def source(self, position: int = 0) -> Source:
+        """Read on from a position; 0 is the first record that still exists.
+
+        Raises StorageError when the partition ends before the position: then it belongs to another journal.
+        """
+
+    def progress(self) -> PartitionProgress:
+        """Open the progress. Raises StorageError when the journal was never recovered."""
+
+    def remove_loaded(self, loaded: int, age_s_min: float) -> Removed:
+        """Remove records below position `loaded` that are at least so old. May keep more. Raises StorageError."""
+
+
+class Progress(Protocol):
+    """The same of all partitions of a journal. `heartbeat_ms` and `failing` are the loader's to set."""
+
+    @property
+    def partitions(self) -> Sequence[PartitionProgress]: ...
+
+    def of(self, project_id: int) -> PartitionProgress:
+        """The partition that has the records of a project."""
+
+    def ends(self) -> Mark:
+        """Where each partition is synced."""
+
+    def reached(self) -> Mark:
+        """Where each partition is loaded."""
+
+    def has_loaded(self, mark: Mark) -> bool:
+        """Whether each partition is loaded so far."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the loader has begun, so that the store has its tables."""
+
+    def lags(self) -> list[int]:
+        """Bytes of each partition that are not loaded."""
+
+    def appended_bytes(self, since: Mark) -> int:
+        """Bytes of all partitions that were synced behind the mark."""
+
+    @property
+    def heartbeat_ms(self) -> int:
+        """The loader's last heartbeat, in milliseconds since the epoch; 0 before the first."""
+
+    @heartbeat_ms.setter
+    def heartbeat_ms(self, now_ms: int) -> None: ...
+
+    @property
+    def failing(self) -> bool:
+        """Whether loading fails for any partition."""
+
+    @failing.setter
+    def failing(self, failing: bool) -> None: ...
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether every record written so far is in the store."""
+
+    def kept_since_ms(self) -> int:
+        """No kept record was written before this time, in milliseconds since the epoch; 0 if that is unknown."""
 
     def size_bytes(self) -> int:
         """Bytes that the journal occupies. May block on a disk."""
@@ -216,22 +282,15 @@ class Machines(Protocol):
         """Call with each message, in a thread of the journal's, as long as the process lasts. It must not block."""
 
 
-class Journal(Trimmer, Protocol):
+class Journal(Protocol):
     """One journal. The supervisor passes it to the processes that it forks; nothing is open in it."""
+
+    @property
+    def partitions(self) -> Sequence[Partition]:
+        """What is loaded, each from a cursor of its own. Raises StorageError when their number cannot be asked for."""
 
     def recover(self) -> Recovery:
         """Make the journal ready for use. Call it once, before all else. Raises StorageError."""
-
-    def appender(
-        self, on_sync: OnSync | None = None, refusal: Refusal = str, has_room: HasRoom | None = None
-    ) -> Appender:
-        """Open the journal for appending, in the process and event loop that use it. Raises StorageError."""
-
-    def source(self, position: int = 0) -> Source:
-        """Read on from a position; 0 is the first record that still exists.
-
-        Raises StorageError when the journal ends before the position: then it belongs to another journal.
-        """
 
     def progress(self) -> Progress:
         """Open the progress. Raises StorageError when the journal was never recovered."""

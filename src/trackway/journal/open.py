@@ -17,7 +17,7 @@ def open_journal(settings: Settings) -> Journal:
 
 
 def make_streams(
-    settings: Settings, *, again: bool, generation: int, bytes_max: int, discard: bool
+    settings: Settings, *, partitions: int, again: bool, generation: int, bytes_max: int, discard: bool
 ) -> list[StreamStatus]:
     """Make the streams of the journal; see `journal.stream.setup`. Raises ConfigError, StateError, StorageError."""
     _need_url(settings)
@@ -25,7 +25,9 @@ def make_streams(
     from trackway.journal.stream.address import parse_address  # noqa: PLC0415
 
     address = parse_address(settings.journal_url)
-    return setup.make_streams(address, again=again, generation=generation, bytes_max=bytes_max, discard=discard)
+    return setup.make_streams(
+        address, partitions=partitions, again=again, generation=generation, bytes_max=bytes_max, discard=discard
+    )
 
 
 def streams_status(settings: Settings) -> list[StreamStatus]:

@@ -42,7 +42,7 @@ class Count(NamedTuple):
 
 class Batch(NamedTuple):
     """The rows for journal records from `from_position` up to, not including, `to_position`. `events` are entries
-    without duplicates, each at the position of its record."""
+    without duplicates, each at the position of its record. All are of one `partition` of the journal."""
 
     from_position: int
     to_position: int
@@ -53,6 +53,7 @@ class Batch(NamedTuple):
     rejected: bytes
     counts: Counter[Count]
     placed: list[Placed]
+    partition: int = 0
 
     def without_rows(self) -> "Batch":
         """The batch after its rows are in the store: only its counts are left."""
@@ -110,7 +111,7 @@ def make_batch(placed: list[Placed], from_position: int, to_position: int, windo
 
 def _count(counts: Counter[Count], entry: Entry, stored: int, doubled: int) -> None:
     minute_us = entry.received_us - entry.received_us % MINUTE_US
-    if stored:
+    if stored or entry.links:  # a link alone is no record, and its project is loaded so far, too
         counts[Count(entry.project_id, minute_us, entry.endpoint, "stored", "")] += stored
     if doubled:
         counts[Count(entry.project_id, minute_us, entry.endpoint, "duplicate", "")] += doubled

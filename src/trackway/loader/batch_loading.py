@@ -25,8 +25,8 @@ _log = logs.get("loader")
 
 
 class Load:
-    """Drops what is erased, decides each other record, and hands batches to `insert` and then to `finish`. `insert` may
-    raise DataRefused."""
+    """Drops what is erased, decides each other record of a partition, and hands batches to `insert` and then to
+    `finish`. `insert` may raise DataRefused."""
 
     def __init__(
         self,
@@ -35,12 +35,14 @@ class Load:
         erased: Erased,
         insert: Callable[[Batch], None],
         finish: Callable[[Batch], None],
+        partition: int = 0,
     ) -> None:
         self._store = store
         self._erased = erased
         self._window = window
         self._insert = insert
         self._finish = finish
+        self._partition = partition
 
     def load(self, records: Sequence[Record], from_position: int, to_position: int) -> None:
         """Load journal records from `from_position` up to, not including, `to_position`. Raises StorageError."""
@@ -62,7 +64,7 @@ class Load:
             lambda keys, before: statements.known_keys(self._store, keys, before),
         )
         batch.counts.update(dropped)
-        return batch
+        return batch._replace(partition=self._partition)
 
     def _load_in_parts(
         self, records: Sequence[Record], from_position: int, to_position: int, error: DataRefused

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 from trackway.domain.errors import StorageError
-from trackway.journal.log import Progress
+from trackway.journal.log import Mark, Progress
 from trackway.loader import statements
 from trackway.loader.batch import Batch
 from trackway.loader.limits import VERIFICATION_BYTES_MIN, VERIFICATION_INTERVAL_S_MAX, VERIFICATION_SHARE
@@ -24,23 +24,24 @@ from trackway.telemetry import metrics
 
 
 class _Check(NamedTuple):
-    """A verification beside the loader. It covers the first `batches`, and the counts of all records before
+    """A verification beside the loader. It covers the first `batches`, and the counts of all records before the mark
     `counted`."""
 
     done: Future[None]
     batches: int
-    counted: int
+    counted: Mark
     began_s: float
 
 
 class Cursor:
-    """The batches of one loader. `step` is called before each verification that the loader waits for."""
+    """The batches of one loader, of all partitions in the order of their inserts. `step` is called before each
+    verification that the loader waits for."""
 
     def __init__(
         self, store: Store, verification: PartVerification, sweep: Sweep, progress: Progress, step: Callable[[], None]
     ):
-        self.counted = 0
-        """The cursor: all records before this position count."""
+        self.counted = [0] * len(progress.partitions)
+        """The cursor of each partition: all its records before this position count."""
         self.generation = 0
         """How often the table `loads` was found damaged."""
         self._store = store
@@ -62,29 +63,38 @@ class Cursor:
         if self._check is not None:
             wait([self._check.done])  # whatever it found
             self._check = None
-        self.counted = 0
+        self.counted = [0] * len(self.counted)
         self._waiting = []
         self._sweep.reset()
 
-    def begin(self, cursor: int) -> None:
-        """All records before the cursor count. The next verification includes the cursor's own part, which an insert
+    def begin(self, cursors: Sequence[int]) -> None:
+        """All records before the cursors count. The next verification includes the cursors' own parts, which an insert
         that was thought to have failed may have left a moment ago."""
-        self.counted = cursor
+        self.counted = list(cursors)
 
     def add(self, batches: Iterable[Batch]) -> None:
         """Add the next batches, whose rows are all in the store."""
         self._waiting += (batch.without_rows() for batch in batches)
 
-    @property
-    def inserted(self) -> int:
-        """The position before which all records are in the store, whether they count or not."""
-        return self._waiting[-1].to_position if self._waiting else self.counted
+    def loaded(self, partition: int, end: int) -> int:
+        """The position of a partition to publish. It reaches the partition's `end` only when all records count, as
+        clients expect."""
+        last = self._last(partition)
+        if last is None:
+            return self.counted[partition]
+        return last.from_position if last.to_position >= end else last.to_position
 
-    def loaded(self, end: int) -> int:
-        """The position to publish. It reaches the journal's `end` only when all records count, as clients expect."""
-        if self._waiting and self.inserted >= end:
-            return self._waiting[-1].from_position
-        return self.inserted
+    def _last(self, partition: int) -> Batch | None:
+        """The last batch of a partition that does not count yet."""
+        return next((batch for batch in reversed(self._waiting) if batch.partition == partition), None)
+
+    def _uncounted_bytes(self) -> int:
+        lasts = map(self._last, range(len(self.counted)))
+        return sum(
+            self._progress.partitions[last.partition].bytes_between(self.counted[last.partition], last.to_position)
+            for last in lasts
+            if last is not None
+        )
 
     def is_due(self, *, idle: bool) -> bool:
         """Whether it is time to advance. `idle`: there is nothing more to load."""
@@ -92,7 +102,7 @@ class Cursor:
             return idle or self._check.done.done()
         if time.monotonic() >= self._verify_at_s:
             return True
-        return idle and self._progress.bytes_between(self.counted, self.inserted) < VERIFICATION_BYTES_MIN
+        return idle and self._uncounted_bytes() < VERIFICATION_BYTES_MIN
 
     def advance_beside(self) -> None:
         """Let a thread verify the batches, or make those count that it has verified. Raises StorageError."""
@@ -100,7 +110,7 @@ class Cursor:
             return
         if self._check is None:
             done = self._thread.submit(self._check_inserted)
-            self._check = _Check(done, len(self._waiting), self.counted, time.monotonic())
+            self._check = _Check(done, len(self._waiting), tuple(self.counted), time.monotonic())
         elif self._check.done.done():
             check, self._check = self._check, None
             check.done.result()
@@ -115,10 +125,11 @@ class Cursor:
         self._verify_and_rest()
         self._make_count(len(self._waiting))
 
-    def pass_empty(self, position: int) -> None:
-        """All batches count, and no record before this position is left to load: verify the cursor, too."""
-        self.counted = position
-        if self._sweep.verified_to < position and self.is_due(idle=False):
+    def pass_empty(self, partition: int, position: int) -> None:
+        """All batches count, and no record of the partition before this position is left to load: verify its cursor,
+        too."""
+        self.counted[partition] = position
+        if self._sweep.verified_to[partition] < position and self.is_due(idle=False):
             self._verify_and_rest()
 
     def count_again(self, batch: Batch) -> None:
@@ -132,7 +143,7 @@ class Cursor:
         self._step()
         with metrics.verifying("loader"):
             self._verification.check_inserted(self._store)
-        self._sweep.verified_to = self.counted
+        self._sweep.verified_to = tuple(self.counted)
 
     def _check_inserted(self) -> None:
         with metrics.verifying("beside"):
@@ -154,17 +165,23 @@ class Cursor:
         self._verify_at_s = ended_s + min((ended_s - began_s) / VERIFICATION_SHARE, VERIFICATION_INTERVAL_S_MAX)
 
     def _make_count(self, number: int) -> None:
-        """Make the first batches count, which are verified."""
+        """Make the first batches count, which are verified: those of each partition by one insert."""
         batches, rest = self._waiting[:number], self._waiting[number:]
-        if not batches:
-            return
+        for partition in sorted({batch.partition for batch in batches}):
+            self._make_these_count([batch for batch in batches if batch.partition == partition])
+        self._waiting = rest
+
+    def _make_these_count(self, batches: Sequence[Batch]) -> None:
+        """Batches of one partition."""
+        partition, end = batches[-1].partition, batches[-1].to_position
         self._insert_loads(batches)
-        if statements.read_cursor(self._store) != batches[-1].to_position:
+        if statements.read_cursor(self._store, partition, len(self.counted)) != end:
             raise StorageError("the load of another loader was there first")
         for batch in batches:
             for count, count_records in batch.counts.items():
                 metrics.loaded(count.project_id, count.outcome, count_records)
-        self.counted, self._waiting = batches[-1].to_position, rest
+        self.counted[partition] = end
 
     def _insert_loads(self, batches: Sequence[Batch]) -> None:
-        statements.insert_loads(self._store, batches, time.time_ns() // 1_000_000, self.generation)
+        now_ms = time.time_ns() // 1_000_000
+        statements.insert_loads(self._store, batches, now_ms, self.generation, len(self.counted))

@@ -83,11 +83,12 @@ def settle(store: Store, damages: Sequence[Damage], came_back: Mapping[str, int]
         log("loaded a damaged part again from the journal", **what)
 
 
-def note_journal(store: Store, damage: JournalDamage) -> None:
-    """Note acknowledged records of the journal that cannot be read and were not loaded. Raises StorageError."""
+def note_journal(store: Store, damage: JournalDamage, partition: int = 0) -> None:
+    """Note acknowledged records of a partition that cannot be read and were not loaded. Raises StorageError."""
     _log.critical("journal is damaged: acknowledged records are lost", **damage._asdict())
     fault = f"{damage.bytes} bytes: {damage.reason}"
-    write_damage(store, _found(JOURNAL, str(damage.position), fault, damage.records)._replace(state=SETTLED))
+    name = f"{partition}:{damage.position}" if partition else str(damage.position)
+    write_damage(store, _found(JOURNAL, name, fault, damage.records)._replace(state=SETTLED))
     show_damage(store)
 
 

@@ -35,10 +35,11 @@ class _Held:
 
 
 class Waiting:
-    """The deferred rows of one loader, until it reads its cursor again. `clock_s` is any monotonic clock."""
+    """The deferred rows of one partition, until its cursor is read again. `clock_s` is any monotonic clock."""
 
-    def __init__(self, clock_s: Callable[[], float] = time.monotonic):
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic, bytes_max: int = WAITING_BYTES_MAX):
         self._clock_s = clock_s
+        self._bytes_max = bytes_max
         self._months: dict[int, list[Placed]] = {}
         self._profiles: Changes = {}
         self._written_s: dict[ProfileKey, float] = {}
@@ -57,8 +58,8 @@ class Waiting:
 
     @property
     def room(self) -> int:
-        """Journal bytes that may pass now. 0 while WAITING_BYTES_MAX wait."""
-        return max(WAITING_BYTES_MAX - self._bytes, 0)
+        """Journal bytes that may pass now. 0 while as many wait as may."""
+        return max(self._bytes_max - self._bytes, 0)
 
     def events_now(self, placed: Sequence[Placed]) -> Sequence[Placed]:
         """The events of a batch to insert now. The others wait. Raises DataRefused when an entry cannot be split."""

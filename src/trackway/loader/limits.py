@@ -41,6 +41,8 @@ CLAIMS_REMEMBERED_BYTES_MAX = 32 * 1024 * 1024
 """Memory for claims that are known to be in the store, some 180 000 pairs. When it is full, all are forgotten."""
 ERASED_HASHES_REMEMBERED = 100_000
 """Ids whose keyed hashes are kept, in projects with erasures: some 20 MB."""
+FIRST_READ_S_MAX = 5.0
+"""How long a loader that begins waits for the first record of each partition. One that is silent joins later."""
 LOADER_POLL_S = 0.05
 """How often an idle loader reads the journal's head: three words of shared memory."""
 REST_BYTES_MAX = 6 * 1024 * 1024

@@ -1,7 +1,8 @@
 """The loader's loop: from the journal to the store, each record exactly once.
 
-The loader reads from the cursor in the store, makes a batch and inserts it. One more insert makes batches count, and
-moves the cursor. After a kill at any moment, the loader starts again from the cursor, and repeats idempotent inserts.
+The loader reads each partition from its cursor in the store, makes a batch and inserts it. One more insert makes
+batches count, and moves the cursor. After a kill at any moment, the loader starts again from the cursor, and repeats
+idempotent inserts.
 When the store is away, it backs off, and the journal grows meanwhile. A batch counts only after its parts have been
 read whole (`loader.part_verification`). Before that neither the cursor moves nor the journal is trimmed. Batches that
 follow each other quickly are verified together.
@@ -12,23 +13,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
+from operator import ge
 from typing import NamedTuple
 
 from trackway.domain.erased_id import KEY_BYTES
 from trackway.domain.errors import StorageError
 from trackway.domain.limits import HEARTBEAT_S, STOP_S_MAX
-from trackway.journal.log import Damage, Journal, Lease, Source
+from trackway.journal.log import Damage, Journal, Lease, Mark, Record
 from trackway.loader import damage
 from trackway.loader import statements as tables
 from trackway.loader.batch import Batch, read_entries
 from trackway.loader.batch_loading import Load
 from trackway.loader.canonical_ids import read_canonical_ids
 from trackway.loader.cursor import Cursor
-from trackway.loader.deferred import Waiting
 from trackway.loader.duplicates import WINDOW_US
 from trackway.loader.erased import Erased
+from trackway.loader.lane import Lane
 from trackway.loader.limits import (
     DISK_ASK_S,
+    FIRST_READ_S_MAX,
     LOAD_BATCH_BYTES_MAX,
     LOADER_BACKOFF_S_MAX,
     LOADER_BACKOFF_S_MIN,
@@ -41,7 +45,7 @@ from trackway.loader.link_loading import Links
 from trackway.loader.moments import Moments
 from trackway.loader.part_verification import WATCHED, PartVerification
 from trackway.loader.profile_loading import Changes, changes_of, insert_changes, insert_profiles
-from trackway.loader.reload import Reload
+from trackway.loader.reload import Reload, rows_of
 from trackway.loader.seen_keys import Window
 from trackway.loader.sweep import Sweep
 from trackway.runtime.background import pause, start_thread
@@ -56,15 +60,19 @@ from trackway.telemetry import logs, metrics
 DISORDER_US = 3_600_000_000
 """Most by which a record's arrival may precede that of an earlier record: processes write at once, clocks are set."""
 
+_FOREVER_US = _END = 1 << 62
+"""Longer than any window, and behind every position."""
+
 _log = logs.get("loader")
 
 
 class _Repair(NamedTuple):
-    """Damage whose rows are all loaded again when the loader has reached `until`. `before`: rows by table at first."""
+    """Damage whose rows are all loaded again when the loader has reached the mark `until`. `before`: rows by table at
+    first."""
 
     pending: Sequence[damage_table.Damage]
     before: dict[str, int]
-    until: int
+    until: Mark
 
 
 class Loader:
@@ -100,6 +108,11 @@ class Loader:
         self._has_room = True
         self._lost = list(lost)
         self._progress = journal.progress()
+        partitions = journal.partitions
+        self._lanes = [
+            Lane(number, len(partitions), partition, progress)
+            for number, (partition, progress) in enumerate(zip(partitions, self._progress.partitions, strict=True))
+        ]
         self._lease = lease or journal.lease()
         self._moments = moments or Moments()
         self._verification = PartVerification()
@@ -108,14 +121,12 @@ class Loader:
         self._links = Links()
         self._erased = erased or Erased(bytes(KEY_BYTES))
         self._erasures_seen = 0
-        self._load = Load(store, Window(WINDOW_US + DISORDER_US), self._erased, self._insert, self._finish)
         self._repair: _Repair | None = None
-        self._waiting = Waiting()
-        self._wait_from = 0
-        """Records before this position are inserted whole, since the store refused rows that waited."""
-        self._source: Source | None = None
+        self._has_begun = False
+        self._keys = Window(_FOREVER_US)
+        """The keys that the store had at the beginning, of all partitions, since `_keys_since_us`."""
+        self._keys_since_us = 0
         self._removed_s = 0.0
-        self._damage_noted = 0
 
     def run(self) -> None:
         """Load, and back off while the store or the disk fails. Raises only programming errors."""
@@ -127,6 +138,8 @@ class Loader:
         finally:  # after this the owner of the store may close it
             self._sweep.end()
             self._cursor.close()
+            for lane in self._lanes:
+                lane.end()
             self._lease.close()
             sweep.join(STOP_S_MAX / 2)
 
@@ -152,7 +165,7 @@ class Loader:
                 self._forget()
                 self._stop.wait(wait_s)
                 wait_s = min(wait_s * 2, LOADER_BACKOFF_S_MAX)
-        if self._source is not None and self._lease.is_held:
+        if self._has_begun and self._lease.is_held:
             with suppress(StorageError):  # then the next loader loads it again
                 self._cursor.advance()
 
@@ -179,52 +192,86 @@ class Loader:
             pause(HEARTBEAT_S)
 
     def _load_on(self) -> None:
-        """Read the journal once: load its new records, else wait a moment."""
-        source = self._source or self._begin()
+        """Read each partition once: load its new records, else wait a moment."""
+        if not self._has_begun:
+            self._begin()
         if self._verification.is_damaged:
             raise StorageError("store: a part is not whole")
         started_s = time.monotonic()
         bytes_max = min(self._load_bytes_max(), LOAD_BATCH_BYTES_MAX)
         self._log_room(bool(bytes_max))
-        if bytes_max and self._moments.is_due(source.position):
-            self._come_to_moment(source)
+        if bytes_max and self._moments.is_due(tuple(lane.position for lane in self._lanes)):
+            self._come_to_moment()
             return
-        may_read = min(bytes_max, self._waiting.room)
-        records = source.read(may_read) if may_read else []
-        self._note_damage(source)
+        loaded = [self._load_lane(lane, -(-bytes_max // len(self._lanes))) for lane in self._lanes]
         if not bytes_max:
-            self._publish(self._cursor.loaded(self._progress.synced))
-            self._progress.failing = source.position < self._progress.synced or not self._waiting.is_empty
+            for lane in self._lanes:
+                self._publish(lane)
+                lane.progress.failing = lane.position < lane.progress.synced or not lane.waiting.is_empty
             self._stop.wait(DISK_ASK_S)
-        elif records or not self._waiting.is_empty:
-            if records:
-                self._load.load(records, records[0].position, source.position)
-            self._insert_waiting()
-            self._advance(idle=source.position >= self._progress.synced)
-            self._progress.failing = False
-            self._publish(self._cursor.loaded(self._progress.synced))
-            if not (self._waiting.has_months or self._progress.lag_bytes(source.position) >= REST_BYTES_MAX):
-                self._rest(source, started_s + self._settings.load_interval_ms / 1000)
+        elif any(loaded):
+            self._advance(idle=self._is_idle)
+            self._publish_all()
+            if not any(lane.waiting.has_months for lane in self._lanes) and self._lag_bytes() < REST_BYTES_MAX:
+                self._rest(started_s + self._settings.load_interval_ms / 1000)
         else:
             self._cursor.advance()
-            self._cursor.pass_empty(source.position)  # the source may be in a new segment
-            self._progress.failing = False
-            self._progress.loaded = source.position
-            metrics.loader_lag(0, 0.0)
+            for lane in self._lanes:
+                self._pass_empty(lane)
             self._stop.wait(LOADER_POLL_S)
         self._settle()
         self._remove()
 
-    def _come_to_moment(self, source: Source) -> None:
+    def _load_lane(self, lane: Lane, bytes_max: int) -> bool:
+        """Load what a partition has now. Whether anything was loaded, or waits to be."""
+        if lane.load is None and not self._join(lane):
+            return False
+        assert lane.load is not None, "a lane that has joined loads"
+        records = lane.take(min(bytes_max, lane.waiting.room))
+        self._note_damage(lane)
+        if not bytes_max or not (records or not lane.waiting.is_empty):
+            return False
+        if records:
+            lane.load.load(records, records[0].position, lane.position)
+        self._insert_waiting(lane)
+        return True
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether there is nothing more to load now."""
+        return all(lane.is_idle for lane in self._lanes)
+
+    def _lag_bytes(self) -> int:
+        """Bytes that can be read and were not."""
+        return sum(lane.progress.lag_bytes(lane.position) for lane in self._lanes if not lane.is_failing)
+
+    def _pass_empty(self, lane: Lane) -> None:
+        """All batches count. Where nothing is left to read, the cursor reaches the end."""
+        lane.progress.failing = lane.is_failing or lane.load is None
+        if not lane.is_at_end:
+            self._publish(lane)
+            return
+        self._cursor.pass_empty(lane.number, lane.position)  # the source may be in a new segment
+        lane.progress.loaded = lane.position
+        metrics.loader_lag(0, 0.0, lane.number)
+
+    def _publish_all(self) -> None:
+        for lane in self._lanes:
+            lane.progress.failing = lane.is_failing or lane.load is None
+            self._publish(lane)
+
+    def _come_to_moment(self) -> None:
         """Read no further until all that was read counts, then let the work be done that waits for this."""
-        self._insert_waiting()
+        for lane in self._lanes:
+            self._insert_waiting(lane)
         self._cursor.advance()
-        if self._waiting.is_empty:
+        if all(lane.waiting.is_empty for lane in self._lanes):
             self._cursor.verify()  # the part of the cursor, too
             self._moments.take()
         else:
             self._stop.wait(LOADER_POLL_S)
-        self._publish(self._cursor.loaded(self._progress.synced))
+        for lane in self._lanes:
+            self._publish(lane)
         self._settle()
 
     def _advance(self, *, idle: bool) -> None:
@@ -236,46 +283,68 @@ class Loader:
         else:
             self._cursor.advance_beside()
 
-    def _rest(self, source: Source, until_s: float) -> None:
+    def _rest(self, until_s: float) -> None:
         """Wait between two batches. If there are no new records, make all batches count."""
         self._stop.wait(max(min(until_s - time.monotonic(), LOADER_POLL_S), 0.0))
-        if source.position >= self._progress.synced:
+        if self._is_idle:
             self._cursor.advance()
-            self._publish(self._cursor.loaded(self._progress.synced))
+            for lane in self._lanes:
+                self._publish(lane)
         self._stop.wait(max(until_s - time.monotonic(), 0.0))
 
-    def _begin(self) -> Source:
-        """Read the cursor from the store, and load again the rows that the store has lost."""
+    def _begin(self) -> None:
+        """Read the cursors from the store, and load again the rows that the store has lost."""
         open_again(self._store, WATCHED)
         applied = migrate(self._store, self._settings.rejected_retention_days)
         self._erased.read(self._store)
-        cursor = self._repair_store()
-        source = self._open(cursor)
-        since_us = min(self._oldest_unloaded_us(cursor), time.time_ns() // 1000) - WINDOW_US - DISORDER_US
-        window = Window(WINDOW_US + DISORDER_US)
+        cursors = self._repair_store()
+        for lane, cursor in zip(self._lanes, cursors, strict=True):
+            lane.begin(cursor)
+        oldest_us = self._oldest_first_us()
         self._links = Links()
-        keys = tables.fill_window(self._store, window, since_us, cursor)
-        self._load = Load(self._store, window, self._erased, self._insert, self._finish)
-        self._source, self._damage_noted = source, 0
-        self._waiting = Waiting()
-        self._cursor.begin(cursor)
-        self._progress.loaded = cursor
-        _log.info("loading", from_position=cursor, keys_in_window=keys, migrations=applied)
-        return source
+        self._keys, self._keys_since_us = Window(_FOREVER_US), oldest_us - WINDOW_US - DISORDER_US
+        # Keys do not name their partition. Those of a crashed load do no harm: this window drops none, and a key is
+        # looked up by its position.
+        before = cursors[0] if len(cursors) == 1 else _END
+        keys = tables.fill_window(self._store, self._keys, self._keys_since_us, before)
+        self._cursor.begin(cursors)
+        self._has_begun = True
+        for lane in self._lanes:
+            self._join(lane)
+        _log.info("loading", from_position=cursors, keys_in_window=keys, migrations=applied)
 
-    def _open(self, cursor: int) -> Source:
-        """The journal from the cursor on. Raises StorageError unless it is the one that the cursor belongs to."""
-        source = self._journal.source(cursor)
-        try:
-            if source.identity:
-                tables.pin_journal(self._store, source.position, source.identity)
-        except StorageError:
-            source.close()
-            raise
-        return source
+    def _oldest_first_us(self) -> int:
+        """Arrival of the first entry that is not loaded, of all partitions that can be read now. The dedup window
+        reaches back from there."""
+        until_s = time.monotonic() + FIRST_READ_S_MAX
+        while not all(lane.first() or lane.is_failing for lane in self._lanes) and time.monotonic() < until_s:
+            self._step()
+            self._stop.wait(LOADER_POLL_S)
+        found = [_arrival_us(first.record) for lane in self._lanes if (first := lane.first()) is not None]
+        return min(*found, time.time_ns() // 1000)
 
-    def _repair_store(self) -> int:
-        """Repair damage of the store. Returns the cursor."""
+    def _join(self, lane: Lane) -> bool:
+        """Whether a lane may load, once its partition was reached. Raises StorageError unless that is the one that its
+        cursor belongs to, and where all must begin again, for keys that are older than those which were read."""
+        if (first := lane.first()) is None:
+            return False
+        if first.identity:
+            tables.pin_journal(self._store, first.position, first.identity)
+        lane.oldest_us = _arrival_us(first.record)
+        if lane.oldest_us - WINDOW_US < self._keys_since_us:
+            raise StorageError(f"partition {lane.number} has older records than the others: all begin again")
+        window = self._keys.shared(WINDOW_US + DISORDER_US)
+        lane.position = first.position
+        lane.progress.loaded = self._cursor.counted[lane.number]
+        lane.load = Load(
+            self._store, window, self._erased, partial(self._insert, lane), partial(self._finish, lane), lane.number
+        )
+        if all(each.load is not None for each in self._lanes):
+            self._keys = Window(_FOREVER_US)  # each lane drops its keys as they age
+        return True
+
+    def _repair_store(self) -> list[int]:
+        """Repair damage of the store. Returns the cursor of each partition."""
         self._cursor.reset()
         self._verification.drop_unfinished(self._store)
         damage.take_out(self._store, self._verification.take_unsound())
@@ -283,15 +352,19 @@ class Loader:
         self._verification.begin(found.active, found.broken)
         self._check_loads(found.active)
         self._cursor.generation = sum(each.place == "loads" for each in damages)
-        cursor = tables.read_cursor(self._store)
-        self._reload([each for each in damages if each.pending], cursor)
+        number = len(self._lanes)
+        cursors = [tables.read_cursor(self._store, lane.number, number) for lane in self._lanes]
+        self._reload([each for each in damages if each.pending], cursors)
         if self._cursor.generation:  # earlier records may be loaded, and cannot be read again
-            cursor = max(cursor, self._reloading().kept_from())
+            cursors = [max(cursor, self._reloading(lane).kept_from()) for lane, cursor in self._with(cursors)]
         while self._lost:
-            if self._lost[0].position >= cursor:
+            if self._lost[0].position >= cursors[0]:
                 damage.note_journal(self._store, self._lost[0])
             self._lost.pop(0)
-        return cursor
+        return cursors
+
+    def _with(self, cursors: Sequence[int]) -> list[tuple[Lane, int]]:
+        return list(zip(self._lanes, cursors, strict=True))
 
     def _check_loads(self, active: Sequence[Part]) -> None:
         """Verify the parts that hold the cursor: a killed loader may not have read them."""
@@ -301,61 +374,55 @@ class Loader:
         if self._verification.unsound:
             raise StorageError("store: a part is not whole")
 
-    def _reload(self, pending: Sequence[damage_table.Damage], cursor: int) -> None:
-        """Load again the records before the cursor. Those after it are loaded in any case."""
+    def _reload(self, pending: Sequence[damage_table.Damage], cursors: Sequence[int]) -> None:
+        """Load again the records before the cursors. Those after them are loaded in any case."""
         damaged = {each.place for each in pending}
         if not pending:
             self._repair = None
             return
         _log.warning("loading again what damaged tables have lost", tables=sorted(damaged))
-        before = self._reloading().rows(damaged)
+        before = rows_of(self._store, self._progress, damaged)
         if self._repair and set(self._repair.pending) == set(pending):  # an earlier attempt has loaded some of it
             before |= self._repair.before
-        self._repair = _Repair(pending, before, self._progress.synced)
-        self._reloading().content(damaged, cursor)
-        if "loads" in damaged:
-            self._reloading().counts(cursor, self._insert_whole, self._count)
+        self._repair = _Repair(pending, before, self._progress.ends())
+        for lane, cursor in self._with(cursors):
+            self._reloading(lane).content(damaged, cursor)
+            if "loads" in damaged:
+                self._reloading(lane).counts(cursor, self._insert_whole, self._count)
 
     def _settle(self) -> None:
         """Log the lost rows, after the loader has loaded all records that the journal had at the repair."""
         repair = self._repair
-        if repair is not None and self._cursor.counted >= repair.until:
-            after = self._reloading().rows(repair.before)
+        if repair is not None and all(map(ge, self._cursor.counted, repair.until)):
+            after = rows_of(self._store, self._progress, repair.before)
             came_back = {table: max(rows - repair.before[table], 0) for table, rows in after.items()}
             damage.settle(self._store, repair.pending, came_back)
             self._repair = None
 
-    def _reloading(self) -> Reload:
-        return Reload(self._store, self._journal, self._erased, self._cursor.verify)
-
-    def _oldest_unloaded_us(self, cursor: int) -> int:
-        """Arrival of the first entry that is not loaded. The dedup window reaches back from there."""
-        with closing(self._journal.source(cursor)) as source:
-            entries = read_entries(source.read(1)[:1])
-        return min((placed.entry.received_us for placed in entries), default=time.time_ns() // 1000)
+    def _reloading(self, lane: Lane) -> Reload:
+        number, of = lane.number, len(self._lanes)
+        return Reload(self._store, lane.partition, self._erased, self._cursor.verify, number, of)
 
     def _forget(self) -> None:
-        """After a failure, read the cursor again: the store may or may not have made the last insert."""
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+        """After a failure, read the cursors again: the store may or may not have made the last insert."""
+        self._has_begun = False
 
-    def _insert(self, batch: Batch) -> None:
+    def _insert(self, lane: Lane, batch: Batch) -> None:
         """Insert links, profiles and events, except those that wait. Raises DataRefused.
 
         Links come first, since they decide the profile of an update. Profiles come before events. When a refused record
         is loaded once more, the updates in a profile are skipped, but events that are inserted would be both stored and
         rejected.
         """
-        if batch.from_position < self._wait_from:
+        if batch.from_position < lane.wait_from:
             self._insert_whole(batch)
             return
         self._insert_links(batch)
-        with self._none_refused():
+        with self._none_refused(lane):
             changes = changes_of(batch.placed, read_canonical_ids(self._store, batch.placed))
-            self._insert_changes(self._waiting.changes_now(changes))
+            self._insert_changes(lane, lane.waiting.changes_now(changes))
             self._step()
-            tables.insert_events(self._store, self._waiting.events_now(batch.events))
+            tables.insert_events(self._store, lane.waiting.events_now(batch.events))
         self._step()
 
     def _insert_whole(self, batch: Batch) -> None:
@@ -373,42 +440,43 @@ class Loader:
         self._links.insert(self._store, batch.placed, self._cursor.verify)
         self._step()
 
-    def _insert_changes(self, changes: Changes) -> None:
-        self._count_skipped(insert_changes(self._store, changes, self._cursor.verify, self._waiting.wrote))
+    def _insert_changes(self, lane: Lane, changes: Changes) -> None:
+        self._count_skipped(insert_changes(self._store, changes, self._cursor.verify, lane.waiting.wrote))
 
     def _count_skipped(self, skipped: Counter[str]) -> None:
         for reason, number in skipped.items():
             metrics.properties_unchanged(reason, number)
 
     @contextmanager
-    def _none_refused(self) -> Iterator[None]:
+    def _none_refused(self, lane: Lane) -> Iterator[None]:
         """A refused record is found by loading in parts. It may be among the deferred rows. So, if there are any, the
         loader starts again from the cursor, and defers no rows up to this position."""
         try:
             yield
         except DataRefused as error:
-            if self._waiting.is_empty or self._source is None:
+            if lane.waiting.is_empty:
                 raise
-            self._wait_from = self._source.position
+            lane.wait_from = lane.position
             raise StorageError(f"loading again one by one: {error}") from error
 
-    def _insert_waiting(self) -> None:
+    def _insert_waiting(self, lane: Lane) -> None:
         """Insert some of the deferred rows."""
-        with self._none_refused():
-            if months := self._waiting.next_months():
+        with self._none_refused(lane):
+            if months := lane.waiting.next_months():
                 tables.insert_events(self._store, [each for some in months.values() for each in some], one_batch=False)
-                self._waiting.months_done(months)
+                lane.waiting.months_done(months)
                 self._step()
-            if changes := self._waiting.due_profiles():
-                self._insert_changes(changes)
-                self._waiting.profiles_done(changes)
+            if changes := lane.waiting.due_profiles():
+                self._insert_changes(lane, changes)
+                lane.waiting.profiles_done(changes)
                 self._step()
-        self._cursor.add(self._waiting.whole())
+        self._cursor.add(lane.waiting.whole())
 
-    def _finish(self, batch: Batch) -> None:
+    def _finish(self, lane: Lane, batch: Batch) -> None:
         """Insert the rest of a batch, whose links, profiles and events are in the store or deferred."""
         tables.insert_rest(self._store, batch)
-        if not self._waiting.hold(batch):
+        lane.oldest_us = max(lane.oldest_us, batch.newest_us)
+        if not lane.waiting.hold(batch):
             self._cursor.add([batch])
 
     def _count(self, batch: Batch) -> None:
@@ -416,11 +484,20 @@ class Loader:
         tables.insert_rest(self._store, batch)
         self._cursor.count_again(batch)
 
-    def _publish(self, position: int) -> None:
-        self._progress.loaded = position
-        lag_bytes = self._progress.lag_bytes(position)
-        oldest_us = self._oldest_unloaded_us(position) if lag_bytes else 0
-        metrics.loader_lag(lag_bytes, max(time.time() - oldest_us / 1e6, 0.0) if lag_bytes else 0.0)
+    def _publish(self, lane: Lane) -> None:
+        """Publish how far a partition is loaded, and by how much it lags."""
+        position = lane.progress.loaded = self._cursor.loaded(lane.number, lane.progress.synced)
+        lag_bytes = lane.progress.lag_bytes(position)
+        oldest_us = self._oldest_unloaded_us(lane, position) if lag_bytes else 0
+        metrics.loader_lag(lag_bytes, max(time.time() - oldest_us / 1e6, 0.0) if lag_bytes else 0.0, lane.number)
+
+    def _oldest_unloaded_us(self, lane: Lane, position: int) -> int:
+        """Arrival of the first entry that is not loaded. Of several partitions it is a time before that, since to
+        ask one may take seconds."""
+        if len(self._lanes) > 1:
+            return lane.oldest_us
+        with closing(lane.partition.source(position)) as source:
+            return _arrival_us(next(iter(source.read(1)), None))
 
     def _log_room(self, room: bool) -> None:
         """Log when loading stops because the disk is nearly full, and when it continues."""
@@ -432,10 +509,10 @@ class Loader:
         else:
             _log.error("the disk is nearly full: what was acknowledged stays in the journal until there is room")
 
-    def _note_damage(self, source: Source) -> None:
-        for each in source.damage[self._damage_noted :]:
-            damage.note_journal(self._store, each)
-            self._damage_noted += 1
+    def _note_damage(self, lane: Lane) -> None:
+        while lane.damage:
+            damage.note_journal(self._store, lane.damage[0], lane.number)
+            lane.damage.pop(0)
 
     def _remove(self) -> None:
         """Delete journal segments that are old enough, and whose records are in whole parts of the store."""
@@ -443,6 +520,16 @@ class Loader:
         if now_s - self._removed_s < REMOVAL_INTERVAL_S:
             return
         self._removed_s = now_s
-        removed = self._journal.remove_loaded(self._sweep.sound_to, self._settings.journal_retention_s)
-        if removed.pieces:
-            _log.info("removed loaded records from the journal", pieces=removed.pieces, bytes=removed.bytes)
+        for lane, sound_to in self._with(self._sweep.sound_to):
+            if lane.is_failing:
+                continue
+            removed = lane.partition.remove_loaded(sound_to, self._settings.journal_retention_s)
+            if removed.pieces:
+                what = {"partition": lane.number, "pieces": removed.pieces, "bytes": removed.bytes}
+                _log.info("removed loaded records from the journal", **what)
+
+
+def _arrival_us(record: Record | None) -> int:
+    """Arrival of the first entry of a record; now where there is none."""
+    entries = read_entries([record]) if record is not None else []
+    return min((placed.entry.received_us for placed in entries), default=time.time_ns() // 1000)

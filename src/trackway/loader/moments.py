@@ -1,21 +1,23 @@
 """Moments between two batches, at which every record that was read counts, and no other row is in the store.
 
-A snapshot of the store needs one. Another thread asks for it and names a position. The loader goes on until all records
-before that position are loaded. Then its thread does the work, and loads on.
+A snapshot of the store needs one. Another thread asks for it and names a mark of the journal. The loader goes on until
+all records before it are loaded. Then its thread does the work, and loads on.
 """
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from operator import le
 from typing import NamedTuple
 
 from trackway.domain.errors import StorageError
+from trackway.journal.log import Mark
 
 Work = Callable[[], None]
 
 
 class _Wanted(NamedTuple):
-    position: int
+    mark: Mark
     work: Work
     done: "Future[None]"
 
@@ -27,19 +29,19 @@ class Moments:
         self._wanted: _Wanted | None = None
         self._lock = threading.Lock()
 
-    def ask(self, position: int, work: Work) -> "Future[None]":
-        """Let the loader do the work when all records before the position are loaded. The future gets what the work
+    def ask(self, mark: Mark, work: Work) -> "Future[None]":
+        """Let the loader do the work when all records before the mark are loaded. The future gets what the work
         raises. One that is cancelled in time gives the work up."""
         done = Future[None]()
         with self._lock:
             assert self._wanted is None or self._wanted.done.done(), "one moment at a time"
-            self._wanted = _Wanted(position, work, done)
+            self._wanted = _Wanted(mark, work, done)
         return done
 
-    def is_due(self, position: int) -> bool:
-        """Whether work waits that needs no record from this position on."""
+    def is_due(self, reached: Mark) -> bool:
+        """Whether work waits that needs no record from these positions on, one of each partition."""
         wanted = self._wanted
-        return wanted is not None and wanted.position <= position
+        return wanted is not None and all(map(le, wanted.mark, reached))
 
     def take(self) -> None:
         """Do the work that waits. Raises only programming errors."""

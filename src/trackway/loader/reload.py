@@ -1,9 +1,10 @@
 """Reloads the rows that a damaged table has lost from the journal.
 
-It reads all records before the cursor that the journal still holds, in order, and inserts the rows of the damaged
-tables. Rows that exist replace themselves, so no record counts twice: an event is decided from the keys of earlier
-records, a link from earlier links, and an update that is in a profile's row is skipped. Counts are inserted only for
-stretches of the journal that are missing in `loads`.
+It reads all records before the cursor that a partition still holds, in order, and inserts the rows of the damaged
+tables. A damaged part may have rows of every partition, since merges mix them, so all partitions are read again. Rows
+that exist replace themselves, so no record counts twice: an event is decided from the keys of earlier records, a link
+from earlier links, and an update that is in a profile's row is skipped. Counts are inserted only for stretches of the
+journal that are missing in `loads`.
 
 A profile comes back whole if one of its older rows exists and the journal holds all later updates, or if the journal
 holds all its updates. Otherwise it has the updates that the journal holds.
@@ -14,7 +15,7 @@ from contextlib import closing, suppress
 from typing import NamedTuple
 
 from trackway.domain.errors import StorageError
-from trackway.journal.log import Journal, Record
+from trackway.journal.log import Partition, Progress, Record
 from trackway.loader import statements
 from trackway.loader.batch import Batch, read_entries
 from trackway.loader.batch_loading import Load
@@ -26,6 +27,7 @@ from trackway.loader.part_verification import Guard
 from trackway.loader.profile_loading import insert_profiles
 from trackway.loader.seen_keys import Window
 from trackway.store.client import Store
+from trackway.store.cursors import ALL_LOADS, PARTITION_LOADS, outcome_of
 
 IDENTITY = frozenset({"identity_links", "identity_refusals"})
 COUNTED = IDENTITY | {"events", "rejected_records"}
@@ -37,10 +39,6 @@ SELECT uniqCombined64(17)(project_id, event, time, distinct_id, insert_id) FROM 
 WHERE loaded >= fromUnixTimestamp64Milli({since:Int64})
 """
 _ROWS = "SELECT count() FROM {table:Identifier} FINAL"
-_RANGES = """
-SELECT DISTINCT from_position, to_position FROM loads
-WHERE to_position > {begin:UInt64} AND from_position < {end:UInt64} ORDER BY from_position
-"""
 
 
 class Stretch(NamedTuple):
@@ -52,13 +50,18 @@ class Stretch(NamedTuple):
 
 
 class Reload:
-    """`check` is called after each batch and as a guard. It raises StorageError unless all inserted parts are whole."""
+    """The reload of a partition, of so many. `check` is called after each batch and as a guard. It raises StorageError
+    unless all inserted parts are whole."""
 
-    def __init__(self, store: Store, journal: Journal, erased: Erased, check: Guard):
+    def __init__(
+        self, store: Store, partition: Partition, erased: Erased, check: Guard, number: int = 0, partitions: int = 1
+    ):
         self._store = store
         self._erased = erased
-        self._journal = journal
+        self._partition = partition
         self._check = check
+        self._number = number
+        self._partitions = partitions
         self._links = Links()
 
     def content(self, damaged: Collection[str], cursor: int) -> None:
@@ -66,25 +69,27 @@ class Reload:
         begin = self.kept_from()
         window = self._window(begin, cursor)
         load = Load(self._store, window, self._erased, lambda batch: self._insert(damaged, batch), self._finish)
-        for stretch in stretches(self._journal, begin, cursor):
+        for stretch in stretches(self._partition, begin, cursor):
             load.load(*stretch)
 
     def counts(self, cursor: int, insert: Callable[[Batch], None], finish: Callable[[Batch], None]) -> None:
         """Reload, and count, the stretches before the cursor that are missing in `loads`. Raises StorageError."""
         begin = self.kept_from()
-        load = Load(self._store, self._window(begin, cursor), self._erased, insert, finish)
+        load = Load(self._store, self._window(begin, cursor), self._erased, insert, finish, self._number)
         for start, end in self._unknown(begin, cursor):
-            for stretch in stretches(self._journal, start, end):
+            for stretch in stretches(self._partition, start, end):
                 load.load(*stretch)
 
     def kept_from(self) -> int:
-        """The position at which the journal begins."""
-        with closing(self._journal.progress()) as progress:
+        """The position at which the partition begins."""
+        with closing(self._partition.progress()) as progress:
             return progress.kept_from
 
     def _unknown(self, begin: int, cursor: int) -> list[tuple[int, int]]:
         unknown, at = [], begin
-        for start, end in self._store.query(_RANGES, {"begin": begin, "end": cursor}):
+        sql = ALL_LOADS if self._partitions == 1 else PARTITION_LOADS
+        asked = {"begin": begin, "end": cursor, "outcome": outcome_of(self._number)}
+        for start, end in self._store.query(sql, asked):
             if start > at:
                 unknown.append((at, int(start)))
             at = max(at, int(end))
@@ -93,7 +98,7 @@ class Reload:
     def _window(self, begin: int, cursor: int) -> Window:
         """The keys of all events that may precede these records. The store decides by position."""
         window = Window(_FOREVER_US)
-        first = next(stretches(self._journal, begin, cursor), None)
+        first = next(stretches(self._partition, begin, cursor), None)
         if first is not None:
             oldest_us = min((each.entry.received_us for each in read_entries(first.records)), default=0)
             statements.fill_window(self._store, window, oldest_us - 2 * WINDOW_US, cursor)
@@ -114,24 +119,21 @@ class Reload:
     def _finish(self, batch: Batch) -> None:
         self._check()
 
-    def rows(self, damaged: Collection[str]) -> dict[str, int]:
-        """By table, the number of distinct rows that may come from records that the journal still holds."""
-        counted: dict[str, int] = {}
-        for table in COUNTED & set(damaged):
-            sql, asked = (_EVENTS, {"since": self._since_ms()}) if table == "events" else (_ROWS, {"table": table})
-            with suppress(StorageError):  # a failed count must not restart the reload
-                counted[table] = int(self._store.query(sql, asked)[0][0])
-        return counted
 
-    def _since_ms(self) -> int:
-        """A time before which no record of the journal was loaded."""
-        with closing(self._journal.progress()) as progress:
-            return max(progress.kept_since_ms() - CLOCKS_MS, 0)
+def rows_of(store: Store, progress: Progress, damaged: Collection[str]) -> dict[str, int]:
+    """By table, the number of distinct rows that may come from records that the journal still holds."""
+    since_ms = max(progress.kept_since_ms() - CLOCKS_MS, 0)  # no record of the journal was loaded before
+    counted: dict[str, int] = {}
+    for table in COUNTED & set(damaged):
+        sql, asked = (_EVENTS, {"since": since_ms}) if table == "events" else (_ROWS, {"table": table})
+        with suppress(StorageError):  # a failed count must not restart the reload
+            counted[table] = int(store.query(sql, asked)[0][0])
+    return counted
 
 
-def stretches(journal: Journal, begin: int, end: int) -> Iterator[Stretch]:
-    """The records of the journal from one position up to another, in stretches of one batch each."""
-    with closing(journal.source(begin)) as source:
+def stretches(partition: Partition, begin: int, end: int) -> Iterator[Stretch]:
+    """The records of a partition from one position up to another, in stretches of one batch each."""
+    with closing(partition.source(begin)) as source:
         while source.position < end and (records := source.read(LOAD_BATCH_BYTES_MAX)):
             within = [record for record in records if record.position < end]
             if within:

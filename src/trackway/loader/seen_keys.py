@@ -61,6 +61,12 @@ class Window:
         self._window_us = window_us
         self._filters = [Filter(CAPACITY_MIN)]
 
+    def shared(self, window_us: int) -> "Window":
+        """A window that has the same keys from now on. Later keys are those of one of the two alone."""
+        made = Window(window_us)
+        made._filters = [*self._filters, *made._filters]
+        return made
+
     def suspects(self, keys: Keys) -> Mask:
         """True where a key may have been added before. Never False for a key that was added."""
         found = np.zeros(len(keys), dtype=np.bool_)

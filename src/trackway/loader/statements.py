@@ -14,6 +14,7 @@ from trackway.loader.limits import KEYS_ASKED_AT_ONCE_MAX
 from trackway.loader.placed import Placed
 from trackway.loader.seen_keys import Window
 from trackway.store.client import Store
+from trackway.store.cursors import CURSOR, PARTITION_CURSOR, cursor_in, outcome_of
 
 _REJECTED_COLUMNS = (
     "project_id",
@@ -39,10 +40,11 @@ _LOADS_COLUMNS = (
 )
 
 
-def read_cursor(store: Store) -> int:
-    """The journal position before which all records are loaded. 0 for a new store."""
-    ((position,),) = store.query("SELECT max(to_position) FROM loads")
-    return int(position)
+def read_cursor(store: Store, partition: int = 0, partitions: int = 1) -> int:
+    """The position before which all records of one of so many partitions are loaded. 0 before the first load."""
+    if partitions == 1:
+        return cursor_in(store.query(CURSOR))
+    return cursor_in(store.query(PARTITION_CURSOR, {"outcome": outcome_of(partition)}))
 
 
 def pin_journal(store: Store, position: int, identity: str) -> None:
@@ -53,6 +55,8 @@ def pin_journal(store: Store, position: int, identity: str) -> None:
     """
     begin = generation_begin(position)
     sql = "SELECT reason FROM loads WHERE outcome = 'journal' AND to_position = {begin:UInt64}"
+    if (loaded := generation_of(cursor_in(store.query(CURSOR)))) > generation_of(position):
+        raise StorageError(f"the store has loaded generation {loaded} of the journal, later than this one")
     if not store.query(sql, {"begin": begin}):
         numbers = _LOADS_NUMBERS.pack(begin, begin, time.time_ns() // 1_000_000, NO_PROJECT, 0, 0)
         row = numbers + string(b"journal") + string(identity.encode()) + bytes(8)
@@ -128,16 +132,23 @@ def insert_rejected(store: Store, batch: Batch) -> None:
         store.insert_rows("rejected_records", _REJECTED_COLUMNS, batch.rejected)
 
 
-def insert_loads(store: Store, batches: Sequence[Batch], loaded_ms: int, generation: int = 0) -> None:
-    """Make successive batches count, and move the cursor. Atomic, and the last insert of a batch. Raises StorageError.
+def insert_loads(
+    store: Store, batches: Sequence[Batch], loaded_ms: int, generation: int = 0, partitions: int = 1
+) -> None:
+    """Make successive batches of one of so many partitions count, and move its cursor. Atomic, and the last insert of a
+    batch. Raises StorageError.
 
     A killed loader's insert may still be under way. The batches of both begin with the same record, so the first insert
     counts, and the store drops the other. `generation` is how often `loads` was found damaged: the store remembers the
     rows that it lost, and must not drop them as repeated.
     """
-    first = batches[0].from_position
-    once = {"insert_deduplication_token": f"{first}.{generation}" if generation else str(first)}
-    rows = b"".join(_loads_rows(batch, loaded_ms) for batch in batches)
+    partition, first, last = batches[0].partition, batches[0].from_position, batches[-1].to_position
+    token, rows = str(first), b"".join(_loads_rows(batch, loaded_ms) for batch in batches)
+    if partitions > 1:
+        cursor = _LOADS_NUMBERS.pack(first, last, loaded_ms, NO_PROJECT, 0, 0)
+        rows += cursor + string(outcome_of(partition).encode()) + string(b"") + bytes(8)
+        token = f"{partition}:{token}"
+    once = {"insert_deduplication_token": f"{token}.{generation}" if generation else token}
     store.insert_rows("loads", _LOADS_COLUMNS, rows, settings=once)
 
 

@@ -15,7 +15,7 @@ import time
 from contextlib import closing
 
 from trackway.domain.errors import StorageError
-from trackway.journal.log import Journal, Progress
+from trackway.journal.log import Journal, Mark, Progress
 from trackway.loader.limits import SWEEP_INTERVAL_S, SWEEP_INTERVAL_S_MAX, SWEEP_PAUSE, SWEEP_ROUNDS_MAX, SWEEP_SHARE
 from trackway.loader.part_verification import PartVerification
 from trackway.store.client import Store
@@ -31,13 +31,15 @@ _log = logs.get("loader")
 class Sweep:
     """Reads parts until `end` is called.
 
-    `verified_to`: the loader has verified its inserts, counts included, for records before this position. `sound_to`:
-    every record before this position is in parts that were found whole after it was loaded. 0 until that is known.
+    `verified_to`: the loader has verified its inserts, counts included, for records before this mark of the journal.
+    `sound_to`: every record before this mark is in parts that were found whole after it was loaded. Zeros until that is
+    known.
     """
 
     def __init__(self, journal: Journal, store: Store, verification: PartVerification):
-        self.verified_to = 0
-        self.sound_to = 0
+        self._nothing: Mark = (0,) * len(journal.partitions)
+        self.verified_to = self._nothing
+        self.sound_to = self._nothing
         self._resets = 0
         self._lock = threading.Lock()
         self._journal = journal
@@ -49,7 +51,7 @@ class Sweep:
         """Forget all results, since parts are about to be detached. A running sweep gives no result either."""
         with self._lock:
             self._resets += 1
-            self.verified_to = self.sound_to = 0
+            self.verified_to = self.sound_to = self._nothing
 
     def end(self) -> None:
         """Make `run` return soon."""

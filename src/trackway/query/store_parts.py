@@ -4,7 +4,7 @@ one can be read. For the operator alone: names of parts name projects."""
 from typing import Final, NamedTuple
 
 from trackway.query.limits import STORE_PART_S_MAX
-from trackway.query.sql.tables import CURSOR
+from trackway.store.cursors import CURSOR, PARTITION_CURSOR, cursor_in, outcome_of
 from trackway.store.errors import StoreError
 from trackway.store.part_check import NO_SUCH_PART_CODES, NOT_IMPLEMENTED, check_of
 from trackway.store.reader import Reader
@@ -37,10 +37,15 @@ class Detached(NamedTuple):
     name: str
 
 
-async def cursor_of(reader: Reader) -> int:
-    """The position of the journal before which all records are loaded. Raises StoreError."""
-    [(cursor,)] = await reader.rows(_NOBODY, CURSOR)
-    return int(cursor)
+async def cursors_of(reader: Reader, partitions: int) -> list[int]:
+    """Of each partition of a journal with so many, the position before which all records are loaded. Raises
+    StoreError."""
+    if partitions == 1:
+        return [cursor_in(await reader.rows(_NOBODY, CURSOR))]
+    return [
+        cursor_in(await reader.rows(_NOBODY, PARTITION_CURSOR, {"outcome": outcome_of(partition)}))
+        for partition in range(partitions)
+    ]
 
 
 async def store_parts(reader: Reader) -> list[StorePart]:

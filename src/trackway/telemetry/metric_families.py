@@ -82,8 +82,10 @@ class _Loader:
     """What the loader puts into the store, and how far it is behind."""
 
     def __init__(self, make: _Maker) -> None:
-        self.lag_bytes = make.gauge("trackway_loader_lag_bytes", "Journal bytes not yet in the store.")
-        self.lag_seconds = make.gauge(LAG_SECONDS, "Age of the oldest journal record not yet in the store.")
+        self.lag_bytes = make.gauge("trackway_loader_lag_bytes", "Journal bytes not yet in the store.", "partition")
+        self.lag_seconds = make.gauge(
+            LAG_SECONDS, "Age of the oldest journal record not yet in the store.", "partition"
+        )
         self.facts_behind = make.gauge("trackway_facts_behind_events", "Events that the facts do not hold yet, about.")
         self.records = make.counter("trackway_loaded_records", "Records loaded, by outcome.", "outcome")
         self.project_records = make.counter(

@@ -78,10 +78,10 @@ def journal_synced(duration_s: float, records: int, size_bytes: int) -> None:
     _families.journal.bytes.inc(size_bytes)
 
 
-def loader_lag(size_bytes: int, age_s: float) -> None:
-    """How far the store is behind the journal; (0, 0.0) when it is not."""
-    _families.loader.lag_bytes.set(size_bytes)
-    _families.loader.lag_seconds.set(age_s)
+def loader_lag(size_bytes: int, age_s: float, partition: int = 0) -> None:
+    """How far the store is behind a partition of the journal; (0, 0.0) when it is not."""
+    _families.loader.lag_bytes.labels(str(partition)).set(size_bytes)
+    _families.loader.lag_seconds.labels(str(partition)).set(age_s)
 
 
 def facts_behind(events: int) -> None:

@@ -54,7 +54,7 @@ class Watched(NamedTuple):
     """The subject of a live page. `position` returns how far the journal is loaded. `ask` returns events loaded at a
     millisecond or later, at most as many as given. `draw` returns the HTML of events. `is_over` ends the messages."""
 
-    position: Callable[[], int]
+    position: Callable[[], tuple[int, ...]]
     ask: Callable[[int, int], Awaitable[Fresh]]
     draw: Callable[[list[ShownEvent]], str]
     is_over: Callable[[], bool]

@@ -28,7 +28,7 @@ def test_while_no_server_answers_one_append_waits_and_all_others_are_refused_at_
     journal.recover()
 
     async def run() -> int:
-        appender = journal.appender()
+        appender = journal.partitions[0].appender()
         kept = [await appender.append(b"before")]
         with nats.frozen(0, 1, 2):
             first = [appender.append(b"x") for _ in range(STREAM_REFUSED_IN_A_ROW_MAX)]
@@ -57,5 +57,5 @@ def test_while_no_server_answers_one_append_waits_and_all_others_are_refused_at_
         return len(kept)
 
     assert asyncio.run(run()) == 52
-    contents = [bytes(record.payload) for record in journal.source().read(1 << 20)]
+    contents = [bytes(record.payload) for record in journal.partitions[0].source().read(1 << 20)]
     assert contents.count(b"before") == 1 and contents.count(b"many") == 50 and b"refused" not in contents

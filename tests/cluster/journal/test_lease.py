@@ -54,8 +54,11 @@ def test_progress_of_the_holder_is_that_of_all(machine: Callable[[str], StreamJo
         is_held_soon(held)
         with closing(other.lease()):
             now_ms = time.time_ns() // 1_000_000
-            mine.loaded, mine.failing, mine.heartbeat_ms = 77 << 16, False, 5  # its clock is far behind
-            wait_until(lambda: seen.loaded == 77 << 16, SOON_S, lambda: "nothing was reported")
+            mine.failing, mine.heartbeat_ms = False, 5  # its clock is far behind
+            for number, each in enumerate(mine.partitions):
+                each.loaded = 77 + number << 16
+            mark = mine.reached()
+            wait_until(lambda: seen.reached() == mark, SOON_S, lambda: "nothing was reported")
             assert not seen.failing and abs(seen.heartbeat_ms - now_ms) < 60_000
 
 

@@ -142,7 +142,7 @@ def test_a_compactor_that_cannot_read_facts_builds_them_anew(place: Place, store
     version = working._versions.newest(PROJECT)
     with pytest.raises(StorageError):
         store.query(f"SELECT sum(cityHash64(*)) FROM {table}")
-    working._guarded(lambda *_: bool(store.query(f"SELECT sum(cityHash64(*)) FROM {table}")), PROJECT, 0)
+    working._guarded(lambda *_: bool(store.query(f"SELECT sum(cityHash64(*)) FROM {table}")), PROJECT)
     assert working._versions.newest(PROJECT).segments == () != version.segments
     finish(working)
     assert check(store) is not None and [each.place for each in noted_but(store, detached(store))] == [table]

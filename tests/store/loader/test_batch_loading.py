@@ -47,7 +47,7 @@ def test_a_loader_rests_only_while_little_waits(
 ) -> None:
     rested: list[int] = []
     monkeypatch.setattr(loop, "REST_BYTES_MAX", rest_bytes_max)
-    monkeypatch.setattr(loop.Loader, "_rest", lambda loader, source, until_s: rested.append(source.position))
+    monkeypatch.setattr(loop.Loader, "_rest", lambda loader, until_s: rested.append(loader._lanes[0].position))
     for sending in STORY:
         place.append(sending)
     place.load()

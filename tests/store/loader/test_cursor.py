@@ -107,7 +107,7 @@ def test_the_journal_is_not_trimmed_behind_a_cursor_that_came_late_and_is_not_wh
 
     def noted_sweep(self: Sweep, progress: Progress) -> None:
         sweep(self, progress)
-        if self.sound_to:
+        if any(self.sound_to):
             sound.append(unsound(place.url, ["loads"]))
 
     monkeypatch.setattr(Sweep, "sweep", noted_sweep)
@@ -243,12 +243,12 @@ def test_the_journal_is_trimmed_only_once_the_counts_are_verified(
     place.append(*EVENTS[:-1])
     place.next_segment()
     place.append(*EVENTS[-1:])
-    kept, is_due, sweep, sweeps = place.head.kept, Cursor.is_due, Sweep.sweep, list[int]()
+    kept, is_due, sweep, sweeps = place.head.kept, Cursor.is_due, Sweep.sweep, list[bool]()
 
     def counted_sweep(self: Sweep, progress: Progress) -> None:
         sweep(self, progress)
         if place.counts():
-            sweeps.append(self.sound_to)
+            sweeps.append(any(self.sound_to))
 
     monkeypatch.setattr(Sweep, "sweep", counted_sweep)
     monkeypatch.setattr(Cursor, "is_due", lambda self, *, idle: False)

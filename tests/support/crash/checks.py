@@ -16,14 +16,26 @@ from tests.support.crash.traffic import DELETED_PROFILES, SEEN
 from trackway.domain.endpoint import Endpoint
 
 
-def check_journal(ledger: Ledger, content: Content) -> None:
-    """Whole requests only, none lost, none that was not sent, none more often than it was tried."""
-    least, most = ledger.acknowledged(), ledger.possible()
+def check_journal(ledger: Ledger, content: Content, partitions: int = 1) -> None:
+    """Whole requests only, none lost, none that was not sent, none more often than it was tried. Of a request for
+    projects of several partitions each has its own."""
+    least, most = _split(ledger.acknowledged(), partitions), _split(ledger.possible(), partitions)
     requests = _requests(content, most)
     lost: Counter[Signature] = least - requests
     assert not lost, f"{lost.total()} acknowledged requests are not in the journal: {_first(lost)}"
     strange = requests - most
     assert not strange, f"{strange.total()} records of the journal were not sent, or not whole: {_first(strange)}"
+
+
+def _split(requests: Counter[Signature], partitions: int) -> Counter[Signature]:
+    split: Counter[Signature] = Counter()
+    for (endpoint, shares), times in requests.items():
+        for partition in {share.project_id % partitions for share in shares}:
+            own = frozenset(share for share in shares if share.project_id % partitions == partition)
+            split[endpoint, own] += times
+        if not shares:
+            split[endpoint, shares] += times
+    return split
 
 
 def _requests(content: Content, possible: Counter[Signature]) -> Counter[Signature]:
@@ -53,8 +65,9 @@ def check_store(content: Content, stored: Stored) -> None:
     assert not wrong, f"{wrong}: {stored.profiles.get(wrong[0])} instead of {expected.get(wrong[0])}"[:4000]
     assert stored.canonical_ids == content.canonical_ids()
     assert stored.refused == content.refused(), _difference(stored.refused, content.refused())
-    for (begin, end), (following, _) in pairwise(stored.loads):
-        assert end <= following, f"records from {following} to {end} were loaded twice, from {begin} on"
+    for loads in stored.loads:
+        for (begin, end), (following, _) in pairwise(loads):
+            assert end <= following, f"records from {following} to {end} were loaded twice, from {begin} on"
 
 
 def _difference(found: Counter[Any], expected: Counter[Any]) -> str:

@@ -3,7 +3,7 @@ journal by the rules of protocol §4 to §6 alone, one record at a time, without
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,12 +107,18 @@ def read_journal(directory: Path) -> Content:
 def read_source(source: Source) -> Content:
     """All that is left to read, in order, and closes the source. An event is a duplicate when one like it came before;
     the test is shorter than the window."""
+    return read_sources([source])
+
+
+def read_sources(sources: Sequence[Source]) -> Content:
+    """The same of several partitions. Records of one project are in one of them."""
     content = Content()
-    with closing(source):
-        while records := source.read(READ_BYTES):
-            for record in records:
-                _take(content, record.position, decode_entries(record.payload))
-        assert source.damage == []
+    for source in sources:
+        with closing(source):
+            while records := source.read(READ_BYTES):
+                for record in records:
+                    _take(content, record.position, decode_entries(record.payload))
+            assert source.damage == []
     return content
 
 
@@ -167,14 +173,15 @@ def _rows(entry: Entry) -> Iterator[Event]:
 
 
 class Stored(NamedTuple):
-    """What the store holds: `keys` counts the different ones, `loads` are (from, to) positions in order, `claims` are
+    """What the store holds: `keys` counts the different ones, `loads` are (from, to) positions in order for each
+    partition, `claims` are
     (project, device, user)."""
 
     profiles: dict[ProfileKey, dict[str, Any]]
     rejected: Counter[Rejected]
     counts: Counts
     keys: int
-    loads: list[tuple[int, int]]
+    loads: list[list[tuple[int, int]]]
     rows: int
     canonical_ids: dict[tuple[int, str], str]
     claims: set[tuple[int, str, str]]
@@ -191,7 +198,7 @@ def read_store(directory: Path) -> Stored:
                 Counter(Rejected._make([*row[:-1], bytes.fromhex(row[-1])]) for row in store.query(_REJECTED)),
                 Counter({(row[0], row[1], row[2], row[3], row[4]): int(row[5]) for row in store.query(_COUNTS)}),
                 int(store.query("SELECT uniqExact(key) FROM event_keys")[0][0]),
-                [(int(begin), int(end)) for begin, end in store.query(_LOADS)],
+                _loads(store),
                 int(store.query("SELECT count() FROM events FINAL")[0][0]),
                 {(project_id, id): canonical for project_id, id, canonical in store.query(_CANONICAL_IDS)},
                 {(project_id, id, user) for project_id, id, user in store.query(_CLAIMS)},
@@ -208,7 +215,19 @@ _REJECTED = """
 _COUNTS = """
     SELECT project_id, toUnixTimestamp(minute), endpoint, outcome, reason, sum(records) FROM loads
     WHERE records > 0 GROUP BY project_id, minute, endpoint, outcome, reason"""
-_LOADS = "SELECT DISTINCT from_position, to_position FROM loads ORDER BY from_position, to_position"
+_LOADS = """
+    SELECT DISTINCT if(startsWith(outcome, 'partition '), outcome, '') AS partition, from_position, to_position
+    FROM loads ORDER BY partition, from_position, to_position"""
+
+
+def _loads(store: Store) -> list[list[tuple[int, int]]]:
+    """With several partitions the rows of projects do not say of which they are, but the rows of cursors do."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for partition, begin, end in store.query(_LOADS):
+        found.setdefault(str(partition), []).append((int(begin), int(end)))
+    if len(found) > 1:
+        del found[""]
+    return list(found.values())
 
 
 _CANONICAL_IDS = """

@@ -15,11 +15,13 @@ _NAMES = ("sequence",)
 class _Loaded:
     """The progress of a journal that is loaded."""
 
-    synced = 0
-    loaded = 1
+    has_begun = True
 
-    def lag_bytes(self, _position: int) -> int:
-        return 0
+    def ends(self) -> tuple[int, ...]:
+        return (0,)
+
+    def has_loaded(self, _mark: tuple[int, ...]) -> bool:
+        return True
 
 
 def check_facts(directory: Path) -> int:

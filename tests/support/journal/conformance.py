@@ -20,7 +20,7 @@ import pytest
 from tests.support.journal.writer_process import opened
 from trackway.domain.errors import StorageError
 from trackway.domain.position import sub_positions
-from trackway.journal.log import Appender, Journal, Progress, Record, Source
+from trackway.journal.log import Appender, Journal, Partition, PartitionProgress, Record, Source
 
 KILLS: Final = 3
 PATIENCE_S: Final = 60.0
@@ -45,11 +45,16 @@ class Machine(Protocol):
 Act = Callable[[Appender], Coroutine[Any, Any, None]]
 
 
+def part(journal: Journal) -> Partition:
+    """The partition that is tested: the last."""
+    return journal.partitions[-1]
+
+
 def use(journal: Journal, act: Act, **options: Any) -> None:
     """Let `act` use an appender in an event loop of its own."""
 
     async def main() -> None:
-        appender = journal.appender(**options)
+        appender = part(journal).appender(**options)
         await act(appender)
         await appender.close()
 
@@ -76,7 +81,7 @@ def rest_of(source: Source, bytes_max: int = 1000) -> list[tuple[int, bytes]]:
 
 
 def stored(journal: Journal, position: int = 0) -> list[tuple[int, bytes]]:
-    with closing(journal.source(position)) as source:
+    with closing(part(journal).source(position)) as source:
         found = rest_of(source)
         assert source.damage == []
     return found
@@ -89,8 +94,8 @@ def payloads_of(count: int, seed: int = 1) -> list[bytes]:
 
 
 @contextmanager
-def progress_of(journal: Journal) -> Iterator[Progress]:
-    with closing(journal.progress()) as progress:
+def progress_of(journal: Journal) -> Iterator[PartitionProgress]:
+    with closing(part(journal).progress()) as progress:
         yield progress
 
 
@@ -107,7 +112,7 @@ class JournalConformance:
         positions: list[int] = []
 
         async def main() -> None:
-            appenders = [machine.journal().appender() for _ in range(3)]
+            appenders = [part(machine.journal()).appender() for _ in range(3)]
             for number, payload in enumerate(payloads_of(30)):
                 positions.append(await appenders[number % 3].append(payload))
             for appender in appenders:
@@ -164,7 +169,7 @@ class JournalConformance:
     def test_a_source_goes_on_from_any_position_of_another(self, machine: Machine) -> None:
         append(machine.journal(), payloads_of(60))
         whole = stored(machine.journal())
-        with closing(machine.journal().source()) as source:
+        with closing(part(machine.journal()).source()) as source:
             read = 0
             while records := source.read(500):
                 assert sum(len(record.payload) for record in records) <= 500 or len(records) == 1
@@ -174,7 +179,7 @@ class JournalConformance:
             assert read == len(whole)
 
     def test_a_source_at_the_end_sees_what_is_appended_later(self, machine: Machine) -> None:
-        with closing(machine.journal().source()) as source:
+        with closing(part(machine.journal()).source()) as source:
             assert source.read(100) == []
             for round in range(3):
                 payloads = payloads_of(20, seed=round)
@@ -185,7 +190,7 @@ class JournalConformance:
     def test_a_position_beyond_the_end_is_refused(self, machine: Machine) -> None:
         last = append(machine.journal(), [b"a"])[0]
         with pytest.raises(StorageError, match="ends at position"):
-            machine.journal().source(last + (1 << 40))
+            part(machine.journal()).source(last + (1 << 40))
 
     def test_trimming_keeps_all_that_is_not_loaded(self, machine: Machine) -> None:
         for round in range(4):
@@ -196,21 +201,21 @@ class JournalConformance:
         loaded = whole[half][0]
         with progress_of(machine.journal()) as progress:
             assert progress.kept_from <= whole[0][0]
-            removed = machine.journal().remove_loaded(loaded, 0)
+            removed = part(machine.journal()).remove_loaded(loaded, 0)
             assert removed.pieces > 0 and removed.bytes > 0
             assert progress.kept_from <= loaded
             kept = stored(machine.journal())
             assert kept == [each for each in whole if each[0] >= kept[0][0]]
             assert progress.kept_from <= kept[0][0] <= loaded
         assert stored(machine.journal(), loaded) == whole[half:]
-        assert machine.journal().remove_loaded(loaded, 0).pieces == 0
+        assert part(machine.journal()).remove_loaded(loaded, 0).pieces == 0
         assert append(machine.journal(), [b"next"])[0] > whole[-1][0]
 
     def test_trimming_keeps_what_is_too_young(self, machine: Machine) -> None:
         append(machine.journal(), payloads_of(100))
         machine.journal().recover()
         last = append(machine.journal(), [b"last"])[0]
-        assert machine.journal().remove_loaded(last, 3600) == (0, 0)
+        assert part(machine.journal()).remove_loaded(last, 3600) == (0, 0)
         assert len(stored(machine.journal())) == 101
 
     def test_positions_are_never_used_again_after_all_was_trimmed(self, machine: Machine) -> None:
@@ -218,23 +223,38 @@ class JournalConformance:
         for round in range(3):
             machine.journal().recover()
             seen += append(machine.journal(), [b"%d" % round])
-            machine.journal().remove_loaded(seen[-1], 0)
+            part(machine.journal()).remove_loaded(seen[-1], 0)
         assert seen == sorted(set(seen))
 
     def test_progress_is_shared_and_begins_anew_at_each_start(self, machine: Machine) -> None:
-        now_ms = time.time_ns() // 1_000_000
         with progress_of(machine.journal()) as one, progress_of(machine.journal()) as other:
-            assert (one.loaded, one.heartbeat_ms, one.failing) == (0, 0, True)
+            assert (one.loaded, one.failing) == (0, True)
             last = append(machine.journal(), payloads_of(50))[-1]
             assert last < one.synced == other.synced
             assert not one.is_loaded
-            one.loaded, one.heartbeat_ms, one.failing = one.synced, now_ms, False
-            assert (other.loaded, other.heartbeat_ms, other.failing) == (one.synced, now_ms, False)
+            one.loaded, one.failing = one.synced, False
+            assert (other.loaded, other.failing) == (one.synced, False)
             assert other.is_loaded and other.size_bytes() > 0
             assert other.kept_since_ms() <= time.time_ns() // 1_000_000
         machine.journal().recover()
         with progress_of(machine.journal()) as again:
-            assert (again.loaded, again.heartbeat_ms, again.failing) == (0, 0, True)
+            assert (again.loaded, again.failing) == (0, True)
+
+    def test_the_progress_of_the_journal_is_that_of_all_its_partitions(self, machine: Machine) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        with closing(machine.journal().progress()) as one, closing(machine.journal().progress()) as other:
+            assert (one.has_begun, one.heartbeat_ms, one.failing, any(one.reached())) == (False, 0, True, False)
+            one.heartbeat_ms, one.failing, before = now_ms, False, one.ends()
+            assert (other.heartbeat_ms, other.failing, other.appended_bytes(before)) == (now_ms, False, 0)
+            append(machine.journal(), payloads_of(50))
+            assert other.appended_bytes(before) > 0 and sum(other.lags()) > 0
+            for each in one.partitions:
+                assert not other.is_loaded and not other.has_loaded(one.ends())
+                each.loaded = each.synced
+            assert other.is_loaded and other.has_begun and other.has_loaded(one.ends()) and not any(other.lags())
+            one.partitions[-1].failing = True
+            assert other.failing and other.kept_since_ms() <= time.time_ns() // 1_000_000
+            assert other.size_bytes() >= other.partitions[-1].size_bytes() > 0
 
     def test_bytes_between_positions_grow_with_the_records_between_them(self, machine: Machine) -> None:
         positions = append(machine.journal(), [b"x" * 100] * 20)
@@ -247,11 +267,11 @@ class JournalConformance:
 
     def test_an_unreadable_record_is_reported_once_and_all_others_are_read(self, machine: Machine) -> None:
         append(machine.journal(), payloads_of(60))
-        with closing(machine.journal().source()) as source:
+        with closing(part(machine.journal()).source()) as source:
             whole = [Record(at, memoryview(payload)) for at, payload in rest_of(source)]
         spoilt = whole[30]
         machine.damage(spoilt)
-        with closing(machine.journal().source()) as source:
+        with closing(part(machine.journal()).source()) as source:
             found = rest_of(source)
             [damage] = source.damage
             assert source.read(1000) == [] and len(source.damage) == 1
@@ -280,7 +300,7 @@ class JournalConformance:
         results: list[int | Exception] = []
 
         async def main() -> None:
-            appender = machine.journal().appender()
+            appender = part(machine.journal()).appender()
             for payload in payloads_of(50):
                 appender.submit(payload, results.append)
             await appender.close()
@@ -321,7 +341,7 @@ class WriterKills:
         journal, outputs = opened(place), list[Path]()
         journal.recover()
         seen: dict[bytes, int] = {}
-        with closing(journal.source()) as source:
+        with closing(part(journal).source()) as source:
             for kill in range(KILLS):
                 outputs += [tmp_path / f"{kill}-{writer}" for writer in range(2)]
                 writers = [_start(place, output) for output in outputs[-2:]]

@@ -38,14 +38,15 @@ def request(url: str, subject: str, question: object = None) -> bytes:
 
 
 class NatsMachine:
-    """A `Machine` (`tests.support.journal.conformance`). Its clients ask the stream's leader alone, so that they have a
-    server while the others are frozen."""
+    """A `Machine` (`tests.support.journal.conformance`). Its clients ask the server that leads all streams, so they
+    have one while the others are frozen."""
 
-    def __init__(self, cluster: NatsCluster, directory: Path):
+    def __init__(self, cluster: NatsCluster, directory: Path, partitions: int = 1):
         self._cluster = cluster
         self._directory = directory
-        make_streams(parse_address(cluster.url), again=True, discard=True)
-        self._leader = cluster.leader()
+        self._streams = [f"TRACKWAY_{number}" for number in range(partitions)]
+        make_streams(parse_address(cluster.url), partitions=partitions, again=True, discard=True)
+        self._leader = self._leader_of_all()
         self.journal().recover()
 
     def journal(self) -> StreamJournal:
@@ -59,9 +60,20 @@ class NatsMachine:
     def cut_power(self) -> None:
         self._cluster.kill()
         self._cluster.start()
-        self._leader = self._cluster.leader()
+        self._leader = self._leader_of_all()
+
+    def _leader_of_all(self) -> int:
+        """The server that leads all streams: then others may freeze."""
+        leader = self._cluster.leader(self._streams[-1])
+        for stream in self._streams[:-1]:
+            while self._cluster.leader(stream) != leader:
+                subject = f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}"
+                request(self._cluster.url, subject, {"placement": {"preferred": f"n{leader}"}})
+        return leader
 
     def damage(self, record: Record) -> None:
         question = {"seq": sequence_of(record.position), "no_erase": True}
-        reply = request(self._cluster.url_of([self._leader]), "$JS.API.STREAM.MSG.DELETE.TRACKWAY_0", question)
+        reply = request(
+            self._cluster.url_of([self._leader]), f"$JS.API.STREAM.MSG.DELETE.{self._streams[-1]}", question
+        )
         assert msgspec.json.decode(reply)["success"]

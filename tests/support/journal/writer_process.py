@@ -30,7 +30,7 @@ async def client(appender: Appender, name: str) -> None:
 
 
 async def main(place: str, name: str) -> None:
-    appender = opened(place).appender()
+    appender = opened(place).partitions[-1].appender()
     await asyncio.gather(*(client(appender, f"{name}-{index}") for index in range(CLIENTS)))
 
 

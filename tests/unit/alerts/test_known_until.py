@@ -12,6 +12,16 @@ class _Progress:
     synced: int = 0
     loaded: int = 0
 
+    @property
+    def has_begun(self) -> bool:
+        return self.loaded > 0
+
+    def ends(self) -> tuple[int, ...]:
+        return (self.synced,)
+
+    def has_loaded(self, mark: tuple[int, ...]) -> bool:
+        return self.loaded >= mark[0]
+
 
 def known(progress: _Progress) -> KnownUntil:
     return KnownUntil(progress)  # type: ignore[arg-type]  # what of the protocol is asked

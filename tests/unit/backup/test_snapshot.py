@@ -43,10 +43,11 @@ class FakeStore:
 
 
 class FakeProgress:
-    synced, loaded = 700, 400
+    def ends(self) -> tuple[int, ...]:
+        return (700,)
 
-    def lag_bytes(self, position: int) -> int:
-        return self.synced - position
+    def lags(self) -> list[int]:
+        return [300]
 
 
 class Place:
@@ -71,7 +72,7 @@ class Place:
     def _load(self) -> None:
         while True:
             self.loads.wait()
-            if self.moments.is_due(700):
+            if self.moments.is_due((700,)):
                 self.moments.take()
             threading.Event().wait(0.01)
 

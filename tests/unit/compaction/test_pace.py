@@ -21,11 +21,14 @@ class _Progress:
         self.synced = self.loaded = 1000
         self.now_s = 5.0
 
-    def bytes_between(self, begin: int, end: int) -> int:
-        return max(end - begin, 0)
+    def ends(self) -> tuple[int, ...]:
+        return (self.synced,)
 
-    def lag_bytes(self, position: int) -> int:
-        return self.synced - position
+    def appended_bytes(self, since: tuple[int, ...]) -> int:
+        return self.synced - since[0]
+
+    def lags(self) -> list[int]:
+        return [self.synced - self.loaded]
 
     def send(self, bytes: float, seconds: float, *, loaded: bool = True) -> None:
         self.now_s += seconds

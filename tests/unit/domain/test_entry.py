@@ -17,6 +17,7 @@ from trackway.domain.entry import (
     decode_entries,
     encode_entries,
     join_payloads,
+    split_payload,
     unlink_payload,
 )
 from trackway.domain.link import Link, LinkKind
@@ -112,3 +113,13 @@ def test_an_unlinking_is_an_entry_that_counts_no_record() -> None:
     assert found.links == [Link(LinkKind.UNLINK, "$device:d", "", reason="a shared tablet")]
     assert (found.project_id, found.received_us, found.events, found.updates) == (7, 5, NO_EVENTS, [])
     assert decode_entries(PROBE) == []
+
+
+def test_a_payload_is_split_by_the_partitions_of_its_projects() -> None:
+    entries = [msgspec.structs.replace(entry(), project_id=project_id) for project_id in (7, 4, 9)]
+    payload = encode_entries(entries)
+    split = split_payload(payload, 3)
+    assert {partition: decode_entries(part) for partition, part in split.items()} == {1: entries[:2], 0: entries[2:]}
+    assert split_payload(payload, 1) == {0: payload}
+    assert split_payload(encode_entries(entries[:1]), 5) == {2: encode_entries(entries[:1])}
+    assert split_payload(PROBE, 3) == {}

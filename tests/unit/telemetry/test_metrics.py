@@ -158,8 +158,8 @@ def test_everything_counted_is_on_the_page(tmp_path: Path) -> None:
         assert found["trackway_journal_sync_seconds_count"] == 1
         assert found["trackway_journal_sync_seconds_bucket{le=0.002}"] == 0
         assert found["trackway_journal_sync_seconds_bucket{le=0.005}"] == 1
-        assert found["trackway_loader_lag_bytes"] == 4096
-        assert found["trackway_loader_lag_seconds"] == 1.5
+        assert found["trackway_loader_lag_bytes{partition=0}"] == 4096
+        assert found["trackway_loader_lag_seconds{partition=0}"] == 1.5
         assert found["trackway_loaded_records_total{outcome=stored}"] == 3
         assert found["trackway_project_records_total{outcome=stored,project_id=7}"] == 3
         assert found["trackway_store_errors_total{call=insert}"] == 1
@@ -189,7 +189,7 @@ def test_lag_is_what_the_loader_said_last_whoever_it_was(tmp_path: Path) -> None
         metrics.start(tmp_path)
         for lag_bytes in (10, 20, 5):
             assert in_child(partial(load, lag_bytes)) == 0
-        assert samples()["trackway_loader_lag_bytes"] == 5
+        assert samples()["trackway_loader_lag_bytes{partition=0}"] == 5
 
     assert in_child(supervise) == 0
 

@@ -6,7 +6,8 @@ users. They go to the log, once for each fault.
 
 import asyncio
 import time
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -30,10 +31,19 @@ _STORE_FAULT: Final = "the store does not answer"
 _log = logs.get("health")
 
 
+class PartitionReadiness(NamedTuple):
+    """A partition of the journal: whether the loader's last try did not fail, and the bytes that are not in the
+    store."""
+
+    is_loading: bool
+    lag_bytes: int
+
+
 class Readiness(NamedTuple):
     """Whether events that arrive can be queried.
 
-    `lag_bytes`: of the journal, not in the store; None until the loader has begun, and the store has its tables.
+    `lag_bytes`: of the journal's partition that lags most, not in the store; None until the loader has begun, and the
+    store has its tables.
     `store_fault`: what is wrong with the store, or ''. `is_loading`: the loader's last try did not fail.
     """
 
@@ -41,6 +51,7 @@ class Readiness(NamedTuple):
     lag_bytes: int | None
     store_fault: str
     is_loading: bool = True
+    partitions: Sequence[PartitionReadiness] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -92,9 +103,14 @@ class Health:
     async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 while what is sent can also be asked for: loader and store are up, and the last load did not fail."""
         found = await self.readiness()
+        loader: dict[str, Any] = {"up": found.loader_up, "loading": found.is_loading, "lag_bytes": found.lag_bytes}
+        if len(found.partitions) > 1:
+            loader["partitions"] = [
+                {"loading": each.is_loading, "lag_bytes": each.lag_bytes} for each in found.partitions
+            ]
         body = {
             "status": "ready" if found.is_ready else "not ready",
-            "loader": {"up": found.loader_up, "loading": found.is_loading, "lag_bytes": found.lag_bytes},
+            "loader": loader,
             "store": {"up": not found.store_fault, "error": found.store_fault or None},
         }
         await send_reply(scope, send, Reply(200 if found.is_ready else 503, JSON, orjson.dumps(body)))
@@ -103,8 +119,13 @@ class Health:
         """How loader and store are; asks the store, as long as its workload may."""
         silence_s = time.time() - self._progress.heartbeat_ms / 1000
         store_fault = await self._ping()
-        lag_bytes = self._progress.lag_bytes(self._progress.loaded) if self._progress.loaded else None
-        return Readiness(silence_s < LOADER_SILENCE_S_MAX, lag_bytes, store_fault, not self._progress.failing)
+        lags = self._progress.lags() if self._progress.has_begun else []
+        loader_up, is_loading = silence_s < LOADER_SILENCE_S_MAX, not self._progress.failing
+        partitions = [
+            PartitionReadiness(not each.failing, lag)
+            for each, lag in zip(self._progress.partitions, lags, strict=False)
+        ]
+        return Readiness(loader_up, max(lags, default=None), store_fault, is_loading, partitions)
 
     async def _ping(self) -> str:
         """One question for all who ask at the same time: a store that does not answer keeps nobody waiting in a row."""

@@ -5,7 +5,7 @@ operator alone may ask them: a command on the server's own machine.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from trackway.edge.wire.streaming import refusal
 from trackway.journal.log import Progress
 from trackway.projects.roles import Right
 from trackway.query.damage_log import Damaged, damaged
-from trackway.query.store_parts import Detached, cursor_of, detached_parts, part_fault, store_parts
+from trackway.query.store_parts import Detached, cursors_of, detached_parts, part_fault, store_parts
 from trackway.query.stored_events import Removed, aged_events, stored_events
 from trackway.store.reader import Readers
 
@@ -65,14 +65,20 @@ class StoreCheck:
     async def _state(self, asked: Asked) -> dict[str, Any]:
         self._require_operator(asked)
         reader = self._readers.api
-        cursor = await cursor_of(reader)
-        synced = self._progress.synced  # after the cursor, which never passes it
-        faults = journal_faults(cursor, synced, failing=self._progress.failing)
+        cursors = await cursors_of(reader, len(self._progress.partitions))
+        ends = self._progress.ends()  # after the cursors, which never pass them
+        faults = journal_faults(cursors, ends, failing=self._progress.failing)
         faults += [fault for each in await damaged(reader, 0) if (fault := damage_fault(each))]
         faults += [_detached(each) for each in await detached_parts(reader)]
         parts = [each._asdict() for each in await store_parts(reader)]
-        journal = {"synced": synced, "lag_bytes": self._progress.lag_bytes(cursor)}
-        return {"cursor": cursor, "journal": journal, "faults": faults, "parts": parts}
+        lags = [each.lag_bytes(cursor) for each, cursor in zip(self._progress.partitions, cursors, strict=True)]
+        journal: dict[str, Any] = {"synced": max(ends), "lag_bytes": sum(lags)}
+        if len(ends) > 1:
+            names = ("cursor", "synced", "lag_bytes")
+            journal["partitions"] = [
+                dict(zip(names, each, strict=True)) for each in zip(cursors, ends, lags, strict=True)
+            ]
+        return {"cursor": max(cursors), "journal": journal, "faults": faults, "parts": parts}
 
     async def _part(self, asked: Asked) -> dict[str, Any]:
         self._require_operator(asked)
@@ -102,14 +108,14 @@ def _erased(project_id: int, opened: Opened) -> tuple[int, bool]:
     return opened.person_tasks.erased(project_id, _EVENTS)
 
 
-def journal_faults(cursor: int, synced: int, *, failing: bool) -> list[str]:
-    """What is wrong between the store and the journal."""
-    found = []
-    if cursor > synced:
-        found.append(
-            f"the store has loaded up to position {cursor}, and the journal ends at {synced}: it is not the journal"
-            " that was loaded; see docs/operations/backup.md"
-        )
+def journal_faults(cursors: Sequence[int], ends: Sequence[int], *, failing: bool) -> list[str]:
+    """What is wrong between the store and the journal, whose partitions are loaded and end at these positions."""
+    found = [
+        f"the store has loaded up to position {cursor}, and the journal ends at {end}: it is not the journal"
+        " that was loaded; see docs/operations/backup.md"
+        for cursor, end in zip(cursors, ends, strict=True)
+        if cursor > end
+    ]
     if failing:
         found.append("the loader cannot load: the server's log says why")
     return found

@@ -1,21 +1,28 @@
 """The journal's progress, from the shared words of the head and from the segment files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from trackway.journal.limits import JOURNAL_SEGMENT_BYTES
+from trackway.journal.of_partitions import OfPartitions
 from trackway.journal.segments import segment
 from trackway.journal.segments.file_calls import Disk, OsDisk
 from trackway.journal.segments.format import offset_of, position_of, segment_of
 from trackway.journal.segments.head import Head
 
 
-class SegmentProgress(Head):
-    """The head, with the questions of `journal.log.Progress` that need more than one word of it."""
+class SegmentProgress(Head, OfPartitions):
+    """The head, with the questions of `journal.log.Progress` that need more than one word of it. The journal is its
+    own single partition."""
 
     def __init__(self, directory: Path, disk: Disk | None = None):
         super().__init__(directory)
         self._directory = directory
         self._disk: Disk = disk or OsDisk()
+
+    @property
+    def partitions(self) -> Sequence["SegmentProgress"]:
+        return (self,)
 
     @property
     def is_loaded(self) -> bool:

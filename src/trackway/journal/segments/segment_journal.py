@@ -1,5 +1,6 @@
 """The journal in segment files: what `journal.log` asks for, put together from the modules of this folder."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,11 @@ class SegmentJournal:
         self._disk: Disk = disk or OsDisk()
         self._segment_bytes = segment_bytes
         self._background = background
+
+    @property
+    def partitions(self) -> Sequence["SegmentJournal"]:
+        """The journal is its own single partition."""
+        return (self,)
 
     def recover(self) -> Recovery:
         remove_mark(self._directory)

@@ -12,6 +12,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,8 +28,8 @@ from trackway.journal.limits import (
     STREAM_TELL_S,
 )
 from trackway.journal.stream.connection import Away, Connection
-from trackway.journal.stream.look import look
-from trackway.journal.stream.progress import StreamProgress
+from trackway.journal.stream.look import look_at_all
+from trackway.journal.stream.progress import StreamsProgress
 from trackway.journal.stream.streams import LEASE, Stream
 from trackway.runtime.background import start_task, start_thread
 from trackway.telemetry import logs
@@ -38,10 +39,10 @@ _log = logs.get("journal")
 
 
 class Report(msgspec.Struct):
-    """What the holder reports to other machines."""
+    """What the holder reports to other machines: of each stream, and whether its loader lives."""
 
-    loaded: int
-    failing: bool
+    loaded: list[int]
+    failing: list[bool]
     alive: bool
 
 
@@ -73,9 +74,10 @@ def machine_name(directory: Path) -> str:
 class StreamLease:
     """A `Lease` (`journal.log`), for the loader's process. It owns the progress."""
 
-    def __init__(self, connection: Connection, stream: Stream, progress: StreamProgress, name: str):
+    def __init__(self, connection: Connection, streams: Sequence[Stream], progress: StreamsProgress, name: str):
         self._connection = connection
-        self._stream = stream
+        self._streams = streams
+        self._stream = streams[0]
         self._progress = progress
         self._name = name
         self._sequence = 0
@@ -112,11 +114,11 @@ class StreamLease:
                 if now_s - asked_s >= (STREAM_LEASE_RENEW_S if self.is_held else STREAM_LEASE_ASK_S):
                     asked_s = now_s
                     self._ask()
-                if now_s - looked_s >= STREAM_LOOK_S:
-                    looked_s = now_s
-                    look(self._connection, self._stream, self._progress)
                 if self.is_held:
                     self._report()
+                if now_s - looked_s >= STREAM_LOOK_S:
+                    looked_s = now_s
+                    look_at_all(self._connection, self._streams, self._progress)
                 fault = ""
             except StorageError as error:
                 if not fault:
@@ -174,7 +176,9 @@ class StreamLease:
         """Report to other machines how far this one is. `alive`: its loader has made progress since the last report."""
         heartbeat_ms, before = self._progress.heartbeat_ms, self._heartbeat_ms
         self._heartbeat_ms = heartbeat_ms
-        report = Report(self._progress.loaded, self._progress.failing, heartbeat_ms > before)
+        partitions = self._progress.partitions
+        loaded, failing = [each.loaded for each in partitions], [each.failing for each in partitions]
+        report = Report(loaded, failing, heartbeat_ms > before)
         saying = self._connection.say(self._stream.progress_subject, msgspec.json.encode(report))
         self._connection.call(saying, STREAM_REQUEST_S_MAX)
 
@@ -187,7 +191,7 @@ class StreamLease:
         except msgspec.DecodeError:
             _log.warning("a report of another machine cannot be read")
             return
-        self._progress.loaded = report.loaded
-        self._progress.failing = report.failing
+        for progress, loaded, failing in zip(self._progress.partitions, report.loaded, report.failing, strict=False):
+            progress.loaded, progress.failing = loaded, failing
         if report.alive:
             self._progress.heartbeat_ms = time.time_ns() // 1_000_000

@@ -4,19 +4,47 @@ A stream may be missing, made again, or shorter than it was: when all its server
 an old copy was restored. Reading on would then skip records without a word, so every look compares.
 """
 
+import asyncio
+from collections.abc import Sequence
+
 from trackway.domain.errors import StorageError
 from trackway.domain.position import generation_of, position_at
 from trackway.journal.limits import STREAM_REQUEST_S_MAX
 from trackway.journal.stream.connection import Connection
 from trackway.journal.stream.place import sequence_of
-from trackway.journal.stream.progress import StreamProgress
+from trackway.journal.stream.progress import StreamProgress, StreamsProgress
 from trackway.journal.stream.streams import Info, Stream, info_subject, milliseconds, read_info, read_stream
 
 
 def look(connection: Connection, stream: Stream, progress: StreamProgress) -> Info:
     """Ask for the stream's state, and note it. Raises StorageError unless it is the same stream."""
     asking = connection.ask(info_subject(stream.name))
-    info = read_info(stream.name, connection.call(asking, 2 * STREAM_REQUEST_S_MAX))
+    return _seen(stream, connection.call(asking, 2 * STREAM_REQUEST_S_MAX), progress)
+
+
+def look_at_all(connection: Connection, streams: Sequence[Stream], progress: StreamsProgress) -> None:
+    """The same of all streams at once, since each that does not answer takes its time. Raises StorageError for one of
+    them, when the state of the others is noted."""
+    replies = connection.call(_ask_all(connection, streams), 2 * STREAM_REQUEST_S_MAX)
+    faults: list[StorageError] = []
+    for stream, reply, each in zip(streams, replies, progress.partitions, strict=True):
+        try:
+            if isinstance(reply, BaseException):
+                raise reply
+            _seen(stream, reply, each)
+        except StorageError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
+
+
+async def _ask_all(connection: Connection, streams: Sequence[Stream]) -> list[bytes | BaseException]:
+    asking = [connection.ask(info_subject(stream.name)) for stream in streams]
+    return await asyncio.gather(*asking, return_exceptions=True)
+
+
+def _seen(stream: Stream, reply: bytes, progress: StreamProgress) -> Info:
+    info = read_info(stream.name, reply)
     found = read_stream(info)
     if found != stream:
         raise StorageError(

@@ -1,45 +1,64 @@
-"""How far the stream is written, loaded and kept, in words that all processes of this machine share.
+"""How far the streams are written, loaded and kept, in words that all processes of this machine share.
 
-An appender notes in a word of its own what was acknowledged to it, so what this machine has acknowledged is never
-missing in `synced`. What other machines append is known when the stream is looked at, at most `STREAM_LOOK_S` later.
+Each stream has a file of words. An appender notes in a word of its own what was acknowledged to it, so what this
+machine has acknowledged is never missing in `synced`. What other machines append is known when the stream is looked at,
+at most `STREAM_LOOK_S` later.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from trackway.domain.errors import StorageError
 from trackway.domain.position import position_at
 from trackway.journal.limits import STREAM_APPENDERS_MAX, STREAM_RECORD_BYTES_GUESS
+from trackway.journal.of_partitions import OfPartitions
 from trackway.journal.shared_words import FILE_BYTES, SharedWords
 from trackway.journal.stream.place import sequences_between
 
 NAME: Final = "progress"
 MAGIC: Final = 0x0001_5350_574B_5254
-_SEEN, _KEPT, _KEPT_SINCE, _RECORD_BYTES, _APPENDERS = 1, 2, 3, 6, 8
+_SEEN, _KEPT, _KEPT_SINCE, _RECORD_BYTES, _APPENDERS, _PARTITIONS = 1, 2, 3, 6, 8, 9
 _APPENDED: Final = 64
 assert (_APPENDED + STREAM_APPENDERS_MAX) * 8 <= FILE_BYTES
 
 
-def make(directory: Path) -> None:
-    """Make the file, with nothing loaded and nothing known. No other process may use it."""
+def make(directory: Path, partitions: int = 1) -> None:
+    """Make the files, with nothing loaded and nothing known. No other process may use them."""
+    for partition in range(partitions):
+        _make(directory, _file(partition), partitions)
+
+
+def _file(partition: int) -> str:
+    return f"{NAME}-{partition}" if partition else NAME
+
+
+def _make(directory: Path, name: str, partitions: int) -> None:
+    words = {0: MAGIC, _PARTITIONS: partitions}
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(directory / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(file, 0, FILE_BYTES)  # a store to a page without a block raises SIGBUS on a full disk
-            os.pwrite(file, MAGIC.to_bytes(8, "little") + bytes(FILE_BYTES - 8), 0)
+            content = b"".join(words.get(word, 0).to_bytes(8, "little") for word in range(FILE_BYTES // 8))
+            os.pwrite(file, content, 0)
         finally:
             os.close(file)
     except OSError as error:
-        raise StorageError(f"{directory / NAME} cannot be written: {error.strerror or error}") from error
+        raise StorageError(f"{directory / name} cannot be written: {error.strerror or error}") from error
 
 
 class StreamProgress(SharedWords):
-    """A `Progress` (`journal.log`)."""
+    """A `PartitionProgress` (`journal.log`)."""
 
-    def __init__(self, directory: Path):
-        super().__init__(directory / NAME, MAGIC)
+    def __init__(self, directory: Path, partition: int = 0):
+        super().__init__(directory / _file(partition), MAGIC)
+
+    @property
+    def partition_count(self) -> int:
+        """How many streams the journal has."""
+        return self._words[_PARTITIONS]
 
     @property
     def synced(self) -> int:
@@ -95,3 +114,57 @@ class StreamProgress(SharedWords):
     def appended(self, appender: int, end: int) -> None:
         """Note that a record is durable that ends before this position."""
         self._words[_APPENDED + appender] = max(self._words[_APPENDED + appender], end)
+
+
+class StreamsProgress(OfPartitions):
+    """A `Progress` (`journal.log`)."""
+
+    def __init__(self, directory: Path):
+        first = StreamProgress(directory)
+        self._streams = [first]
+        try:
+            for partition in range(1, first.partition_count):
+                self._streams.append(StreamProgress(directory, partition))
+        except StorageError:
+            self.close()
+            raise
+
+    @property
+    def partitions(self) -> Sequence[StreamProgress]:
+        return self._streams
+
+    @property
+    def heartbeat_ms(self) -> int:
+        return self._streams[0].heartbeat_ms
+
+    @heartbeat_ms.setter
+    def heartbeat_ms(self, now_ms: int) -> None:
+        self._streams[0].heartbeat_ms = now_ms
+
+    @property
+    def failing(self) -> bool:
+        return any(each.failing for each in self._streams)
+
+    @failing.setter
+    def failing(self, failing: bool) -> None:
+        for each in self._streams:
+            each.failing = failing
+
+    @property
+    def is_loaded(self) -> bool:
+        return all(each.is_loaded for each in self._streams)
+
+    def kept_since_ms(self) -> int:
+        return min(each.kept_since_ms() for each in self._streams)
+
+    def size_bytes(self) -> int:
+        return sum(each.size_bytes() for each in self._streams)
+
+    def begin(self) -> None:
+        """Nothing is loaded yet, as far as this start knows."""
+        for each in self._streams:
+            each.begin()
+
+    def close(self) -> None:
+        for each in self._streams:
+            each.close()

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
 from nats.aio.client import Client
 
 from trackway.domain.errors import StateError
-from trackway.journal.limits import STREAM_AGAIN_S, STREAM_GENERATION_MAX, STREAM_START_S_MAX
+from trackway.journal.limits import STREAM_AGAIN_S, STREAM_GENERATION_MAX, STREAM_PARTITIONS_MAX, STREAM_START_S_MAX
 from trackway.journal.log import StreamStatus
 from trackway.journal.stream.address import Address
 from trackway.journal.stream.connection import Away, ask, connect, leave, version_of
@@ -45,14 +46,21 @@ class _NotYet(StateError):
 
 
 def make_streams(
-    address: Address, *, again: bool = False, generation: int = 0, bytes_max: int = 0, discard: bool = False
+    address: Address,
+    *,
+    partitions: int = 0,
+    again: bool = False,
+    generation: int = 0,
+    bytes_max: int = 0,
+    discard: bool = False,
 ) -> list[StreamStatus]:
-    """Make the streams. `again`: replace those that exist by empty ones of the next generation, which they must be
-    empty for, unless `discard` says that their records may go. `generation`: of new streams, 0 is 1 or the next.
+    """Make the streams, one for each partition; 0 is as many as before, or one. `again`: replace those that exist by
+    empty ones of the next generation, which they must be empty for, unless `discard` says that their records may go.
+    `generation`: of new streams, 0 is 1 or the next.
 
     Raises StateError when they exist already, or cannot be made as asked; StorageError when NATS does not answer.
     """
-    return _with_client(address, lambda client: _make(client, again, generation, bytes_max, discard))
+    return _with_client(address, lambda client: _make(client, partitions, again, generation, bytes_max, discard))
 
 
 def streams_status(address: Address) -> list[StreamStatus]:
@@ -99,33 +107,53 @@ async def _check_leader(client: Client) -> None:
         raise Away(_NO_LEADER)
 
 
-async def _make(client: Client, again: bool, generation: int, bytes_max: int, discard: bool) -> list[StreamStatus]:
+async def _make(
+    client: Client, partitions: int, again: bool, generation: int, bytes_max: int, discard: bool
+) -> list[StreamStatus]:
     check_version(version_of(client))
-    name = stream_name(0)
-    before = await _info(client, name) if await _exists(client, name) else None
-    if before is not None:
-        old = read_stream(before)
+    if partitions > STREAM_PARTITIONS_MAX:
+        raise StateError(f"a journal has at most {STREAM_PARTITIONS_MAX} streams, not {partitions}")
+    before = await _present(client)
+    olds = [read_stream(info) for info in before]
+    for old, info in zip(olds, before, strict=True):
         if not again:
-            raise StateError(f"stream {name} exists already, of generation {old.generation}")
-        if before.state.messages and not discard:
-            raise StateError(f"stream {name} holds {before.state.messages} messages: drain it first")
-        generation = generation or old.generation + 1
-        if generation <= old.generation:
-            raise StateError(f"generation {generation} is not later than {old.generation}, which exists")
-    generation = generation or 1
+            raise StateError(f"stream {old.name} exists already, of generation {old.generation}")
+        if info.state.messages and not discard:
+            raise StateError(f"stream {old.name} holds {info.state.messages} messages: drain it first")
+    newest = max((old.generation for old in olds), default=0)
+    generation = generation or newest + 1
+    if generation <= newest:
+        raise StateError(f"generation {generation} is not later than {newest}, which exists")
     if generation > STREAM_GENERATION_MAX:
         raise StateError(f"generations end at {STREAM_GENERATION_MAX}: a later one has no positions")
-    if before is not None:
-        await _change(client, f"STREAM.DELETE.{name}")
+    for old in olds:
+        await _change(client, f"STREAM.DELETE.{old.name}")
     if not await _exists(client, LEASE):
         await _change(client, f"STREAM.CREATE.{LEASE}", lease_config())
-    stream = Stream(name, generation, new_identity(), 0, 1)
-    await _change(client, f"STREAM.CREATE.{name}", config_of(stream, bytes_max))
+    partitions, identity = partitions or max((old.partitions for old in olds), default=1), new_identity()
+    for number in reversed(range(partitions)):  # a server asks for the first, so that it finds all or none
+        stream = Stream(stream_name(number), generation, identity, number, partitions)
+        await _change(client, f"STREAM.CREATE.{stream.name}", config_of(stream, bytes_max))
     return await _status(client)
 
 
+async def _present(client: Client) -> list[Info]:
+    """The streams that exist, whatever journal they are of: a killed command may have left some."""
+    found = []
+    for number in range(STREAM_PARTITIONS_MAX):
+        with suppress(MissingStream):
+            found.append(await _info(client, stream_name(number)))
+    return found
+
+
 async def _status(client: Client) -> list[StreamStatus]:
-    return [_shown(await _info(client, stream_name(0)))]
+    """Of the first stream, and of as many as it names."""
+    first = await _info(client, stream_name(0))
+    try:
+        number = read_stream(first).partitions
+    except UnsafeStream:
+        number = 1
+    return [_shown(first), *[_shown(await _info(client, stream_name(each))) for each in range(1, number)]]
 
 
 async def _exists(client: Client, name: str) -> bool:

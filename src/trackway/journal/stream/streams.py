@@ -6,6 +6,7 @@ made again, nor in one of a later generation.
 """
 
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -32,6 +33,10 @@ _GENERATION, _IDENTITY, _PARTITION, _PARTITIONS = (
 )
 _NOT_FOUND: Final = 10059
 _NANO: Final = 1_000_000_000
+
+
+Ask = Callable[[str], Awaitable[bytes]]
+"""Asks NATS about a subject."""
 
 
 class MissingStream(StorageError):
@@ -190,6 +195,26 @@ def read_stream(info: Info) -> Stream:
     if not known or info.config.subjects != [stream.subject]:
         raise UnsafeStream(f"stream {name} has other metadata or subjects than `trackway journal init` has given it")
     return stream
+
+
+async def read_streams(ask: Ask) -> tuple[list[Info], list[Stream]]:
+    """All streams of the journal, in their order, as they are now. Raises UnsafeStream where one is not safe, or not of
+    the journal of the first; MissingStream, Away."""
+    first = await _checked(ask, 0)
+    stream = read_stream(first)
+    infos = [first, *[await _checked(ask, number) for number in range(1, stream.partitions)]]
+    streams = [read_stream(info) for info in infos]
+    for number, each in enumerate(streams):
+        if each != msgspec.structs.replace(stream, name=stream_name(number), partition=number):
+            raise UnsafeStream(f"stream {each.name} is not of the journal that stream {stream.name} is of")
+    return infos, streams
+
+
+async def _checked(ask: Ask, number: int) -> Info:
+    name = stream_name(number)
+    info = read_info(name, await ask(info_subject(name)))
+    check_safe(info.config)
+    return info
 
 
 def check_version(version: str) -> None:

@@ -6,8 +6,6 @@ Names of tables and conditions are text of ours. What a client sent is in bound 
 from typing import Final
 
 PROJECT: Final = "project_id = {project:UInt32}"
-CURSOR: Final = "SELECT max(to_position) FROM loads"
-"""The position of the journal before which all records are loaded."""
 GIVEN_IDS: Final = "SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')) AS id"
 """A query's text that gives the ids that `ids` holds as a JSON list. A large array parameter takes a hundred times as
 long to be read."""
@@ -29,6 +27,9 @@ def rows_from(query: str, alias: str = "") -> str:
     return f"FROM ({query}){f' AS {alias}' if alias else ''}"
 
 
+CURSOR: Final = f"SELECT max(to_position) {rows_in('loads')}"
+"""The position before which all records of the project are loaded: the end of the last load that counted any of them.
+Later records of the journal, or of another partition of it, are of other projects."""
 EVENTS_SINCE: Final = f"(SELECT argMax(since, sequence) {rows_in('event_ages')})"
 """SQL of the instant before which the project's events have aged: no query finds them, deleted or not
 (`store/migrations/0021_event_ages.sql`). 1970 where all are kept."""

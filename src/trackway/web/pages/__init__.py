@@ -98,9 +98,7 @@ def pages_of(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
 
 def _events(parts: Parts, track: RecordsEndpoint) -> tuple[PageRoute, ...]:
     show = partial(events.show, changes=parts.changes)
-    stream = partial(
-        events.stream, loaded=lambda: parts.progress.loaded, stopping=parts.stopping, changes=parts.changes
-    )
+    stream = partial(events.stream, loaded=parts.progress.reached, stopping=parts.stopping, changes=parts.changes)
     send_test = partial(events.send_test, track=track)
     return (
         PageRoute("/events", ("GET",), show, Right.EXPORT, "Events", True),

@@ -89,7 +89,9 @@ async def one(page: Page) -> Response:
     return render(page, "event.html", row=row_of(event))
 
 
-async def stream(page: Page, *, loaded: Callable[[], int], stopping: asyncio.Event, changes: Changes) -> Response:
+async def stream(
+    page: Page, *, loaded: Callable[[], tuple[int, ...]], stopping: asyncio.Event, changes: Changes
+) -> Response:
     """The events from now on, or from where a page was disconnected. `loaded` returns how far the journal is loaded."""
     query = page.request.query_params
     chosen = read_chosen(query, page.days)
@@ -101,7 +103,7 @@ async def stream(page: Page, *, loaded: Callable[[], int], stopping: asyncio.Eve
 
 
 def _watched(
-    page: Page, chosen: Chosen, mapped: Sequence[Mapped], loaded: Callable[[], int], stopping: asyncio.Event
+    page: Page, chosen: Chosen, mapped: Sequence[Mapped], loaded: Callable[[], tuple[int, ...]], stopping: asyncio.Event
 ) -> Watched:
     project_id = page.project.project_id
 

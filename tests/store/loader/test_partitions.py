@@ -1,0 +1,107 @@
+"""A loader loads each partition from its own cursor; none waits for another, and nothing counts twice."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.loader.event_requests import STORY
+from tests.support.loader.partitioned import PartitionedPlace
+from tests.support.loader.story import FailingStore, Killed, clear
+from tests.support.store.damaged_parts import active, missing_column, path_of
+from tests.support.store.process import RunningStore
+from trackway.loader.statements import read_cursor
+from trackway.store.client import Store
+from trackway.store.migrate import migrate
+
+
+@pytest.fixture
+def place(running: RunningStore, tmp_path: Path) -> Iterator[PartitionedPlace]:
+    made = PartitionedPlace(tmp_path, running.url)
+    yield made
+    made.close()
+    with closing(Store(running.url)) as store:
+        clear(store)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[PartitionedPlace]:
+    """A place with a store of its own."""
+    running = RunningStore(tmp_path / "store")
+    try:
+        running.start()
+        with closing(Store(running.url)) as store:
+            migrate(store)
+        made = PartitionedPlace(tmp_path / "place", running.url, running)
+        yield made
+        made.close()
+    finally:
+        running.close()
+
+
+def cursors(place: PartitionedPlace) -> list[int]:
+    with closing(Store(place.url)) as store:
+        return [read_cursor(store, number, 3) for number in range(3)]
+
+
+def has_records(place: PartitionedPlace) -> list[bool]:
+    found = []
+    for each in place.several.partitions:
+        with closing(each.source()) as source:
+            found.append(bool(source.read(1)))
+    return found
+
+
+def test_what_all_partitions_hold_is_loaded_once(place: PartitionedPlace, small_batches: None) -> None:
+    place.append(*STORY[:3])
+    place.load()
+    place.append(*STORY[3:])
+    place.load()
+    place.load()
+    place.check()
+    assert [each > 0 for each in cursors(place)] == has_records(place)
+    assert sum(has_records(place)) == 2, "the two projects of the story are in two partitions"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_loader_killed_at_any_insert_is_followed_by_one_that_repeats_nothing(
+    place: PartitionedPlace, after: bool
+) -> None:
+    place.append(*STORY)
+    at, failed = 0, True
+    while failed:
+        store = FailingStore(place.url, at, after=after, error=Killed())
+        try:
+            place.load(store)
+        except Killed:
+            at += 1
+        failed = store.failed
+    assert at > 4
+    place.check()
+
+
+def test_a_partition_that_is_away_stops_its_own_lane_alone(place: PartitionedPlace) -> None:
+    place.append(*STORY[:4])
+    away = has_records(place).index(True)
+    place.several.partitions[away].is_away = True
+    place.load()
+    assert not cursors(place)[away] and sum(each > 0 for each in cursors(place)) == 1
+    assert place.progress.partitions[away].failing
+    place.several.partitions[away].is_away = False
+    place.append(*STORY[4:])
+    place.load()
+    place.check()
+    assert not place.progress.failing
+
+
+@pytest.mark.one_machine
+def test_damage_of_the_store_is_loaded_again_from_every_partition(own: PartitionedPlace) -> None:
+    own.append(*STORY)
+    own.load()
+    path = path_of(own.url, active(own.url, "events")[0])
+    own.stop_store()
+    missing_column(path)
+    own.start_store()
+    own.load()
+    own.check()
