@@ -211,6 +211,7 @@ def _is_child(pid: int, parent: int) -> bool:
 
 
 def _lives(process: psutil.Process) -> bool:
+    """A zombie still holds its locks and sockets while others of its threads end."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     return False
