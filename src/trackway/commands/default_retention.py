@@ -43,7 +43,7 @@ class _Waiting(NamedTuple):
 
 @click.group()
 def retention() -> None:
-    """Show and confirm what the server deletes by its default retention.
+    """Show and confirm what the default retention deletes.
 
     A shorter default_event_retention, and a clock that is far ahead at the start, delete nothing before `confirm`.
     """

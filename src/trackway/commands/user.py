@@ -30,7 +30,7 @@ _URL: Final = click.option(
 
 @click.group()
 def user() -> None:
-    """Manage personal accounts: those of people who use the web pages.
+    """Manage the personal accounts of people on the web pages.
 
     Works beside a running server, which applies changes within two seconds.
     """
@@ -59,7 +59,7 @@ def invite(email: str, named: tuple[str, ...], role: str, url: str | None, as_js
 @settings_options("data_dir", "projects_url")
 @JSON
 def list_all(as_json: bool, **flags: Any) -> None:
-    """List all personal accounts with their roles, and open invitations."""
+    """List all personal accounts, and open invitations."""
     people = _people(open_database(load_flags(flags)))
     accounts, links = people.all(), people.links()
     if as_json:
@@ -80,7 +80,7 @@ def list_all(as_json: bool, **flags: Any) -> None:
 @settings_options("data_dir", "projects_url")
 @JSON
 def uninvite(invitation: int, as_json: bool, **flags: Any) -> None:
-    """Revoke an open INVITATION, by its number in the list."""
+    """Revoke an open INVITATION by its number."""
     gone = _people(open_database(load_flags(flags))).revoke_link(invitation)
     say(_link_fields(gone), f"revoked the invitation of {gone.email}", as_json=as_json)
 
