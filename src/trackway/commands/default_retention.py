@@ -19,6 +19,7 @@ from trackway.commands.options import (
     open_database,
     print_table,
     printable,
+    say,
     settings_options,
 )
 from trackway.commands.retention import PATH, typed_yes
@@ -39,6 +40,9 @@ class _Waiting(NamedTuple):
 
     default_days: int | None
     clock_days: int
+
+
+_NOTHING: Final = _Waiting(None, 0)
 
 
 @click.group()
@@ -78,32 +82,45 @@ def show(as_json: bool, **flags: Any) -> None:
 @retention.command("confirm")
 @click.option("--yes", is_flag=True, help="Confirm without a question.")
 @settings_options(*_FLAGS)
-def confirm(yes: bool, **flags: Any) -> None:
+@JSON
+def confirm(yes: bool, as_json: bool, **flags: Any) -> None:
     """Confirm the default retention of the settings, and the clock.
 
     Shows what is deleted, and asks. A default retention counts from the next start of the server on, the clock at once.
     """
     settings = load_flags(flags)
     waiting = _waiting(settings, _state(settings))
-    if waiting == _Waiting(None, 0):
-        click.echo("Nothing waits to be confirmed.")
-        return
-    if not yes:
+    if waiting != _NOTHING and not yes:
         try:
             deleted = _deletes(settings, waiting)
         except StateError as error:
             raise StateError(f"nobody can say what this deletes: {error}; or give --yes") from error
-        _print(waiting, deleted)
+        _print(waiting, deleted, err=True)
         typed_yes()
+    say(_confirmed(settings, waiting), "\n".join(_sentences(waiting)), as_json=as_json)
+
+
+def _confirmed(settings: Settings, waiting: _Waiting) -> dict[str, Any]:
+    """Write what was confirmed; it is returned as JSON shows it."""
     from trackway.projects.retention_states import RetentionStates  # noqa: PLC0415  # half a second of imports
 
     states = RetentionStates(open_database(settings), settings.region)
     if waiting.clock_days:
         states.confirm_clock(time.time_ns() // 1_000_000)
-        click.echo("The clock is confirmed: data ages by it from now on.")
     if waiting.default_days is not None:
         states.confirm_default(waiting.default_days)
-        click.echo(f"{in_days(waiting.default_days).capitalize()} are confirmed: restart the server to let them count.")
+    shown = None if waiting.default_days is None else shown_retention(waiting.default_days)
+    return {"default_event_retention": shown, "clock_days_ahead": waiting.clock_days}
+
+
+def _sentences(waiting: _Waiting) -> list[str]:
+    found = []
+    if waiting.clock_days:
+        found.append("The clock is confirmed: data ages by it from now on.")
+    if waiting.default_days is not None:
+        days = in_days(waiting.default_days).capitalize()
+        found.append(f"{days} are confirmed: restart the server to let them count.")
+    return found or ["Nothing waits to be confirmed."]
 
 
 def _state(settings: Settings) -> RetentionState | None:
@@ -140,18 +157,19 @@ def _deletes(settings: Settings, waiting: _Waiting) -> list[dict[str, Any]]:
     return found
 
 
-def _print(waiting: _Waiting, deleted: list[dict[str, Any]]) -> None:
+def _print(waiting: _Waiting, deleted: list[dict[str, Any]], *, err: bool = False) -> None:
     if waiting.clock_days:
         now = f"{datetime.now(UTC):%Y-%m-%d}"
         click.echo(
             f"The clock says {now}, which is {waiting.clock_days} days after the last known time. If that is wrong,"
-            " correct the clock: by it, data would be deleted that is not too old."
+            " correct the clock: by it, data would be deleted that is not too old.",
+            err=err,
         )
     if waiting.default_days is None:
         return
-    click.echo(f"A default retention of {in_days(waiting.default_days)} waits. It would delete for good:")
+    click.echo(f"A default retention of {in_days(waiting.default_days)} waits. It would delete for good:", err=err)
     rows = [
         (printable(each["name"]), f"{each['events']:,}", each["first_day"] or "", each["last_day"] or "")
         for each in deleted
     ]
-    print_table(("Project", "Events", "First day", "Last day"), rows)
+    print_table(("Project", "Events", "First day", "Last day"), rows, err=err)

@@ -137,7 +137,7 @@ def say(fields: dict[str, Any], sentence: str, *, as_json: bool) -> None:
         click.echo(sentence)
 
 
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False) -> None:
     """Aligned columns, as wide as needed: a narrow terminal wraps the line, and no key is ever cut."""
     from rich import box  # noqa: PLC0415  # 60 ms that JSON need not pay
     from rich.console import Console  # noqa: PLC0415
@@ -149,7 +149,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(head, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(width=10_000).print(table)
+    Console(width=10_000, stderr=err).print(table)
 
 
 def printable(text: str) -> str:

@@ -54,6 +54,7 @@ def run(
     """
     os.environ["TZ"] = "UTC"  # the engine takes its time zone from here
     empty_spool(spool_of(directory))
+    os.chdir(directory)  # the engine reads its working directory, which may be closed to the account of this process
     module = engine.load()
     where = engine.address(directory / "clickhouse", keep_free_bytes)
     try:

@@ -73,8 +73,13 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[V
 
 def _from_file(given: str | None) -> Iterator[tuple[str, tuple[Value, str]]]:
     path = Path(given) if given else CONFIG_DEFAULT
-    if given is None and not path.exists():
-        return
+    try:
+        if given is None and not path.exists():
+            return
+    except OSError as error:
+        raise ConfigError(
+            f"cannot look for {CONFIG_DEFAULT} in {Path.cwd()}: {error.strerror}; start elsewhere, or give --config"
+        ) from error
     for name, value in _toml(path).items():
         row = ROWS_BY_NAME.get(name)
         if row is None:

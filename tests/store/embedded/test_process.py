@@ -121,7 +121,13 @@ def test_stopped_store_comes_back_with_its_tables(alone: RunningStore) -> None:
     store.close()
 
 
-def test_second_process_for_a_directory_is_refused(alone: RunningStore) -> None:
+def test_store_works_in_its_own_directory(alone: RunningStore) -> None:
+    """The engine reads the working directory. Where the server was started, its account may be shut out."""
+    assert Path(f"/proc/{alone.pid}/cwd").resolve() == alone.directory
+
+
+def test_second_process_for_a_directory_is_refused(alone: RunningStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(alone.directory.parent)  # so that this process is back where it was at the end
     with (
         socket.create_server(("127.0.0.1", 0)) as sock,
         pytest.raises(StorageError, match="cannot open the store"),

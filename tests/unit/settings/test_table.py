@@ -1,5 +1,6 @@
 """Where a setting comes from, what it may be, and the words in which a wrong one is refused."""
 
+import errno
 import itertools
 import json
 from pathlib import Path
@@ -40,6 +41,15 @@ def test_file_in_the_working_directory_is_read_when_none_is_named(elsewhere: Pat
     settings = load(environ={})
     assert (settings.port, settings.redirect_hosts, settings.rate_limits) == (81, ("a.example",), False)
     assert settings.source("port") == "trackway.toml"
+
+
+def test_folder_that_is_closed_to_the_account_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", closed)
+    with pytest.raises(ConfigError, match=r"cannot look for trackway.toml in .*: Permission denied; start elsewhere"):
+        load(environ={})
 
 
 def test_config_flag_wins_over_config_variable_over_the_working_directory(elsewhere: Path) -> None:

@@ -39,10 +39,12 @@ def test_a_shorter_default_waits_until_it_is_confirmed(tmp_path: Path) -> None:
         assert deleted[project.name] == sum(deleted.values()) == 1
         assert (shown["default_event_retention"], shown["counts"], shown["clock_days_ahead"]) == (20, "forever", 0)
         asked = trackway("retention", "confirm", *at, *KEEP_20)
-        assert asked.returncode == 2 and "give --yes" in asked.stderr and "waits. It would delete" in asked.stdout
+        assert asked.returncode == 2 and "give --yes" in asked.stderr and "waits. It would delete" in asked.stderr
         done = trackway("retention", "confirm", *at, *KEEP_20, "--yes")
         assert (done.returncode, done.stdout) == (0, "20 days are confirmed: restart the server to let them count.\n")
         assert trackway("retention", "confirm", *at, *KEEP_20).stdout == "Nothing waits to be confirmed.\n"
+        nothing = json.loads(trackway("retention", "confirm", *at, *KEEP_20, "--json").stdout)
+        assert nothing == {"default_event_retention": None, "clock_days_ahead": 0}
     with running_server(data, *KEEP_20) as server:
         wait_until(lambda: ids(server, project) == ["age-1"], 30, lambda: str(ids(server, project)))
         assert json.loads(trackway("status", *at, "--json").stdout)["advice"] == []
