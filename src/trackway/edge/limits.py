@@ -182,7 +182,7 @@ many, the one with the most recent failed attempts gets a 503."""
 VERIFICATIONS_WAITING_OF_ADDRESS_MAX = 64
 """The same for one address."""
 VERIFICATIONS_WAITING_OF_NAME_MAX = 4
-"""The same for one name from one address. All unknown names count as one."""
+"""The same for one name from one address, whether an account has it or not."""
 ATTEMPTS_FADE_S = 60.0
 """A failed attempt counts half after this time when the next secret to verify is chosen."""
 ATTEMPTS_REMEMBERED = 8192

@@ -2,9 +2,10 @@
 
 A session is valid by its cookie, and ended as any other (`ended_sessions`). A row is what its person sees of it: when
 it began and was last used, the client's address and browser. Its id is a keyed digest, so the rows open nothing. A row
-is deleted when its session ends or would have expired.
+is deleted once its session has ended, or would have expired.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -36,13 +37,12 @@ class SessionRows:
 
     def begin(self, row: SessionRow) -> list[SessionRow]:
         """Keep a new session. Of more than PERSON_SESSIONS_MAX of its account, those that were not used for longest are
-        forgotten, and returned to be ended."""
+        returned, to be ended and then forgotten."""
         with self._database.saving() as change:
             change.note()
             connection = change.connection
             connection.execute(delete(sessions).where(sessions.c.begun_s < row.begun_s - SESSION_S_MAX))
             beyond = _of(connection, row.account_id)[PERSON_SESSIONS_MAX - 1 :]
-            _forget(connection, [each.session_id for each in beyond])
             values = (row.session_id, row.account_id, row.begun_s, row.seen_s, row.address, row.browser)
             connection.execute(insert(sessions).values(values))
             return beyond
@@ -58,21 +58,20 @@ class SessionRows:
         with self._database.reading() as connection:
             return [each for each in _of(connection, account_id) if each.begun_s >= now_s - SESSION_S_MAX]
 
-    def end(self, account_id: int, session_id: str) -> SessionRow | None:
-        """Forget a session of the account, which is returned to be ended. None where the account has no such one."""
+    def ended(self, account_id: int, session_id: str) -> None:
+        """Forget a session that the account has ended, if it has such one."""
         with self._database.saving() as change:
             change.note()
             found = next((each for each in _of(change.connection, account_id) if each.session_id == session_id), None)
             if found is not None:
                 _forget(change.connection, [session_id])
                 change.note(Note("session ended", None, found.browser))
-            return found
 
-    def signed_out(self, session_id: str) -> None:
-        """Forget a session whose person has signed out."""
+    def forget(self, ids: Sequence[str]) -> None:
+        """Forget sessions that have ended."""
         with self._database.saving() as change:
             change.note()
-            _forget(change.connection, [session_id])
+            _forget(change.connection, ids)
 
 
 def forget_all(connection: Connection, account_id: int) -> None:
@@ -86,5 +85,5 @@ def _of(connection: Connection, account_id: int) -> list[SessionRow]:
     return [SessionRow(*row) for row in found]
 
 
-def _forget(connection: Connection, ids: list[str]) -> None:
+def _forget(connection: Connection, ids: Sequence[str]) -> None:
     connection.execute(delete(sessions).where(sessions.c.session_id.in_(ids)))

@@ -1,7 +1,8 @@
 """Sessions of people: the rows that they see, beside the cookies that open the pages (`session`).
 
-Each sign-in of a person has a row. Ending a session ends its cookie everywhere, within two seconds. A session is seen
-when it is used, and its row is written at most once in SESSION_SEEN_S by each edge process.
+Each sign-in of a person has a row. Ending a session ends its cookie everywhere, within two seconds, and then forgets
+its row: a cookie that could not be ended keeps its row, so its person can try again. A session is seen when it is used,
+and its row is written at most once in SESSION_SEEN_S by each edge process.
 """
 
 import time
@@ -28,12 +29,15 @@ class PersonSessions:
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     async def begin(self, request: Request, cookie: str, account_id: int) -> None:
-        """Keep a session that has just begun. Raises RequestError 503 when the database is away."""
+        """Keep a session that has just begun. Raises RequestError 503 when the database is away, and StorageError."""
         session_id, begun_s = self._sessions.key_of(cookie)
         address, browser = self._access.address(request.scope), browser_name(request.headers.get("user-agent", ""))
         row = SessionRow(session_id, account_id, begun_s, begun_s, address, browser)
-        for each in await self._changes.run(lambda opened: opened.sessions.begin(row), SERVER):
+        beyond = await self._changes.run(lambda opened: opened.sessions.begin(row), SERVER)
+        for each in beyond:
             await self._sessions.end_key(each.session_id, each.begun_s)
+        if beyond:
+            await self._changes.run(lambda opened: opened.sessions.forget([each.session_id for each in beyond]), SERVER)
         self._held(session_id, begun_s)
 
     async def of_account(self, account_id: int) -> list[SessionRow]:
@@ -41,11 +45,13 @@ class PersonSessions:
         return await self._changes.run(lambda opened: opened.sessions.of_account(account_id, now_s), SERVER)
 
     async def end(self, account_id: int, session_id: str, author: Author) -> bool:
-        """End one session of the account. False where there is no such one."""
-        row = await self._changes.run(lambda opened: opened.sessions.end(account_id, session_id), author)
-        if row is not None:
-            await self._sessions.end_key(row.session_id, row.begun_s)
-        return row is not None
+        """End one session of the account. False where there is no such one. Raises as `begin`."""
+        row = next((each for each in await self.of_account(account_id) if each.session_id == session_id), None)
+        if row is None:
+            return False
+        await self._sessions.end_key(row.session_id, row.begun_s)
+        await self._changes.run(lambda opened: opened.sessions.ended(account_id, session_id), author)
+        return True
 
     def seen(self, cookie: str) -> None:
         """Note that a session is used. Nobody waits for the row."""
@@ -54,10 +60,11 @@ class PersonSessions:
             self._held(session_id, now_s)
             self._changes.later(lambda opened: _seen(opened, session_id, int(now_s)))
 
-    def signed_out(self, cookie: str) -> None:
-        """Forget the row of a session that has ended. Nobody waits for it."""
-        session_id = self._sessions.key_of(cookie)[0]
-        self._changes.later(lambda opened: opened().sessions.signed_out(session_id))
+    async def sign_out(self, cookie: str) -> None:
+        """End the session of a cookie. Nobody waits until its row is forgotten. Raises StorageError."""
+        session_id, begun_s = self._sessions.key_of(cookie)
+        await self._sessions.end_key(session_id, begun_s)
+        self._changes.later(lambda opened: opened().sessions.forget([session_id]))
 
     def _held(self, session_id: str, now_s: float) -> None:
         self._seen.pop(session_id, None)

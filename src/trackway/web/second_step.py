@@ -67,4 +67,6 @@ class SecondStep:
             if proof in ("wrong", "wait"):
                 self._audit.refused(author, Note("sign-in refused"))
                 return self._sign_in.ask_code(step, wanted, proof)
+            if await self._sessions.find_step(step) is None:  # a new password, or an end, while the code was looked at
+                return self._sign_in.again(wanted)
         return await self._sign_in.open(request, account.username, wanted)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from trackway.domain.errors import StorageError
+from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import SESSION_KEY_BYTES, SESSION_S_MAX
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.projects.account import Account
@@ -84,9 +84,11 @@ class Sessions:
         self.cookie: Final = f"trackway-{self._digest('cookie')[:8]}"
 
     def begin(self, name: str) -> str:
-        """The value of the cookie for a visitor who has just proved to know the secret of that name."""
+        """The value of the cookie for a visitor who has just proved to be the one of that name. Raises RequestError 403
+        where the account has ended since."""
         proof = self._proof(name)
-        assert proof is not None, "who signs in has a secret"
+        if proof is None:
+            raise RequestError(403, "this account has just been disabled")
         return self._signer.dumps([name, proof, secrets.token_urlsafe(12)])
 
     def begin_step(self, name: str) -> str:

@@ -6,7 +6,7 @@ long. `open` begins the session of an account that has proved who it is, by what
 """
 
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -36,6 +36,13 @@ OUT_PATH = "/sign-out"
 PROVIDER_PATH: Final = f"{PATH}/provider"
 """Leads to the provider of OpenID Connect, where there is one."""
 PROVIDER_BACK_PATH: Final = f"{PROVIDER_PATH}/back"
+
+
+class _Kept(NamedTuple):
+    """What a sign-in is checked against: a secret, and when all sessions of its account were ended last."""
+
+    secret_hash: str
+    signed_out_ms: int | None
 
 
 class SignIn:
@@ -103,7 +110,7 @@ class SignIn:
 
     async def begin(self, request: Request, name: str, wanted: str) -> Response:
         """Begin a session of that name, and go to a page of ours. Raises RequestError 503 where the session of a person
-        cannot be kept."""
+        cannot be kept, and 403 where the account has just ended."""
         cookie, account = self._sessions.begin(name), self._directory.account_named(name)
         if account is not None and account.is_person:
             await self._own.begin(request, cookie, account.account_id)
@@ -130,16 +137,26 @@ class SignIn:
         secrets wait for verification."""
         await self._fresh_projects.look()  # a new secret works at once
         address = self._access.address(request.scope)
-        account = self._directory.account_named(name)
-        kept = self._directory.admin_hash if name == ADMIN else account.secret_hash if account else None
-        known = name if name == ADMIN or account else UNKNOWN
+        account, kept = self._directory.account_named(name), self._kept(name)
         # A password that a person chose may begin with a space. A secret that was copied may have one around it.
-        given = secret if account is not None and account.is_person else secret.strip()
-        right = await self._verifier.is_right(kept, given, known, address)
-        if not right or (account is not None and account.expired(time.time() * 1000)):
+        is_copied = name == ADMIN or (account is not None and not account.is_person)
+        given = secret.strip() if is_copied else secret
+        right = await self._verifier.is_right(kept and kept.secret_hash, given, name, address)
+        if not right or self._kept(name) != kept:  # changed, ended or disabled while the secret was compared
+            known = name if name == ADMIN or account else UNKNOWN
             self._audit.refused(Author(known, address), Note("sign-in refused"))
             return False
         return True
+
+    def _kept(self, name: str) -> _Kept | None:
+        """None for a name that nobody may sign in with now."""
+        if name == ADMIN:
+            kept = self._directory.admin_hash
+            return _Kept(kept, None) if kept else None
+        account = self._directory.account_named(name)
+        if account is None or account.expired(time.time() * 1000):
+            return None
+        return _Kept(account.secret_hash, account.signed_out_ms)
 
     def below(self, path: str) -> str:
         """The address of a page of the site."""

@@ -289,8 +289,9 @@ class Site:
         session = await self._session(request)
         await self._form(request, session, WEB_FORM_BYTES_MAX)
         if session.visitor.is_person:
-            self._own.signed_out(self._cookie(request))
-        await self._sessions.end(self._cookie(request))
+            await self._own.sign_out(self._cookie(request))
+        else:
+            await self._sessions.end(self._cookie(request))
         return self._sign_in.signed_out(request, session.visitor.name)
 
     async def _show_second_factor(self, request: Request) -> Response:

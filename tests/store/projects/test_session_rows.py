@@ -50,8 +50,11 @@ def test_sessions_are_those_of_their_account_with_the_last_used_first(rows: Sess
 def test_a_session_is_ended_by_its_account_alone_and_once(rows: SessionRows, database: ProjectsDatabase) -> None:
     rows.begin(row("a"))
     theirs = SessionRows(database.by(Author("ann@example.com", "192.0.2.9")))
-    assert theirs.end(2, "a") is None and ids(rows) == ["a"]
-    assert theirs.end(1, "a") == row("a") and theirs.end(1, "a") is None and ids(rows) == []
+    theirs.ended(2, "a")
+    assert ids(rows) == ["a"]
+    for _ in range(2):
+        theirs.ended(1, "a")
+        assert ids(rows) == []
     [entry] = [each for each in database.audit(100) if each.action == "session ended"]
     assert (entry.name, entry.address, entry.subject) == ("ann@example.com", "192.0.2.9", "Firefox on Linux")
 
@@ -63,8 +66,10 @@ def test_sessions_of_an_account_are_bounded_and_the_idle_one_goes(
     for number, session_id in enumerate("ab"):
         rows.begin(row(session_id, begun_s=BEGUN_S + number))
     rows.seen("a", BEGUN_S + 60)
-    assert rows.begin(row("c", begun_s=BEGUN_S + 61)) == [row("b", begun_s=BEGUN_S + 1)]
-    assert ids(rows) == ["c", "a"]
+    for session_id in "cd":  # what is not forgotten is returned again
+        assert row("b", begun_s=BEGUN_S + 1) in rows.begin(row(session_id, begun_s=BEGUN_S + 61))
+    rows.forget(["a", "b"])
+    assert sorted(ids(rows)) == ["c", "d"]
 
 
 def test_expired_sessions_are_not_shown_and_are_forgotten(rows: SessionRows, database: ProjectsDatabase) -> None:
@@ -100,5 +105,5 @@ def test_what_ends_all_sessions_of_an_account_forgets_them(rows: SessionRows, pe
 
 def test_a_session_that_is_signed_out_is_forgotten(rows: SessionRows) -> None:
     rows.begin(row("a"))
-    rows.signed_out("a")
+    rows.forget(["a"])
     assert ids(rows) == []

@@ -2,10 +2,11 @@
 
 A user name, a password and the client's address arrive; the account leaves, or None. The comparison with an argon2id
 hash is slow, so it runs in a thread of its own, and `attempt_queue` decides which one is next. A right secret is
-remembered for a while, under a digest of the kept hash and the password. The key of the digest ends with the process.
-So no password is kept, and a changed or deleted account is verified anew. Simultaneous requests with the same
-credentials share one comparison. An unknown user costs the same, with a hash that nobody has: the duration of an answer
-does not show which it was. Sign-in forms and HTTP Basic have a verifier each, so that neither waits for the other.
+remembered for a while, under a digest of the name, the kept hash and the password. The key of the digest ends with the
+process. So no password is kept, and a changed or deleted account is verified anew. Simultaneous requests with the same
+credentials share one comparison. An unknown user costs the same, with a hash that nobody has, and waits under its own
+name as a known one does: neither the duration of an answer nor a refusal shows which it was. Sign-in forms and HTTP
+Basic have a verifier each, so that neither waits for the other.
 """
 
 import asyncio
@@ -46,16 +47,17 @@ class Verifier:
         if len(username) > CREDENTIAL_CHARACTERS_MAX:
             return None
         account = self._accounts.by_username(username)
-        kept, name = (account.secret_hash, account.username) if account else (None, "")
-        return account if await self.is_right(kept, password, name, address) else None
+        kept = account.secret_hash if account else None
+        return account if await self.is_right(kept, password, username, address) else None
 
     async def is_right(self, kept: str | None, password: str, name: str, address: str) -> bool:
         """Whether the password is the one of a hash that is kept under a name; of None it never is, and takes as long.
-        Raises as `account`."""
+        `name`: as it was typed, whether anybody has it or not. Raises as `account`."""
         if len(password) > CREDENTIAL_CHARACTERS_MAX:
             return False
         compared = kept or passwords.NOBODYS_HASH
-        digest = self._digest(compared, password)
+        name = name[:CREDENTIAL_CHARACTERS_MAX]
+        digest = self._digest(name, compared, password)
         remembered = self._clock_s() < self._right.get(digest, float("-inf"))
         if not remembered:
             source = self._comparisons.source(address, name)
@@ -82,7 +84,7 @@ class Verifier:
                 self._right.pop(next(iter(self._right)))
         return right
 
-    def _digest(self, kept: str, password: str) -> bytes:
-        """Of the hash, too: its salt makes it the account's own, and it changes with the secret."""
-        text = f"{kept}\0{password}".encode("utf-8", "surrogatepass")
+    def _digest(self, name: str, kept: str, password: str) -> bytes:
+        """Of the hash, too, which changes with the secret. Of the name, since all unknown ones have the same hash."""
+        text = f"{len(name)} {name}\0{kept}\0{password}".encode("utf-8", "surrogatepass")
         return blake2b(text, key=self._key, digest_size=32).digest()

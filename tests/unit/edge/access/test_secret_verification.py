@@ -146,6 +146,28 @@ def test_flood_of_wrong_secrets_waits_in_a_short_queue_and_is_refused_beyond(kno
     assert {(each.status, each.retry_after_s) for each in refused} == {(503, 1)}
 
 
+def test_unknown_names_wait_and_are_refused_as_known_ones_are(known: Known) -> None:
+    names = [known.account.username, *(f"nobody-{n}@example.com" for n in range(3))]
+    answers = known.ask(*((name, str(n)) for name in names for n in range(VERIFICATIONS_WAITING_OF_NAME_MAX)))
+    assert answers == [None] * len(answers), "no name has more than may wait"
+    assert len(known.compared) == len(answers)
+
+
+def test_each_unknown_name_has_a_comparison_of_its_own(known: Known) -> None:
+    pairs = [(name, "the same") for name in ("ann@example.com", "ben@example.com", known.account.username)]
+    assert known.ask(*pairs, *pairs) == [None] * 6
+    assert len(known.compared) == 3
+
+
+def test_a_long_name_counts_by_its_beginning(known: Known) -> None:
+    async def both() -> list[bool]:
+        names = ("x" * 300, "x" * 400)
+        return await asyncio.gather(*(known.verifier.is_right(None, "a", name, ATTACKER) for name in names))
+
+    assert asyncio.run(both()) == [False, False]
+    assert len(known.compared) == 1
+
+
 def test_flood_at_one_name_keeps_its_owner_waiting_for_one_comparison(known: Known) -> None:
     flood = [(known.account.username, str(n), ATTACKER) for n in range(50)]
     owner = (known.account.username, known.secret, OWNER)
