@@ -27,6 +27,10 @@ PROVIDER_S_MAX = 10.0
 """Time of one request to a provider of OpenID Connect."""
 PROVIDER_ANSWER_BYTES_MAX = 512 * 1024
 """Bytes of its answer, head included."""
+PROVIDER_REQUESTS_MAX = 16
+"""Requests of an edge process to it that wait for answers. Beyond it a sign-in gets a 503."""
+PROVIDER_FAILURES_LOGGED_PER_MINUTE = 60
+"""Failed sign-ins by the provider that an edge process logs in a minute. Strangers can cause them."""
 PROVIDER_KNOWN_S = 3600.0
 """Time until the addresses and keys of the provider are read again."""
 PROVIDER_REFRESH_S = 60.0
@@ -129,9 +133,10 @@ SHARED_LINKS_KNOWN_MAX = 1000
 SHARED_LINKS_HELD_MAX = 16
 """Links whose reports an edge process holds for SHARED_LINK_KNOWN_S, 1.5 MB each at most: a full dashboard."""
 SHARED_VISITS_PER_MINUTE = 300
-"""Visits of links by one client, at each edge process."""
+"""Visits of links by one client, at each edge process. It holds for sign-ins by a provider, too."""
 SHARED_GUESSES_PER_MINUTE = 60
-"""Look-ups of tokens that are not known to open anything, by one client, at each edge process."""
+"""Look-ups of tokens that are not known to open anything, by one client, at each edge process. It holds for returns
+from a provider, too."""
 SHARED_GUESSES_OF_ALL_PER_MINUTE = 6000
 """The same by all clients of an edge process. A look-up takes the thread of changes about a millisecond."""
 SHARED_CLIENTS_COUNTED_MAX = 20_000

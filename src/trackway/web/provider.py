@@ -1,22 +1,23 @@
 """The provider of OpenID Connect: where it asks people, and what its signed answer says about somebody.
 
 Authorization code flow with PKCE (RFC 7636). The keys and addresses are read when somebody first signs in, and again
-after an hour, or for an answer that an unknown key has signed.
+after an hour, or for an answer that an unknown key has signed. All who wait for them share one look-up.
 """
 
+import asyncio
 import base64
 import hmac
 import secrets
 import time
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import jwt
 
 from trackway.settings.table import Settings
 from trackway.web.limits import PROVIDER_CLOCK_S, PROVIDER_KNOWN_S, PROVIDER_REFRESH_S
-from trackway.web.provider_requests import ProviderFailed, get_json, post_form
+from trackway.web.provider_requests import ProviderFailed, ProviderRequests
 
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a private key. A shared secret, or no signature at all, proves nothing here."""
@@ -52,13 +53,15 @@ class _Known(NamedTuple):
 
 
 class Provider:
-    """For one event loop. Every method raises ProviderFailed."""
+    """For one event loop. Every method raises ProviderFailed, and RequestError as ProviderRequests."""
 
-    def __init__(self, settings: Settings, secret: str):
+    def __init__(self, settings: Settings, secret: str, requests: ProviderRequests):
         self._issuer = settings.oidc_issuer
         self._client_id = settings.oidc_client_id
         self._secret = secret
+        self._requests = requests
         self._known: _Known | None = None
+        self._looking: asyncio.Task[_Known] | None = None
 
     async def address(self, attempt: Attempt, return_url: str) -> str:
         """Where the browser goes to be asked."""
@@ -86,7 +89,7 @@ class Provider:
             "code_verifier": attempt.verifier,
             **({"client_secret": self._secret} if self._secret else {}),
         }
-        answer = await post_form(known.token_url, fields)
+        answer = await self._requests.post_form(known.token_url, fields)
         claims = await self._claims(_text(answer, "id_token"))
         if not hmac.compare_digest(_text(claims, "nonce").encode(), attempt.nonce.encode()):
             raise ProviderFailed("its answer is for another sign-in")
@@ -122,19 +125,37 @@ class Provider:
         return found
 
     async def _found(self, age_s_max: float = PROVIDER_KNOWN_S) -> _Known:
+        if self._known is not None and time.monotonic() - self._known.at_s <= age_s_max:
+            return self._known
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+            self._looking.add_done_callback(self._looked)
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> _Known:
         now_s = time.monotonic()
-        if self._known is None or now_s - self._known.at_s > age_s_max:
-            document = await get_json(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-            if document.get("issuer") != self._issuer:
-                raise ProviderFailed("it calls itself by another name than oidc_issuer")
-            keys = await get_json(_text(document, "jwks_uri"))
-            try:
-                known = jwt.PyJWKSet.from_dict(keys)
-            except jwt.PyJWTError as error:
-                raise ProviderFailed("it publishes no keys that can be used") from error
-            addresses = _text(document, "authorization_endpoint"), _text(document, "token_endpoint")
-            self._known = _Known(*addresses, known, now_s)
-        return self._known
+        document = await self._requests.get_json(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+        if document.get("issuer") != self._issuer:
+            raise ProviderFailed("it calls itself by another name than oidc_issuer")
+        authorize_url, token_url = (self._url(document, f"{name}_endpoint") for name in ("authorization", "token"))
+        keys = await self._requests.get_json(self._url(document, "jwks_uri"))
+        try:
+            known = jwt.PyJWKSet.from_dict(keys)
+        except jwt.PyJWTError as error:
+            raise ProviderFailed("it publishes no keys that can be used") from error
+        return _Known(authorize_url, token_url, known, now_s)
+
+    def _looked(self, looking: "asyncio.Task[_Known]") -> None:
+        self._looking = None
+        if not looking.cancelled() and looking.exception() is None:
+            self._known = looking.result()
+
+    def _url(self, document: dict[str, Any], name: str) -> str:
+        """An address of a provider that is asked by TLS is below TLS, too: the client's secret and codes go there."""
+        url = _text(document, name)
+        if urlsplit(self._issuer).scheme == "https" and not url.lower().startswith("https://"):
+            raise ProviderFailed(f"its {name} is not below https://")
+        return url
 
 
 def _key_in(known: _Known, key_id: str | None) -> jwt.PyJWK | None:

@@ -1,6 +1,7 @@
-"""Requests to the provider of OpenID Connect, and its answers as JSON: bounded in time and size, without redirects.
+"""Requests to the provider of OpenID Connect, and its answers as JSON: bounded in time, size and number.
 
-The operator chose the provider, so its address may be any. An answer is read whole, since each is small.
+No redirect is followed. The operator chose the provider, so its address may be any. An answer is read whole, since each
+is small. The certificates that are trusted are read once: that takes some 20 ms.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ import httptools
 import orjson
 
 from trackway import __version__
-from trackway.web.limits import PROVIDER_ANSWER_BYTES_MAX, PROVIDER_S_MAX
+from trackway.domain.errors import RequestError
+from trackway.domain.limits import RETRY_AFTER_BUSY_S
+from trackway.web.limits import PROVIDER_ANSWER_BYTES_MAX, PROVIDER_REQUESTS_MAX, PROVIDER_S_MAX
 
 
 class ProviderFailed(Exception):
@@ -34,23 +37,40 @@ class _Answer:
         self.is_whole = True
 
 
-async def get_json(url: str) -> dict[str, Any]:
-    """Raises ProviderFailed."""
-    return await _asked(url, "GET", {}, b"")
+class ProviderRequests:
+    """For one event loop; made outside of it, since it reads certificates. Methods raise ProviderFailed, and
+    RequestError 503 while PROVIDER_REQUESTS_MAX wait for answers."""
+
+    def __init__(self) -> None:
+        self._context = ssl.create_default_context()
+        self._running = 0
+
+    async def get_json(self, url: str) -> dict[str, Any]:
+        return await self._bounded(url, "GET", {}, b"")
+
+    async def post_form(self, url: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        """A failure repeats none of the fields."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self._bounded(url, "POST", kind, urlencode(fields).encode())
+
+    async def _bounded(self, url: str, method: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        if self._running >= PROVIDER_REQUESTS_MAX:
+            raise RequestError(503, "too many sign-ins wait for the provider", retry_after_s=RETRY_AFTER_BUSY_S)
+        self._running += 1
+        try:
+            return await _asked(self._context, url, method, headers, body)
+        finally:
+            self._running -= 1
 
 
-async def post_form(url: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Raises ProviderFailed, which repeats none of the fields."""
-    kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    return await _asked(url, "POST", kind, urlencode(fields).encode())
-
-
-async def _asked(url: str, method: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+async def _asked(
+    context: ssl.SSLContext, url: str, method: str, headers: Mapping[str, str], body: bytes
+) -> dict[str, Any]:
     named = urlsplit(url)
     where = f"{named.scheme}://{named.netloc}{named.path}"
     try:
         async with asyncio.timeout(PROVIDER_S_MAX):
-            status, answer = await _exchange(url, method, headers, body)
+            status, answer = await _exchange(context, url, method, headers, body)
     except TimeoutError:
         raise ProviderFailed(f"{where} did not answer within {PROVIDER_S_MAX:.0f} s") from None
     except ssl.SSLError as error:
@@ -70,11 +90,13 @@ async def _asked(url: str, method: str, headers: Mapping[str, str], body: bytes)
     return found
 
 
-async def _exchange(url: str, method: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+async def _exchange(
+    trusted: ssl.SSLContext, url: str, method: str, headers: Mapping[str, str], body: bytes
+) -> tuple[int, bytes]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("no URL of http or https")
-    context = ssl.create_default_context() if parts.scheme == "https" else None
+    context = trusted if parts.scheme == "https" else None
     port = parts.port or (443 if context else 80)
     reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)
     try:

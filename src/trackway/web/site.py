@@ -120,9 +120,10 @@ class Site:
         if not self._parts.settings.oidc_issuer:
             return None
         from trackway.web.provider import Provider  # noqa: PLC0415
+        from trackway.web.provider_requests import ProviderRequests  # noqa: PLC0415
         from trackway.web.provider_sign_in import ProviderSignIn  # noqa: PLC0415
 
-        provider = Provider(self._parts.settings, self._parts.provider_secret)
+        provider = Provider(self._parts.settings, self._parts.provider_secret, ProviderRequests())
         return ProviderSignIn(self._parts, self._sessions, self._sign_in, provider)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,5 @@
 """How often strangers may look in a minute: as often as a client may visit, and try tokens that are not known. All
-clients together have a bound of such tokens, too.
+clients together have a bound of such tokens, too. What a provider sent back is such a token.
 
 Clients are counted by the keyed hashes of `edge.access.peers`, never by an address. Each edge process counts for
 itself, so a client may look as often at each.

@@ -1,7 +1,7 @@
 """A provider of OpenID Connect on this machine, which lets in whom a test names, and answers as a test wants.
 
 It checks what a provider checks: the client, its secret, the address of return, and PKCE. `claims` are those of the
-next answer, on top of right ones; `key` signs it.
+next answer, on top of right ones; `key` signs it. `exchanged` counts the codes that were brought.
 """
 
 import base64
@@ -40,6 +40,7 @@ class OidcProvider:
     algorithm: str = "RS256"
     asked: list[dict[str, str]] = field(default_factory=list)
     granted: dict[str, dict[str, str]] = field(default_factory=dict)
+    exchanged: int = 0
 
     def authorize(self, fields: dict[str, str]) -> str:
         """The address that the browser returns to, with a code."""
@@ -51,6 +52,7 @@ class OidcProvider:
         return f"{fields['redirect_uri']}?{urlencode({'code': code, 'state': fields['state']})}"
 
     def token(self, fields: dict[str, str]) -> dict[str, Any] | None:
+        self.exchanged += 1
         granted = self.granted.pop(fields.get("code", ""), None)
         if granted is None or fields["client_secret"] != CLIENT_SECRET or fields["client_id"] != CLIENT_ID:
             return None

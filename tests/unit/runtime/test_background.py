@@ -65,6 +65,7 @@ def test_threads_and_lasting_tasks_are_started_in_one_place() -> None:
         "edge/access/secret_verification.py",
         "store/reader.py",
         "web/mount.py",
+        "web/provider.py",
         "web/shared_views.py",
     }
     awaited = {"http/accept.py", *requests}

@@ -1,14 +1,16 @@
 """Requests to a provider: what is no answer is a failure with a reason, in bounded time and memory."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
+from trackway.domain.errors import RequestError
 from trackway.web import provider_requests as module
 from trackway.web.limits import PROVIDER_ANSWER_BYTES_MAX
-from trackway.web.provider_requests import ProviderFailed, get_json, post_form
+from trackway.web.provider_requests import ProviderFailed, ProviderRequests
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
@@ -20,7 +22,8 @@ def asked(serve: Serve, form: dict[str, str] | None = None) -> dict[str, Any]:
     async def run() -> dict[str, Any]:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/path?a=b"
-            return await (get_json(url) if form is None else post_form(url, form))
+            requests = ProviderRequests()
+            return await (requests.get_json(url) if form is None else requests.post_form(url, form))
 
     return asyncio.run(run())
 
@@ -78,9 +81,12 @@ def test_who_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        while not writer.is_closing():
-            writer.write(b"H")
-            await asyncio.sleep(0.02)
+        try:
+            while not writer.is_closing():
+                writer.write(b"H")
+                await asyncio.sleep(0.02)
+        finally:
+            writer.close()
 
     with pytest.raises(ProviderFailed, match="did not answer"):
         asked(drip)
@@ -89,4 +95,48 @@ def test_who_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_is_not_there_is_a_failure() -> None:
     for url in ("http://127.0.0.1:1/", "ftp://127.0.0.1/", "http:///x"):
         with pytest.raises(ProviderFailed):
-            asyncio.run(get_json(url))
+            asyncio.run(ProviderRequests().get_json(url))
+
+
+def test_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ssl.SSLContext] = []
+    make = ssl.create_default_context
+
+    def counted() -> ssl.SSLContext:
+        made.append(make())
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    requests = ProviderRequests()
+    assert len(made) == 1
+    for _ in range(3):
+        with pytest.raises(ProviderFailed):
+            asyncio.run(requests.get_json("https://127.0.0.1:1/"))
+    assert len(made) == 1
+
+
+def test_so_many_requests_wait_for_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROVIDER_REQUESTS_MAX", 2)
+
+    async def run() -> list[int]:
+        answer = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            await answer.wait()
+            writer.write(page(b"{}"))
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url, requests = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", ProviderRequests()
+            waiting = [asyncio.create_task(requests.get_json(url)) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(RequestError) as refused:
+                await requests.get_json(url)
+            answer.set()
+            assert await asyncio.gather(*waiting) == [{}, {}]
+            assert await requests.get_json(url) == {}
+            return [refused.value.status]
+
+    assert asyncio.run(run()) == [503]

@@ -13,6 +13,7 @@ from tests.support.server import Project, Server, running_server
 from tests.support.service_accounts import everywhere, new_account
 from tests.support.web.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, fields_of, new_key, running_provider
 from tests.support.web.visitor import Visit, admin_password, signed_in
+from trackway.web.limits import PROVIDER_FAILURES_LOGGED_PER_MINUTE, SHARED_GUESSES_PER_MINUTE, SHARED_VISITS_PER_MINUTE
 
 START = "/app/sign-in/provider"
 
@@ -29,7 +30,8 @@ def served(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) -> 
     (place / "secret").write_text(f"{CLIENT_SECRET}\n")
     arguments = ("--oidc-issuer", provider.issuer, "--oidc-client-id", CLIENT_ID, "--oidc-name", "Example ID")
     secret = ("--oidc-client-secret-file", str(place / "secret"))
-    with running_server(place / "data", "--workers", "1", *arguments, *secret) as server:
+    proxies = ("--trusted-proxies", "127.0.0.1")
+    with running_server(place / "data", "--workers", "1", *arguments, *secret, *proxies) as server:
         yield server
 
 
@@ -169,6 +171,39 @@ def test_who_is_refused_at_the_provider_comes_back_to_the_form(served: Server, p
     state = fields_of(start(visit))["state"]
     refused = visit.get(f"{START}/back?error=access_denied&state={state}")
     assert refused.status == 403 and b"it did not let you in" in refused.body
+
+
+def test_strangers_are_bounded_and_keep_nobody_else_out(
+    served: Server, provider: OidcProvider, shop: Project, ann: Person
+) -> None:
+    stranger = ("X-Forwarded-For", "198.51.100.7")
+    visit = Visit(served)
+    state = fields_of(start(visit))["state"]
+    cookies = dict(visit.cookies)
+    before = provider.exchanged
+
+    def tries(number: int, path: str) -> set[int]:
+        return {Visit(served, dict(cookies)).get(path, stranger).status for _ in range(number)}
+
+    # Two windows of a minute at most.
+    assert tries(2 * SHARED_GUESSES_PER_MINUTE + 1, f"{START}/back?code=x&state={state}") == {403, 429}
+    assert provider.exchanged - before <= 2 * SHARED_GUESSES_PER_MINUTE
+    assert 429 in tries(2 * SHARED_VISITS_PER_MINUTE + 1, START)
+    assert tried(served, provider, email=ann.email)[1].status == 303
+
+
+def test_failures_are_logged_so_often_in_a_minute(served: Server) -> None:
+    def logged() -> int:
+        return (served.data_dir / "serve.log").read_text().count("a sign-in by the provider failed")
+
+    visit = Visit(served)
+    start(visit)
+    cookies, before = dict(visit.cookies), logged()
+    tries = 2 * PROVIDER_FAILURES_LOGGED_PER_MINUTE + 1
+    for number in range(tries):
+        address = ("X-Forwarded-For", f"198.51.100.{100 + number % 100}")
+        assert Visit(served, dict(cookies)).get(f"{START}/back?state=x", address).status == 403
+    assert logged() - before < tries
 
 
 def test_a_page_of_elsewhere_is_not_opened_afterwards(served: Server, provider: OidcProvider, ann: Person) -> None:
