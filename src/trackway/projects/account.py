@@ -28,7 +28,8 @@ _EXPIRES_MS_MAX: Final = 253_402_300_799_000
 class Account:
     """An account. `roles` are by project id. `creator` is an account's id, None for the command line. `person_name` is
     None for a service account. A personal account expires when somebody disables it. `signed_out_ms` changes when all
-    of its sessions are ended. It may have a second factor."""
+    of its sessions are ended. `proved_at_ms` is when a provider of OpenID Connect first proved its address. It may have
+    a second factor."""
 
     account_id: int
     username: str
@@ -39,6 +40,7 @@ class Account:
     roles: Mapping[int, Role] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     person_name: str | None = None
     signed_out_ms: int | None = None
+    proved_at_ms: int | None = None
     has_second_factor: bool = False
 
     @property
@@ -78,7 +80,7 @@ def check_expiry(expires_at_ms: int | None, now_ms: float) -> int | None:
 
 def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
     """Accounts from rows (account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name,
-    signed_out_ms, has_second_factor, project_id, role).
+    signed_out_ms, proved_at_ms, has_second_factor, project_id, role).
 
     The rows are in the order of accounts. Each membership has one. An account without any has one with nulls.
 
@@ -92,10 +94,10 @@ def accounts_of(rows: Iterable[Sequence[Any]]) -> list[Account]:
 
 def _account(rows: Sequence[Sequence[Any]]) -> Account:
     roles = {project_id: check_role(role) for *_, project_id, role in rows if project_id is not None}
-    account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, *of_person = rows[0][:9]
+    account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, *of_person = rows[0][:10]
     own = MappingProxyType(roles)
-    person_name, signed_out_ms, has_factor = of_person
+    person_name, signed_out_ms, proved_at_ms, has_factor = of_person
     return Account(
         account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, own, person_name, signed_out_ms,
-        bool(has_factor),
+        proved_at_ms, bool(has_factor),
     )  # fmt: skip

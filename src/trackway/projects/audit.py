@@ -47,6 +47,7 @@ Action = Literal[
     "second factor turned off",
     "second factor taken away",
     "recovery code used",
+    "address proved by the provider",
     "id unlinked",
     "lookup table created",
     "lookup table replaced",
@@ -97,6 +98,7 @@ SESSIONS: Final[tuple[Action, ...]] = (
     "second factor turned on",
     "second factor turned off",
     "recovery code used",
+    "address proved by the provider",
 )
 """Actions of an account. They belong to no single project."""
 

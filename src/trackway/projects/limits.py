@@ -37,8 +37,11 @@ RESET_S_MAX = 86_400
 """How long a link is valid that sets a new password."""
 PERSON_SESSIONS_MAX = 20
 """Sessions of a person at once. Beyond it the one that was not used for longest ends."""
-ACCOUNT_LINKS_MAX = 1000
-"""Invitations and links for new passwords that are valid at once."""
+INVITATIONS_OF_AUTHOR_MAX = 100
+"""Open invitations of one account. The admin and the command line may make more."""
+INVITATIONS_MAX = 10_000
+"""Open invitations of a server. Beyond it the admin and the command line alone invite. Links for new passwords are not
+among them: each account has one at most."""
 HASH_CHARACTERS_MAX = 128
 """Hash of a secret, as argon2id writes it."""
 

@@ -1,15 +1,16 @@
 """Personal accounts: invitations, new passwords, and what a person changes of an account.
 
-An account begins with an invitation, since nobody but its person knows its password. A link holds a token, which leaves
-once and is stored as a hash. The rights of its creator are checked when the link is made, and again when it is used: a
-link of somebody who lost them opens nothing.
+An account begins with an invitation, so that no administrator types a password. Who has the link chooses it: the link
+alone does not prove that it is the person. Only a provider of OpenID Connect proves an address, and then nothing opens
+the account that did before. A link holds a token, which leaves once and is stored as a hash. The rights of its creator
+are checked when the link is made, and again when it is used: a link of somebody who lost them opens nothing.
 """
 
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, true, update
 
 from trackway.domain.errors import InvalidInput, StateError
 from trackway.projects.account import Account
@@ -27,7 +28,7 @@ from trackway.projects.audit import Action, Note
 from trackway.projects.authorization import Actor, NotGranted, UnknownAccount
 from trackway.projects.change import Change
 from trackway.projects.database import read_accounts
-from trackway.projects.limits import ACCOUNT_LINKS_MAX, INVITATION_S_MAX, RESET_S_MAX
+from trackway.projects.limits import INVITATION_S_MAX, INVITATIONS_MAX, INVITATIONS_OF_AUTHOR_MAX, RESET_S_MAX
 from trackway.projects.passwords import hash_secret
 from trackway.projects.personal_account import (
     INVITATION,
@@ -53,14 +54,16 @@ class PersonalAccounts(Accounts):
     of_people = True
     noun = "personal account"
 
-    def named(self, email: str, by: int | None = COMMAND_LINE) -> Account:
-        """The account of that address, if the actor sees it."""
-        return _named(self.all(by), check_email(email))
+    def named(self, email: str, by: int | None = COMMAND_LINE, project_id: int | None = None) -> Account:
+        """The account of that address, if the actor sees it: in a project, or (None) anywhere."""
+        seen = self.all(by) if project_id is None else self.of_project(project_id, by)
+        return _named(seen, check_email(email))
 
     def invite(
         self, email: str, roles: Mapping[int, Role], by: int | None = COMMAND_LINE, by_name: str = ""
     ) -> tuple[AccountLink, str]:
-        """An invitation with its token. One of the same address to the same projects ends."""
+        """An invitation with its token. One of the same address to the same projects ends, where the actor may revoke
+        it."""
         address = check_email(email)
         if not roles:
             raise InvalidInput("an invitation must name a project")
@@ -71,11 +74,10 @@ class PersonalAccounts(Accounts):
             return _made(scene, INVITATION, address, roles, by, by_name)
 
     def reset(self, account_id: int, by: int | None = COMMAND_LINE, by_name: str = "") -> tuple[AccountLink, str]:
-        """A link that sets a new password, with its token. The actor must be one who may revoke the account. The
-        present password stays valid until the link is used."""
+        """A link that sets a new password, with its token. The actor must be one who may revoke the account, and
+        is not its person. The present password stays valid until the link is used."""
         with self._change(by) as scene:
-            account = scene.account(account_id)
-            scene.actor.check_revokes(account)
+            account = other_account(scene, account_id, by)
             scene.note(*notes_of("password reset asked", account))
             return _made(scene, RESET, account.username, {}, by, by_name)
 
@@ -95,7 +97,7 @@ class PersonalAccounts(Accounts):
     def revoke_link(self, link_id: int, by: int | None = COMMAND_LINE) -> AccountLink:
         """End an invitation, by who may give its roles."""
         with self._change(by) as scene:
-            link = next((each for each in _links(scene.connection) if each.link_id == link_id), None)
+            link = next(iter(_links(scene.connection, account_links.c.link_id == link_id)), None)
             if link is None or link.purpose != INVITATION or not _grants(scene.actor, link.roles):
                 raise UnknownAccount(f"invitation {link_id} was not found")
             _end(scene.connection, link)
@@ -103,7 +105,8 @@ class PersonalAccounts(Accounts):
             return link
 
     def disable(self, account_id: int, by: int | None = COMMAND_LINE) -> Account:
-        """Let the account open nothing any more, until it is enabled. It keeps its roles."""
+        """Let the account open nothing any more, until it is enabled. It keeps its roles. Links that set a new password
+        end."""
         return self._set_end(account_id, time.time_ns() // 1_000_000, "account disabled", by)
 
     def enable(self, account_id: int, by: int | None = COMMAND_LINE) -> Account:
@@ -164,12 +167,13 @@ class PersonalAccounts(Accounts):
                 raise UnknownAccount(_GONE)
             _write(change.connection, account.account_id, secret_hash=password_hash)
             forget_all(change.connection, account.account_id)
+            _end_resets(change.connection, account)
             change.note(Note("password reset", None, account.username))
             return account
 
     def change_password(self, account_id: int, known: str, password: str) -> None:
         """Replace a password. `known` is the hash that the old one was verified with: if it has changed meanwhile,
-        nothing is replaced. The sessions of the account end."""
+        nothing is replaced. The sessions of the account end, and links that set a new password."""
         password_hash = hash_secret(check_password(password))
         with self._database.changing() as change:
             account = _by_id(change.connection, account_id)
@@ -177,6 +181,7 @@ class PersonalAccounts(Accounts):
                 raise NotGranted("the password was changed meanwhile")
             _write(change.connection, account_id, secret_hash=password_hash)
             forget_all(change.connection, account_id)
+            _end_resets(change.connection, account)
             change.note(Note("password changed", None, account.username))
 
     def sign_out(self, account_id: int, by: int | None = COMMAND_LINE) -> Account:
@@ -209,8 +214,28 @@ class PersonalAccounts(Accounts):
             scene.actor.check_revokes(account)
             _write(scene.connection, account_id, expires_at_ms=ends_ms)
             _end_sessions(scene.connection, account)
+            if ends_ms is not None:
+                _end_resets(scene.connection, account)
             scene.note(*notes_of(action, account))
             return _by_id(scene.connection, account_id)
+
+
+def other_account(scene: Scene, account_id: int, by: int | None) -> Account:
+    """The account, all of whose roles the actor may take. Nobody so replaces the own password, or takes the own factor
+    away: a copied session would need no password for it."""
+    account = scene.account(account_id)
+    scene.actor.check_revokes(account)
+    if account_id == by:
+        raise NotGranted("this is your own account: change it on its page, with your password")
+    return account
+
+
+def shut_out(connection: Connection, account: Account, password_hash: str) -> None:
+    """End what opens the account, now that a provider has proved its address: password, sessions, and links that set
+    another password."""
+    _end_sessions(connection, account)
+    _end_resets(connection, account)
+    _write(connection, account.account_id, secret_hash=password_hash, proved_at_ms=time.time_ns() // 1_000_000)
 
 
 def _made(
@@ -218,11 +243,11 @@ def _made(
 ) -> tuple[AccountLink, str]:
     now_ms, token, connection = time.time_ns() // 1_000_000, new_token(), scene.connection
     connection.execute(delete(account_links).where(account_links.c.expires_at_ms <= now_ms))
-    for each in _links(connection):
-        if (each.purpose, each.email, each.roles.keys()) == (purpose, email, roles.keys()):
+    for each in _links(connection, account_links.c.email == email):
+        if (each.purpose, each.roles.keys()) == (purpose, roles.keys()) and _grants(scene.actor, each.roles):
             _end(connection, each)
-    if connection.execute(select(func.count()).select_from(account_links)).scalar_one() >= ACCOUNT_LINKS_MAX:
-        raise StateError(f"there are {ACCOUNT_LINKS_MAX} open invitations, the most there may be")
+    if purpose == INVITATION and by is not COMMAND_LINE:
+        _check_room(connection, by)
     row = {
         "purpose": purpose,
         "email": email,
@@ -237,8 +262,18 @@ def _made(
     return _by_token(connection, token), token
 
 
-def _links(connection: Connection) -> list[AccountLink]:
-    return [_link(row) for row in connection.execute(select(account_links).order_by(account_links.c.link_id))]
+def _check_room(connection: Connection, by: int) -> None:
+    """Raises StateError where an account may invite nobody else."""
+    open_ones = select(func.count()).select_from(account_links).where(account_links.c.purpose == INVITATION)
+    if connection.execute(open_ones.where(account_links.c.creator_id == by)).scalar_one() >= INVITATIONS_OF_AUTHOR_MAX:
+        raise StateError(f"you have {INVITATIONS_OF_AUTHOR_MAX} open invitations, the most you may have: revoke some")
+    if connection.execute(open_ones).scalar_one() >= INVITATIONS_MAX:
+        raise StateError(f"there are {INVITATIONS_MAX} open invitations, the most there may be: ask the admin")
+
+
+def _links(connection: Connection, which: ColumnElement[bool] | None = None) -> list[AccountLink]:
+    found = select(account_links).where(true() if which is None else which).order_by(account_links.c.link_id)
+    return [_link(row) for row in connection.execute(found)]
 
 
 def _by_token(connection: Connection, token: str) -> AccountLink:
@@ -295,6 +330,11 @@ def _grants(actor: Actor, roles: Mapping[int, Role]) -> bool:
 
 def _end(connection: Connection, link: AccountLink) -> None:
     connection.execute(delete(account_links).where(account_links.c.link_id == link.link_id))
+
+
+def _end_resets(connection: Connection, account: Account) -> None:
+    own = account_links.c.email == account.username
+    connection.execute(delete(account_links).where(own, account_links.c.purpose == RESET))
 
 
 def _link_notes(action: Action, link: AccountLink) -> list[Note]:

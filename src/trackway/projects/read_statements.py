@@ -18,7 +18,7 @@ from trackway.domain.time_zone import check_week_start
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.project import OldKey, Project, check_identity_mode, check_region
 
-MIGRATION_NEWEST: Final = "0020"
+MIGRATION_NEWEST: Final = "0021"
 """The revision of the newest file below `migrations/versions`. A test compares the two."""
 
 _PROJECTS: Final = (
@@ -29,7 +29,8 @@ _PROJECTS: Final = (
 _OLD_KEYS: Final = "SELECT project_id, kind, key, until_ms FROM old_keys ORDER BY until_ms"
 _ACCOUNTS: Final = (
     "SELECT account_id, username, secret_hash, created_at_ms, expires_at_ms, creator, person_name,"
-    " signed_out_ms, EXISTS (SELECT 1 FROM second_factors WHERE second_factors.account_id = accounts.account_id),"
+    " signed_out_ms, proved_at_ms,"
+    " EXISTS (SELECT 1 FROM second_factors WHERE second_factors.account_id = accounts.account_id),"
     " project_id, role FROM accounts LEFT JOIN memberships USING (account_id) ORDER BY 1"
 )
 _NEXT_PERSON_TASK: Final = (

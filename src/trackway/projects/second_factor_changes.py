@@ -18,7 +18,8 @@ from trackway.projects.audit import Note
 from trackway.projects.authorization import NotGranted, UnknownAccount
 from trackway.projects.database import read_accounts
 from trackway.projects.limits import FACTOR_TRIES_MAX, FACTOR_TRIES_S
-from trackway.projects.personal_account_changes import PersonalAccounts
+from trackway.projects.passwords import hash_secret, new_secret
+from trackway.projects.personal_account_changes import PersonalAccounts, other_account, shut_out
 from trackway.projects.second_factor import Proof, new_recovery_codes, recovery_hash, step_of_code
 from trackway.projects.tables import recovery_codes, second_factors
 
@@ -50,15 +51,27 @@ class SecondFactors(PersonalAccounts):
             change.note(Note("second factor turned off", None, account.username))
 
     def take_away(self, account_id: int, by: int | None = COMMAND_LINE) -> Account:
-        """Let somebody who lost it sign in by password alone. By those who may revoke the account."""
+        """Let somebody else, who lost it, sign in by password alone. By those who may revoke the account."""
         with self._change(by) as scene:
-            account = scene.account(account_id)
-            scene.actor.check_revokes(account)
+            account = other_account(scene, account_id, by)
             if not account.has_second_factor:
                 raise InvalidInput(f"{account.username} has no second factor")
             _delete(scene.connection, account_id)
             scene.note(*notes_of("second factor taken away", account))
             return account
+
+    def prove_address(self, account_id: int) -> None:
+        """Keep that a provider has proved the address. The first time, what opened the account before ends, the second
+        factor too, since it may be somebody else's. Later calls change nothing."""
+        password_hash = hash_secret(new_secret())
+        with self._database.changing() as change:
+            change.note()
+            account = _account(change.connection, account_id)
+            if account.proved_at_ms is not None:
+                return
+            shut_out(change.connection, account, password_hash)
+            _delete(change.connection, account_id)
+            change.note(Note("address proved by the provider", None, account.username))
 
     def recovery_codes_left(self, account_id: int) -> int:
         with self._database.reading() as connection:

@@ -106,6 +106,7 @@ accounts: Final = Table(
     Column("creator", Integer, nullable=True),  # no foreign key: the id stays after the creator is deleted
     Column("person_name", String(PERSON_NAME_CHARACTERS_MAX), nullable=True),
     Column("signed_out_ms", BigInteger, nullable=True),  # sessions that began under another value have ended
+    Column("proved_at_ms", BigInteger, nullable=True),  # when a provider proved the address
     UniqueConstraint("username", name="uq_service_accounts_username"),  # the table's first name
     sqlite_autoincrement=True,  # no id is used twice: `creator` means one account for ever
 )

@@ -1,7 +1,8 @@
 """Mails of invitations and of links for new passwords, where the server has a mail server.
 
-A mail is sent while its author waits, so that the page says whether it was. The page shows the link in any case. The
-number of mails is bounded, since an owner of a project may write any address.
+A mail is sent while its author waits, so that the page says whether it was. A link that was mailed is shown to nobody
+else: only who reads the mails of the address opens it. The number of mails is bounded, since an owner of a project may
+write any address.
 """
 
 import time
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
+from typing import NamedTuple
 
 from trackway.mail.limits import MAIL_SUBJECT_CHARACTERS_MAX
 from trackway.mail.one_line import one_line
@@ -23,6 +25,13 @@ from trackway.web.limits import LINK_MAIL_THREADS, LINK_MAILS_PER_HOUR
 _HOUR_S = 3600.0
 
 
+class Mailed(NamedTuple):
+    """Whether the mail server has taken a mail, and what the page says about it: "" where no mail is set up."""
+
+    taken: bool
+    said: str
+
+
 class InvitationMails:
     """`server`: None where no mail is set up. For one event loop."""
 
@@ -31,18 +40,20 @@ class InvitationMails:
         self._clock_s = clock_s
         self._sent: deque[float] = deque()
 
-    async def send(self, link: AccountLink, address: str) -> str:
-        """Mail the address of a link. Returns what the page says about it, "" where no mail is set up."""
+    async def send(self, link: AccountLink, address: str) -> Mailed:
+        """Mail the address of a link."""
         if self._mails is None:
-            return ""
+            return Mailed(False, "")
         now_s = self._clock_s()
         while self._sent and now_s - self._sent[0] >= _HOUR_S:
             self._sent.popleft()
         if len(self._sent) >= LINK_MAILS_PER_HOUR:
-            return f"It was not mailed: {LINK_MAILS_PER_HOUR} mails were sent in an hour, the most there may be."
+            most = f"{LINK_MAILS_PER_HOUR} mails were sent in an hour, the most there may be"
+            return Mailed(False, f"It was not mailed: {most}.")
         self._sent.append(now_s)
         sent = await self._mails.send(mail_of(link, address, self._mails.sender), [link.email])
-        return f"It was mailed to {link.email}." if sent.delivered else f"It was not mailed: {sent.detail}."
+        said = f"It was mailed to {link.email}." if sent.delivered else f"It was not mailed: {sent.detail}."
+        return Mailed(sent.delivered, said)
 
 
 def mail_of(link: AccountLink, address: str, sender: str) -> EmailMessage:

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from trackway.edge.access.client_address import networks
 from trackway.edge.access.peers import Peers
 from trackway.edge.routes import Parts
+from trackway.projects.account import Account
 from trackway.projects.audit import UNKNOWN, Author, Note
 from trackway.projects.personal_account import username_of
 from trackway.telemetry import logs
@@ -93,7 +94,14 @@ class ProviderSignIn:
             author = Author(account.username if account else UNKNOWN, self._parts.access.address(request.scope))
             self._parts.audit.refused(author, Note("sign-in refused"))
             return self._sign_in.refused(wanted, f"{email[:200]} has no account here: ask for an invitation")
+        if account.proved_at_ms is None:
+            await self._prove(request, account)
         return await self._sign_in.open(request, account.username, wanted)
+
+    async def _prove(self, request: Request, account: Account) -> None:
+        """Shut out who may have opened the account before its person came. Raises RequestError 503."""
+        author = Author(account.username, self._parts.access.address(request.scope))
+        await self._parts.changes.run(lambda opened: opened.second_factors.prove_address(account.account_id), author)
 
     def _failed(self, wanted: str, reason: str) -> Response:
         self._log(reason)

@@ -270,11 +270,14 @@ def test_actor_touches_only_projects_that_it_manages(
 
 
 def test_rows_of_one_account_become_one_account() -> None:
+    program = (None, None, None, False)
     rows = [
-        (1, "a", "h", 5, None, None, 1, "owner"),
-        (1, "a", "h", 5, None, None, 2, "admin"),
-        (2, "b", "h", 6, 7, 1, None, None),
+        (1, "a", "h", 5, None, None, *program, 1, "owner"),
+        (1, "a", "h", 5, None, None, *program, 2, "admin"),
+        (2, "b", "h", 6, 7, 1, "Ben", 8, 9, True, None, None),
     ]
     one, two = accounts_of(rows)
     assert (one.account_id, one.roles) == (1, {1: "owner", 2: "admin"})
     assert (two.account_id, two.roles, two.expires_at_ms, two.creator) == (2, {}, 7, 1)
+    assert not one.is_person and (two.person_name, two.signed_out_ms, two.proved_at_ms) == ("Ben", 8, 9)
+    assert (one.has_second_factor, two.has_second_factor) == (False, True)

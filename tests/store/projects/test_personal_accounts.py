@@ -111,12 +111,40 @@ def test_a_second_invitation_replaces_the_first_of_the_same_projects(people: Per
         people.opened(first)
 
 
-def test_invitations_are_bounded(people: PersonalAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ACCOUNT_LINKS_MAX", 1)
-    people.invite(ANN, {1: "analyst"})
-    people.invite(ANN, {1: "analyst"})
+def test_an_admin_ends_no_invitation_of_an_owner_by_another(people: PersonalAccounts) -> None:
+    owner, admin = joined(people, BEN, {1: "owner"}), joined(people, "x@example.com", {1: "admin"})
+    high, _ = people.invite(ANN, {1: "owner"}, owner)
+    low, _ = people.invite(ANN, {1: "analyst"}, admin)
+    assert people.links() == [high, low]
+    again, _ = people.invite(ANN, {1: "admin"}, owner)
+    assert people.links() == [again]
+
+
+def test_nobody_s_invitations_keep_others_from_inviting(
+    people: PersonalAccounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "INVITATIONS_OF_AUTHOR_MAX", 2)
+    ann, ben = joined(people, ANN, {1: "owner"}), joined(people, BEN, {2: "owner"})
+    people.reset(ben)
+    for email in ("x@example.com", "x@example.com", "y@example.com"):
+        people.invite(email, {1: "analyst"}, ann)
+    with pytest.raises(StateError, match="you have 2 open invitations, the most you may have"):
+        people.invite("z@example.com", {1: "analyst"}, ann)
+    people.invite("z@example.com", {2: "analyst"}, ben)
+    member = joined(people, "member@example.com", {1: "analyst"})
+    assert people.reset(member, ann)[0].email == "member@example.com"
+    people.revoke_link(people.links(ann, 1)[0].link_id, ann)
+    people.invite("z@example.com", {1: "analyst"}, ann)
+
+
+def test_invitations_are_bounded_but_for_the_admin(people: PersonalAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INVITATIONS_MAX", 1)
+    ann = joined(people, ANN, {1: "owner"})
+    people.invite("x@example.com", {1: "analyst"}, ann)
+    people.reset(ann)
     with pytest.raises(StateError, match="there are 1 open invitations, the most there may be"):
-        people.invite(BEN, {1: "analyst"})
+        people.invite("y@example.com", {1: "analyst"}, ann)
+    people.invite("y@example.com", {1: "analyst"})
 
 
 @pytest.mark.parametrize("actor", ROLES)
@@ -212,6 +240,34 @@ def test_a_password_is_set_by_a_link_of_somebody_who_may_take_all_roles(people: 
     people.add([ann], {3: "consumer"})
     with pytest.raises(UnknownAccount, match=GONE):
         people.set_password(late, PASSWORD)
+
+
+def test_nobody_sets_the_own_password_by_a_link(people: PersonalAccounts) -> None:
+    ann = joined(people, ANN, {1: "owner"})
+    with pytest.raises(NotGranted, match="your own account"):
+        people.reset(ann, ann)
+    assert people.reset(ann)[0].email == ANN
+
+
+def test_a_link_for_a_new_password_ends_when_the_person_changes_it_or_the_account_is_disabled(
+    people: PersonalAccounts,
+) -> None:
+    ann, ben = joined(people, ANN, {1: "owner"}), joined(people, BEN, {1: "owner"})
+    _, of_ben = people.reset(ben)
+    invitation, _ = people.invite(ANN, {2: "owner"})
+    ways: list[Callable[[], object]] = [
+        lambda: people.change_password(ann, people.one(ann).secret_hash, OTHER),
+        lambda: people.disable(ann),
+    ]
+    for end in ways:
+        _, token = people.reset(ann)
+        end()
+        with pytest.raises(UnknownAccount, match=GONE):
+            people.set_password(token, PASSWORD)
+    _, token = people.reset(ann)
+    people.enable(ann)
+    assert verify(people.set_password(token, PASSWORD).secret_hash, OTHER), "the account as it was before"
+    assert people.opened(of_ben)[0].email == BEN and people.links() == [invitation]
 
 
 def test_a_disabled_account_is_expired_until_it_is_enabled(people: PersonalAccounts) -> None:

@@ -10,9 +10,11 @@ from trackway.domain.errors import InvalidInput
 from trackway.projects.authorization import NotGranted, UnknownAccount
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.limits import FACTOR_TRIES_MAX, FACTOR_TRIES_S, RECOVERY_CODES
+from trackway.projects.passwords import verify
 from trackway.projects.read_statements import Reader
 from trackway.projects.second_factor import Proof, new_factor_secret
 from trackway.projects.second_factor_changes import SecondFactors
+from trackway.projects.session_rows import SessionRow, SessionRows
 from trackway.projects.tables import accounts, recovery_codes, second_factors
 
 PASSWORD = "correct horse battery"
@@ -154,6 +156,50 @@ def test_who_may_disable_the_account_may_take_its_factor_away(factors: SecondFac
         with pytest.raises(NotGranted):
             factors.take_away(ann, other)
     assert factors.one(ann).has_second_factor is not may
+
+
+def test_nobody_takes_the_own_factor_away_without_the_password(factors: SecondFactors) -> None:
+    ann = joined(factors, "ann@example.com", "owner")
+    turned_on(factors, ann)
+    with pytest.raises(NotGranted, match="your own account"):
+        factors.take_away(ann, ann)
+    assert factors.one(ann).has_second_factor
+    factors.take_away(ann)
+
+
+def test_the_first_proof_of_an_address_shuts_out_who_opened_the_account_before(
+    factors: SecondFactors, database: ProjectsDatabase, reader: Reader
+) -> None:
+    ann, ben = joined(factors, "ann@example.com"), joined(factors, "ben@example.com")
+    codes, _ = turned_on(factors, ann), turned_on(factors, ben)
+    (_, reset), (_, of_ben), before = factors.reset(ann), factors.reset(ben), factors.one(ann)
+    rows = SessionRows(database)
+    for account_id in (ann, ben):
+        rows.begin(SessionRow(f"of {account_id}", account_id, int(NOW_S), int(NOW_S), "", ""))
+    factors.prove_address(ann)
+    proved = factors.one(ann)
+    assert proved.proved_at_ms and not verify(proved.secret_hash, PASSWORD) and not proved.has_second_factor
+    assert proved.signed_out_ms != before.signed_out_ms and rows.of_account(ann, int(NOW_S)) == []
+    with pytest.raises(UnknownAccount):
+        factors.set_password(reset, PASSWORD)
+    with pytest.raises(UnknownAccount, match="turned off meanwhile"):
+        tried(factors, ann, codes[0])
+    assert reader.all_accounts() == database.all_accounts() and proved.roles == before.roles
+    assert factors.one(ben).has_second_factor and rows.of_account(ben, int(NOW_S))
+    assert factors.opened(of_ben)[1] == factors.one(ben)
+    entry = database.audit(1)[0]
+    assert (entry.action, entry.subject) == ("address proved by the provider", "ann@example.com")
+
+
+def test_a_later_proof_changes_nothing(factors: SecondFactors, database: ProjectsDatabase) -> None:
+    ann = joined(factors, "ann@example.com")
+    factors.prove_address(ann)
+    factors.set_password(factors.reset(ann)[1], PASSWORD)
+    turned_on(factors, ann)
+    before, entries = factors.one(ann), database.audit(100)
+    factors.prove_address(ann)
+    assert factors.one(ann) == before and verify(before.secret_hash, PASSWORD) and before.has_second_factor
+    assert database.audit(100) == entries
 
 
 def test_a_factor_that_was_turned_off_meanwhile_proves_nothing(factors: SecondFactors) -> None:

@@ -8,7 +8,7 @@ from tests.support.alerts.mail_receiver import running_mail_receiver
 from trackway.mail.server import MailServer
 from trackway.projects.personal_account import AccountLink, Purpose
 from trackway.web import invitation_mail
-from trackway.web.invitation_mail import InvitationMails, mail_of
+from trackway.web.invitation_mail import InvitationMails, Mailed, mail_of
 
 ADDRESS = "https://events.example.com/app/account-links/" + "A" * 43
 FROM = "trackway@example.com"
@@ -40,15 +40,15 @@ def test_a_link_is_mailed_and_the_page_says_so() -> None:
     with running_mail_receiver() as receiver:
         said = asyncio.run(InvitationMails(server_at(receiver.port)).send(link(), ADDRESS))
         [arrived] = receiver.wait(1)
-    assert said == "It was mailed to ann@example.com."
+    assert said == (True, "It was mailed to ann@example.com.")
     assert arrived.recipients == ("ann@example.com",) and ADDRESS in arrived.message.get_content()
 
 
 def test_a_mail_that_fails_is_said_and_none_is_sent_without_a_mail_server() -> None:
     with running_mail_receiver(refused=frozenset({"ann@example.com"})) as receiver:
         said = asyncio.run(InvitationMails(server_at(receiver.port)).send(link(), ADDRESS))
-    assert said == "It was not mailed: the mail server refused every address."
-    assert asyncio.run(InvitationMails(None).send(link(), ADDRESS)) == ""
+    assert said == (False, "It was not mailed: the mail server refused every address.")
+    assert asyncio.run(InvitationMails(None).send(link(), ADDRESS)) == (False, "")
 
 
 def test_mails_of_an_hour_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,8 +57,8 @@ def test_mails_of_an_hour_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with running_mail_receiver() as receiver:
         mails = InvitationMails(server_at(receiver.port), lambda: next(times_s))
 
-        async def send() -> list[str]:
+        async def send() -> list[Mailed]:
             return [await mails.send(link(), ADDRESS) for _ in range(5)]
 
-        said = [each.startswith("It was mailed") for each in asyncio.run(send())]
-    assert said == [True, True, False, True, False]
+        taken = [each.taken for each in asyncio.run(send())]
+    assert taken == [True, True, False, True, False]

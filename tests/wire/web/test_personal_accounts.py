@@ -230,6 +230,31 @@ def test_an_owner_finds_nobody_of_another_project(server: Server, make_projects:
     assert people_of(server).one(both.account_id).expires_at_ms is None
 
 
+def test_somebody_of_another_project_gets_no_role_without_accepting_it(
+    server: Server, admin: Visit, make_projects: MakeProjects
+) -> None:
+    one, two = make_projects(2)
+    ann = new_person(server, {one.project_id: "analyst"})
+    owner = new_person(server, {one.project_id: "owner", two.project_id: "owner"}).visit(server)
+    fields = {"username": ann.email, "role": "consumer"}
+    for visit in (owner, admin):
+        assert visit.post(below(two, "/settings/people/role"), fields).status == 404
+    assert people_of(server).one(ann.account_id).roles == {one.project_id: "analyst"}
+    assert owner.post(below(one, "/settings/people/role"), fields).status == 303
+    assert people_of(server).one(ann.account_id).roles == {one.project_id: "consumer"}
+
+
+def test_an_owner_changes_the_own_password_with_the_present_one_alone(server: Server, project: Project) -> None:
+    ann = new_person(server, {project.project_id: "owner"})
+    visit = ann.visit(server)
+    page = visit.get(below(project, "/settings")).body.decode()
+    assert f"Make a link with which {ann.email}" not in page
+    for path in ("reset", "factor"):
+        reply = visit.post(below(project, f"/settings/people/{path}"), {"username": ann.email})
+        assert reply.status == 403 and b"this is your own account" in reply.body, path
+    assert Visit(server).sign_in(ann.email, ann.password).status == 303
+
+
 def test_an_unknown_address_looks_like_a_wrong_password(server: Server, project: Project) -> None:
     ann = new_person(server, {project.project_id: "analyst"})
     disabled = new_person(server, {project.project_id: "analyst"})
@@ -264,8 +289,10 @@ def test_an_invitation_is_mailed_where_mail_is_set_up(tmp_path_factory: pytest.T
             reply = visit.post(below(server.project, "/settings/people/invite"), fields)
             assert b"It was mailed to ann@example.com." in reply.body
             [arrived] = receiver.wait(1)
-            assert link_in(reply.body) in arrived.message.get_content()
             assert arrived.message["Subject"] == "admin invites you"
+            mailed = re.search(r"/app/account-links/\S{43}", arrived.message.get_content())
+            assert mailed and Visit(server).get(mailed[0]).status == 200
+            assert b"account-links" not in reply.body, "its author does not open it"
 
 
 def test_who_tries_links_is_slowed_down(server: Server) -> None:

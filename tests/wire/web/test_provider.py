@@ -98,6 +98,22 @@ def test_the_second_factor_is_the_provider_s_part(served: Server, provider: Oidc
     assert reply.status == 303
 
 
+def test_who_joined_in_a_person_s_place_is_out_when_the_person_comes_by_the_provider(
+    served: Server, provider: OidcProvider, shop: Project, ann: Person
+) -> None:
+    first = ann.visit(served)
+    assert first.get(events(shop)).status == 200
+    person, reply = tried(served, provider, email=ann.email)
+    assert reply.status == 303 and person.get(events(shop)).status == 200
+    assert everywhere(lambda: first.get(events(shop)).status == 303)
+    assert Visit(served).sign_in(ann.email, ann.password).status == 403
+    _, token = people_of(served).reset(ann.account_id)
+    people_of(served).set_password(token, ann.password)
+    again, reply = tried(served, provider, email=ann.email)
+    assert reply.status == 303 and again.get(events(shop)).status == 200
+    assert everywhere(lambda: Visit(served).sign_in(ann.email, ann.password).status == 303)
+
+
 def test_whom_the_server_does_not_know_it_does_not_let_in(
     served: Server, provider: OidcProvider, shop: Project, ann: Person
 ) -> None:

@@ -1,7 +1,8 @@
 """Changes of the personal accounts of a project by its owners and admins: invitations, roles, and lost passwords.
 
 The rules are those of service accounts (`projects.authorization`), checked within the transaction. The address of a new
-link is shown once, since only the hash of its token is stored.
+link is shown once, since only the hash of its token is stored, and not at all where it was mailed. The page changes the
+people of its project alone: somebody who has an account elsewhere is invited, and gets no role without accepting it.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from trackway.web.saved_report import id_of
 
 
 async def invite(page: Page, *, changes: Changes, shown: settings.Shown, mails: InvitationMails) -> Response:
-    """The page with the address of an invitation, which is shown nowhere else."""
+    """The page with the address of an invitation, which is shown nowhere else, or to whom it was mailed."""
     email, by, by_name = text(page.form, "email"), page.visitor.account_id, page.visitor.name
     try:
         roles = {page.project.project_id: role_in(page)}
@@ -98,10 +99,12 @@ ACTIONS: Final[dict[str, tuple[Callable[[Opened, Page], object], str]]] = {
 
 
 def _account_id(opened: Opened, page: Page) -> int:
-    """The account of that address, among those that the visitor sees."""
-    return opened.people.named(text(page.form, "username"), page.visitor.account_id).account_id
+    """The account of that address, among the people of the project."""
+    email, by = text(page.form, "username"), page.visitor.account_id
+    return opened.people.named(email, by, page.project.project_id).account_id
 
 
 async def _shown(page: Page, mails: InvitationMails, link: AccountLink, token: str) -> settings.MadeLink:
     address = f"{page.server_address}{PAGES_PATH}{account_links.PATH}/{token}"
-    return settings.MadeLink(link, address, await mails.send(link, address))
+    mailed = await mails.send(link, address)
+    return settings.MadeLink(link, "" if mailed.taken else address, mailed.said)

@@ -93,8 +93,8 @@ class Made(NamedTuple):
 
 
 class MadeLink(NamedTuple):
-    """A new link that opens an account, with its address, which is shown only once. `mailed`: whether it was
-    mailed, in words."""
+    """A new link that opens an account, with its address, which is shown only once: "" for one that was mailed.
+    `mailed`: whether it was, in words."""
 
     link: AccountLink
     address: str
