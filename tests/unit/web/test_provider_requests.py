@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,13 +17,35 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, An
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
 
+@asynccontextmanager
+async def serving(serve: Serve) -> AsyncIterator[str]:
+    """The URL of a server that does so. At the end each of its connections is closed, also one that nobody awaits."""
+    handlers = set[asyncio.Task[Any]]()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for each in handlers:
+            each.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
+
+
 def asked(serve: Serve, form: dict[str, str] | None = None) -> dict[str, Any]:
     """What a server that does so answers."""
 
     async def run() -> dict[str, Any]:
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/path?a=b"
-            requests = ProviderRequests()
+        async with serving(serve) as address:
+            url, requests = f"{address}/path?a=b", ProviderRequests()
             return await (requests.get_json(url) if form is None else requests.post_form(url, form))
 
     return asyncio.run(run())
@@ -35,7 +58,6 @@ def answering(answer: bytes, heard: list[bytes] | None = None) -> Serve:
             heard.append(head + await reader.read(100))
         writer.write(answer)
         await writer.drain()
-        writer.close()
 
     return serve
 
@@ -126,10 +148,9 @@ def test_so_many_requests_wait_for_answers(monkeypatch: pytest.MonkeyPatch) -> N
             await answer.wait()
             writer.write(page(b"{}"))
             await writer.drain()
-            writer.close()
 
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            url, requests = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", ProviderRequests()
+        async with serving(serve) as address:
+            url, requests = f"{address}/", ProviderRequests()
             waiting = [asyncio.create_task(requests.get_json(url)) for _ in range(2)]
             await asyncio.sleep(0)
             with pytest.raises(RequestError) as refused:
