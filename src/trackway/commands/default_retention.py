@@ -75,7 +75,7 @@ def show(as_json: bool, **flags: Any) -> None:
         }
         click.echo(json.dumps(found, indent=2))
         return
-    click.echo(f"Events are kept for {in_days(_counting(settings, state))} where a project says nothing.")
+    click.echo(f"Retention of events where a project says nothing: {in_days(_counting(settings, state))}.")
     _print(waiting, deleted)
 
 
