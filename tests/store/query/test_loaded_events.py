@@ -24,7 +24,7 @@ def filled(store: Store) -> Store:
         [("01", 0, 1, MINE), ("01", 5, 1, MINE), ("02", 9, 1, MINE), ("01", 12, 1, MINE), ("01", 6, 1, THEIRS)]
     ):
         insert(store, f"id-{number}", day, position, received, project)
-    cursor = {"from_position": 0, "to_position": 12, "project_id": 0, "records": 0}
+    cursor = {"from_position": 0, "to_position": 12, "project_id": MINE, "records": 0}
     store.insert_rows("loads", [*cursor], json.dumps(cursor).encode(), "JSONEachRow")
     return store
 
