@@ -121,7 +121,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "rejected_records.record": (PROJECT, KEY, 10),
     "rejected_records.mark": (PROJECT, [KEY], State.OPEN, KEY.received_us, "Ann"),
     "named_people.named_people": (PROJECT, [1], 0, 1),
-    "store_parts.cursor_of": (),
+    "store_parts.cursors_of": (2,),
     "store_parts.store_parts": (),
     "store_parts.detached_parts": (),
     "store_parts.part_fault": ("events", "202602_1_1_0"),
