@@ -1,10 +1,12 @@
 """Every metric that a rule or a panel names is one of a running server, and each process is counted from 0 on."""
 
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.deploy.metric_names import metric_names, panels, rules
 from tests.support.http.exchange import Request
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 from tests.support.waiting import wait_until
 from trackway.telemetry.metric_families import Families
 
@@ -20,6 +22,7 @@ WHEN_IT_HAPPENS = {
     "trackway_store_errors_total",
 }
 """Metrics whose labels are known only once the first one is counted."""
+OF_SCHEDULES = {"trackway_backups_total", "trackway_exports_failing"}
 
 
 def on_the_page(server: Server) -> set[str]:
@@ -42,9 +45,18 @@ def test_each_metric_of_rules_and_panels_is_one_of_a_running_server(server: Serv
     server.wait_loaded()
     named = metric_names()
     assert len(named) > 15 and len(rules()) > 10 and len(panels()) > 10
-    wanted = named - WHEN_IT_HAPPENS
+    wanted = named - WHEN_IT_HAPPENS - OF_SCHEDULES
     wait_until(lambda: wanted <= on_the_page(server), FIRST_LOOKS_S_MAX, lambda: str(wanted - on_the_page(server)))
     assert named - known() == set()
+
+
+def test_a_server_with_schedules_has_their_metrics_before_anything_fails(tmp_path: Path) -> None:
+    places = ("--backup-to", str(tmp_path / "backups"), "--export-to", str(tmp_path / "exports"))
+    with running_server(tmp_path / "data", "--backup-every", "1d", "--export-every", "1d", *places) as server:
+        wait_until(lambda: on_the_page(server) >= OF_SCHEDULES, FIRST_LOOKS_S_MAX, lambda: str(on_the_page(server)))
+        page = server.ask(Request("GET", "/metrics")).body.decode()
+        for family in ("backups", "exports"):
+            assert f'trackway_{family}_total{{outcome="failed"}} 0.0' in page
 
 
 def test_restarts_and_hangs_of_each_process_are_counted_from_0_on(server: Server) -> None:

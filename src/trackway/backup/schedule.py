@@ -35,6 +35,7 @@ def run(settings: Settings, heartbeat: Heartbeat) -> None:
     retry_s = min(float(every_s), SCHEDULE_RETRY_S)
     thread: threading.Thread | None = None
     tried_s = float("-inf")
+    metrics.backups_scheduled()
     while True:
         heartbeat.beat()
         last = last_backup(settings.run_dir)

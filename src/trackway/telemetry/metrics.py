@@ -176,6 +176,12 @@ def alert_delivery(channel: str, outcome: Literal["delivered", "repeated", "fail
     _families.alerts.deliveries.labels(channel, outcome).inc()
 
 
+def backups_scheduled() -> None:
+    """There is a schedule of backups. They count from 0 on, or Prometheus would not see the first failure."""
+    for outcome in ("made", "failed"):
+        _families.backups.tries.labels(outcome)
+
+
 def backup(outcome: Literal["made", "failed"]) -> None:
     """A backup of the schedule ended."""
     _families.backups.tries.labels(outcome).inc()
@@ -185,6 +191,12 @@ def backup_age(made_at_s: float, age_s: float) -> None:
     """When the last backup that succeeded ended, in seconds since the epoch, and how long ago that is."""
     _families.backups.made_at.set(made_at_s)
     _families.backups.age.set(age_s)
+
+
+def exports_scheduled() -> None:
+    """The same of a schedule of exports."""
+    for outcome in ("made", "failed"):
+        _families.exports.tries.labels(outcome)
 
 
 def export(outcome: Literal["made", "failed"]) -> None:

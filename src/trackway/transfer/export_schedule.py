@@ -71,6 +71,7 @@ class Schedule:
 
     def run(self) -> None:
         """Export what is due, again and again."""
+        metrics.exports_scheduled()
         while True:
             try:
                 self.turn(self._reader.all_projects())
