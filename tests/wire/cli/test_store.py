@@ -160,13 +160,6 @@ def test_each_kind_of_damage_is_found(tmp_path: Path) -> None:
         assert len(of_store) == 1 and of_store[0].startswith(f"part {part.name} of events was taken out: ")
         store.command("ALTER TABLE events ATTACH PART {part:String}", {"part": part.name})
 
-        data = path_of(running.url, active(running.url, "events")[0]) / "data.bin"
-        flip(data)
-        store.command("SYSTEM DROP MARK CACHE")
-        code, of_store, _ = checked(server)
-        assert code == 1 and len(of_store) == 1 and "of events cannot be read: " in of_store[0]
-        flip(data)
-
         store.command("ALTER TABLE events DELETE WHERE event = 'e0' SETTINGS mutations_sync = 1")
         ahead = 1 << 60
         store.command(f"INSERT INTO loads (from_position, to_position, records) VALUES ({ahead}, {ahead}, 0)")
@@ -175,6 +168,12 @@ def test_each_kind_of_damage_is_found(tmp_path: Path) -> None:
         assert len(of_store) == 1 and of_store[0].startswith(
             f"the store has loaded up to position {ahead}, and the jou"
         )
+
+        # At the end, since the server's own sweep takes the part out when it finds it.
+        flip(path_of(running.url, active(running.url, "events")[0]) / "data.bin")
+        store.command("SYSTEM DROP MARK CACHE")
+        code, of_store, _ = checked(server)
+        assert code == 1 and len(of_store) == 2 and any("of events cannot be read: " in each for each in of_store)
 
 
 def test_the_whole_store_is_the_operators(server: Server, project: Project) -> None:
