@@ -21,12 +21,12 @@ class Found(NamedTuple):
 
 
 def quiet(condition: Quiet, watched_from_ms: int, latest_s: int | None, now_ms: int) -> Found:
-    """`latest_s`: the begin of the minute in which the last event came in, None before the first. Silence counts from
-    the end of that minute, and from `watched_from_ms` at the earliest."""
+    """`latest_s`: the begin of the minute in which the last event came in, None where none did in the condition's time.
+    Silence counts from the end of that minute, and from `watched_from_ms` at the earliest."""
     begin_ms = watched_from_ms if latest_s is None else max(watched_from_ms, (latest_s + _MINUTE_S) * 1000)
     holds = now_ms - begin_ms >= condition.minutes * _MINUTE_S * 1000
     if latest_s is None:
-        return Found(holds, "no event ever came in")
+        return Found(holds, "no event came in in that time")
     last = datetime.fromtimestamp(latest_s, UTC)
     return Found(holds, f"the last event came in at {last:%Y-%m-%d %H:%M} UTC")
 

@@ -64,7 +64,7 @@ def make(alerts: Alerts, project_id: int = 1, wanted: Wanted = WANTED) -> Alert:
 
 def look(change: str | None = None, at_ms: int = 0) -> Look:
     at_ms = at_ms or now_ms()
-    return Look("no event ever came in", change, at_ms, at_ms + 60_000)  # type: ignore[arg-type]  # a literal
+    return Look("no event came in in that time", change, at_ms, at_ms + 60_000)  # type: ignore[arg-type]  # a literal
 
 
 def due(state: AlertState, at_ms: int = 0) -> list[Due]:
@@ -186,7 +186,7 @@ def test_a_change_of_state_is_written_once_with_its_message(alerts: Alerts, stat
     assert state.looked(alert, look("firing"))
     assert not state.looked(alert, look("firing")), "another process saw the same, and was later"
     first = alerts.one(1, alert.alert_id)
-    assert first.is_firing and first.since_ms and first.observed == "no event ever came in"
+    assert first.is_firing and first.since_ms and first.observed == "no event came in in that time"
     sent = alerts.deliveries(1, alert.alert_id)
     assert sorted(each.channel for each in sent) == ["email", "webhook"]
     assert len({each.message_id for each in sent}) == 2

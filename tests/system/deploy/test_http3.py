@@ -11,7 +11,7 @@ import pytest
 from tests.support.deploy.proxies import Front, running
 from tests.support.sdk.browser import Chromium, running_chromium
 from tests.support.sdk.website import website
-from tests.support.server import Server
+from tests.support.server import Project, Server
 
 
 def fingerprint(certificate: Path) -> str:
@@ -39,7 +39,7 @@ def chromium(front: Front) -> Iterator[Chromium]:
         yield running
 
 
-def test_the_browser_sdk_sends_by_http_3(server: Server, front: Front, chromium: Chromium) -> None:
+def test_the_browser_sdk_sends_by_http_3(server: Server, project: Project, front: Front, chromium: Chromium) -> None:
     tab = chromium.tab()
     protocols: list[tuple[str, str]] = []
     session = chromium.wait(tab.context.new_cdp_session(tab.page))
@@ -50,9 +50,9 @@ def test_the_browser_sdk_sends_by_http_3(server: Server, front: Front, chromium:
     chromium.wait(session.send("Network.enable"))
     with website() as site:
         tab.open(site)
-        tab.start(server.project.token, front.url)
+        tab.start(project.token, front.url)
         tab.call("track", "By HTTP/3", {"plan": "free"})
         tab.wait_sent()
     assert {protocol for url, protocol in protocols if f"{front.url}/track" in url} == {"h3"}, protocols
-    assert [each["event"] for each in server.export_when(server.project, 1)] == ["By HTTP/3"]
+    assert [each["event"] for each in server.export_when(project, 1)] == ["By HTTP/3"]
     tab.close()

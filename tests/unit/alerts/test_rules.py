@@ -32,6 +32,7 @@ def test_silence_counts_from_the_last_event_and_from_the_alert_at_the_earliest(
 
 def test_silence_names_the_last_event() -> None:
     assert quiet(Quiet(30), 0, NOON_S - 3600, NOON_MS).observed == "the last event came in at 2025-11-30 11:00 UTC"
+    assert quiet(Quiet(30), 0, None, NOON_MS).observed == "no event came in in that time"  # one may have, long ago
 
 
 @pytest.mark.parametrize(
