@@ -138,13 +138,13 @@ class PersonalAccounts(Accounts):
             account_id = insert_account(change.connection, lambda _: link.email, row)
             give_roles(change.connection, [account_id], link.roles)
             change.note(*_link_notes("person joined", link))
-            return _by_id(change.connection, account_id)
+            return person_of(change.connection, account_id)
 
     def accept(self, token: str, account_id: int) -> Account:
         """The account of somebody who was invited and has signed in, with the roles of the invitation."""
         with self._database.changing() as change:
             link = _used(change, token, INVITATION)
-            account = _by_id(change.connection, account_id)
+            account = person_of(change.connection, account_id)
             if account.username != link.email:
                 raise NotGranted("this invitation is for another address")
             actor = actor_of(change.connection, link.creator_id)
@@ -153,7 +153,7 @@ class PersonalAccounts(Accounts):
             take_roles(change.connection, account_id, link.roles)
             give_roles(change.connection, [account_id], link.roles)
             change.note(*_link_notes("person joined", link))
-            return _by_id(change.connection, account_id)
+            return person_of(change.connection, account_id)
 
     def set_password(self, token: str, password: str) -> Account:
         """The account with the password that somebody chose who has a link for it. Its sessions end."""
@@ -176,9 +176,7 @@ class PersonalAccounts(Accounts):
         nothing is replaced. The sessions of the account end, and links that set a new password."""
         password_hash = hash_secret(check_password(password))
         with self._database.changing() as change:
-            account = _by_id(change.connection, account_id)
-            if account.secret_hash != known:
-                raise NotGranted("the password was changed meanwhile")
+            account = proved(change.connection, account_id, known)
             _write(change.connection, account_id, secret_hash=password_hash)
             forget_all(change.connection, account_id)
             _end_resets(change.connection, account)
@@ -196,7 +194,7 @@ class PersonalAccounts(Accounts):
     def sign_out_self(self, account_id: int) -> None:
         """The same, by the person."""
         with self._database.changing() as change:
-            account = _by_id(change.connection, account_id)
+            account = person_of(change.connection, account_id)
             _end_sessions(change.connection, account)
             change.note(Note("sessions ended", None, account.username))
 
@@ -204,7 +202,7 @@ class PersonalAccounts(Accounts):
         """Change the person's name, which other people see beside the address."""
         chosen = check_person_name(name)
         with self._database.changing() as change:
-            account = _by_id(change.connection, account_id)
+            account = person_of(change.connection, account_id)
             _write(change.connection, account_id, person_name=chosen)
             change.note(Note("name changed", None, account.username))
 
@@ -217,7 +215,7 @@ class PersonalAccounts(Accounts):
             if ends_ms is not None:
                 _end_resets(scene.connection, account)
             scene.note(*notes_of(action, account))
-            return _by_id(scene.connection, account_id)
+            return person_of(scene.connection, account_id)
 
 
 def other_account(scene: Scene, account_id: int, by: int | None) -> Account:
@@ -227,6 +225,22 @@ def other_account(scene: Scene, account_id: int, by: int | None) -> Account:
     scene.actor.check_revokes(account)
     if account_id == by:
         raise NotGranted("this is your own account: change it on its page, with your password")
+    return account
+
+
+def person_of(connection: Connection, account_id: int) -> Account:
+    """The personal account with that id. Raises UnknownAccount."""
+    found = next((each for each in read_accounts(connection) if each.account_id == account_id and each.is_person), None)
+    if found is None:
+        raise UnknownAccount(f"personal account {account_id} was not found")
+    return found
+
+
+def proved(connection: Connection, account_id: int, known: str) -> Account:
+    """The account whose password was verified with the hash `known`: one that changed meanwhile proves nothing."""
+    account = person_of(connection, account_id)
+    if account.secret_hash != known:
+        raise NotGranted("the password was changed meanwhile")
     return account
 
 
@@ -343,13 +357,6 @@ def _link_notes(action: Action, link: AccountLink) -> list[Note]:
 
 def _of_address(connection: Connection, email: str) -> Account | None:
     return next((each for each in read_accounts(connection) if each.username == email), None)
-
-
-def _by_id(connection: Connection, account_id: int) -> Account:
-    found = next((each for each in read_accounts(connection) if each.account_id == account_id and each.is_person), None)
-    if found is None:
-        raise UnknownAccount(f"personal account {account_id} was not found")
-    return found
 
 
 def _named(some: Iterable[Account], email: str) -> Account:

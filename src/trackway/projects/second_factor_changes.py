@@ -6,7 +6,6 @@ other processes need not read them again.
 """
 
 from collections.abc import Callable
-from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,15 +14,12 @@ from trackway.domain.errors import InvalidInput
 from trackway.projects.account import Account
 from trackway.projects.account_changes import COMMAND_LINE, notes_of
 from trackway.projects.audit import Note
-from trackway.projects.authorization import NotGranted, UnknownAccount
-from trackway.projects.database import read_accounts
+from trackway.projects.authorization import UnknownAccount
 from trackway.projects.limits import FACTOR_TRIES_MAX, FACTOR_TRIES_S
 from trackway.projects.passwords import hash_secret, new_secret
-from trackway.projects.personal_account_changes import PersonalAccounts, other_account, shut_out
+from trackway.projects.personal_account_changes import PersonalAccounts, other_account, person_of, proved, shut_out
 from trackway.projects.second_factor import Proof, new_recovery_codes, recovery_hash, step_of_code
 from trackway.projects.tables import recovery_codes, second_factors
-
-_CHANGED: Final = "the password was changed meanwhile"
 
 
 class SecondFactors(PersonalAccounts):
@@ -34,7 +30,7 @@ class SecondFactors(PersonalAccounts):
         codes = new_recovery_codes()
         try:
             with self._database.changing() as change:
-                account = _proved(change.connection, account_id, known)
+                account = proved(change.connection, account_id, known)
                 row = {"account_id": account_id, "secret": sealed, "last_step": step, "created_at_ms": now_ms}
                 change.connection.execute(insert(second_factors).values(tries=0, tries_from_ms=0, **row))
                 hashes = [{"account_id": account_id, "code_hash": recovery_hash(code)} for code in codes]
@@ -46,7 +42,7 @@ class SecondFactors(PersonalAccounts):
 
     def turn_off(self, account_id: int, known: str) -> None:
         with self._database.changing() as change:
-            account = _proved(change.connection, account_id, known)
+            account = proved(change.connection, account_id, known)
             _delete(change.connection, account_id)
             change.note(Note("second factor turned off", None, account.username))
 
@@ -66,7 +62,7 @@ class SecondFactors(PersonalAccounts):
         password_hash = hash_secret(new_secret())
         with self._database.changing() as change:
             change.note()
-            account = _account(change.connection, account_id)
+            account = person_of(change.connection, account_id)
             if account.proved_at_ms is not None:
                 return
             shut_out(change.connection, account, password_hash)
@@ -91,7 +87,7 @@ class SecondFactors(PersonalAccounts):
                 return proof
             change.connection.execute(update(second_factors).where(_own(account_id)).values(tries=0))
             if proof == "recovery code":
-                change.note(Note("recovery code used", None, _account(change.connection, account_id).username))
+                change.note(Note("recovery code used", None, person_of(change.connection, account_id).username))
             return proof
 
 
@@ -129,20 +125,6 @@ def _matched(
         return "wrong"
     newer = update(second_factors).where(_own(account_id), second_factors.c.last_step < step)
     return "code" if connection.execute(newer.values(last_step=step)).rowcount else "wrong"
-
-
-def _proved(connection: Connection, account_id: int, known: str) -> Account:
-    account = _account(connection, account_id)
-    if account.secret_hash != known:
-        raise NotGranted(_CHANGED)
-    return account
-
-
-def _account(connection: Connection, account_id: int) -> Account:
-    found = next((each for each in read_accounts(connection) if each.account_id == account_id), None)
-    if found is None or not found.is_person:
-        raise UnknownAccount(f"personal account {account_id} was not found")
-    return found
 
 
 def _own(account_id: int) -> ColumnElement[bool]:
