@@ -10,25 +10,22 @@ follow each other quickly are verified together.
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
-from operator import ge
-from typing import NamedTuple
 
 from trackway.domain.erased_id import KEY_BYTES
 from trackway.domain.errors import StorageError
 from trackway.domain.limits import HEARTBEAT_S, STOP_S_MAX
-from trackway.journal.log import Damage, Journal, Lease, Mark, Record
+from trackway.journal.log import Damage, Journal, Lease, Record
 from trackway.loader import damage
 from trackway.loader import statements as tables
-from trackway.loader.batch import Batch, read_entries
+from trackway.loader.batch import read_entries
 from trackway.loader.batch_loading import Load
-from trackway.loader.canonical_ids import read_canonical_ids
 from trackway.loader.cursor import Cursor
 from trackway.loader.duplicates import WINDOW_US
 from trackway.loader.erased import Erased
+from trackway.loader.inserts import Inserts
 from trackway.loader.lane import Lane
 from trackway.loader.limits import (
     DISK_ASK_S,
@@ -41,20 +38,16 @@ from trackway.loader.limits import (
     REMOVAL_INTERVAL_S,
     REST_BYTES_MAX,
 )
-from trackway.loader.link_loading import Links
 from trackway.loader.moments import Moments
 from trackway.loader.part_verification import WATCHED, PartVerification
-from trackway.loader.profile_loading import Changes, changes_of, insert_changes, insert_profiles
-from trackway.loader.reload import Reload, rows_of
+from trackway.loader.repair import Repair
 from trackway.loader.seen_keys import Window
 from trackway.loader.sweep import Sweep
 from trackway.runtime.background import pause, start_thread
 from trackway.settings.table import Settings
-from trackway.store import damage_table
 from trackway.store.client import Store
-from trackway.store.errors import DataRefused
 from trackway.store.migrate import UnusableStore, migrate
-from trackway.store.parts import Part, open_again
+from trackway.store.parts import open_again
 from trackway.telemetry import logs, metrics
 
 DISORDER_US = 3_600_000_000
@@ -64,15 +57,6 @@ _FOREVER_US = _END = 1 << 62
 """Longer than any window, and behind every position."""
 
 _log = logs.get("loader")
-
-
-class _Repair(NamedTuple):
-    """Damage whose rows are all loaded again when the loader has reached the mark `until`. `before`: rows by table at
-    first."""
-
-    pending: Sequence[damage_table.Damage]
-    before: dict[str, int]
-    until: Mark
 
 
 class Loader:
@@ -106,7 +90,6 @@ class Loader:
         self._steps = 0
         self._load_bytes_max = load_bytes_max
         self._has_room = True
-        self._lost = list(lost)
         self._progress = journal.progress()
         partitions = journal.partitions
         self._lanes = [
@@ -118,10 +101,11 @@ class Loader:
         self._verification = PartVerification()
         self._sweep = Sweep(journal, store, self._verification)
         self._cursor = Cursor(store, self._verification, self._sweep, self._progress, self._step)
-        self._links = Links()
         self._erased = erased or Erased(bytes(KEY_BYTES))
-        self._erasures_seen = 0
-        self._repair: _Repair | None = None
+        self._inserts = Inserts(store, self._cursor, self._erased, self._step)
+        self._repair = Repair(
+            store, self._progress, self._lanes, self._verification, self._cursor, self._inserts, self._erased, lost
+        )
         self._has_begun = False
         self._keys = Window(_FOREVER_US)
         """The keys that the store had at the beginning, of all partitions, since `_keys_since_us`."""
@@ -219,7 +203,7 @@ class Loader:
             for lane in self._lanes:
                 self._pass_empty(lane)
             self._stop.wait(LOADER_POLL_S)
-        self._settle()
+        self._repair.settle()
         self._remove()
 
     def _load_lane(self, lane: Lane, bytes_max: int) -> bool:
@@ -233,7 +217,7 @@ class Loader:
             return False
         if records:
             lane.load.load(records, records[0].position, lane.position)
-        self._insert_waiting(lane)
+        self._inserts.waiting(lane)
         return True
 
     @property
@@ -263,7 +247,7 @@ class Loader:
     def _come_to_moment(self) -> None:
         """Read no further until all that was read counts, then let the work be done that waits for this."""
         for lane in self._lanes:
-            self._insert_waiting(lane)
+            self._inserts.waiting(lane)
         self._cursor.advance()
         if all(lane.waiting.is_empty for lane in self._lanes):
             self._cursor.verify()  # the part of the cursor, too
@@ -272,7 +256,7 @@ class Loader:
             self._stop.wait(LOADER_POLL_S)
         for lane in self._lanes:
             self._publish(lane)
-        self._settle()
+        self._repair.settle()
 
     def _advance(self, *, idle: bool) -> None:
         """Verify batches where that is due: while there are more to load, beside the next ones."""
@@ -297,11 +281,11 @@ class Loader:
         open_again(self._store, WATCHED)
         applied = migrate(self._store, self._settings.rejected_retention_days)
         self._erased.read(self._store)
-        cursors = self._repair_store()
+        cursors = self._repair.begin()
         for lane, cursor in zip(self._lanes, cursors, strict=True):
             lane.begin(cursor)
         oldest_us = self._oldest_first_us()
-        self._links = Links()
+        self._inserts.begin()
         self._keys, self._keys_since_us = Window(_FOREVER_US), oldest_us - WINDOW_US - DISORDER_US
         # Keys do not name their partition. Those of a crashed load do no harm: this window drops none, and a key is
         # looked up by its position.
@@ -336,153 +320,15 @@ class Loader:
         window = self._keys.shared(WINDOW_US + DISORDER_US)
         lane.position = first.position
         lane.progress.loaded = self._cursor.counted[lane.number]
-        lane.load = Load(
-            self._store, window, self._erased, partial(self._insert, lane), partial(self._finish, lane), lane.number
-        )
+        insert, finish = partial(self._inserts.some, lane), partial(self._inserts.finish, lane)
+        lane.load = Load(self._store, window, self._erased, insert, finish, lane.number)
         if all(each.load is not None for each in self._lanes):
             self._keys = Window(_FOREVER_US)  # each lane drops its keys as they age
         return True
 
-    def _repair_store(self) -> list[int]:
-        """Repair damage of the store. Returns the cursor of each partition."""
-        self._cursor.reset()
-        self._verification.drop_unfinished(self._store)
-        damage.take_out(self._store, self._verification.take_unsound())
-        found, damages = damage.find(self._store)
-        self._verification.begin(found.active, found.broken)
-        self._check_loads(found.active)
-        self._cursor.generation = sum(each.place == "loads" for each in damages)
-        number = len(self._lanes)
-        cursors = [tables.read_cursor(self._store, lane.number, number) for lane in self._lanes]
-        self._reload([each for each in damages if each.pending], cursors)
-        if self._cursor.generation:  # earlier records may be loaded, and cannot be read again
-            cursors = [max(cursor, self._reloading(lane).kept_from()) for lane, cursor in self._with(cursors)]
-        while self._lost:
-            if self._lost[0].position >= cursors[0]:
-                damage.note_journal(self._store, self._lost[0])
-            self._lost.pop(0)
-        return cursors
-
-    def _with(self, cursors: Sequence[int]) -> list[tuple[Lane, int]]:
-        return list(zip(self._lanes, cursors, strict=True))
-
-    def _check_loads(self, active: Sequence[Part]) -> None:
-        """Verify the parts that hold the cursor: a killed loader may not have read them."""
-        for part in self._verification.unread(part for part in active if part.table == "loads"):
-            if fault := self._verification.check(self._store, part):
-                self._verification.report(part, fault)
-        if self._verification.unsound:
-            raise StorageError("store: a part is not whole")
-
-    def _reload(self, pending: Sequence[damage_table.Damage], cursors: Sequence[int]) -> None:
-        """Load again the records before the cursors. Those after them are loaded in any case."""
-        damaged = {each.place for each in pending}
-        if not pending:
-            self._repair = None
-            return
-        _log.warning("loading again what damaged tables have lost", tables=sorted(damaged))
-        before = rows_of(self._store, self._progress, damaged)
-        if self._repair and set(self._repair.pending) == set(pending):  # an earlier attempt has loaded some of it
-            before |= self._repair.before
-        self._repair = _Repair(pending, before, self._progress.ends())
-        for lane, cursor in self._with(cursors):
-            self._reloading(lane).content(damaged, cursor)
-            if "loads" in damaged:
-                self._reloading(lane).counts(cursor, self._insert_whole, self._count)
-
-    def _settle(self) -> None:
-        """Log the lost rows, after the loader has loaded all records that the journal had at the repair."""
-        repair = self._repair
-        if repair is not None and all(map(ge, self._cursor.counted, repair.until)):
-            after = rows_of(self._store, self._progress, repair.before)
-            came_back = {table: max(rows - repair.before[table], 0) for table, rows in after.items()}
-            damage.settle(self._store, repair.pending, came_back)
-            self._repair = None
-
-    def _reloading(self, lane: Lane) -> Reload:
-        number, of = lane.number, len(self._lanes)
-        return Reload(self._store, lane.partition, self._erased, self._cursor.verify, number, of)
-
     def _forget(self) -> None:
         """After a failure, read the cursors again: the store may or may not have made the last insert."""
         self._has_begun = False
-
-    def _insert(self, lane: Lane, batch: Batch) -> None:
-        """Insert links, profiles and events, except those that wait. Raises DataRefused.
-
-        Links come first, since they decide the profile of an update. Profiles come before events. When a refused record
-        is loaded once more, the updates in a profile are skipped, but events that are inserted would be both stored and
-        rejected.
-        """
-        if batch.from_position < lane.wait_from:
-            self._insert_whole(batch)
-            return
-        self._insert_links(batch)
-        with self._none_refused(lane):
-            changes = changes_of(batch.placed, read_canonical_ids(self._store, batch.placed))
-            self._insert_changes(lane, lane.waiting.changes_now(changes))
-            self._step()
-            tables.insert_events(self._store, lane.waiting.events_now(batch.events))
-        self._step()
-
-    def _insert_whole(self, batch: Batch) -> None:
-        """As `_insert`, without deferred rows."""
-        self._insert_links(batch)
-        self._count_skipped(insert_profiles(self._store, batch.placed, self._cursor.verify))
-        self._step()
-        tables.insert_events(self._store, batch.events)
-        self._step()
-
-    def _insert_links(self, batch: Batch) -> None:
-        if self._erasures_seen != self._erased.changes:  # claims that the store had may be gone
-            self._erasures_seen = self._erased.changes
-            self._links = Links()
-        self._links.insert(self._store, batch.placed, self._cursor.verify)
-        self._step()
-
-    def _insert_changes(self, lane: Lane, changes: Changes) -> None:
-        self._count_skipped(insert_changes(self._store, changes, self._cursor.verify, lane.waiting.wrote))
-
-    def _count_skipped(self, skipped: Counter[str]) -> None:
-        for reason, number in skipped.items():
-            metrics.properties_unchanged(reason, number)
-
-    @contextmanager
-    def _none_refused(self, lane: Lane) -> Iterator[None]:
-        """A refused record is found by loading in parts. It may be among the deferred rows. So, if there are any, the
-        loader starts again from the cursor, and defers no rows up to this position."""
-        try:
-            yield
-        except DataRefused as error:
-            if lane.waiting.is_empty:
-                raise
-            lane.wait_from = lane.position
-            raise StorageError(f"loading again one by one: {error}") from error
-
-    def _insert_waiting(self, lane: Lane) -> None:
-        """Insert some of the deferred rows."""
-        with self._none_refused(lane):
-            if months := lane.waiting.next_months():
-                tables.insert_events(self._store, [each for some in months.values() for each in some], one_batch=False)
-                lane.waiting.months_done(months)
-                self._step()
-            if changes := lane.waiting.due_profiles():
-                self._insert_changes(lane, changes)
-                lane.waiting.profiles_done(changes)
-                self._step()
-        self._cursor.add(lane.waiting.whole())
-
-    def _finish(self, lane: Lane, batch: Batch) -> None:
-        """Insert the rest of a batch, whose links, profiles and events are in the store or deferred."""
-        tables.insert_rest(self._store, batch)
-        lane.oldest_us = max(lane.oldest_us, batch.newest_us)
-        if not lane.waiting.hold(batch):
-            self._cursor.add([batch])
-
-    def _count(self, batch: Batch) -> None:
-        """Insert the rest of a batch before the cursor, and its counts."""
-        tables.insert_rest(self._store, batch)
-        self._cursor.count_again(batch)
 
     def _publish(self, lane: Lane) -> None:
         """Publish how far a partition is loaded, and by how much it lags."""
@@ -520,7 +366,7 @@ class Loader:
         if now_s - self._removed_s < REMOVAL_INTERVAL_S:
             return
         self._removed_s = now_s
-        for lane, sound_to in self._with(self._sweep.sound_to):
+        for lane, sound_to in zip(self._lanes, self._sweep.sound_to, strict=True):
             if lane.is_failing:
                 continue
             removed = lane.partition.remove_loaded(sound_to, self._settings.journal_retention_s)
