@@ -26,7 +26,7 @@ from trackway.projects.alert_condition import Quiet
 from trackway.projects.alert_table import Alerts
 from trackway.projects.project_lock import replay_lock
 from trackway.projects.saved import Creator
-from trackway.projects.tables import alerts
+from trackway.projects.tables.alerts import alerts
 
 IMPORTS_MAX = 5
 SHARED_S = 2.0

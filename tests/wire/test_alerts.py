@@ -29,7 +29,7 @@ from trackway.projects.alert_condition import Condition, Quiet, Rejected, Report
 from trackway.projects.alert_table import Alerts
 from trackway.projects.limits import ALERT_CLAIM_S
 from trackway.projects.saved import Creator
-from trackway.projects.tables import alerts
+from trackway.projects.tables.alerts import alerts
 
 ADMIN = Creator(None, "admin")
 ARGUMENTS = ("--workers", "1", "--alert-hosts", "127.0.0.1", "--alert-interval-s", "1")

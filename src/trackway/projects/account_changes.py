@@ -20,7 +20,8 @@ from trackway.projects.database import ProjectsDatabase, acting_account, read_ac
 from trackway.projects.limits import ACCOUNTS_MAX
 from trackway.projects.passwords import hash_secret, new_secret
 from trackway.projects.roles import Role
-from trackway.projects.tables import accounts, memberships, projects
+from trackway.projects.tables.accounts import accounts, memberships
+from trackway.projects.tables.projects import projects
 
 COMMAND_LINE: Final = None
 """As the actor `by`: it has every right."""

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from trackway.projects.audit import Note
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.passwords import hash_secret
-from trackway.projects.tables import admin_passwords
+from trackway.projects.tables.accounts import admin_passwords
 
 _RANDOM_BYTES: Final = 18
 

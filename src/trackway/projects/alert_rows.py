@@ -9,7 +9,8 @@ from trackway.projects.alert import Alert, Channel, Delivery, MessageKind, new_m
 from trackway.projects.alert_condition import decoded
 from trackway.projects.limits import ALERT_DELIVERIES_KEPT_MAX
 from trackway.projects.saved import Made
-from trackway.projects.tables import alert_deliveries, alerts, projects
+from trackway.projects.tables.alerts import alert_deliveries, alerts
+from trackway.projects.tables.projects import projects
 
 PRESENT: Final = (
     projects.c.project_id == alerts.c.project_id,

@@ -31,7 +31,8 @@ from trackway.projects.limits import (
     ALERT_TRIES_MAX,
     ALERT_TRY_LEASE_S,
 )
-from trackway.projects.tables import alert_claims, alert_deliveries, alerts, projects
+from trackway.projects.tables.alerts import alert_claims, alert_deliveries, alerts
+from trackway.projects.tables.projects import projects
 
 
 class Look(NamedTuple):

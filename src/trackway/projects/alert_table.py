@@ -36,7 +36,9 @@ from trackway.projects.limits import (
 )
 from trackway.projects.roles import ARCHIVED, Right
 from trackway.projects.saved import Creator, UnknownSaved, check_saved_name
-from trackway.projects.tables import alert_deliveries, alerts, bookmarks, projects
+from trackway.projects.tables.alerts import alert_deliveries, alerts
+from trackway.projects.tables.projects import projects
+from trackway.projects.tables.saved import bookmarks
 
 
 class Alerts:

@@ -13,7 +13,7 @@ from trackway.projects.limits import (
     AUDIT_ROWS_MAX,
     AUDIT_SUBJECT_CHARACTERS_MAX,
 )
-from trackway.projects.tables import audit
+from trackway.projects.tables.server import audit
 
 Refused = Mapping[tuple[Author, Note], int]
 """How often each action of each author was refused."""

@@ -34,7 +34,8 @@ from trackway.projects.project import KeyKind, Project, check_identity_mode, che
 from trackway.projects.project_changes import NO_LIMITS, UNCHANGED, changes_of, new_columns
 from trackway.projects.read_statements import project_of, with_old_keys
 from trackway.projects.roles import ARCHIVED, Right
-from trackway.projects.tables import accounts, memberships, old_keys, projects, revisions, second_factors
+from trackway.projects.tables.accounts import accounts, memberships, second_factors
+from trackway.projects.tables.projects import old_keys, projects, revisions
 from trackway.settings.table import masked
 
 _PRESENT: Final = select(*(each for each in projects.c if each.name != "deleted_at_ms")).where(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from trackway.domain.errors import InvalidInput, StateError
 from trackway.projects.limits import KEY_OVERLAP_S_MAX, OLD_KEYS_MAX
 from trackway.projects.project import KEY_HEX_DIGITS, KeyKind, Project
-from trackway.projects.tables import old_keys, projects
+from trackway.projects.tables.projects import old_keys, projects
 
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

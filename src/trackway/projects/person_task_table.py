@@ -21,16 +21,15 @@ from trackway.projects.limits import (
 )
 from trackway.projects.person_task import Kind, PersonTask, State, TaskBegun, check_ids
 from trackway.projects.saved import UnknownSaved
-from trackway.projects.tables import (
-    alerts,
+from trackway.projects.tables.alerts import alerts
+from trackway.projects.tables.projects import person_tasks, projects
+from trackway.projects.tables.saved import (
     annotation_tags,
     annotations,
     bookmarks,
     cohorts,
     dashboards,
     lookup_mappings,
-    person_tasks,
-    projects,
     share_links,
 )
 

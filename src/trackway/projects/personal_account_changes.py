@@ -42,7 +42,7 @@ from trackway.projects.personal_account import (
 from trackway.projects.roles import Role, check_role
 from trackway.projects.session_rows import forget_all
 from trackway.projects.share_token import hash_of, new_token
-from trackway.projects.tables import account_links, accounts
+from trackway.projects.tables.accounts import account_links, accounts
 
 _VALID_S: Final[Mapping[Purpose, int]] = {INVITATION: INVITATION_S_MAX, RESET: RESET_S_MAX}
 _GONE: Final = "this link opens nothing: it was used, revoked or replaced, or its time is over"

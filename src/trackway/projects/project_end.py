@@ -16,7 +16,8 @@ from trackway.projects.change import Change
 from trackway.projects.key_rotation import new_key
 from trackway.projects.limits import PROJECT_NAME_CHARACTERS_MAX
 from trackway.projects.project import Project, check_name, check_project_description
-from trackway.projects.tables import memberships, old_keys, projects
+from trackway.projects.tables.accounts import memberships
+from trackway.projects.tables.projects import old_keys, projects
 
 
 def describe(change: Change, project: Project, name: str, description: str) -> None:

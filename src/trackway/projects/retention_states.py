@@ -10,7 +10,7 @@ from trackway.domain.data_age import in_days
 from trackway.projects.audit import Note
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.read_statements import RetentionState
-from trackway.projects.tables import retention_states
+from trackway.projects.tables.projects import retention_states
 
 
 class RetentionStates:

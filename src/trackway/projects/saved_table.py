@@ -38,14 +38,14 @@ from trackway.projects.saved import (
     Tag,
     UnknownSaved,
 )
-from trackway.projects.tables import (
+from trackway.projects.tables.projects import projects
+from trackway.projects.tables.saved import (
     annotation_tags,
     annotations,
     bookmarks,
     cohorts,
     dashboards,
     lookup_mappings,
-    projects,
     share_links,
 )
 

@@ -19,7 +19,7 @@ from trackway.projects.limits import FACTOR_TRIES_MAX, FACTOR_TRIES_S
 from trackway.projects.passwords import hash_secret, new_secret
 from trackway.projects.personal_account_changes import PersonalAccounts, other_account, person_of, proved, shut_out
 from trackway.projects.second_factor import Proof, new_recovery_codes, recovery_hash, step_of_code
-from trackway.projects.tables import recovery_codes, second_factors
+from trackway.projects.tables.accounts import recovery_codes, second_factors
 
 
 class SecondFactors(PersonalAccounts):

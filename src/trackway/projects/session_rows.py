@@ -14,7 +14,7 @@ from trackway.domain.limits import SESSION_S_MAX
 from trackway.projects.audit import Note
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.limits import PERSON_SESSIONS_MAX
-from trackway.projects.tables import sessions
+from trackway.projects.tables.accounts import sessions
 
 
 @dataclass(frozen=True, slots=True)

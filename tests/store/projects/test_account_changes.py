@@ -19,8 +19,8 @@ from trackway.projects.database import ProjectsDatabase
 from trackway.projects.passwords import verify
 from trackway.projects.read_statements import Reader
 from trackway.projects.roles import GRANTS, RIGHTS, ROLES, SECRET_RIGHTS, TOKEN_RIGHTS, Right, Role
-from trackway.projects.tables import accounts as accounts_table
-from trackway.projects.tables import memberships
+from trackway.projects.tables.accounts import accounts as accounts_table
+from trackway.projects.tables.accounts import memberships
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from trackway.projects.passwords import verify
 from trackway.projects.personal_account_changes import PersonalAccounts
 from trackway.projects.read_statements import Reader
 from trackway.projects.roles import GRANTS, ROLES, Role
-from trackway.projects.tables import account_links
+from trackway.projects.tables.accounts import account_links
 
 ANN, BEN = "ann@example.com", "ben@example.com"
 PASSWORD, OTHER = "correct horse battery", "another horse battery"

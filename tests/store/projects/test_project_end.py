@@ -14,7 +14,8 @@ from trackway.projects.database import ProjectsDatabase
 from trackway.projects.drivers import open_reader
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
-from trackway.projects.tables import memberships, old_keys, projects
+from trackway.projects.tables.accounts import memberships
+from trackway.projects.tables.projects import old_keys, projects
 
 
 @pytest.fixture

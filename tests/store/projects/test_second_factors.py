@@ -15,7 +15,7 @@ from trackway.projects.read_statements import Reader
 from trackway.projects.second_factor import Proof, new_factor_secret
 from trackway.projects.second_factor_changes import SecondFactors
 from trackway.projects.session_rows import SessionRow, SessionRows
-from trackway.projects.tables import accounts, recovery_codes, second_factors
+from trackway.projects.tables.accounts import accounts, recovery_codes, second_factors
 
 PASSWORD = "correct horse battery"
 SECRET = new_factor_secret()

@@ -9,7 +9,7 @@ from trackway.projects.audit import Author
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.personal_account_changes import PersonalAccounts
 from trackway.projects.session_rows import SessionRow, SessionRows
-from trackway.projects.tables import sessions
+from trackway.projects.tables.accounts import sessions
 
 PASSWORD = "correct horse battery"
 BEGUN_S = 1_800_000_000

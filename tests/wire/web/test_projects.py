@@ -10,7 +10,7 @@ from tests.support.server import Project, Server
 from tests.support.service_accounts import new_account
 from tests.support.web.visitor import Visit, signed_in
 from tests.wire.web.conftest import OpenWindow
-from trackway.projects.tables import accounts, memberships
+from trackway.projects.tables.accounts import accounts, memberships
 from trackway.web.limits import PROJECTS_UNSEARCHED_MAX, WEB_ROWS_MAX
 
 
