@@ -130,11 +130,33 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class PartitionProgress(Protocol):
-    """How far a partition is synced, loaded and kept. All processes see the same; reads are cheap and never block.
+class LoadState(Protocol):
+    """What a partition and a whole journal both say of their loading. All processes see the same; reads are cheap and
+    never block, but for `size_bytes`. `failing` is the loader's to set."""
 
-    `loaded` and `failing` are the loader's to set.
-    """
+    @property
+    def failing(self) -> bool:
+        """Whether the loader's last try failed, or it has not tried yet; of a journal, whether that is so for any
+        partition."""
+
+    @failing.setter
+    def failing(self, failing: bool) -> None: ...
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether every record written so far is in the store."""
+
+    def kept_since_ms(self) -> int:
+        """No kept record was written before this time, in milliseconds since the epoch; 0 if that is unknown."""
+
+    def size_bytes(self) -> int:
+        """Bytes that the records occupy. May block on a disk."""
+
+    def close(self) -> None: ...
+
+
+class PartitionProgress(LoadState, Protocol):
+    """How far a partition is synced, loaded and kept. `loaded` is the loader's to set."""
 
     @property
     def synced(self) -> int:
@@ -148,22 +170,8 @@ class PartitionProgress(Protocol):
     def loaded(self, position: int) -> None: ...
 
     @property
-    def failing(self) -> bool:
-        """Whether the loader's last try failed, or it has not tried yet."""
-
-    @failing.setter
-    def failing(self, failing: bool) -> None: ...
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether every record written so far is in the store."""
-
-    @property
     def kept_from(self) -> int:
         """The position before which all records were removed."""
-
-    def kept_since_ms(self) -> int:
-        """No kept record was written before this time, in milliseconds since the epoch; 0 if that is unknown."""
 
     def bytes_between(self, begin: int, end: int) -> int:
         """Bytes of the partition from one position to another: may be an estimate, and is 0 where `end` is not
@@ -171,11 +179,6 @@ class PartitionProgress(Protocol):
 
     def lag_bytes(self, position: int) -> int:
         """The same, from a position to `synced`."""
-
-    def size_bytes(self) -> int:
-        """Bytes that the partition occupies. May block on a disk."""
-
-    def close(self) -> None: ...
 
 
 class Partition(Protocol):
@@ -199,8 +202,8 @@ class Partition(Protocol):
         """Remove records below position `loaded` that are at least so old. May keep more. Raises StorageError."""
 
 
-class Progress(Protocol):
-    """The same of all partitions of a journal. `heartbeat_ms` and `failing` are the loader's to set."""
+class Progress(LoadState, Protocol):
+    """The same of all partitions of a journal. `heartbeat_ms` is the loader's to set."""
 
     @property
     def partitions(self) -> Sequence[PartitionProgress]: ...
@@ -233,25 +236,6 @@ class Progress(Protocol):
 
     @heartbeat_ms.setter
     def heartbeat_ms(self, now_ms: int) -> None: ...
-
-    @property
-    def failing(self) -> bool:
-        """Whether loading fails for any partition."""
-
-    @failing.setter
-    def failing(self, failing: bool) -> None: ...
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether every record written so far is in the store."""
-
-    def kept_since_ms(self) -> int:
-        """No kept record was written before this time, in milliseconds since the epoch; 0 if that is unknown."""
-
-    def size_bytes(self) -> int:
-        """Bytes that the journal occupies. May block on a disk."""
-
-    def close(self) -> None: ...
 
 
 class Lease(Protocol):
