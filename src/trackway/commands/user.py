@@ -6,6 +6,7 @@ the first invitation, and a link for a lost password where nobody else may. They
 
 import json
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -102,55 +103,56 @@ def reset(email: str, url: str | None, as_json: bool, **flags: Any) -> None:
     _print_link(link, f"{address}{_LINKS}{token}", as_json)
 
 
-@user.command("sign-out")
-@click.argument("email")
-@settings_options("data_dir", "projects_url")
-@JSON
-def sign_out(email: str, as_json: bool, **flags: Any) -> None:
+def _change(name: str, did: str) -> "Callable[[Callable[[ProjectsDatabase, str], Account]], click.Command]":
+    """A command that changes the account of EMAIL, and says what it `did`."""
+
+    def made(change: "Callable[[ProjectsDatabase, str], Account]") -> click.Command:
+        @user.command(name, help=change.__doc__)
+        @click.argument("email")
+        @settings_options("data_dir", "projects_url")
+        @JSON
+        def command(email: str, as_json: bool, **flags: Any) -> None:
+            changed = change(open_database(load_flags(flags)), email)
+            say(_fields(changed), f"{did} {changed.username}", as_json=as_json)
+
+        return command
+
+    return made
+
+
+@_change("sign-out", "signed out")
+def sign_out(database: "ProjectsDatabase", email: str) -> "Account":
     """End all sessions of EMAIL, within two seconds."""
-    people = _people(open_database(load_flags(flags)))
-    gone = people.sign_out(people.named(email).account_id)
-    say(_fields(gone), f"signed out {gone.username}", as_json=as_json)
+    people = _people(database)
+    return people.sign_out(people.named(email).account_id)
 
 
-@user.command("remove-second-factor")
-@click.argument("email")
-@settings_options("data_dir", "projects_url")
-@JSON
-def remove_second_factor(email: str, as_json: bool, **flags: Any) -> None:
+@_change("remove-second-factor", "removed the second factor of")
+def remove_second_factor(database: "ProjectsDatabase", email: str) -> "Account":
     """Let EMAIL sign in by password alone.
 
     For somebody who lost the authenticator app and the recovery codes.
     """
-    factors = _factors(open_database(load_flags(flags)))
+    factors = _factors(database)
     factors.take_away(factors.named(email).account_id)
-    changed = factors.named(email)
-    say(_fields(changed), f"removed the second factor of {changed.username}", as_json=as_json)
+    return factors.named(email)
 
 
-@user.command("disable")
-@click.argument("email")
-@settings_options("data_dir", "projects_url")
-@JSON
-def disable(email: str, as_json: bool, **flags: Any) -> None:
+@_change("disable", "disabled")
+def disable(database: "ProjectsDatabase", email: str) -> "Account":
     """Disable the account of EMAIL in all projects.
 
     It opens nothing within two seconds. It keeps its roles, for `enable`.
     """
-    people = _people(open_database(load_flags(flags)))
-    changed = people.disable(people.named(email).account_id)
-    say(_fields(changed), f"disabled {changed.username}", as_json=as_json)
+    people = _people(database)
+    return people.disable(people.named(email).account_id)
 
 
-@user.command("enable")
-@click.argument("email")
-@settings_options("data_dir", "projects_url")
-@JSON
-def enable(email: str, as_json: bool, **flags: Any) -> None:
+@_change("enable", "enabled")
+def enable(database: "ProjectsDatabase", email: str) -> "Account":
     """Enable the account of EMAIL again."""
-    people = _people(open_database(load_flags(flags)))
-    changed = people.enable(people.named(email).account_id)
-    say(_fields(changed), f"enabled {changed.username}", as_json=as_json)
+    people = _people(database)
+    return people.enable(people.named(email).account_id)
 
 
 @user.command("add-to-project")
