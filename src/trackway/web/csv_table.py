@@ -1,11 +1,11 @@
-"""Tables of pages as CSV files (RFC 4180), whose texts no spreadsheet runs."""
+"""Tables of pages as CSV files, whose texts no spreadsheet runs."""
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Final
 
 from starlette.responses import Response
+
+from trackway.edge.wire.csv_table import csv_text
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """First characters of cells that a spreadsheet would run."""
@@ -13,13 +13,9 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 Cell = str | float | None
 
 
-def csv_text(head: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
+def sheet_text(head: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
     """A table as CSV: figures in full, an empty cell for none."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([_cell(each) for each in head])
-    writer.writerows([_cell(each) for each in row] for row in rows)
-    return written.getvalue()
+    return csv_text(map(_cell, head), (map(_cell, row) for row in rows))
 
 
 def csv_reply(name: str, text: str) -> Response:

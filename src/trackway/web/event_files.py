@@ -28,7 +28,7 @@ from trackway.query.event_files import (
 from trackway.query.filtered_events import FilteredEvents
 from trackway.store.errors import RESULT_TOO_LARGE, StoreError
 from trackway.store.reader import Reader
-from trackway.web.csv_table import csv_text
+from trackway.web.csv_table import sheet_text
 from trackway.web.limits import (
     EVENT_CSV_COLUMNS_BYTES_MAX,
     EVENT_CSV_COLUMNS_MAX,
@@ -143,7 +143,7 @@ class EventsFile(Response):
             found = frequent_names(reader, project_id, chosen, EVENT_CSV_COLUMNS_MAX)
             names = _fitting(await answer_of(found, SMALLER))
         # The store writes a line feed alone: its streams do not know the setting for another line end.
-        head = csv_text([*CELL_COLUMNS, *names, OTHERS], ()).removesuffix("\r\n") + "\n"
+        head = sheet_text([*CELL_COLUMNS, *names, OTHERS], ()).removesuffix("\r\n") + "\n"
         async with event_cells(reader, project_id, chosen, names) as blocks:
             yield _headed(head.encode(), blocks)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from trackway.edge.api.reports.flow_answers import DROPOFF, OTHER
-from trackway.web.csv_table import Cell, csv_text
+from trackway.web.csv_table import Cell, sheet_text
 
 LEFT: Final = "left"
 OTHERS: Final = "other events"
@@ -102,4 +102,4 @@ def csv_of_flows(table: FlowTable) -> str:
     """A line for each path: its number, its part of all, and its events in columns."""
     most = max((len(path.names) for path in table.paths), default=0)
     rows: list[list[Cell]] = [[path.number, path.number / table.entered, *path.names] for path in table.paths]
-    return csv_text(["flows", "part", *(f"event {number + 1}" for number in range(most))], rows)
+    return sheet_text(["flows", "part", *(f"event {number + 1}" for number in range(most))], rows)

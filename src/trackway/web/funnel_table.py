@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trackway.edge.api.reports.retention import OVERALL
-from trackway.web.csv_table import csv_text
+from trackway.web.csv_table import sheet_text
 
 
 class Step(NamedTuple):
@@ -71,6 +71,6 @@ def csv_of_funnel(table: FunnelTable, by: str) -> str:
         "median s", "mean s", "median s from first step", "mean s from first step",
     ]  # fmt: skip
     if not by:
-        return csv_text(head, table.every)
+        return sheet_text(head, table.every)
     rows = [(value, *step) for value, steps in {OVERALL: table.every, **table.values}.items() for step in steps]
-    return csv_text([by, *head], rows)
+    return sheet_text([by, *head], rows)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from trackway.web.csv_table import csv_text
+from trackway.web.csv_table import sheet_text
 
 _WHOLE: Final = "$overall"
 """The whole of a breakdown, in the API's answer."""
@@ -104,7 +104,7 @@ def csv_of(trend: Trend) -> str:
     """The table as CSV, times in ISO 8601."""
     columns = trend.series.values()
     rows = ([time, *(figures[place] for figures in columns)] for place, time in enumerate(trend.times))
-    return csv_text(["time", *trend.series], rows)
+    return sheet_text(["time", *trend.series], rows)
 
 
 def rows(trend: Trend, unit: str) -> Sequence[tuple[str, str, list[str]]]:

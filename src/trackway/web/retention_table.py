@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from trackway.edge.api.reports.retention import OVERALL
-from trackway.web.csv_table import csv_text
+from trackway.web.csv_table import sheet_text
 
 _AVERAGE: Final = "$average"
 _SHADES: Final = 10
@@ -66,7 +66,7 @@ def csv_of_retention(table: RetentionTable, by: str, unit: str) -> str:
     lines = [(OVERALL, *line) for row in table.rows for line in _lines(row)]
     means = {OVERALL: table.mean, **table.values}
     lines += [(value, *line) for value, row in means.items() for line in _lines(row._replace(time="mean"))]
-    return csv_text([by, *head], lines) if by else csv_text(head, (line[1:] for line in lines))
+    return sheet_text([by, *head], lines) if by else sheet_text(head, (line[1:] for line in lines))
 
 
 def _lines(row: Row) -> list[tuple[str, float, int, float, float]]:

@@ -4,8 +4,6 @@ The audit has that somebody asked, and how long the statement was, but none of i
 """
 
 import asyncio
-import csv
-import io
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +14,7 @@ from trackway.edge.api.endpoint_shell import Noted, Query
 from trackway.edge.api.reports.parameters import day, days_of
 from trackway.edge.limits import QUERY_BODY_BYTES_MAX
 from trackway.edge.quotas.rate_limits import REPORTING
+from trackway.edge.wire.csv_table import csv_text
 from trackway.edge.wire.parameter_tables import SQL
 from trackway.edge.wire.parameters import Parameters
 from trackway.edge.wire.replies import CSV, JSON, Reply
@@ -87,19 +86,7 @@ def _json(columns: list[dict[str, Any]], lines: list[bytes], is_cut: bool) -> by
 
 
 def _csv(names: list[str], lines: list[bytes]) -> bytes:
-    """A value is text as it is, nothing for null, JSON for a list or an object."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(names)
-    for line in lines:
-        table.writerow([_cell(each) for each in orjson.loads(line.decode(errors="replace"))])
-    return text.getvalue().encode()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return orjson.dumps(value).decode() if isinstance(value, list | dict) else value
+    return csv_text(names, (orjson.loads(line.decode(errors="replace")) for line in lines)).encode()
 
 
 STATEMENT: Final = Query(

@@ -16,7 +16,7 @@ from trackway.query.named_people import NamedPerson, named_people
 from trackway.query.profile_pages import UnknownSession, read_session
 from trackway.query.reports.funnel import FunnelQuestion
 from trackway.query.reports.funnel_people import Chosen, FunnelPerson, funnel_people
-from trackway.web.csv_table import Cell, csv_reply, csv_text
+from trackway.web.csv_table import Cell, csv_reply, sheet_text
 from trackway.web.funnel_form import FunnelForm, read_funnel
 from trackway.web.limits import FUNNEL_PEOPLE_MAX, FUNNEL_PEOPLE_PER_PAGE
 from trackway.web.page import Page, render
@@ -87,7 +87,7 @@ async def table(page: Page, *, changes: Changes) -> Response:
     rows = await _named(page, question, found.people)
     zone = ZoneInfo(page.days.zone)
     head = ["id", "name", "email", "began", "last step", "steps"]
-    return csv_reply("people", csv_text(head, (_cells(zone, each) for each in rows)))
+    return csv_reply("people", sheet_text(head, (_cells(zone, each) for each in rows)))
 
 
 def _cells(zone: ZoneInfo, row: Row) -> list[Cell]:

@@ -1,12 +1,11 @@
 """The answer of reports that give series of values by time: as JSON, and as a table in CSV."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trackway.domain.errors import RequestError
 from trackway.edge.limits import REPORT_VALUES_MAX
+from trackway.edge.wire.csv_table import csv_text
 from trackway.query.reports.series import Series
 from trackway.query.sql.buckets import Buckets
 
@@ -38,8 +37,6 @@ def filled(keys: Sequence[str], points: Mapping[str, float]) -> dict[str, float]
 
 def series_csv(answer: dict[str, Any]) -> str:
     """A row for each bucket, a column for each series."""
-    data, text = answer["data"], io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(["date", *data["values"]])
-    table.writerows([key, *(points[key] for points in data["values"].values())] for key in data["series"])
-    return text.getvalue()
+    data = answer["data"]
+    rows = ([key, *(points[key] for points in data["values"].values())] for key in data["series"])
+    return csv_text(["date", *data["values"]], rows)
