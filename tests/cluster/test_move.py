@@ -16,7 +16,7 @@ from tests.support.journal.named_events import names, send
 from tests.support.journal.nats_cluster import NatsCluster
 from tests.support.journal.nats_machine import request
 from tests.support.journal.nats_site import site
-from tests.support.server import ROOM_ENOUGH, basic
+from tests.support.server import ROOM_ENOUGH, Project, basic
 
 STREAM = "TRACKWAY_0"
 PAGE = Path(__file__).parents[2] / "docs/operations/replicated-journal.md"
@@ -106,6 +106,69 @@ def test_a_machine_moves_to_streams_and_to_their_next_generation_without_loss(
         [profile] = json.loads(tree.ask(target).body)["results"]
         assert profile["$properties"]["n"] == len(sent)
         tree.stop()
+
+
+def counted(tree: Tree, project: Project) -> int:
+    """How many events `send` has counted in the profile."""
+    target = Request("GET", "/api/2.0/engage", (basic(project.secret),))
+    [profile] = json.loads(tree.ask(target).body)["results"]
+    return int(profile["$properties"]["n"])
+
+
+def check_all(tree: Tree, sent: dict[Project, list[str]]) -> None:
+    """Every project has what was sent to it, once."""
+    tree.wait_caught_up()
+    for project, events in sent.items():
+        assert names(tree, project) == sorted(events) and counted(tree, project) == len(events)
+
+
+@pytest.mark.timeout(400)
+def test_a_machine_moves_to_several_streams_and_to_another_number_without_loss(
+    nats: NatsCluster, tmp_path: Path
+) -> None:
+    directory = tmp_path / "data"
+    at = ("--data-dir", str(directory), "--journal-url", nats.url)
+    for number in range(3):
+        request(nats.url, f"$JS.API.STREAM.DELETE.TRACKWAY_{number}")
+    with Tree(directory, "--workers", "2") as tree:
+        tree.start()
+        sent = {tree.create_project(): [f"{number} loaded", f"{number} waits"] for number in range(4)}
+        for project, (loaded, _) in sent.items():
+            send(tree, project, loaded)
+        tree.wait_caught_up()
+        tree.signal_when_there("loader", signal.SIGSTOP)
+        for project, (_, waits) in sent.items():
+            send(tree, project, waits)
+        tree.kill_all()
+    drained("--data-dir", str(directory))
+    printed("journal", "init", "--partitions", "3", *at)
+    with site(nats, directory, "--journal-retention-s", "86400") as tree:
+        tree.start()
+        for project, events in sent.items():
+            send(tree, project, "of three")
+            events.append("of three")
+        check_all(tree, sent)
+        assert sum(each["messages"] > 0 for each in status(nats, directory)["streams"]) == 3
+        tree.stop()
+
+    refused = trackway("journal", "init", "--again", "--partitions", "2", *at)
+    assert refused.returncode == 1 and "drain it first" in refused.stderr
+    assert [each["generation"] for each in status(nats, directory)["streams"]] == [1, 1, 1]
+    drained(*at)
+    printed("journal", "init", "--again", "--partitions", "2", *at)
+    assert [each["generation"] for each in status(nats, directory)["streams"]] == [2, 2]
+    with site(nats, directory) as tree:
+        tree.start()
+        for project, events in sent.items():
+            send(tree, project, "of two")
+            events.append("of two")
+        check_all(tree, sent)
+        tree.stop()
+
+
+def drained(*at: str) -> None:
+    done = trackway("journal", "drain", *at, **ROOM_ENOUGH)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.timeout(120)

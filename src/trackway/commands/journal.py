@@ -1,4 +1,4 @@
-"""`trackway journal …`: make the streams of a replicated journal, show a journal, and drain it before a move.
+"""`trackway journal …`: make and replace the streams of a replicated journal, show and drain a journal.
 
 They ask NATS. `drain` starts processes of a server, so it is beside `serve` in `cli`.
 """
@@ -22,7 +22,7 @@ _HEADS: Final = ("Stream", "Generation", "Replicas", "Leader", "Messages", "Byte
 
 @click.group()
 def journal() -> None:
-    """Make, show and drain the journal."""
+    """Make, replace, show and drain the journal."""
 
 
 @journal.command("init")
@@ -74,10 +74,34 @@ def init(
         bytes_max=bytes_max or 0,
         discard=discard_records,
     )
-    if as_json:
-        click.echo(json.dumps([each._asdict() for each in made], indent=2))
-    else:
-        print_table(_HEADS, [_row(each) for each in made])
+    _show_streams(made, as_json=as_json)
+
+
+@journal.command("replace")
+@click.argument("stream", type=click.IntRange(0))
+@click.option(
+    "--generation",
+    type=click.IntRange(1),
+    default=None,
+    help="Generation of the new stream, 1 to 127. [default: the next]",
+)
+@click.option("--discard-records", is_flag=True, help="Replace a stream that is still there, with all that it holds.")
+@settings_options("data_dir", "journal_url")
+@JSON
+def replace(stream: int, generation: int | None, discard_records: bool, as_json: bool, **flags: Any) -> None:
+    """Replace one of several streams that was lost by an empty one.
+
+    STREAM is its number, from 0 on. The others go on meanwhile. Run it on a machine that has used the stream, whose
+    data directory knows how far that reached: what was acknowledged and not loaded is then counted as lost. Restart all
+    servers after it.
+    """
+    from trackway.journal.open import replace_stream  # noqa: PLC0415  # as above
+
+    settings = load_flags(flags)
+    made = replace_stream(settings, stream, generation=generation or 0, discard=discard_records)
+    _show_streams(made, as_json=as_json)
+    if not as_json:
+        click.echo("Restart all servers: they use the old stream until then.", err=True)
 
 
 @journal.command("status")
@@ -135,6 +159,13 @@ def progress_of(settings: Settings) -> dict[str, Any] | None:
             return {**each[0], **whole} if len(each) == 1 else {**whole, "partitions": each}
     except StorageError:
         return None
+
+
+def _show_streams(streams: "list[StreamStatus]", *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([each._asdict() for each in streams], indent=2))
+    else:
+        print_table(_HEADS, [_row(each) for each in streams])
 
 
 def _row(stream: "StreamStatus") -> tuple[str, ...]:

@@ -38,6 +38,8 @@ STREAM_REQUEST_S_MAX = 2.0
 """One question to NATS, about a stream or for its messages."""
 STREAM_START_S_MAX = 30.0
 """How long a start waits for NATS, whose servers may be starting too."""
+STREAM_START_ALL_S_MAX = 10.0
+"""How long a start waits for all streams, where some answer and this machine knows the others from an earlier start."""
 STREAM_CONNECT_S_MAX = 3.0
 """One connection to one server of NATS, until it is ready."""
 STREAM_PING_S = 1.0

@@ -7,7 +7,7 @@ bytes by subtracting positions, but ask `Progress`. Each implementation passes `
 
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class Record(NamedTuple):
@@ -17,8 +17,11 @@ class Record(NamedTuple):
     payload: memoryview
 
 
+UNKNOWN: Final = -1
+
+
 class Damage(NamedTuple):
-    """A range of acknowledged records that cannot be read, from `position` on. `records` is an estimate."""
+    """A range of acknowledged records that cannot be read, from `position` on. `records` is an estimate, or UNKNOWN."""
 
     position: int
     bytes: int
@@ -42,22 +45,24 @@ class Removed(NamedTuple):
 
 
 class StreamStatus(NamedTuple):
-    """A stream of a journal. `fault`: why a server would refuse it, or ''. `current`: replicas with all messages, the
-    leader included. `bytes_max`: 0 is no bound. `first_ms`: when its first message was written; 0 if it is empty."""
+    """A stream of a journal. `fault`: why a server would refuse it, or ''; for one that does not answer the rest is
+    not known. `partitions`: how many streams its journal has. `current`: replicas with all messages, the leader
+    included. `bytes_max`: 0 is no bound. `first_ms`: when its first message was written; 0 if it is empty."""
 
     name: str
-    generation: int
-    identity: str
-    replicas: int
-    current: int
-    leader: str
-    messages: int
-    bytes: int
-    bytes_max: int
-    first_sequence: int
-    last_sequence: int
-    first_ms: int
-    fault: str
+    partitions: int = 0
+    generation: int = 0
+    identity: str = ""
+    replicas: int = 0
+    current: int = 0
+    leader: str = ""
+    messages: int = 0
+    bytes: int = 0
+    bytes_max: int = 0
+    first_sequence: int = 0
+    last_sequence: int = 0
+    first_ms: int = 0
+    fault: str = ""
 
 
 OnSync = Callable[[float, int, int], None]
@@ -103,6 +108,12 @@ class Appender(Protocol):
         """Finish all appends, then stop. Later appends are refused."""
 
 
+def journal_of(identity: str) -> str:
+    """What the identities of all partitions of one journal begin with. A partition that replaced a lost one has more
+    behind a hyphen."""
+    return identity.partition("-")[0]
+
+
 class Source(Protocol):
     """Reads on, in order. One thread at a time.
 
@@ -118,7 +129,7 @@ class Source(Protocol):
     @property
     def identity(self) -> str:
         """Which journal the positions of this generation belong to: another journal may have the same positions later.
-        '' where that cannot be."""
+        '' where that cannot be. See `journal_of`."""
 
     def read(self, bytes_max: int) -> list[Record]:
         """The next durable records: at least one, together at most `bytes_max` long; none at the end.

@@ -30,6 +30,21 @@ def make_streams(
     )
 
 
+def replace_stream(settings: Settings, partition: int, *, generation: int, discard: bool) -> list[StreamStatus]:
+    """Make a stream of the journal anew that was lost; see `journal.stream.setup`. What this machine knows of the lost
+    one goes into the new one. Raises ConfigError, StateError, StorageError."""
+    _need_url(settings)
+    from trackway.journal.stream import setup  # noqa: PLC0415
+    from trackway.journal.stream.address import parse_address  # noqa: PLC0415
+    from trackway.journal.stream.known import known_end  # noqa: PLC0415
+
+    lost, lost_end = known_end(settings.data_dir / "journal", partition)
+    address = parse_address(settings.journal_url)
+    return setup.replace_stream(
+        address, partition, lost=lost, lost_end=lost_end, generation=generation, discard=discard
+    )
+
+
 def streams_status(settings: Settings) -> list[StreamStatus]:
     """The streams of the journal; none for one in files. Raises ConfigError, StorageError."""
     if not settings.journal_url:

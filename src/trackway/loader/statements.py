@@ -8,6 +8,7 @@ from trackway.domain.entry import NO_PROJECT
 from trackway.domain.errors import StorageError
 from trackway.domain.native import string
 from trackway.domain.position import generation_begin, generation_of
+from trackway.journal.log import journal_of
 from trackway.loader.batch import Batch, Count
 from trackway.loader.event_block import EVENT_COLUMNS, event_block
 from trackway.loader.limits import KEYS_ASKED_AT_ONCE_MAX
@@ -55,8 +56,11 @@ def pin_journal(store: Store, position: int, identity: str) -> None:
     """
     begin = generation_begin(position)
     sql = "SELECT reason FROM loads WHERE outcome = 'journal' AND to_position = {begin:UInt64}"
-    if (loaded := generation_of(cursor_in(store.query(CURSOR)))) > generation_of(position):
-        raise StorageError(f"the store has loaded generation {loaded} of the journal, later than this one")
+    newest = cursor_in(store.query(CURSOR))
+    if (loaded := generation_of(newest)) > generation_of(position):
+        later = {journal_of(str(reason)) for (reason,) in store.query(sql, {"begin": generation_begin(newest)})}
+        if later != {journal_of(identity)}:  # else another stream of this journal has replaced one that was lost
+            raise StorageError(f"the store has loaded generation {loaded} of the journal, later than this one")
     if not store.query(sql, {"begin": begin}):
         numbers = _LOADS_NUMBERS.pack(begin, begin, time.time_ns() // 1_000_000, NO_PROJECT, 0, 0)
         row = numbers + string(b"journal") + string(identity.encode()) + bytes(8)

@@ -265,6 +265,7 @@ COMMANDS = [
     ["identity", "preview", "u", "v"],
     ["identity", "unlink", "u", "--reason", "r"],
     ["journal", "init"],
+    ["journal", "replace", "0"],
     ["journal", "status"],
     ["journal", "drain"],
     ["migrate", "--from", "mixpanel", "--project-id=1", "--username=u", "--secret=s", "--from-date=2024-01-01"],

@@ -13,7 +13,16 @@ from trackway.journal.limits import STREAM_REQUEST_S_MAX
 from trackway.journal.stream.connection import Connection
 from trackway.journal.stream.place import sequence_of
 from trackway.journal.stream.progress import StreamProgress, StreamsProgress
-from trackway.journal.stream.streams import Info, Stream, info_subject, milliseconds, read_info, read_stream
+from trackway.journal.stream.streams import (
+    Info,
+    Stream,
+    UnsafeStream,
+    check_safe,
+    info_subject,
+    milliseconds,
+    read_info,
+    read_stream,
+)
 
 
 def look(connection: Connection, stream: Stream, progress: StreamProgress) -> Info:
@@ -45,7 +54,11 @@ async def _ask_all(connection: Connection, streams: Sequence[Stream]) -> list[by
 
 def _seen(stream: Stream, reply: bytes, progress: StreamProgress) -> Info:
     info = read_info(stream.name, reply)
-    found = read_stream(info)
+    try:
+        check_safe(info.config)  # one that was away at the start was not checked there
+        found = read_stream(info)
+    except UnsafeStream as error:
+        raise StorageError(str(error)) from error
     if found != stream:
         raise StorageError(
             f"stream {stream.name} was made again: it is of generation {found.generation} and identity "

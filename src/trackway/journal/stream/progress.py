@@ -6,7 +6,7 @@ at most `STREAM_LOOK_S` later.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +24,12 @@ _APPENDED: Final = 64
 assert (_APPENDED + STREAM_APPENDERS_MAX) * 8 <= FILE_BYTES
 
 
-def make(directory: Path, partitions: int = 1) -> None:
-    """Make the files, with nothing loaded and nothing known. No other process may use them."""
+def make(directory: Path, partitions: int = 1, keep: Collection[int] = ()) -> None:
+    """Make the files, with nothing loaded and nothing known, but for those of partitions to `keep`. No other process
+    may use them."""
     for partition in range(partitions):
-        _make(directory, _file(partition), partitions)
+        if partition not in keep or not (directory / _file(partition)).exists():
+            _make(directory, _file(partition), partitions)
 
 
 def _file(partition: int) -> str:
@@ -89,6 +91,7 @@ class StreamProgress(SharedWords):
 
     def begin(self) -> None:
         """Nothing is loaded yet, as far as this start knows."""
+        self.loaded = self.heartbeat_ms = 0
         self.failing = True
         self._words[_RECORD_BYTES] = STREAM_RECORD_BYTES_GUESS
 

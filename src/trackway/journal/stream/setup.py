@@ -63,6 +63,18 @@ def make_streams(
     return _with_client(address, lambda client: _make(client, partitions, again, generation, bytes_max, discard))
 
 
+def replace_stream(
+    address: Address, partition: int, *, lost: Stream | None, lost_end: int, generation: int = 0, discard: bool = False
+) -> list[StreamStatus]:
+    """Make one stream of the journal anew, empty and of a later generation; the others stay. `lost`: the stream as this
+    machine knew it, and `lost_end` the position up to which it was known to reach. `generation`: 0 is the next.
+    `discard`: also where the stream is still there.
+
+    Raises StateError when it cannot be made as asked; StorageError when NATS does not answer.
+    """
+    return _with_client(address, lambda client: _replace(client, partition, lost, lost_end, generation, discard))
+
+
 def streams_status(address: Address) -> list[StreamStatus]:
     """Raises MissingStream, StorageError."""
     return _with_client(address, _status)
@@ -121,11 +133,7 @@ async def _make(
         if info.state.messages and not discard:
             raise StateError(f"stream {old.name} holds {info.state.messages} messages: drain it first")
     newest = max((old.generation for old in olds), default=0)
-    generation = generation or newest + 1
-    if generation <= newest:
-        raise StateError(f"generation {generation} is not later than {newest}, which exists")
-    if generation > STREAM_GENERATION_MAX:
-        raise StateError(f"generations end at {STREAM_GENERATION_MAX}: a later one has no positions")
+    generation = _later(generation, newest)
     for old in olds:
         await _change(client, f"STREAM.DELETE.{old.name}")
     if not await _exists(client, LEASE):
@@ -137,23 +145,79 @@ async def _make(
     return await _status(client)
 
 
-async def _present(client: Client) -> list[Info]:
-    """The streams that exist, whatever journal they are of: a killed command may have left some."""
+def _later(generation: int, newest: int) -> int:
+    """The generation that was asked for, by default the next. Raises StateError unless it may follow the newest."""
+    generation = generation or newest + 1
+    if generation <= newest:
+        raise StateError(f"generation {generation} is not later than {newest}, which exists")
+    if generation > STREAM_GENERATION_MAX:
+        raise StateError(f"generations end at {STREAM_GENERATION_MAX}: a later one has no positions")
+    return generation
+
+
+async def _replace(
+    client: Client, partition: int, lost: Stream | None, lost_end: int, generation: int, discard: bool
+) -> list[StreamStatus]:
+    check_version(version_of(client))
+    name = stream_name(partition)
+    if not discard and await _exists(client, name):
+        raise StateError(f"stream {name} is there: only one that is lost is replaced, unless its records may go")
+    before = await _present(client, without=partition)
+    others = [read_stream(info) for info in before]
+    if not others:
+        raise StateError(f"stream {name} is the only one: make the journal again with `trackway journal init`")
+    first = others[0]
+    if {(each.journal, each.partitions) for each in others} != {(first.journal, first.partitions)}:
+        raise StateError("the streams that are there belong to more than one journal")
+    if not 0 <= partition < first.partitions:
+        raise StateError(f"the journal has {first.partitions} streams, with the numbers 0 to {first.partitions - 1}")
+    known = lost if lost and lost.journal == first.journal else None
+    newest = max(each.generation for each in (*others, *filter(None, [known])))
+    made = Stream(
+        name,
+        _later(generation, newest),
+        new_identity(first.journal),
+        partition,
+        first.partitions,
+        lost_end if known else 0,
+    )
+    if discard:
+        with suppress(MissingStream):
+            await _change(client, f"STREAM.DELETE.{name}")
+    await _change(client, f"STREAM.CREATE.{name}", config_of(made, max(before[0].config.max_bytes, 0)))
+    return await _status(client)
+
+
+async def _present(client: Client, without: int = -1) -> list[Info]:
+    """The streams that exist, whatever journal they are of: a killed command may have left some. Not the one of the
+    number `without`."""
     found = []
     for number in range(STREAM_PARTITIONS_MAX):
+        if number == without:
+            continue
         with suppress(MissingStream):
             found.append(await _info(client, stream_name(number)))
     return found
 
 
 async def _status(client: Client) -> list[StreamStatus]:
-    """Of the first stream, and of as many as it names."""
-    first = await _info(client, stream_name(0))
+    """Of as many streams as the first one names that is there. Raises MissingStream where none is."""
+    found = [await _shown_of(client, 0)]
+    while not (known := [each for each in found if each.partitions]) and len(found) < STREAM_PARTITIONS_MAX:
+        found.append(await _shown_of(client, len(found)))
+    if not known:
+        if found[0].replicas:  # it is there, and is not one of ours
+            return found[:1]
+        raise MissingStream(f"stream {stream_name(0)} does not exist")
+    return [*found, *[await _shown_of(client, number) for number in range(len(found), known[0].partitions)]]
+
+
+async def _shown_of(client: Client, number: int) -> StreamStatus:
+    name = stream_name(number)
     try:
-        number = read_stream(first).partitions
-    except UnsafeStream:
-        number = 1
-    return [_shown(first), *[_shown(await _info(client, stream_name(each))) for each in range(1, number)]]
+        return _shown(await _info(client, name))
+    except (MissingStream, Away) as error:
+        return StreamStatus(name=name, fault=str(error))
 
 
 async def _exists(client: Client, name: str) -> bool:
@@ -200,6 +264,7 @@ def _shown(info: Info) -> StreamStatus:
     state, cluster = info.state, info.cluster
     return StreamStatus(
         name=info.config.name,
+        partitions=stream.partitions,
         generation=stream.generation,
         identity=stream.identity,
         replicas=info.config.num_replicas,

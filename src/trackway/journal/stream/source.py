@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from trackway.domain.errors import StorageError
-from trackway.domain.position import position_at
+from trackway.domain.position import generation_of, position_at
 from trackway.journal.limits import (
     STREAM_BEHIND_S,
     STREAM_BEHIND_S_MAX,
@@ -20,11 +20,11 @@ from trackway.journal.limits import (
     STREAM_READ_MESSAGES,
     STREAM_REQUEST_S_MAX,
 )
-from trackway.journal.log import Damage, Record
+from trackway.journal.log import UNKNOWN, Damage, Record
 from trackway.journal.stream.chunks import Chunk, Unreadable, join, parse
 from trackway.journal.stream.connection import Away, Connection
 from trackway.journal.stream.look import check_reaches, look
-from trackway.journal.stream.place import FIRST, begin_in
+from trackway.journal.stream.place import FIRST, begin_in, sequences_between
 from trackway.journal.stream.progress import StreamProgress
 from trackway.journal.stream.streams import Stream
 from trackway.runtime.background import pause
@@ -71,6 +71,8 @@ class StreamSource:
             progress.close()
             raise
         self._looked_s = time.monotonic()
+        if stream.is_replacement and generation_of(position) < stream.generation:
+            self._note_lost(position)
         # What precedes position 0 was removed, not lost.
         self._next = begin_in(stream.generation, position) if position else max(info.state.first_seq, FIRST)
         self._asked = self._next
@@ -96,6 +98,14 @@ class StreamSource:
     def close(self) -> None:
         self._found.clear()
         self._progress.close()
+
+    def _note_lost(self, position: int) -> None:
+        """What the lost stream had behind this position, as far as it was known when it was replaced."""
+        end = self._stream.lost_end
+        records = sequences_between(position, end) if end else UNKNOWN
+        if records:
+            reason = f"stream {self._stream.name} was lost before all its records were loaded, and was replaced"
+            self.damage.append(Damage(position, 0, records, reason))
 
     def _at(self, sequence: int) -> int:
         return position_at(self._stream.generation, sequence)

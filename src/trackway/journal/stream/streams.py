@@ -2,11 +2,13 @@
 
 A stream's metadata hold its generation, its partition and an identity, which is random and part of its subject. So what
 a server publishes never lands in another stream than the one that it has checked: not in a stream that was deleted and
-made again, nor in one of a later generation.
+made again, nor in one of a later generation. Streams that were made together have one identity. One that has replaced a
+lost stream has a later generation, and an identity that begins with that of its journal (`journal.log.journal_of`).
 """
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from trackway.journal.limits import (
     STREAM_PARTITIONS_MAX,
     STREAM_REPLICAS_MIN,
 )
+from trackway.journal.log import journal_of
 from trackway.journal.stream.connection import Away
 
 PREFIX: Final = "TRACKWAY"
@@ -28,8 +31,8 @@ LEASE: Final = f"{PREFIX}_LEASE"
 LEASE_SUBJECT: Final = "trackway.lease"
 OLDEST_VERSION: Final = (2, 12)
 """Atomic batches came with NATS 2.12."""
-_GENERATION, _IDENTITY, _PARTITION, _PARTITIONS = (
-    f"trackway.{name}" for name in ("generation", "identity", "partition", "partitions")
+_GENERATION, _IDENTITY, _PARTITION, _PARTITIONS, _LOST_END = (
+    f"trackway.{name}" for name in ("generation", "identity", "partition", "partitions", "lost_end")
 )
 _NOT_FOUND: Final = 10059
 _NANO: Final = 1_000_000_000
@@ -116,13 +119,24 @@ class Info(msgspec.Struct):
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """A stream that was checked."""
+    """A stream that was checked. `lost_end`: of one that has replaced a lost stream, the position up to which that was
+    known to reach; 0 where nothing was known."""
 
     name: str
     generation: int
     identity: str
     partition: int
     partitions: int
+    lost_end: int = 0
+
+    @property
+    def journal(self) -> str:
+        """The identity of the journal, which all its streams share."""
+        return journal_of(self.identity)
+
+    @property
+    def is_replacement(self) -> bool:
+        return self.identity != self.journal
 
     @property
     def subject(self) -> str:
@@ -130,16 +144,16 @@ class Stream(msgspec.Struct, frozen=True):
 
     @property
     def lease_subject(self) -> str:
-        return f"{LEASE_SUBJECT}.{self.identity}"
+        return f"{LEASE_SUBJECT}.{self.journal}"
 
     @property
     def progress_subject(self) -> str:
         """Where the machine that loads reports to the others. No stream has it."""
-        return f"trackway.progress.{self.identity}"
+        return f"trackway.progress.{self.journal}"
 
     def machines_subject(self, topic: str) -> str:
         """What the machines send to each other. No stream has it."""
-        return f"trackway.machines.{self.identity}.{topic}"
+        return f"trackway.machines.{self.journal}.{topic}"
 
 
 def stream_name(partition: int) -> str:
@@ -188,6 +202,7 @@ def read_stream(info: Info) -> Stream:
             metadata[_IDENTITY],
             int(metadata[_PARTITION]),
             int(metadata[_PARTITIONS]),
+            int(metadata.get(_LOST_END, "0")),
         )
     except (KeyError, ValueError):
         raise UnsafeStream(f"stream {name} was not made by `trackway journal init`") from None
@@ -197,17 +212,39 @@ def read_stream(info: Info) -> Stream:
     return stream
 
 
-async def read_streams(ask: Ask) -> tuple[list[Info], list[Stream]]:
+async def read_streams(ask: Ask) -> tuple[list[Info | None], list[Stream]]:
     """All streams of the journal, in their order, as they are now. Raises UnsafeStream where one is not safe, or not of
     the journal of the first; MissingStream, Away."""
     first = await _checked(ask, 0)
-    stream = read_stream(first)
-    infos = [first, *[await _checked(ask, number) for number in range(1, stream.partitions)]]
+    infos = [first, *[await _checked(ask, number) for number in range(1, read_stream(first).partitions)]]
     streams = [read_stream(info) for info in infos]
-    for number, each in enumerate(streams):
-        if each != msgspec.structs.replace(stream, name=stream_name(number), partition=number):
-            raise UnsafeStream(f"stream {each.name} is not of the journal that stream {stream.name} is of")
+    _check_together(streams)
+    return list(infos), streams
+
+
+async def read_present(ask: Ask, known: Sequence[Stream]) -> tuple[list[Info | None], list[Stream]]:
+    """The same where some may be missing or silent: those are as they were `known` before, without a state. Raises
+    UnsafeStream, also where the present ones are of another journal; MissingStream and Away where all are."""
+    replies = await asyncio.gather(*(_checked(ask, each.partition) for each in known), return_exceptions=True)
+    for reply in replies:
+        if isinstance(reply, BaseException) and not isinstance(reply, Away | MissingStream):
+            raise reply
+    infos = [None if isinstance(reply, BaseException) else reply for reply in replies]
+    faults = [reply for reply in replies if isinstance(reply, BaseException)]
+    if len(faults) == len(infos):
+        raise faults[0]
+    streams = [read_stream(info) if info else each for info, each in zip(infos, known, strict=True)]
+    _check_together(streams)
     return infos, streams
+
+
+def _check_together(streams: Sequence[Stream]) -> None:
+    """Raises UnsafeStream unless these are all streams of one journal, in their order."""
+    first = streams[0]
+    for number, each in enumerate(streams):
+        found = (each.name, each.partition, each.partitions, each.journal)
+        if found != (stream_name(number), number, len(streams), first.journal):
+            raise UnsafeStream(f"stream {each.name} is not of the journal that stream {first.name} is of")
 
 
 async def _checked(ask: Ask, number: int) -> Info:
@@ -265,8 +302,9 @@ def milliseconds(text: str) -> int:
         return 0
 
 
-def new_identity() -> str:
-    return secrets.token_hex(8)
+def new_identity(journal: str = "") -> str:
+    """Of a new journal, or of a stream that replaces a lost one of this journal."""
+    return f"{journal}-{secrets.token_hex(4)}" if journal else secrets.token_hex(8)
 
 
 def config_of(stream: Stream, bytes_max: int) -> dict[str, Any]:
@@ -287,5 +325,6 @@ def config_of(stream: Stream, bytes_max: int) -> dict[str, Any]:
             _IDENTITY: stream.identity,
             _PARTITION: str(stream.partition),
             _PARTITIONS: str(stream.partitions),
+            **({_LOST_END: str(stream.lost_end)} if stream.is_replacement else {}),
         },
     }

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import msgspec
@@ -13,8 +14,11 @@ from trackway.journal.stream.streams import (
     check_safe,
     check_version,
     config_of,
+    info_subject,
     milliseconds,
+    new_identity,
     read_info,
+    read_present,
     read_stream,
 )
 
@@ -98,3 +102,51 @@ def test_a_missing_stream_is_another_fault_than_a_server_that_is_away() -> None:
 )
 def test_times_are_milliseconds(text: str, found: int) -> None:
     assert milliseconds(text) == found
+
+
+def together(number: int, **changes: Any) -> Stream:
+    stream = msgspec.structs.replace(STREAM, name=f"TRACKWAY_{number}", partition=number, partitions=3)
+    return msgspec.structs.replace(stream, **changes)
+
+
+def present(known: list[Stream], found: list[Stream | None]) -> list[Stream]:
+    """The streams of a start that knows some and finds some."""
+    answers = {info_subject(f"TRACKWAY_{number}"): each for number, each in enumerate(found)}
+
+    async def ask(subject: str) -> bytes:
+        if (stream := answers[subject]) is None:
+            raise Away("it does not answer")
+        return msgspec.json.encode({"config": config_of(stream, 0)})
+
+    infos, streams = asyncio.run(read_present(ask, known))
+    assert [info is None for info in infos] == [each is None for each in found]
+    return streams
+
+
+def test_a_replacement_belongs_to_the_journal_of_the_lost_stream() -> None:
+    made = together(1, generation=4, identity=new_identity(STREAM.identity), lost_end=77)
+    assert made.is_replacement and made.journal == STREAM.journal and made.subject != together(1).subject
+    assert (made.lease_subject, made.progress_subject) == (STREAM.lease_subject, STREAM.progress_subject)
+    assert read_stream(Info(config=msgspec.convert(config_of(made, 0), Config))) == made
+
+
+def test_a_start_does_without_streams_that_it_knows() -> None:
+    known = [together(number) for number in range(3)]
+    made = together(1, generation=4, identity=new_identity(STREAM.identity), lost_end=77)
+    assert present(known, [*known]) == known
+    assert present(known, [None, made, None]) == [known[0], made, known[2]]
+
+
+@pytest.mark.parametrize(
+    ("found", "error"),
+    [
+        ([None, None, None], Away),
+        ([None, together(1, identity=new_identity()), None], UnsafeStream),
+        ([together(0, partitions=2), None, None], UnsafeStream),
+    ],
+)
+def test_a_start_needs_a_stream_of_the_journal_that_it_knows(
+    found: list[Stream | None], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        present([together(number) for number in range(3)], found)
