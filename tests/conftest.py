@@ -12,6 +12,7 @@ settings.register_profile("search", deadline=None)
 settings.load_profile("same examples")
 pytest.register_assert_rewrite("tests.support")  # a helper's assertion shows its values, as one of a test does
 
+from tests.support.command_line import TRACKWAY  # noqa: E402
 from tests.support.profile_server import ProfileServer, running_profile_server  # noqa: E402
 from tests.support.projects.postgresql import Cluster, running_cluster  # noqa: E402
 from tests.support.sdk.browser import Chromium, running_chromium  # noqa: E402
@@ -39,11 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with rate limits off, shared by the whole run."""
+    """A server with rate limits off, shared by the whole run. It starts from nothing, as those of operators do."""
     arguments = ["--workers", "2", "--redirect-hosts", "example.com"]
     if request.config.getoption("projects") == "postgresql":
         arguments += ["--projects-url", request.getfixturevalue("cluster").new_database()]
-    with running_server(tmp_path_factory.mktemp("server") / "data", *arguments) as running:
+    with running_server(tmp_path_factory.mktemp("server") / "data", *arguments, program=TRACKWAY) as running:
         yield running
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.crash.process_tree import TRACKWAY, Tree, environment
+from tests.support.command_line import TRACKWAY
+from tests.support.crash.process_tree import Tree, environment
 from tests.support.http.exchange import Reply, Request
 from tests.support.journal.nats_cluster import NatsCluster
 from tests.support.journal.nats_machine import request

@@ -1,13 +1,14 @@
-"""The process behind `tests.support.command_line`: it has the command line imported, and forks for each command.
+"""The process behind `tests.support.forked_process`: it has the product imported, and forks for each command.
 
 A command has a process, an environment, a directory and standard streams of its own, and ends as any process does. Only
-its imports are done. They cost four fifths of the processor time of a command.
+its imports are done. They cost four fifths of the processor time of a command, and nearly half of a server's start.
 
-`python -m tests.support.command_process SOCKET` listens on the Unix socket SOCKET until its standard input ends. A
-client connects, passes a directory with the three standard streams as descriptors, and sends a JSON object, up to the
-end of its side. It gets the exit code as text.
+`python -m tests.support.command_process SOCKET MODULE...` imports the modules, and listens on the Unix socket SOCKET
+until its standard input ends. A client connects, passes a directory with the three standard streams as descriptors, and
+sends a JSON object, up to the end of its side. It gets the process id as a line, and at the end the exit code as text.
 """
 
+import importlib
 import json
 import os
 import select
@@ -18,9 +19,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-import trackway.cli
-import trackway.projects.database  # imported by the commands that need it
-
 DESCRIPTORS = 4
 
 
@@ -29,6 +27,7 @@ class Command(NamedTuple):
 
     arguments: list[str]
     environment: dict[str, str]
+    umask: int
     descriptors: list[int]
 
 
@@ -51,6 +50,9 @@ def next_command(path: str) -> Command:
     command = _read(client)
     child = os.fork()
     if child:
+        for each in command.descriptors:
+            os.close(each)
+        client.sendall(f"{child}\n".encode())
         _, status = os.waitpid(child, 0)
         client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
@@ -63,13 +65,16 @@ def _read(client: socket.socket) -> Command:
     while more := client.recv(1 << 20):
         text += more
     told: dict[str, Any] = json.loads(text)
-    return Command(told["arguments"], told["environment"], passed)
+    return Command(told["arguments"], told["environment"], told["umask"], passed)
 
 
 def become(command: Command) -> NoReturn:
     """Run it, as the program of that name does."""
+    import trackway.cli  # noqa: PLC0415  # among the modules that are imported before the fork
+
     directory, *streams = command.descriptors
     os.fchdir(directory)
+    os.umask(command.umask)
     os.close(directory)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -82,4 +87,6 @@ def become(command: Command) -> NoReturn:
 
 
 if __name__ == "__main__":
+    for module in sys.argv[2:]:
+        importlib.import_module(module)
     become(next_command(sys.argv[1]))

@@ -11,7 +11,6 @@ import json
 import os
 import ssl
 import subprocess
-import sys
 import time
 import uuid
 from base64 import b64encode
@@ -24,6 +23,7 @@ from urllib.parse import urlencode
 
 import psutil
 
+from tests.support.forked_process import SERVER, Forked, forked
 from tests.support.http.exchange import Reply, Request, ask
 from tests.support.store.process import ON_CLUSTER, lay_tables, running_store
 from tests.support.waiting import POLL_S, wait_until
@@ -41,7 +41,7 @@ LOOK_S = 0.005
 """Between two looks that cost nobody anything."""
 IN_EVERY_PROCESS = 8
 """Requests in a row, each on a connection of its own, after which each of two edge processes had its turn."""
-_TRACKWAY = str(Path(sys.executable).with_name("trackway"))
+Process = subprocess.Popen[bytes] | Forked
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Server:
     url: str
     port: int
     data_dir: Path
-    process: subprocess.Popen[bytes]
+    process: Process
     project: Project = _NO_PROJECT
     prefix: str = ""
     tls: ssl.SSLContext | None = None
@@ -183,10 +183,11 @@ def _database(at: Path | str) -> ProjectsDatabase:
 
 @contextlib.contextmanager
 def running_server(
-    data_dir: Path, *arguments: str, tls: ssl.SSLContext | None = None, program: str = _TRACKWAY
+    data_dir: Path, *arguments: str, tls: ssl.SSLContext | None = None, program: str = ""
 ) -> Iterator[Server]:
     """`trackway serve` on `data_dir` with a free port, no rate limits and little rest between loads, unless the
-    arguments say otherwise; `tls`: how to reach one that speaks HTTPS; `program`: another installation's."""
+    arguments say otherwise; `tls`: how to reach one that speaks HTTPS; `program`: the one to start from nothing, where
+    a test is about what a server imports. Else it is forked from a process that has done most imports."""
     data_dir.mkdir(parents=True, exist_ok=True)
     prefix = arguments[arguments.index("--path-prefix") + 1] if "--path-prefix" in arguments else ""
     projects_at = arguments.index("--projects-url") if "--projects-url" in arguments else len(arguments)
@@ -210,12 +211,16 @@ def _running_server(
     arguments: Sequence[str],
     program: str,
 ) -> Iterator[Server]:
-    command = [program, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
+    command = ["serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
     if not projects:
         # A server that finds its tables need not import what makes them, nor pass it on to its children.
         _database(data_dir / "projects.db").migrate()
     with (data_dir / "serve.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment())
+        process: Process
+        if program:
+            process = subprocess.Popen([program, *command], stdout=log, stderr=log, env=environment())
+        else:
+            process = forked(command, environment(), log, log, SERVER)
         try:
             port = wait_ready(process, data_dir, prefix, tls)
             url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{prefix}"
@@ -244,9 +249,7 @@ def _read_state(data_dir: Path) -> dict[str, Any]:
     return state
 
 
-def wait_ready(
-    process: subprocess.Popen[bytes], data_dir: Path, prefix: str = "", tls: ssl.SSLContext | None = None
-) -> int:
+def wait_ready(process: Process, data_dir: Path, prefix: str = "", tls: ssl.SSLContext | None = None) -> int:
     """The port, once `/readyz` answers 200."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -260,7 +263,7 @@ def wait_ready(
     raise AssertionError(f"server not ready within {START_TIMEOUT_S} s: {_log_end(data_dir)}")
 
 
-def _stop(process: subprocess.Popen[bytes], data_dir: Path) -> None:
+def _stop(process: Process, data_dir: Path) -> None:
     """SIGTERM, then the checks that it stopped well; whatever is left is killed before the test fails."""
     if process.poll() is not None:
         raise AssertionError(f"server had ended by itself with {process.returncode}: {_log_end(data_dir)}")

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,15 +18,16 @@ from typing import Any, Self
 
 import psutil
 
+from tests.support.command_line import TRACKWAY
+from tests.support.forked_process import SERVER, forked
 from tests.support.http.exchange import Reply, Request, ask
-from tests.support.server import ROOM_ENOUGH, Project, basic, create_project
+from tests.support.server import ROOM_ENOUGH, Process, Project, basic, create_project
 from tests.support.waiting import POLL_S, wait_until
 from trackway.domain.identity_mode import SIMPLIFIED
 
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 45.0
 CAUGHT_UP_TIMEOUT_S = 90.0
-TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 
 
 class Tree:
@@ -38,7 +38,7 @@ class Tree:
         self.arguments = arguments
         self.port = 0
         self.starts = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         data_dir.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
@@ -75,9 +75,14 @@ class Tree:
         return self._process is not None and self._process.poll() is None
 
     def begin(self) -> None:
-        """Start the process, without waiting for anything."""
+        """Start the process, without waiting for anything. It is forked from one that has done most imports, where the
+        command is `trackway` itself."""
+        program, *arguments = self.command
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment())
+            if program == TRACKWAY:
+                self._process = forked(arguments, environment(), log, log, SERVER)
+            else:
+                self._process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment())
         self.starts += 1
 
     def start(self) -> None:

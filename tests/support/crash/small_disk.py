@@ -16,7 +16,8 @@ from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.crash.process_tree import TRACKWAY, Tree, environment
+from tests.support.command_line import TRACKWAY
+from tests.support.crash.process_tree import Tree, environment
 from tests.support.server import Project
 from trackway.domain.identity_mode import SIMPLIFIED
 

@@ -16,9 +16,10 @@ import psutil
 import psycopg
 import pytest
 
+from tests.support.command_line import TRACKWAY
 from tests.support.crash.load import Load
 from tests.support.crash.outage import REQUESTS_MIN, acknowledged, run
-from tests.support.crash.process_tree import TRACKWAY, Tree, environment
+from tests.support.crash.process_tree import Tree, environment
 from tests.support.http.exchange import Request
 from tests.support.projects.postgresql import IN_URL, PASSWORD, Cluster, running_cluster
 from tests.support.server import Project, basic

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.crash.process_tree import TRACKWAY
+from tests.support.command_line import TRACKWAY
 from tests.support.deploy.metric_names import DEPLOY
 from trackway.domain.limits import STOP_S_MAX
 from trackway.settings.table import ROWS_BY_NAME

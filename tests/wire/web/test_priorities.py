@@ -4,6 +4,7 @@ times."""
 from pathlib import Path
 
 from tests.support.capabilities import SYS_NICE, without
+from tests.support.command_line import TRACKWAY
 from tests.support.http.exchange import Request
 from tests.support.server import Server, running_server
 from tests.support.store.process import running_store
@@ -28,7 +29,7 @@ def health(server: Server, password: str) -> str:
 
 def test_a_server_without_the_capability_says_so(tmp_path: Path) -> None:
     def seen() -> None:
-        with running_server(tmp_path) as server:
+        with running_server(tmp_path, program=TRACKWAY) as server:  # one that is forked would have what this one lacks
             assert not has_sys_nice(Path(f"/proc/{server.processes()['store']}/status").read_text())
             assert log(server).count(LINE) == 1
             assert "trackway_store_priorities 0.0" in metrics(server)
