@@ -49,6 +49,10 @@ NOBODY_ROWS_PER_MINUTE = 100
 """Reasons a minute for which the store counts records of no project. Metrics count all of them."""
 REPLIES_REMEMBERED = 64
 """Pairs of content type and length whose header lines an edge process remembers, for replies to single events."""
+HEADS_REMEMBERED = 1024
+"""Different heads of requests with single events that an edge process remembers, with the replies to them."""
+HEAD_REMEMBERED_BYTES_MAX = 512
+"""Query string and headers of a head that is remembered. Longer ones are read each time."""
 
 # Replays
 REPLAY_RECORDS_MAX = 500

@@ -185,16 +185,18 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refuse is not None:
             return  # the connection ends with that refusal
-        self._piece_bytes = len(data)
-        self._bodiless_bytes += len(data)
-        self._head_bytes_most += len(data)
+        size = self._piece_bytes = len(data)
+        self._bodiless_bytes += size
+        self._head_bytes_most += size
         was_reading = self.reading_since_s
         super().data_received(data)
-        if self.reading_since_s is not None:
-            self._read_bytes += len(data)
-            self.heard_s = time.monotonic()
-        if self.reading_since_s is None or self.reading_since_s != was_reading:
-            self._bodiless_bytes = 0  # no request, or one that began within these bytes, is being read
+        if self.reading_since_s is None:
+            self._bodiless_bytes = 0  # no request is being read
+            return
+        self._read_bytes += size
+        self.heard_s = time.monotonic()
+        if self.reading_since_s != was_reading:
+            self._bodiless_bytes = 0  # one that began within these bytes is being read
         elif self._bodiless_bytes > HEAD_BYTES_MAX:  # an endless head, or endless trailers
             self._refuse_in_turn(self._too_large)
 

@@ -96,12 +96,20 @@ def ingested_of(
     )
 
 
-def events_payload(events: Iterable[AcceptedEvent], arrival: Arrival) -> bytes:
-    """The payload of accepted events alone; empty without any."""
-    projects: Projects = defaultdict(_Records)
+def events_payload(events: Sequence[AcceptedEvent], arrival: Arrival) -> bytes:
+    """The payload of accepted events alone, of at least one."""
+    projects: dict[int, list[AcceptedEvent]] = {}
     for event in events:
-        projects[event.project_id].events.append(event)
-    return _encoded(projects, arrival)
+        if event.project_id in projects:
+            projects[event.project_id].append(event)
+        else:
+            projects[event.project_id] = [event]
+    return encode_entries([_entry_of_events(project_id, own, arrival) for project_id, own in projects.items()])
+
+
+def _entry_of_events(project_id: int, events: Sequence[AcceptedEvent], arrival: Arrival) -> Entry:
+    columns, links = _columns(events, project_id), _links(events)
+    return Entry(VERSION, project_id, arrival.received_us, arrival.endpoint, events=columns, links=links)
 
 
 class _Refused(msgspec.Struct):

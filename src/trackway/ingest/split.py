@@ -190,8 +190,12 @@ def single_text(body: bytes) -> bytes | None:
 
     None for any other body, and for one too large to be ingested together with others. The text may still be no event.
     """
-    text = body.strip(WHITESPACE)
-    return text if text.startswith(b"{") and len(text) <= SINGLE_BYTES_MAX and _is_utf8(text) else None
+    text = body if body.endswith(b"}") else body.rstrip(WHITESPACE)
+    if not text.startswith(b"{"):
+        text = text.lstrip(WHITESPACE)
+    if not text.startswith(b"{") or len(text) > SINGLE_BYTES_MAX:
+        return None
+    return text if text.isascii() or _is_utf8(text) else None
 
 
 def _split_lines(body: bytes, form: Form[R]) -> Records[R]:

@@ -136,20 +136,28 @@ class GroupCommit:
             self._loop.call_soon_threadsafe(self._settle, batch, positions, failure, duration_s)
 
     def _settle(self, batch: _Batch, positions: list[int], failure: Exception | None, duration_s: float) -> None:
+        """Hand over the results of a batch. Who waits to put more into the next one is called when the loop has read
+        what arrived meanwhile: replies bring requests, and a batch costs nearly the same whatever is in it."""
         payloads, waiting, size = batch
         self._pending_bytes -= size
+        if failure is not None:
+            results: list[int | Exception] = [_own(failure) for _ in waiting]
+        else:
+            results = [*positions]
+        for done, result in zip(waiting, results, strict=True):
+            call(partial(done, result))
+        if self._free:
+            self._loop.call_soon(self._next)
+        else:
+            self._send()
+        if failure is None and self._on_sync is not None:
+            self._on_sync(duration_s, len(payloads), size)
+
+    def _next(self) -> None:
         free, self._free = self._free, []
         for callback in free:
             call(callback)
         self._send()
-        if failure is not None:
-            for done in waiting:
-                call(partial(done, _own(failure)))
-            return
-        for done, position in zip(waiting, positions, strict=True):
-            call(partial(done, position))
-        if self._on_sync is not None:
-            self._on_sync(duration_s, len(payloads), size)
 
 
 def _own(failure: Exception) -> Exception:

@@ -131,6 +131,33 @@ def test_whoever_waits_for_a_free_journal_is_called_before_the_next_sync_begins(
     run(tmp_path, disk, act)
 
 
+def test_what_replies_bring_is_in_the_next_batch(tmp_path: Path) -> None:
+    order: list[str] = []
+    payloads: list[bytes] = []
+    disk = GatedDisk()
+
+    async def act(commit: GroupCommit) -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def replied(_result: int | Exception) -> None:
+            order.append("reply")
+            loop.call_soon(payloads.append, b"second")  # as a client whose next request is there already
+
+        def free() -> None:
+            order.append("free")
+            commit.submit(b",".join(payloads), lambda _result: ended.set())
+
+        disk.gate.clear()
+        commit.submit(b"first", replied)
+        commit.call_when_free(free)
+        disk.gate.set()
+        await ended.wait()
+
+    run(tmp_path, disk, act)
+    assert order == ["reply", "free"]
+    assert stored(tmp_path, disk) == [b"first", b"second"]
+
+
 def test_a_callback_that_fails_keeps_nobody_else_from_an_answer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

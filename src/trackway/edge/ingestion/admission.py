@@ -103,10 +103,13 @@ class Admission:
             if project is not None:
                 self._rates.check_records(project)
 
+    @property
+    def limits_records(self) -> bool:
+        """Whether some project may have a limit of records."""
+        return self._rates.limits_records_of_all or self._directory.some_have_settings
+
     def admit_single(self, text: bytes) -> bool:
         """Count an event that came alone; False when its project has no limit of records. Raises RequestError 429."""
-        if not self._rates.limits_records_of_all and not self._directory.some_have_settings:
-            return False
         token = token_of(text)
         project = self._directory.by_token(token) if type(token) is str else None
         if project is None or not self._rates.limits_records(project):

@@ -308,9 +308,15 @@ class RecordsEndpoint:
             strict=flags.strict and self._endpoint is not Endpoint.TRACK,
         )
 
-    def place_of_request(self, scope: Scope, parameters: Mapping[str, str]) -> Place | None:
-        """The place of the client's address, None when it is unknown or the client does not want it."""
-        return self._locator.place_of(self._addresses.of(scope)) if parameters.get("ip") != "0" else None
+    def place_of_request(
+        self, scope: Scope, parameters: Mapping[str, str], *, is_forwarded: bool = True
+    ) -> Place | None:
+        """The place of the client's address, None when it is unknown or the client does not want it. Where no proxy
+        says whom the request is from (`is_forwarded`), the address is that of the connection."""
+        if parameters.get("ip") == "0":
+            return None
+        client = None if is_forwarded else scope["client"]
+        return self._locator.place_of(client[0] if client else self._addresses.of(scope))
 
     def arrival(
         self,

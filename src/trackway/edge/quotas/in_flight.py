@@ -106,13 +106,15 @@ class InFlight:
 
     def take_whole(self, scope: Scope, size: int) -> None:
         """Hold a small body without credentials that came whole, until `give_whole`. Raises RequestError 503."""
-        for pot in (self._all, self._anonymous):
-            if pot.bytes + size > pot.bytes_max:
+        every, anonymous = self._all, self._anonymous
+        if every.bytes + size > every.bytes_max or anonymous.bytes + size > anonymous.bytes_max:
+            for pot in (every, anonymous):
                 self._make_room(pot, self.claim(scope, known=False), size)
-        self._all.bytes += size
-        self._anonymous.bytes += size
+        every.bytes += size
+        anonymous.bytes += size
 
     def give_whole(self, size: int) -> None:
+        """Give back what one body holds, or several together."""
         self._all.bytes -= size
         self._anonymous.bytes -= size
 

@@ -31,7 +31,7 @@ from trackway.ingest.split import MalformedBody
 
 LINES_TYPES = (b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonlines")
 _IsalError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # the stub calls it an instance
-_JSON_TYPE = b"application/json"
+JSON_TYPE = b"application/json"
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_NAMES = (b"gzip", b"x-gzip")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -83,7 +83,7 @@ def decode_request(
     parameters, fault = query
     if fault:
         raise MalformedBody(fault)
-    if not content_encoding and content_type == _JSON_TYPE and body[:1] in (b"{", b"["):
+    if not content_encoding and content_type == JSON_TYPE and body[:1] in (b"{", b"["):
         _check_named(body, names_project)
         return Decoded(body, False, parameters)  # what most SDKs send
     content_encoding = content_encoding.strip().lower()
