@@ -13,6 +13,9 @@ MEMORY_LIMIT_EXCEEDED = 241
 TIME_EXCEEDED_CODES = frozenset((159, 160))
 """ClickHouse's codes for a query that exceeds its time."""
 
+VALUE_REFUSED = 395
+"""ClickHouse's code for a value that a statement itself refuses (FUNCTION_THROW_IF_VALUE_IS_NON_ZERO)."""
+
 RESULT_TOO_LARGE = 396
 """ClickHouse's code for a result that exceeds its bound (TOO_MANY_ROWS_OR_BYTES)."""
 

@@ -23,6 +23,8 @@ RESULT_OVERHEAD_BYTES = 256
 """Bytes that each kept result counts more than it and its key have."""
 STATES_BYTES_MAX = 1024 * 1024
 """Bytes of the states of projects that a process keeps for one workload; a state has some kilobytes."""
+REFUSED_BYTES_MAX = 64 * 1024
+"""Bytes of what a process knows of values for which statements have no shorter form, some hundred a property."""
 
 # Failures of a connection
 CAUSE_CHARACTERS_MAX = 500

@@ -19,7 +19,7 @@ from trackway.store import workload
 from trackway.store.call import Call
 from trackway.store.client import Parameters, Store
 from trackway.store.errors import TOO_MANY_QUERIES, StoreError
-from trackway.store.limits import STATES_BYTES_MAX
+from trackway.store.limits import REFUSED_BYTES_MAX, STATES_BYTES_MAX
 from trackway.store.result_cache import ResultCache
 from trackway.store.turns import TooManyWait, Turns
 from trackway.store.workload import Workload
@@ -45,6 +45,8 @@ class Reader:
         self.on_cluster = self._store.cluster is not None
         self.states = None if self.on_cluster else ResultCache(STATES_BYTES_MAX)
         """Where the states of projects are kept, each by what it depends on; nowhere on a cluster (`open_readers`)."""
+        self.refused = ResultCache(REFUSED_BYTES_MAX)
+        """What shorter forms of statements were found not to fit, so that they are not asked again."""
         self.holding = self._store.holding
         self._workload = workload
         self._turns = Turns(workload.connections, workload.project_max, workload.waiting_max)

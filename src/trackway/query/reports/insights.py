@@ -11,12 +11,13 @@ from trackway.query.expressions import Expression
 from trackway.query.expressions.tree import Equality, EventName, Junction, Literal
 from trackway.query.reports.axis import Axis
 from trackway.query.reports.measures import Measure, Subject, counted_sql
-from trackway.query.reports.run import Run, Statement
+from trackway.query.reports.run import Plain, Run, Statement
 from trackway.query.reports.sessions import IN_SESSIONS
 from trackway.query.sql.cohort import Condition, members
 from trackway.query.sql.events import project_events
 from trackway.query.sql.person import Known
 from trackway.query.sql.projection import Projection, Top
+from trackway.query.sql.scope import Rows
 from trackway.query.sql.selector import Selector, named_by
 from trackway.query.sql.tables import rows_from
 
@@ -83,7 +84,8 @@ async def count_metric(run: Run, wanted: Insights, metric: Metric) -> Counted:
     for depth in range(len(wanted.levels) + 1):
         levels = wanted.levels[:depth]
         smaller = [_statement(wanted, metric, levels, known, spilling=True)] if metric.measure.may_spill else []
-        rows = await run.rows(_statement(wanted, metric, levels, known), *smaller)
+        plain = _plain(wanted, metric, levels, known)
+        rows = await run.rows(_statement(wanted, metric, levels, known), *smaller, plain=plain)
         is_cut = is_cut or len(rows) > wanted.limit
         for row in rows[: wanted.limit]:
             path = tuple(_label(level, str(key)) for level, key in zip(levels, row, strict=False))
@@ -96,6 +98,26 @@ def _statement(
     wanted: Insights, metric: Metric, levels: Sequence[Level | CohortLevel], known: Known, *, spilling: bool = False
 ) -> Statement:
     """The rows are the keys of a segment, its total, and pairs of the axis' key and value."""
+    projection, belongs = _projection(wanted, metric, levels, known)
+    is_counted = metric.measure.subject is Subject.EVENTS
+    rows = projection.counted_rows(_top(wanted, levels)) if is_counted else projection.rows()
+    return _segments(wanted, metric.measure, len(levels), rows, belongs.settings, spilling=spilling)
+
+
+def _plain(wanted: Insights, metric: Metric, levels: Sequence[Level | CohortLevel], known: Known) -> Plain | None:
+    """The same as a shorter form, if there is one."""
+    if metric.measure.subject is not Subject.EVENTS or not levels:
+        return None
+    projection, belongs = _projection(wanted, metric, levels, known)
+    if not projection.plain:
+        return None
+    rows = projection.counted_rows(_top(wanted, levels), plain=True)
+    return Plain(_segments(wanted, metric.measure, len(levels), rows, belongs.settings), projection.plain)
+
+
+def _projection(
+    wanted: Insights, metric: Metric, levels: Sequence[Level | CohortLevel], known: Known
+) -> tuple[Projection, "_Belonging"]:
     measure = metric.measure
     read = measure.read(wanted.axis)
     projection = _chosen(wanted, metric, read, known)
@@ -108,8 +130,14 @@ def _statement(
         else:
             projection.add(f"keys_{number}", belongs.keys(level))
     measure.add_columns(projection, read)
-    rows = projection.rows() if measure.subject is not Subject.EVENTS else projection.counted_rows(_top(wanted, levels))
-    names = [f"key_{number}" for number in range(len(levels))]
+    return projection, belongs
+
+
+def _segments(
+    wanted: Insights, measure: Measure, depth: int, rows: Rows, settings: str, *, spilling: bool = False
+) -> Statement:
+    """The statement that counts the rows, whose keys have so many levels. `settings`: those of cohorts."""
+    names = [f"key_{number}" for number in range(depth)]
     counted = counted_sql(measure, rows.sql, names, spilling=spilling)
     keys = "".join(f"{name}, " for name in names)
     values = f"SELECT {keys}place, value {rows_from(counted)} WHERE isNotNull(value)"
@@ -117,7 +145,7 @@ def _statement(
     grouped = f" GROUP BY {', '.join(names)}" if names else " HAVING count() > 0"
     order = "".join(f", {name}" for name in names)
     sql = f"SELECT {keys}{total}{grouped} ORDER BY total DESC{order} LIMIT {{limit:UInt32}}"
-    sql += max(rows.settings, belongs.settings, key=len)  # those of facts begin as the others do
+    sql += max(rows.settings, settings, key=len)  # those of facts begin as the others do
     parameters = rows.parameters | measure.bound(wanted.axis) | {"limit": wanted.limit + 1}
     return Statement(sql, parameters)
 

@@ -22,7 +22,7 @@ from trackway.query.sql.lookups import Lookups
 from trackway.query.sql.person import Known
 from trackway.query.sql.seen import SEEN, other_tables
 from trackway.query.sql.segments import Facts
-from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, StoreError
+from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, VALUE_REFUSED, StoreError
 from trackway.store.reader import Reader
 from trackway.store.result_cache import ResultCache
 
@@ -37,6 +37,14 @@ class Statement(NamedTuple):
     sql: str
     parameters: dict[str, Any]
     kept: bool = False
+
+
+class Plain(NamedTuple):
+    """A shorter form of a statement. It gives the same rows, and fails with VALUE_REFUSED unless all values of these
+    properties are plain."""
+
+    statement: Statement
+    properties: Sequence[str]
 
 
 class Run:
@@ -74,13 +82,17 @@ class Run:
         """The lookup tables whose columns the report may name."""
         return await lookups_of(self._reader, self.project_id, self._mapped)
 
-    async def rows(self, statement: Statement, *smaller: Statement) -> list[tuple[Any, ...]]:
+    async def rows(
+        self, statement: Statement, *smaller: Statement, plain: Plain | None = None
+    ) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size, with values as in JSON.
 
         `smaller`: other forms of the statement, each of which takes less memory than the one before. One is asked after
-        the store had too little memory for the one before.
+        the store had too little memory for the one before. `plain` is asked first, unless it is known to fail.
         """
-        return await self.made(statement, "", _ROWS, lambda: self._rows(statement, *smaller))
+        if plain is None:
+            return await self.made(statement, "", _ROWS, lambda: self._rows(statement, *smaller))
+        return await self.made(plain.statement, "", _ROWS, lambda: self._rows_of_plain(plain, statement, *smaller))
 
     async def made(
         self,
@@ -116,6 +128,19 @@ class Run:
         return self._reader.stream(
             self.project_id, statement.sql, statement.parameters, format, time_s=self._blocks_s_max
         )
+
+    async def _rows_of_plain(self, plain: Plain, *forms: Statement) -> list[tuple[Any, ...]]:
+        key = msgspec.msgpack.encode((self.project_id, plain.properties))
+        refused = self._reader.refused
+        if refused.get(key) is None:
+            try:
+                return await self._rows(plain.statement)
+            except StoreError as error:
+                if error.code != VALUE_REFUSED:
+                    raise
+            self.statements.pop()
+            refused.put(key, b"")
+        return await self._rows(*forms)
 
     async def _rows(self, *forms: Statement) -> list[tuple[Any, ...]]:
         for each in forms:

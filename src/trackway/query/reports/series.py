@@ -8,8 +8,9 @@ import math
 from enum import StrEnum
 from typing import Any, Final
 
-from trackway.query.reports.run import Run, Statement
+from trackway.query.reports.run import Plain, Run, Statement
 from trackway.query.sql.projection import NOBODY, Projection, Top
+from trackway.query.sql.scope import Rows
 from trackway.query.sql.tables import rows_from
 
 
@@ -34,22 +35,23 @@ A bucket of nothing is left out."""
 
 # Sets of persons never leave the memory. Groups do when they grow.
 _SETS: Final = f"countIf(who != {NOBODY}) AS events, uniqExactIf(who, who != {NOBODY}) AS persons"
-_COUNTS: Final = {Measure.GENERAL: "sum(times) AS events", Measure.UNIQUE: _SETS, Measure.AVERAGE: _SETS}
-_VALUES: Final = {Measure.GENERAL: "events", Measure.UNIQUE: "persons", Measure.AVERAGE: "events / persons"}
-_MADE: Final = {Action.SUM: "sum(total)", Action.AVERAGE: "sum(total) / sum(times)"}
+_OF_PERSONS: Final = {Measure.UNIQUE: "persons", Measure.AVERAGE: "events / persons"}
+_OF_ROWS: Final = {
+    Measure.GENERAL: "sum(times)", Action.SUM: "sum(total)", Action.AVERAGE: "sum(total) / sum(times)",
+}  # fmt: skip
 
 
 async def series(run: Run, projection: Projection, key: str, measure: Measure | Action, limit: int) -> Series:
     """The series of the rows of a projection, which has a column `bucket`: those with the highest totals, `limit` at
     most. `key` is SQL over its columns. Raises StoreError."""
-    if isinstance(measure, Action):
-        statements = [_statement(projection, key, measure, limit)]
+    if measure is Measure.GENERAL:
+        plain = _plain(projection, key, limit) if projection.plain else None
+        rows = await run.rows(_statement(projection, key, measure, limit), plain=plain)
+    elif isinstance(measure, Action):
+        rows = await run.rows(_statement(projection, key, measure, limit))
     else:
-        if measure is not Measure.GENERAL:
-            projection.add_who()
-        forms = (False,) if measure is Measure.GENERAL else (False, True)
-        statements = [_statement(projection, key, measure, limit, spilling=spilling) for spilling in forms]
-    rows = await run.rows(*statements)
+        projection.add_who()
+        rows = await run.rows(*(_of_persons(projection, key, measure, limit, spilling=each) for each in (False, True)))
     if isinstance(measure, Action):
         return [(key, {bucket: _number(value) for bucket, value in points}) for key, _, points in rows]
     return [(key, dict(points)) for key, _, points in rows]
@@ -60,24 +62,37 @@ def _number(value: float | None) -> float:
     return math.inf if value is None else float(value)
 
 
+def _plain(projection: Projection, key: str, limit: int) -> Plain:
+    return Plain(_statement(projection, key, Measure.GENERAL, limit, plain=True), projection.plain)
+
+
 def _statement(
-    projection: Projection, key: str, measure: Measure | Action, limit: int, *, spilling: bool = False
+    projection: Projection, key: str, measure: Measure | Action, limit: int, *, plain: bool = False
 ) -> Statement:
-    """The rows are key, total, and pairs of bucket and value. `spilling`: groups by person, which may go to the disk,
-    instead of sets of persons."""
+    """The rows are key, total, and pairs of bucket and value. `plain`: where all values are (`counted_rows`)."""
     if isinstance(measure, Action):
         rows = projection.summed_rows("number")
-        counts, value = f"sum(times) AS events, {_MADE[measure]} AS made", "made"
     else:
-        rows = projection.counted_rows(Top(key, limit)) if measure is Measure.GENERAL else projection.rows()
-        counts, value = _COUNTS[measure], _VALUES[measure]
-    counted = f"SELECT {key} AS key, bucket, {counts} {rows.sql} GROUP BY key, bucket"
+        rows = projection.counted_rows(Top(key, limit), plain=plain)
+    values = f"SELECT {key} AS key, bucket, {_OF_ROWS[measure]} AS value {rows.sql} GROUP BY key, bucket"
+    return _best(values, rows, limit)
+
+
+def _of_persons(projection: Projection, key: str, measure: Measure, limit: int, *, spilling: bool) -> Statement:
+    """The same rows. `spilling`: groups by person, which may go to the disk, instead of sets of persons."""
+    rows = projection.rows()
+    counted = f"SELECT {key} AS key, bucket, {_SETS} {rows.sql} GROUP BY key, bucket"
     if spilling:
         each = (
             f"SELECT {key} AS key, bucket, count() AS each {rows.sql} WHERE who != {NOBODY} GROUP BY key, bucket, who"
         )
         counted = f"SELECT key, bucket, sum(each) AS events, count() AS persons {rows_from(each)} GROUP BY key, bucket"
-    values = f"SELECT key, bucket, {value} AS value {rows_from(counted)} WHERE events > 0"
+    values = f"SELECT key, bucket, {_OF_PERSONS[measure]} AS value {rows_from(counted)} WHERE events > 0"
+    return _best(values, rows, limit)
+
+
+def _best(values: str, rows: Rows, limit: int) -> Statement:
+    """The keys with the highest totals. `values`: a query's text that gives key, bucket and value."""
     sql = f"SELECT key, sum(value) AS total, groupArray((toString(bucket), value)) {rows_from(values)}"
     sql += f" GROUP BY key ORDER BY total DESC, key LIMIT {{limit:UInt32}}{rows.settings}"
     return Statement(sql, rows.parameters | {"limit": limit})

@@ -12,6 +12,8 @@ from trackway.query.expressions.rawjson import elements, named
 from trackway.query.expressions.tree import Cast
 
 UNDEFINED_KEY: Final = "undefined"
+_TEXT_IS_RAW: Final = "^(true|false|0|-?[1-9][0-9]{0,14}|-?(0|[1-9][0-9]{0,9})[.][0-9]{0,3}[1-9])$"
+"""A raw that is no string, and its own text: numbers of so few digits are written as they were sent."""
 
 
 def breakdown_keys(
@@ -34,3 +36,18 @@ def breakdown_keys(
     counted = "_listed" if with_undefined else f"arrayFilter(_raw -> NOT {null}, _listed)"
     keys = f"arrayDistinct(arrayMap(_raw -> {key}, {counted}))"
     return named("_listed", listed, f"if(empty(_listed), {single}, {keys})")
+
+
+def plain_keys(raw: str, *, with_undefined: bool = True) -> str:
+    """SQL of the same keys for a property whose raw is a column, where all its values are plain: texts without escapes,
+    short numbers, booleans, or nothing. At any other value the statement fails with VALUE_REFUSED.
+
+    The engine takes ten times as long to analyse what `breakdown_keys` gives, and longer than to count.
+    """
+    missing = f"({raw} IN ('', 'null') OR startsWith({raw}, '{{'))"
+    in_quotes = f"startsWith({raw}, '\"') AND position({raw}, '\\\\') = 0, substring({raw}, 2, length({raw}) - 2)"
+    as_it_is = f"match({raw}, '{_TEXT_IS_RAW}'), {raw}"
+    key = f"{in_quotes}, {as_it_is}, toString(throwIf({raw} != '', 'a value is not plain'))"
+    if with_undefined:
+        return f"[multiIf({missing}, '{UNDEFINED_KEY}', {key})]"
+    return f"if({missing}, [], [multiIf({missing}, '', {key})])"

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from trackway.query.expressions import Expression, Kind, Property, condition, event_properties, of_kind
 from trackway.query.expressions.rawjson import elements
-from trackway.query.sql.breakdown import breakdown_keys
+from trackway.query.sql.breakdown import breakdown_keys, plain_keys
 from trackway.query.sql.buckets import Buckets
 from trackway.query.sql.events import DAY, Events
 from trackway.query.sql.facts import fact_rows
@@ -48,6 +48,10 @@ class _Raws:
         """As `Raws.raw`. `name` is SQL of one bound parameter, `{name:String}`."""
         property = self._parameters[name[1:].partition(":")[0]]
         self.bound.setdefault(property, name)
+        return self.column(property)
+
+    def column(self, property: str) -> str:
+        """The column of a property that is bound."""
         return f"raw_{list(self.bound).index(property)}"
 
     def elements(self, name: str) -> str:
@@ -82,6 +86,9 @@ class Projection:
         """Columns that read of the time nothing but the hour."""
         self._numbers: set[str] = set()
         """Columns with the numbers of a property as it is."""
+        self._plain: dict[str, str] = {}
+        """SQL of columns of keys, where all values are plain."""
+        self._plain_names: list[str] = []
         self._conditions: list[str] = []
         self.parameters: dict[str, Any] = dict(events.parameters)
         """The values that are bound so far; SQL that a caller adds may bind further ones."""
@@ -135,6 +142,9 @@ class Projection:
         `undefined`, of none where there is no value."""
         self._read(expression)
         self.add(name, breakdown_keys(expression, self._scope, self.parameters, with_undefined=with_undefined))
+        if isinstance(expression, Property) and not expression.of_user and expression.name in self._raws.bound:
+            self._plain[name] = plain_keys(self._raws.column(expression.name), with_undefined=with_undefined)
+            self._plain_names.append(expression.name)
 
     def add_number(self, name: str, expression: Expression) -> None:
         """Add the value of an expression where it is a number, a Nullable(Float64)."""
@@ -159,9 +169,15 @@ class Projection:
         """Leave only events for which SQL over `event` and `time` is true."""
         self._conditions.append(sql)
 
+    @property
+    def plain(self) -> Sequence[str]:
+        """The properties by whose values columns of keys have a shorter form, where these are plain (`plain_keys`)."""
+        return self._plain_names
+
     def rows(self) -> Rows:
         """The rows, as the end of a statement: FROM on, and its settings."""
-        return self._selected(self._entries())
+        entries = self._entries()
+        return self._selected(entries, self._columns)
 
     def summed_rows(self, number: str) -> Rows:
         """The rows with `times`, and with `total` instead of a column of `add_number`: its sum over so many events, of
@@ -170,32 +186,34 @@ class Projection:
         is_alone = len(self._raws.bound) == 1 and not self._looked_up.made and not any(_RAW in sql for sql in others)
         if number in self._numbers and is_alone and self._is_by_hour() and self._reads_facts():
             del self._columns[number]
-            return self._selected(self._entries(derived=SUMS), "times", "total")
-        rows = self._selected(self._entries(), "times")
+            return self._selected(self._entries(derived=SUMS), self._columns, "times", "total")
+        rows = self._selected(self._entries(), self._columns, "times")
         total = f"SELECT *, ifNull(if(isFinite({number}), {number}, 0), 0) AS total {rows.sql}"
         return Rows(rows_from(total), rows.settings, rows.parameters)
 
-    def _selected(self, entries: Rows, *more: str) -> Rows:
-        columns = ", ".join([*(f"{sql} AS {name}" for name, sql in self._columns.items()), *more]) or "1"
-        rows = f"SELECT {columns} {self._looked_up.above(entries.sql)}{_where(self._conditions)}"
+    def _selected(self, entries: Rows, columns: Mapping[str, str], *more: str) -> Rows:
+        selected = ", ".join([*(f"{sql} AS {name}" for name, sql in columns.items()), *more]) or "1"
+        rows = f"SELECT {selected} {self._looked_up.above(entries.sql)}{_where(self._conditions)}"
         return Rows(rows_from(rows), entries.settings, entries.parameters)
 
-    def counted_rows(self, top: Top | None = None) -> Rows:
+    def counted_rows(self, top: Top | None = None, *, plain: bool = False) -> Rows:
         """The same with `times`: equal events may share a row, and `times` is their number.
 
         What expressions make of a property is then computed once for each of its values. With no or several properties,
         and where an expression reads more than one property, each row of the source has its row: where nothing finer is
         read than the hour, this is a count of many facts.
 
-        Where `top` is given, the rows of keys that are not at the top may be left out, or some of them.
+        Where `top` is given, the rows of keys that are not at the top may be left out, or some of them. `plain`: as if
+        all values of columns of keys were plain; the statement fails with VALUE_REFUSED where one is not.
         """
-        made = [(name, sql) for name, sql in self._columns.items() if _OF_RAW.search(sql)]
         later = [each for each in self._conditions if _OF_RAW.search(each)]
         entries = self._entries(derived=COUNTS if self._is_by_hour() else None)
+        columns = {**self._columns, **self._plain} if plain else self._columns
+        made = [(name, sql) for name, sql in columns.items() if _OF_RAW.search(sql)]
         of_raw = [*later, *(sql for _, sql in made), *self._looked_up.made]
         if len(self._raws.bound) != 1 or any(map(_OTHERS.search, of_raw)):
-            return self._selected(entries, "times")
-        read = {name: sql for name, sql in self._columns.items() if not _OF_RAW.search(sql)}
+            return self._selected(entries, columns, "times")
+        read = {name: sql for name, sql in columns.items() if not _OF_RAW.search(sql)}
         chosen = [each for each in self._conditions if not _OF_RAW.search(each)]
         computed = [f"{sql} AS {name}" for name, sql in made]
 

@@ -1,14 +1,20 @@
 """The keys of a breakdown, from the store: one for each value, and for a list one for each different element."""
 
 import json
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import characters, decimals, integers, lists, text
 
 from trackway.query.expressions import parse
-from trackway.query.sql.breakdown import breakdown_keys
+from trackway.query.expressions.rawjson import elements
+from trackway.query.sql.breakdown import breakdown_keys, plain_keys
 from trackway.query.sql.scope import EVENT_SCOPE
 from trackway.store.client import Store
+from trackway.store.errors import VALUE_REFUSED, StoreError
 
 ITEM = 'properties["item"]'
 CARTS = (["P1", "P2", "P4"], ["P2", "P3", "P4", "P4"], ["P3", "P4"])
@@ -55,3 +61,50 @@ def test_each_element_of_a_list_counts_once_for_each_event(store: Store) -> None
 
 def test_an_expression_that_is_no_property_has_one_key(store: Store) -> None:
     assert keys(store, f"number({ITEM}) * 2", {"item": "4"}, {"item": "x"}) == [["8"], ["undefined"]]
+
+
+PLAIN = (
+    '"blue"', '""', '"it\'s"', '"[a"', '"{"', '"5"', '"null"', '"ünïcode 🎈"', "0", "5", "-5", "100000000000000",
+    "999999999999999", "0.5", "-0.5", "12.5", "0.0001", "9999999999.9999", "10.01", "true", "false", "null", "", "{}",
+    '{"a":[1]}',
+)  # fmt: skip
+NOT_PLAIN = ('"a\\n"', '"\\\\"', "[]", '["a"]', "1.0", "1.50", "-0", "-0.0", "1e3", "1000000000000000", "0.00001")
+
+
+def of_raws(store: Store, sql: str, raws: Sequence[str]) -> list[list[str]]:
+    rows = "SELECT arrayJoin(arrayEnumerate({raws:Array(String)})) AS number, {raws:Array(String)}[number] AS raw"
+    return [list(each) for (each,) in store.query(f"SELECT {sql} FROM ({rows}) ORDER BY number", {"raws": list(raws)})]
+
+
+class Column:
+    """Raws that are a column."""
+
+    def raw(self, name: str) -> str:
+        return "raw"
+
+    def elements(self, name: str) -> str:
+        return elements("raw")
+
+
+@pytest.mark.parametrize("with_undefined", [True, False])
+@given(
+    texts=lists(text(characters(exclude_categories=["Cs", "Cc"], exclude_characters='"\\'))),
+    numbers=lists(decimals(-(10**10) + 1, 10**10 - 1, places=4)),
+    whole=lists(integers(-(10**15) + 1, 10**15 - 1)),
+)
+@settings(deadline=None, max_examples=20)
+def test_plain_values_have_the_same_keys_in_the_shorter_form(
+    store: Store, with_undefined: bool, texts: list[str], numbers: list[Decimal], whole: list[int]
+) -> None:
+    shortest = [f"{each.normalize():f}" for each in numbers if each]
+    raws = [*PLAIN, *(f'"{each}"' for each in texts), *shortest, *map(str, whole)]
+    scope = EVENT_SCOPE._replace(properties=Column())
+    full = breakdown_keys(parse(ITEM), scope, {}, with_undefined=with_undefined)
+    assert of_raws(store, plain_keys("raw", with_undefined=with_undefined), raws) == of_raws(store, full, raws)
+
+
+@pytest.mark.parametrize("raw", NOT_PLAIN)
+def test_a_value_that_is_not_plain_fails_in_the_shorter_form(store: Store, raw: str) -> None:
+    with pytest.raises(StoreError) as raised:
+        of_raws(store, plain_keys("raw"), ['"blue"', raw])
+    assert raised.value.code == VALUE_REFUSED
