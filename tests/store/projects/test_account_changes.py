@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from tests.support.projects.quick_hashes import REAL
 from trackway.domain.errors import InvalidInput
 from trackway.projects import account_changes as accounts_module
+from trackway.projects import passwords
 from trackway.projects.account import Account, accounts_of
 from trackway.projects.account_changes import ServiceAccounts
 from trackway.projects.authorization import Actor, NotGranted, UnknownAccount
@@ -42,7 +44,10 @@ def test_created_account_is_what_is_read_back_either_way(
     assert accounts.all() == [plain, member] == database.all_accounts() == reader.all_accounts()
 
 
-def test_secret_is_kept_as_an_argon2id_hash_alone(file_database: ProjectsDatabase, path: Path) -> None:
+def test_secret_is_kept_as_an_argon2id_hash_alone(
+    file_database: ProjectsDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_hasher", REAL)
     accounts = ServiceAccounts(file_database)
     file_database.create("a", "us")
     account, secret = accounts.create("a", {1: "owner"})

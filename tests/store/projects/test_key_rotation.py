@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import InvalidInput
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.key_rotation import read_overlap_s, replace_key
@@ -151,8 +152,7 @@ def test_any_rotations_leave_exactly_the_keys_valid_whose_time_has_not_come(made
     """Against a model: an old key ends at the earliest end that a rotation since then has named."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / "projects.db"
-        database = ProjectsDatabase(path)
-        database.migrate()
+        database = migrated_file(path)
         clock = Clock(1_000_000.0)
         present = database.create("one", "us")
         ends_s: dict[tuple[KeyKind, str], float] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import StorageError
 from trackway.projects import project_lookup as directory_module
 from trackway.projects.account import Account
@@ -137,8 +138,7 @@ def test_file_put_in_place_of_the_database_is_noticed(
     old = file_database.create("old", "us")
     directory = ProjectDirectory(path)
     assert directory.by_token(old.token) == old
-    other = ProjectsDatabase(tmp_path / "other.db")
-    other.migrate()
+    other = migrated_file(tmp_path / "other.db")
     other.create("new", "us")
     restored = other.create("newer", "us")
     (tmp_path / "other.db").rename(path)

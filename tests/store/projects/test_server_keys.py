@@ -4,17 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.projects.migrated import migrated_url
 from tests.support.projects.postgresql import Cluster
 from trackway.domain.errors import StorageError
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.server_keys import SESSION_KEY, erasure_key_name, shared_key
 
 
 @pytest.fixture
 def url(cluster: Cluster) -> str:
-    url = cluster.new_database()
-    ProjectsDatabase(url).migrate()
-    return url
+    return migrated_url(cluster)
 
 
 def test_of_servers_that_start_at_once_all_get_the_same_key(url: str) -> None:

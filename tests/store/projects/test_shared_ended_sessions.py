@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.projects.migrated import migrated_url
 from tests.support.projects.postgresql import Cluster
 from trackway.domain.errors import StorageError
 from trackway.domain.limits import SESSION_S_MAX
@@ -21,9 +22,7 @@ NOW_S = 4_000_000_000
 
 @pytest.fixture
 def url(cluster: Cluster) -> str:
-    url = cluster.new_database()
-    ProjectsDatabase(url).migrate()
-    return url
+    return migrated_url(cluster)
 
 
 @pytest.fixture

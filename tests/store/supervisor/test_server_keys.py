@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects.migrated import migrated_url
 from tests.support.projects.postgresql import Cluster
 from trackway.domain.errors import StateError, StorageError
-from trackway.projects.database import ProjectsDatabase
 from trackway.runtime.private_key import ERASURE_KEY_FILE, SESSION_KEY_FILE
 from trackway.settings.table import Settings
 from trackway.supervisor.server_keys import Keys, server_keys
@@ -16,9 +16,7 @@ NATS = "nats://127.0.0.1"
 
 @pytest.fixture
 def url(cluster: Cluster) -> str:
-    url = cluster.new_database()
-    ProjectsDatabase(url).migrate()
-    return url
+    return migrated_url(cluster)
 
 
 def machine(directory: Path, projects_url: str = "", journal_url: str = "", **keys: bytes) -> Settings:

@@ -5,11 +5,11 @@ from contextlib import suppress
 
 from tests.support.ingest.bodies import PROJECTS
 from tests.support.loader.story import Place
+from tests.support.projects.migrated import migrated_file
 from trackway.compaction.compactor import Compactor
 from trackway.domain.erased_id import KEY_BYTES
 from trackway.erasure.deletion import Deletion
 from trackway.erasure.worker import Worker
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.person_task import PersonTask
 from trackway.projects.person_task_table import PersonTasks
 from trackway.store.client import Store
@@ -25,8 +25,7 @@ class ErasurePlace:
         self.place = place
         self.store = Store(place.url)
         self.projects_at = place.settings.data_dir / "projects.db"
-        self.database = ProjectsDatabase(self.projects_at)
-        self.database.migrate()
+        self.database = migrated_file(self.projects_at)
         for number in range(max(project.project_id for project in PROJECTS.values())):
             self.database.create(f"project {number}", "us")
         self.tasks = PersonTasks(self.database)

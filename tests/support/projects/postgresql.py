@@ -25,7 +25,7 @@ IN_URL = "p%40ss%2Fw%25rd"
 START_TIMEOUT_S = 30.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Cluster:
     """One server on 127.0.0.1 and a Unix socket in `directory`."""
 
@@ -36,11 +36,11 @@ class Cluster:
     def url(self, database: str = "postgres", password: str = IN_URL) -> str:
         return f"postgresql://trackway:{password}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """The URL of a new, empty database."""
+    def new_database(self, like: str = "template1") -> str:
+        """The URL of a new database: an empty one, or a copy of the database of that name."""
         name = f"test_{uuid.uuid4().hex}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"'.encode())
         return self.url(name)
 
     def start(self) -> None:

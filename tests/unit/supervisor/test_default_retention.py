@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects.migrated import migrated_file
 from trackway.projects.database import ProjectsDatabase
 from trackway.projects.drivers import open_reader
 from trackway.projects.retention_states import RetentionStates
@@ -15,9 +16,7 @@ from trackway.supervisor.default_retention import with_confirmed_retention
 @pytest.fixture
 def database(tmp_path: Path) -> ProjectsDatabase:
     (tmp_path / "run").mkdir()
-    database = ProjectsDatabase(tmp_path / "projects.db")
-    database.migrate()
-    return database
+    return migrated_file(tmp_path / "projects.db")
 
 
 def started(tmp_path: Path, wanted: str) -> str:

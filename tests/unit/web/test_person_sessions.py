@@ -8,12 +8,12 @@ import pytest
 from starlette.requests import Request
 
 from tests.support.edge.credentials import access_to
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import StorageError
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.access.project_refresh import FreshProjects
 from trackway.projects import session_rows
 from trackway.projects.audit import SERVER
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.ended_sessions import EndedSessions
 from trackway.projects.personal_account_changes import PersonalAccounts
 from trackway.projects.project_lookup import ProjectDirectory
@@ -30,8 +30,7 @@ class Ann:
 
     def __init__(self, place: Path):
         path = place / "projects.db"
-        database = ProjectsDatabase(path)
-        database.migrate()
+        database = migrated_file(path)
         database.create("a", "us")
         people = PersonalAccounts(database)
         _, token = people.invite(EMAIL, {1: "owner"})

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.requests import Request
 
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError
 from trackway.edge.access.credentials import Access
 from trackway.edge.access.project_refresh import FreshProjects
@@ -18,7 +19,6 @@ from trackway.edge.limits import VERIFICATIONS_WAITING_OF_NAME_MAX
 from trackway.edge.quotas.in_flight import InFlight
 from trackway.projects import passwords
 from trackway.projects.audit import UNKNOWN
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.factor_secrets import FactorSecrets
 from trackway.projects.personal_account_changes import PersonalAccounts
 from trackway.projects.project_lookup import ProjectDirectory
@@ -36,8 +36,7 @@ class Server:
 
     def __init__(self, place: Path):
         path = place / "projects.db"
-        self.database = ProjectsDatabase(path)
-        self.database.migrate()
+        self.database = migrated_file(path)
         self.database.create("a", "us")
         self.people = PersonalAccounts(self.database)
         _, token = self.people.invite(EMAIL, {1: "owner"})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects.migrated import migrated_file
 from trackway.edge.access import audit_writer as edge_audit
 from trackway.edge.access.audit_writer import Audit
 from trackway.edge.access.change_queue import Changes
@@ -22,7 +23,7 @@ REFUSED = Note("sign-in refused")
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    ProjectsDatabase(tmp_path / "projects.db").migrate()
+    migrated_file(tmp_path / "projects.db")
     return tmp_path / "projects.db"
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError
 from trackway.edge.access.change_queue import Changes, Opened
 from trackway.edge.limits import CHANGES_WAITING_MAX
 from trackway.projects.audit import SERVER
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project_lookup import ProjectDirectory
 
 
 def test_full_queue_of_changes_says_that_changes_wait(tmp_path: Path) -> None:
     path = tmp_path / "projects.db"
-    ProjectsDatabase(path).migrate()
+    migrated_file(path)
     go_on = threading.Event()
 
     def wait(_: Opened) -> bool:

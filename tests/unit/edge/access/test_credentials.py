@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.edge.credentials import access_to
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError
 from trackway.edge.access.credentials import Basic, ProjectKey, check_project_id, read_basic
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
 
@@ -20,8 +20,7 @@ Known = tuple[ProjectDirectory, Project, Project]
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
     path: Path = tmp_path_factory.mktemp("projects") / "projects.db"
-    database = ProjectsDatabase(path)
-    database.migrate()
+    database = migrated_file(path)
     first, second = database.create("first", "us"), database.create("second", "us")
     directory = ProjectDirectory(path)
     assert directory.refresh()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError
 from trackway.edge.access.credentials import Access, ProjectKey
 from trackway.edge.access.project_refresh import FreshProjects
@@ -84,9 +85,7 @@ class Edge:
 
 @pytest.fixture
 def database(tmp_path: Path) -> ProjectsDatabase:
-    made = ProjectsDatabase(tmp_path / "projects.db")
-    made.migrate()
-    return made
+    return migrated_file(tmp_path / "projects.db")
 
 
 @pytest.fixture(params=[Source, SlowSource])

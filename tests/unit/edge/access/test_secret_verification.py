@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError
 from trackway.edge.access import attempt_queue, secret_verification
 from trackway.edge.access.attempt_queue import Charges, Comparisons
@@ -23,7 +24,6 @@ from trackway.edge.limits import (
 from trackway.projects import passwords
 from trackway.projects.account import Account
 from trackway.projects.account_changes import ServiceAccounts
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.runtime.limits import QUIET_THREAD_NICENESS
 
@@ -35,8 +35,7 @@ class Known:
     """A database with one account, looked up as an edge process does, and a verifier whose comparisons are counted."""
 
     def __init__(self, path: Path, compared: list[str]):
-        database = ProjectsDatabase(path)
-        database.migrate()
+        database = migrated_file(path)
         database.create("a", "us")
         self.accounts = ServiceAccounts(database)
         self.directory = ProjectDirectory(path)
@@ -64,6 +63,11 @@ class Known:
         made = [self.accounts.create("b", {1: "analyst"}) for _ in range(number)]
         self.directory.refresh()
         return [(account.username, secret) for account, secret in made]
+
+
+@pytest.fixture(autouse=True)
+def hashes() -> None:
+    """These tests are about what hashes cost: they are made as slowly as the product makes them."""
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, cast
 import pytest
 
 from tests.support.edge.credentials import access_to
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError, StorageError
 from trackway.edge.access.change_queue import Changes
 from trackway.edge.api.endpoint_shell import Query, Shell
 from trackway.edge.quotas.in_flight import InFlight
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.edge.wire.parameter_tables import PROFILE_QUERY
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.projects.roles import Right
@@ -54,8 +54,7 @@ class Asking:
     """One edge process and one project, whose secret may ask twice an hour."""
 
     def __init__(self, directory: Path):
-        database = ProjectsDatabase(directory / "projects.db")
-        database.migrate()
+        database = migrated_file(directory / "projects.db")
         self.project = database.create("a", "us")
         projects = ProjectDirectory(directory / "projects.db")
         projects.refresh()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.edge.credentials import access_to
 from tests.support.edge.rate_limit_processes import a_project
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError
 from trackway.domain.limits import PROFILE_SESSION_S
 from trackway.edge.access.change_queue import Changes
@@ -28,7 +29,6 @@ from trackway.edge.quotas.in_flight import InFlight
 from trackway.edge.quotas.rate_limits import RateLimits
 from trackway.edge.wire.parameter_tables import PROFILE_QUERY
 from trackway.edge.wire.parameters import read_parameters
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.query.profile_order import Order
 from trackway.query.profile_query import ProfileQuery
@@ -185,8 +185,7 @@ def ask_without_store(directory: Path, body: bytes) -> tuple[int, dict[str, str]
     """Status, headers and body of the reply to a query while the store cannot be reached."""
     with closing(socket.create_server(("127.0.0.1", 0))) as unused:
         port = unused.getsockname()[1]
-    database = ProjectsDatabase(directory / "projects.db")
-    database.migrate()
+    database = migrated_file(directory / "projects.db")
     project = database.create("a", "us")
     projects = ProjectDirectory(directory / "projects.db")
     projects.refresh()

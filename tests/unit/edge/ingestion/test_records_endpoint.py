@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.edge.credentials import access_to
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError
 from trackway.edge.ingestion.offload import HeavyWork
@@ -26,7 +27,6 @@ from trackway.geo.locator import Locator
 from trackway.journal.group_commit import GroupCommit
 from trackway.journal.segments.recovery import recover
 from trackway.journal.segments.writer import Writer
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.settings.table import Settings
@@ -130,8 +130,7 @@ class Edge:
     """Both endpoints over a real journal and real projects."""
 
     def __init__(self, directory: Path, bytes_max: int = 1024):
-        database = ProjectsDatabase(directory / "projects.db")
-        database.migrate()
+        database = migrated_file(directory / "projects.db")
         self.project: Project = database.create("test", "us")
         recover(directory / "journal", segment_bytes=1 << 20)
         self.directory = directory

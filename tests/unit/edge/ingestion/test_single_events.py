@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.support.edge.credentials import access_to
 from tests.support.geo.city_databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
 from tests.support.ingest.stored_events import entry_events
+from tests.support.projects.migrated import migrated_file
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import decode_entries
 from trackway.domain.errors import StorageError
@@ -32,7 +33,6 @@ from trackway.journal.group_commit import GroupCommit
 from trackway.journal.segments.reader import Reader
 from trackway.journal.segments.recovery import recover
 from trackway.journal.segments.writer import Writer
-from trackway.projects.database import ProjectsDatabase
 from trackway.projects.project_lookup import ProjectDirectory
 from trackway.settings.table import Settings
 
@@ -46,8 +46,7 @@ class Edge:
     """`/track` over a real journal and real projects."""
 
     def __init__(self, directory: Path):
-        database = ProjectsDatabase(directory / "projects.db")
-        database.migrate()
+        database = migrated_file(directory / "projects.db")
         self.tokens = [database.create(name, "us").token for name in ("one", "two")]
         self.directory = directory
         self.in_flight = InFlight(1 << 20, 1 << 20)
