@@ -16,6 +16,7 @@ from trackway.ingest.coalesce import Singles, ingest_singles
 from trackway.ingest.fast_path.events import LearnedReaders
 from trackway.ingest.limits import LEARNED_FROM_EVENTS, REQUEST_ORIGINALS_BYTES_MAX, SAMPLED_EVENTS_MIN
 from trackway.ingest.outcome import Failure, Ingested
+from trackway.ingest.prefilter import WORTH_BYTES
 from trackway.ingest.raw_fields import UNREADABLE, decode_event
 from trackway.ingest.redact import kept
 from trackway.ingest.request import ingest_body
@@ -155,17 +156,23 @@ def dumps(value: Any) -> bytes:
 FILLING = "x "
 FILLER = [record({"$insert_id": f"filler-event-{number}", "text": FILLING * 100}) for number in range(50)]
 """Plain events, not enough to be sampled."""
-FILLER_TEXTS = [dumps(each) for each in FILLER]
 LARGE = SAMPLED_EVENTS_MIN // len(FILLER) + 1
 """So many times FILLER are enough."""
+FEW = FILLER[:10]
+"""What a form of a body costs is its events, not its bytes. So a long body has few events, with a long text."""
+_LONG_TEXT = {"text": FILLING * (WORTH_BYTES // len(FEW) // len(FILLING))}
+FILLER_TEXTS = [dumps(each | {"properties": each["properties"] | _LONG_TEXT}) for each in FEW]
 
 
 SPECIAL = SERVERS_OWN | {"$ignore", "$latitude", "$city", "$region", "mp_country_code"}
 
 
-@functools.lru_cache(maxsize=2)
-def like(text: bytes) -> tuple[bytes, ...]:
-    """Plain events with the properties of a record, so that a body of them and the record is one of events alike."""
+@functools.lru_cache(maxsize=4)
+def like(text: bytes, *, long: bool = True) -> tuple[bytes, ...]:
+    """Plain events with the properties of a record, so that a body of them and the record is one of events alike.
+
+    `long`: whether a body of them is long enough to be prefiltered as a whole.
+    """
     try:
         properties = json.loads(text.decode("utf-8", "surrogateescape"))["properties"]
     except (ValueError, KeyError, TypeError):
@@ -173,7 +180,8 @@ def like(text: bytes) -> tuple[bytes, ...]:
     own = {"token", "time", "distinct_id", "$insert_id"} | SPECIAL
     names = set(properties) - own if isinstance(properties, dict) else set()
     fillers = dict.fromkeys(sorted(names), FILLING * (100 // (len(names) or 1) + 8))
-    return tuple(dumps(each | {"properties": fillers | each["properties"]}) for each in FILLER)
+    text_of_each = _LONG_TEXT if long else {}
+    return tuple(dumps(each | {"properties": fillers | each["properties"] | text_of_each}) for each in FEW)
 
 
 def forms(text: bytes, filler: Sequence[bytes] = FILLER_TEXTS) -> list[tuple[str, bytes, bool]]:
@@ -188,7 +196,11 @@ def forms(text: bytes, filler: Sequence[bytes] = FILLER_TEXTS) -> list[tuple[str
         ("among many", b"[" + b",".join([*filler, text]) + b"]", False),
         ("among its like", b"[" + b",".join([*like(text), text]) + b"]", False),
         ("as a line among its like", b"\n".join([*like(flat), flat]), True),
-        ("in a large batch of its like", b"[" + b",".join([*like(text) * LARGE, text]) + b"]", False),
+        (
+            "in a large batch of its like",
+            b"[" + b",".join([*like(text, long=False) * (SAMPLED_EVENTS_MIN // len(FEW) + 1), text]) + b"]",
+            False,
+        ),
         ("after a bad one", b"[5," + text + b"]", False),
         ("as a line", flat + b"\r\n", True),
         ("as one of many lines", b"\n".join([*filler, flat]), True),
@@ -238,11 +250,11 @@ def learned_like(text: bytes, body: bytes) -> LearnedReaders | None:
     """After enough events like the text, all with the body's token; None where no event can be like it."""
     learned = LearnedReaders()
     try:
-        record = decode_event(like(text)[0])
+        names = learned.names(decode_event(like(text)[0]))
     except UNREADABLE:  # a name that no event can have
         return None
     for _ in range(LEARNED_FROM_EVENTS):
-        learned.learn(body, learned.names(record))
+        learned.learn(body, names)
     return learned
 
 

