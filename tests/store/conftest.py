@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.store.greetings import asked_once
 from tests.support.store.process import RunningStore, running_store
 from trackway.store.client import Store
+
+
+@pytest.fixture(scope="module", autouse=True)
+def greetings() -> Iterator[None]:
+    """Clients of a store ask it once what it is."""
+    with asked_once():
+        yield
 
 
 @pytest.fixture(scope="module")
