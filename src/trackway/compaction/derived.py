@@ -1,5 +1,5 @@
 """Rows that are derived from the facts of a segment: how many facts have a name, lie in an hour and have a value, and
-what the sums of their numbers are.
+what the sums of their numbers are. What is derived by person is made in `compaction.persons`.
 
 A report that reads nothing else of an event finds the answer in a few thousand rows. They are made of the segment that
 was just written, before the version that names it, so they count with it or not at all. Only slots whose rows are far
@@ -17,6 +17,7 @@ from trackway.compaction.limits import (
     COUNTED_SHARE,
     SURVEYED_ROWS,
 )
+from trackway.compaction.persons import derive_persons
 from trackway.query.expressions import Kind, is_raw
 from trackway.query.sql.facts import number_of, slot
 from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Derived
@@ -84,7 +85,7 @@ def derive(
             store.command(statement, asked)
         ((written,),) = store.query(f"SELECT count() {rows_in(table, _SEGMENT)}", asked)
         made.append(Derived(segment, table, int(written), tuple(sorted((*shared, *more)))))
-    return tuple(made)
+    return (*made, derive_persons(store, asked))
 
 
 def _in_all(table: str, old: Sequence[Collection[Derived]]) -> list[int]:

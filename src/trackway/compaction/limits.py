@@ -36,6 +36,14 @@ COUNTED_MEMORY_BYTES_MAX = 32 * 1024 * 1024
 """Groups of one slot in memory; more go to the disk."""
 SURVEYED_ROWS = 65_536
 """About so many facts of a segment say which slots are counted."""
+PERSONS_SHARE = 2
+"""Times of facts are kept by person where a person has so many of a segment on average."""
+PERSONS_FEW_ROWS = 1000
+"""They are kept for so few persons of any segment."""
+PERSONS_NAMES_MAX = 8192
+"""Names of events of a segment whose times are kept by person. The store has so many names of a column in one list."""
+PERSONS_MEMORY_BYTES_MAX = 128 * 1024 * 1024
+"""Times of persons in memory; more go to the disk."""
 
 # Pace
 SHARE_IDLE = 0.7

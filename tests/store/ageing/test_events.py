@@ -20,7 +20,16 @@ from trackway.query.event_names import volumes
 from trackway.query.facts_state import facts_of
 
 DAY_MS = 86_400_000
-OWN = {"event_ages", "aged_rows", "facts", "facts_counts", "facts_sums", "facts_versions", "facts_rebuilds"}
+OWN = {
+    "event_ages",
+    "aged_rows",
+    "facts",
+    "facts_counts",
+    "facts_sums",
+    "facts_persons",
+    "facts_versions",
+    "facts_rebuilds",
+}
 """Tables that ageing itself writes."""
 
 

@@ -15,7 +15,7 @@ from trackway.compaction import compactor as loop
 from trackway.query import facts_check
 from trackway.query.facts_check import Difference, compare, steps
 from trackway.query.facts_state import ask_for_rebuild, facts_of, state_of
-from trackway.query.sql.segments import COUNTS, SUMS
+from trackway.query.sql.segments import COUNTS, PERSONS, SUMS
 from trackway.store.client import Store
 
 STEP_EVENTS = (30, 80)
@@ -141,6 +141,30 @@ def test_a_count_or_sum_that_was_altered_in_place_is_found(
         (event, day, table, facts.slots[slot])
     }
     assert sum(each.events - each.facts for each in found) == by
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "arrayMap(time -> time + 1, times) AS times",
+        "arrayMap(event -> if(event = 'seen', 'bought', 'seen'), events) AS events",
+        "person + 1 AS person",
+        "1 - active AS active",
+        "first_day - 1 AS first_day",
+        "last_day + 1 AS last_day",
+    ],
+)
+@pytest.mark.parametrize("pieces", [True, False])
+def test_times_of_a_person_that_were_altered_in_place_are_found(
+    place: Place, store: Store, values: str, pieces: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[not pieces])
+    filled(place, store, 1)
+    assert differences(store) == []
+    assert store.query(f"SELECT count() FROM {PERSONS}") != [(0,)]
+    [(some,)] = store.query(f"SELECT min(cityHash64(segment, active, period, person)) FROM {PERSONS}")
+    replaced(store, PERSONS, f"cityHash64(segment, active, period, person) = {some}", values)
+    assert {each.table for each in differences(store)} == {PERSONS}
 
 
 def test_sums_that_rounding_explains_are_equal_and_others_differ(place: Place, store: Store) -> None:

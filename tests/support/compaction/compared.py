@@ -18,9 +18,12 @@ from trackway.ingest.request import ingest_events
 from trackway.ingest.split import split_json
 from trackway.query.expressions import readable
 from trackway.query.facts_state import facts_of
-from trackway.query.sql.events import project_events
+from trackway.query.sql.events import Events, project_events
 from trackway.query.sql.facts import fact_rows
-from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Facts
+from trackway.query.sql.person import Known
+from trackway.query.sql.person_times import Values, has_person_times, person_times
+from trackway.query.sql.segments import COUNTS, NO_SLOT, PERSONS, SUMS, Facts
+from trackway.query.sql.selector import ACTIVITY
 from trackway.store.client import Store
 
 PROJECT = ALPHA.project_id
@@ -90,6 +93,39 @@ def counts_of_facts(store: Store, project_id: int, facts: Facts, names: Sequence
     return Counter({tuple(row): int(times) for *row, times in rows})
 
 
+def times_of_facts(store: Store, project_id: int, facts: Facts, events: Events) -> Counter[tuple[Any, ...]]:
+    """Names, times and persons of events, nobody's left out, from what is kept by person."""
+    assert has_person_times(events, Known(True, facts=facts)) == bool(facts.derived_in(PERSONS, NO_SLOT))
+    columns = {f"of_{number}": Values("ms", f"event = '{name}'") for number, name in enumerate(NAMES)}
+    found = person_times(events, facts, columns | {"every": Values(), "later": Values("ms + 1")})
+    assert "FROM facts_persons" in found.sql
+    pairs = ", ".join(f"arrayMap(ms -> ('{name}', ms), of_{number})" for number, name in enumerate(NAMES))
+    rows = f"SELECT who, arrayConcat({pairs}) AS pairs, every, later {found.sql}"
+    same = "throwIf(arraySort(pairs.2) != arraySort(every) OR arrayMap(ms -> ms + 1, every) != later)"
+    text = f"SELECT pair.1, pair.2, who FROM (SELECT who, arrayJoin(pairs) AS pair, {same} AS same FROM ({rows}))"
+    return Counter(store.query(f"{text} WHERE same = 0 {found.settings}", found.parameters | {"project": project_id}))
+
+
+def _check_times(store: Store, project_id: int, facts: Facts) -> None:
+    """Times by person are those of the events: of all of them, of one name, of every event, and of some days."""
+    expected = Counter({each[:3]: 0 for each in truth(store, project_id, [])})
+    expected.update(each[:3] for each in truth(store, project_id, []).elements())
+    expected = Counter({each: times for each, times in expected.items() if each[2]})
+    some_ms = sorted(time_ms for _, time_ms, _ in expected)
+    first_ms, last_ms = some_ms[len(some_ms) // 4], some_ms[len(some_ms) * 3 // 4]
+    every = project_events(project_id)
+    for events, chosen in (
+        (every, lambda name, time_ms: True),
+        (every.named(["bought"]), lambda name, time_ms: name == "bought"),
+        (every.having(key=[ACTIVITY]), lambda name, time_ms: name != "$identify"),
+        (every.between(first_ms, None), lambda name, time_ms: time_ms >= first_ms),
+        (every.named(["seen", "$identify"]).between(first_ms, last_ms), lambda name, time_ms:
+            name != "bought" and first_ms <= time_ms < last_ms),
+    ):  # fmt: skip
+        some = Counter({each: times for each, times in expected.items() if chosen(*each[:2])})
+        assert times_of_facts(store, project_id, facts, events) == some, events
+
+
 def _counted_segments(facts: Facts, names: Sequence[str]) -> list[int]:
     return facts.derived_in(COUNTS, facts.slot_of(names[0]) if names else NO_SLOT)
 
@@ -141,6 +177,8 @@ def check(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPER
     assert expected
     missing, strange = expected - found, found - expected
     _check_counts(store, project_id, facts, known)
+    if facts.derived_in(PERSONS, NO_SLOT):
+        _check_times(store, project_id, facts)
     assert not missing and not strange, "\n".join(map(str, ["missing", *sorted(missing), "strange", *sorted(strange)]))
     return facts
 

@@ -45,8 +45,13 @@ class Axis(NamedTuple):
     def sql(self, parameters: dict[str, Any]) -> str:
         """SQL of the key of an event. What it binds goes to `parameters`."""
         if self.joined is Joined.ALL:
-            return _START[self.joined]
-        return _START[self.joined].format(bucket=self.buckets.sql(parameters))
+            return self.form
+        return self.form.format(bucket=self.buckets.sql(parameters))
+
+    @property
+    def form(self) -> str:
+        """SQL of the key of a `{bucket}`."""
+        return _START[self.joined]
 
     def last_days(self) -> dict[str, date]:
         """The last day of each value, by key, in order. That of the range ends the last one."""

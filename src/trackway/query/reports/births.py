@@ -1,14 +1,16 @@
 """The births of retention, with the events by which the persons came back or could have."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from trackway.query.expressions import Expression
 from trackway.query.reports.return_windows import Windows, time_sql
 from trackway.query.sql.buckets import Buckets
+from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS, Known
+from trackway.query.sql.person_times import Values, has_person_times, person_times
 from trackway.query.sql.projection import NOBODY, Projection
 from trackway.query.sql.scope import TIME_MS, Rows
-from trackway.query.sql.selector import Selector, named_by
+from trackway.query.sql.selector import ACTIVITY, Selector, named_by
 from trackway.query.sql.tables import rows_from
 
 _COPIED_BYTES: Final = 32 * 1024 * 1024
@@ -48,6 +50,48 @@ def first_births(wanted: Births, windows: Windows, known: Known) -> Rows:
     return events._replace(sql=rows_from(sql), settings=events.settings or JOIN_SETTINGS)
 
 
+def has_births_by_person(wanted: Births, known: Known) -> bool:
+    """Whether `births_by_person` can answer: the first births of events that are chosen by name, without breakdown."""
+    selectors = (wanted.born, wanted.returning)
+    is_named = wanted.once and wanted.on is None and all(each.where is None for each in selectors)
+    return is_named and has_person_times(_read(wanted), known)
+
+
+def births_by_person(wanted: Births, windows: Windows, known: Known) -> Rows:
+    """A row for each person who began: `row` and `birth` of the first birth, `own` as in `first_births`, and `places`
+    of all returning events. For what `has_births_by_person` finds."""
+    assert known.facts is not None
+    events = _read(wanted).since(known.facts.since_ms)
+    parameters = dict(events.parameters) | {"born_before": wanted.rows.bounds_ms[1]}
+    place = windows.place_sql(wanted.read, parameters, "ms")
+    is_active = ACTIVITY in events.key
+    returning = _named("returning", wanted.returning, is_active, parameters)
+    columns = {"back": Values(place, returning)}
+    made, first, own = "groupArrayArray(back) AS places", "arrayMin(places)", "1"
+    begins = "notEmpty(places) AND birth < {born_before:Int64}"
+    if not windows.rolling or wanted.born != wanted.returning:
+        born = [each for each in [_named("chosen", wanted.born, is_active, parameters)] if each]
+        in_range = " AND ".join([*born, "ms < {born_before:Int64}"])
+        columns["began"] = Values(f"({place}) * 2 + ({returning or '1'})", in_range)
+        made += ", minIf(arrayMin(began), notEmpty(began)) AS least"
+        first, own, begins = "intDiv(least, 2)", "least % 2", "least != 0"
+    rows = person_times(events._replace(parameters=parameters), known.facts, columns)
+    sql = f"SELECT {made} {rows.sql} GROUP BY who"
+    sql = f"SELECT places, {first} AS birth, {own} AS own, {begins} AS begins {rows_from(sql)}"
+    row = wanted.read.sql(rows.parameters, time_sql("birth"))
+    sql = f"SELECT places, birth, own, {row} AS row {rows_from(sql)} WHERE begins"
+    return rows._replace(sql=rows_from(sql))
+
+
+def _named(name: str, selector: Selector, is_active: bool, parameters: dict[str, Any]) -> str:
+    """SQL over `event` of whether a selector without a condition chooses it, '' where it chooses all events that are
+    read. `is_active`: these are part of every event."""
+    if selector.is_any:
+        return "" if is_active else ACTIVITY
+    parameters[f"{name}_event"] = selector.event
+    return f"event = {{{name}_event:String}}"
+
+
 def births_by_row(wanted: Births, windows: Windows, known: Known) -> Rows:
     """A row for the first birth of each person in each row of the report: `row`; `birth`, its place; `places` of the
     person's returning events, with a breakdown pairs of place and value.
@@ -70,10 +114,8 @@ def births_by_row(wanted: Births, windows: Windows, known: Known) -> Rows:
 def _events(wanted: Births, windows: Windows, known: Known) -> Rows:
     """`who` and `place` of each event, and whether it is `returning`. For first births also whether it is `born`,
     otherwise its `row`, NULL outside of the range. `key` where there is a breakdown."""
-    from_ms, before_ms = wanted.rows.bounds_ms
-    events = named_by(wanted.project_id, [wanted.born, wanted.returning]).between(from_ms, wanted.read.bounds_ms[1])
-    projection = Projection(events, known)
-    projection.parameters["born_before"] = before_ms
+    projection = Projection(_read(wanted), known)
+    projection.parameters["born_before"] = wanted.rows.bounds_ms[1]
     projection.add_who()
     projection.add("place", windows.place_sql(wanted.read, projection.parameters))
     projection.add_choice("returning", wanted.returning)
@@ -90,3 +132,9 @@ def _events(wanted: Births, windows: Windows, known: Known) -> Rows:
     rows = projection.rows()
     chosen = "(returning OR born)" if wanted.once else "returning"
     return rows._replace(sql=rows_from(f"SELECT {columns} {rows.sql} WHERE who != {NOBODY} AND {chosen}"))
+
+
+def _read(wanted: Births) -> Events:
+    """All events by whose names a person may begin or come back."""
+    events = named_by(wanted.project_id, [wanted.born, wanted.returning])
+    return events.between(wanted.rows.bounds_ms[0], wanted.read.bounds_ms[1])

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from trackway.query.expressions import Expression
 from trackway.query.expressions.tree import Equality, EventName, Junction, Literal
 from trackway.query.reports.axis import Axis
-from trackway.query.reports.measures import Measure, Subject, counted_sql
+from trackway.query.reports.measures import Measure, Subject, counted_sql, persons_sql
 from trackway.query.reports.run import Plain, Run, Statement
 from trackway.query.reports.sessions import IN_SESSIONS
 from trackway.query.sql.cohort import Condition, members
@@ -99,6 +99,11 @@ def _statement(
 ) -> Statement:
     """The rows are the keys of a segment, its total, and pairs of the axis' key and value."""
     projection, belongs = _projection(wanted, metric, levels, known)
+    by_person = (
+        projection.rows_by_person("place") if metric.measure.subject is Subject.PERSONS and not spilling else None
+    )
+    if by_person is not None:
+        return _segments(wanted, metric.measure, len(levels), by_person, belongs.settings, each_once=True)
     is_counted = metric.measure.subject is Subject.EVENTS
     rows = projection.counted_rows(_top(wanted, levels)) if is_counted else projection.rows()
     return _segments(wanted, metric.measure, len(levels), rows, belongs.settings, spilling=spilling)
@@ -134,11 +139,19 @@ def _projection(
 
 
 def _segments(
-    wanted: Insights, measure: Measure, depth: int, rows: Rows, settings: str, *, spilling: bool = False
+    wanted: Insights,
+    measure: Measure,
+    depth: int,
+    rows: Rows,
+    settings: str,
+    *,
+    spilling: bool = False,
+    each_once: bool = False,
 ) -> Statement:
-    """The statement that counts the rows, whose keys have so many levels. `settings`: those of cohorts."""
+    """The statement that counts the rows, whose keys have so many levels. `settings`: those of cohorts. `each_once`: a
+    row is of a person."""
     names = [f"key_{number}" for number in range(depth)]
-    counted = counted_sql(measure, rows.sql, names, spilling=spilling)
+    counted = persons_sql(rows.sql) if each_once else counted_sql(measure, rows.sql, names, spilling=spilling)
     keys = "".join(f"{name}, " for name in names)
     values = f"SELECT {keys}place, value {rows_from(counted)} WHERE isNotNull(value)"
     total = f"sum(value) AS total, groupArray((place, assumeNotNull(value))) {rows_from(values)}"

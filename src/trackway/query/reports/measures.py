@@ -93,7 +93,7 @@ class Measure(NamedTuple):
 
     def add_columns(self, projection: Projection, read: Axis) -> None:
         """Add the columns that are counted. `read` is the axis that `read` gave."""
-        projection.add_bucket("place", read.buckets, read.sql(projection.parameters))
+        projection.add_bucket("place", read.buckets, read.form)
         if self.subject not in (Subject.EVENTS, Subject.NUMBERS, Subject.TEXTS):
             projection.add_who()
         if self.subject is Subject.SESSIONS:
@@ -108,6 +108,11 @@ class Measure(NamedTuple):
 def axis_days(axis: Axis) -> Buckets:
     """The days of an axis."""
     return axis.buckets._replace(unit=Unit.DAY, interval=1)
+
+
+def persons_sql(rows: str) -> str:
+    """The same of PERSONS without keys, from rows in which a person has one for each place."""
+    return f"SELECT place, count() AS value {rows} GROUP BY place"
 
 
 def counted_sql(measure: Measure, rows: str, keys: Sequence[str], *, spilling: bool) -> str:

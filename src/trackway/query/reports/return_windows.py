@@ -56,12 +56,14 @@ class Windows(NamedTuple):
             return bisect_right(self.begins, units)
         return bisect_right(self.begins, days.day_of(now_ms), key=lambda begin: _later(self.unit, row, begin))
 
-    def place_sql(self, read: Buckets, parameters: dict[str, Any]) -> str:
-        """SQL of an event's place, an Int64; `read` holds the event's day."""
+    def place_sql(self, read: Buckets, parameters: dict[str, Any], ms: str = TIME_MS) -> str:
+        """SQL of an event's place, an Int64; `read` holds the event's day. `ms`: SQL of its time in milliseconds, where
+        there is no column `time`."""
         if self.rolling:
-            return TIME_MS
-        day = read._replace(unit=self.unit, interval=1).sql(parameters)
-        return f"{_NUMBERS[self.unit].format(day=day)} * {_NUMBERED} + {TIME_MS}"
+            return ms
+        time = "time" if ms == TIME_MS else f"fromUnixTimestamp64Milli({ms}, 'UTC')"
+        day = read._replace(unit=self.unit, interval=1).sql(parameters, time)
+        return f"{_NUMBERS[self.unit].format(day=day)} * {_NUMBERED} + {ms}"
 
     def units_sql(self, place: str) -> str:
         """SQL of how many whole units a place is after the place `birth`."""

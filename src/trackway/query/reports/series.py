@@ -80,6 +80,10 @@ def _statement(
 
 def _of_persons(projection: Projection, key: str, measure: Measure, limit: int, *, spilling: bool) -> Statement:
     """The same rows. `spilling`: groups by person, which may go to the disk, instead of sets of persons."""
+    by_person = projection.rows_by_person("bucket") if measure is Measure.UNIQUE and not spilling else None
+    if by_person is not None:
+        values = f"SELECT {key} AS key, bucket, count() AS value {by_person.sql} GROUP BY key, bucket"
+        return _best(values, by_person, limit)
     rows = projection.rows()
     counted = f"SELECT {key} AS key, bucket, {_SETS} {rows.sql} GROUP BY key, bucket"
     if spilling:

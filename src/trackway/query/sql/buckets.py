@@ -61,6 +61,15 @@ class Buckets(NamedTuple):
         """SQL of the bucket of a time within the range: a Date or DateTime that is written as its key. What it binds
         goes to `parameters`."""
         bucket = self.days.bucket_sql(self.unit, self.from_date, self.to_date, parameters, time)
+        return self._joined(bucket, parameters)
+
+    def sql_of_ms(self, parameters: dict[str, Any], ms: str) -> str:
+        """The same of days, weeks and months for a time in milliseconds since the epoch."""
+        bucket = self.days.bucket_of_ms_sql(self.unit, self.from_date, self.to_date, parameters, ms)
+        return self._joined(bucket, parameters)
+
+    def _joined(self, bucket: str, parameters: dict[str, Any]) -> str:
+        """SQL of the bucket of so many days that a day lies in."""
         if self.interval == 1:
             return bucket
         parameters |= {"first_day": self.from_date.isoformat(), "interval": self.interval}

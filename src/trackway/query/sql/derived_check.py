@@ -1,9 +1,11 @@
-"""What is derived from facts, held against the facts: counts and sums of the segments that count, for some days.
+"""What is derived from facts, held against the facts: counts, sums and times of the segments that count, for some days.
 
 The facts are grouped again, by segment, name, hour, slot and, for counts, value. So any row that is missing, strange,
 or of another number is found, and nothing is hashed. Only rows that reports read are compared. Whole numbers are added
 up without an error. Other sums depend on the order of their numbers. So two sums of n numbers are equal if they differ
 by at most 2n × 2^-53 of the sum of the magnitudes: rounding can do no more.
+
+Times that are kept by person are held against the facts event by event, by their hashes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,9 +14,13 @@ from typing import Any, Final, NamedTuple
 from trackway.query.limits import FACTS_CHECK_MEMORY_BYTES_MAX
 from trackway.query.sql.facts import SLOTS, number_of, slot
 from trackway.query.sql.facts_check import PIECE, WITHIN, Step
-from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Derived, Facts
+from trackway.query.sql.projection import NOBODY
+from trackway.query.sql.segments import COUNTS, NO_SLOT, PERIOD_DAYS, PERSONS, SUMS, Derived, Facts
+from trackway.query.sql.selector import ACTIVITY
 from trackway.query.sql.tables import rows_from, rows_in
 
+_DAY_MS: Final = 86_400_000
+_HOUR_OF_MS: Final = "intDiv(ms, 3600000) * 3600000"
 _HOUR_MS: Final = "toUnixTimestamp64Milli(time)"
 _HOUR_OF_FACT_MS: Final = f"intDiv({_HOUR_MS}, 3600000) * 3600000"
 _LISTED: Final = "arrayElement({derived_slots:Array(Array(UInt8))}, indexOf({derived_segments:Array(UInt64)}, segment))"
@@ -39,7 +45,7 @@ class Question(NamedTuple):
 
 def derived_differences(facts: Facts, step: Step, shown_max: int) -> Iterator[Question]:
     """The statements that compare, of tables that have rows of the facts that count."""
-    for table, compared in ((COUNTS, _counts()), (SUMS, _sums())):
+    for table, compared in ((COUNTS, _counts()), (SUMS, _sums()), (PERSONS, _persons())):
         if found := [each for each in facts.derived if each.table == table and each.slots]:
             bound = {**step._asdict(), **_bound(found), "shown": shown_max}
             yield Question(table, f"{_first(compared)}{_SETTINGS}", bound)
@@ -99,6 +105,27 @@ SELECT event, day, slot, sum(facts) AS facts_of, sum(events) AS events_of, sum(m
     rows = f"{sums} {rows_from(both)} GROUP BY {key}, slot"
     differs = f"facts_of != events_of OR {_SUM_DIFFERS} AS differs"
     return f"SELECT event, day, slot, facts_of AS facts, events_of AS events, {differs} {rows_from(rows)}"
+
+
+def _persons() -> str:
+    """The same. Facts and times are counted by name and day, and their hashes are added up."""
+    ms = "toUnixTimestamp64Milli(time)"
+    hash = f"cityHash64(segment, person, {ACTIVITY}, ms) AS hash"
+    within, piece = WITHIN.replace("{day}", "day"), f"({PIECE.replace('{key}', f'cityHash64(event, {_HOUR_OF_MS})')})"
+    facts = rows_in("facts", _SEGMENTS, within, f"person != {NOBODY}")
+    of_facts = f"SELECT toString(event) AS event, day, {ms} AS ms, 1 AS side, {hash} {facts} AND {piece}"
+    days = "first_day <= toDate({to_date:String}) AND last_day >= toDate({from_date:String})"
+    pairs = "arrayJoin(arrayZip(times, events)) AS pair"
+    first, last = (f"period * {PERIOD_DAYS} + intDiv(times[{place}], {_DAY_MS})" for place in (1, -1))
+    is_right = f"(first_day = toDate(toUInt16({first})) AND last_day = toDate(toUInt16({last}))) AS is_right"
+    kept = f"SELECT segment, person, active, period, {is_right}, {pairs} {rows_in(PERSONS, _SEGMENTS, days)}"
+    each = f"SELECT *, toString(pair.2) AS event, toInt64(period) * {PERIOD_DAYS * _DAY_MS} + pair.1 AS ms"
+    each += f", toDate(toUInt16(intDiv(ms, {_DAY_MS}))) AS day {rows_from(kept)}"
+    hash = "cityHash64(segment, person, if(is_right, active, 2), ms) AS hash"
+    held = f"SELECT event, day, ms, 2 AS side, {hash} {rows_from(each)} WHERE {within} AND {piece}"
+    sums = "countIf(side = 1) AS facts, countIf(side = 2) AS events, sumIf(hash, side = 1) != sumIf(hash, side = 2)"
+    rows = f"{of_facts} UNION ALL {held}"
+    return f"SELECT event, day, {NO_SLOT} AS slot, {sums} AS differs {rows_from(rows)} GROUP BY event, day"
 
 
 def _first(rows: str) -> str:

@@ -14,6 +14,7 @@ from trackway.query.sql.tables import KEPT
 ALL_COLUMNS = "*"
 DAY = "toDate(time)"
 _PROJECT = "project_id"
+_OF_PROJECT = "project_id = {project:UInt32}"
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 _DAY_FROM = "day >= toDate({from_day:String})"
@@ -50,6 +51,16 @@ class Events(NamedTuple):
         fine = [each for each in self.key if each not in bounds and "time" in each]
         whole = all(self.parameters[bounds[each]] % _HOUR_MS == 0 for each in self.key if each in bounds)
         return self.is_narrow and whole and not fine
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The conditions of the key on more than the project and a range of time."""
+        return [each for each in self.key if each not in (_OF_PROJECT, KEPT, _FROM, _BEFORE)]
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether the conditions are on project, name and a range of time alone."""
+        return self.is_narrow and not any("time" in each for each in self.names)
 
     @property
     def narrow_key(self) -> Sequence[str]:
@@ -118,7 +129,7 @@ class Events(NamedTuple):
 
 def project_events(project_id: int) -> Events:
     """All events that a project keeps."""
-    return Events(("project_id = {project:UInt32}", KEPT), parameters={"project": project_id})
+    return Events((_OF_PROJECT, KEPT), parameters={"project": project_id})
 
 
 def _utc_day(time_ms: int) -> str:

@@ -150,7 +150,58 @@ def fact_rows(
     bound = dict(events.parameters) | {"facts_end": facts.position}
     slots = [slot(facts.slot_of(name)) for name in properties]
     in_derived = _derived(events, facts, properties, derived) if derived and not persons else []
-    plain = [number for number in facts.segments if number not in in_derived]
+    early = f" AND NOT {_OF_LATE_DAYS}" if facts.late_days else ""
+    branches = _branches(events, facts, in_derived, slots, bound, persons)
+    if facts.has_tail or not branches:
+        branches.append(_tail(events, facts, list(properties.values()), persons))
+    if derived == SUMS:
+        branches = [
+            f"SELECT event, time, day, times, {number_of('raw_0')} AS total {rows_from(each)}" for each in branches
+        ]
+    if derived and in_derived:
+        bound["derived"] = in_derived
+        more = ", total" if derived == SUMS else ", raw AS raw_0" * len(slots)
+        chosen = f"{_chosen(events, 'derived')} AND slot = {_slot_of(facts, properties)}{early}"
+        branches.insert(0, f"SELECT event, time, day, events AS times{more} {_FROM_DERIVED[derived]} {chosen}")
+    return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
+
+
+def rows_beside(events: Events, facts: Facts, segments: Sequence[int], moved: str, bound: dict[str, Any]) -> list[str]:
+    """Queries that give `event`, `time` and `person_number` of the events that are not in what is derived by person of
+    some segments: of other segments, of days whose facts may have newer copies, of the tail, and where `moved` is given
+    the facts of these persons. What they bind goes to `bound`.
+
+    `moved`: a query's text that gives the persons of ids with newer links (`moved_persons`)."""
+    bound["facts_end"] = facts.position
+    branches = _branches(events, facts, segments, [], bound, persons=True)
+    if moved:
+        bound["derived"] = list(segments)
+        early = f" AND NOT {_OF_LATE_DAYS}" if facts.late_days else ""
+        chosen = f"{_chosen(events, 'derived')}{early} AND person IN ({moved})"
+        branches.append(_facts(chosen, [], facts, bound, persons=True))
+    if facts.has_tail:
+        branches.append(_tail(events, facts, [], persons=True))
+    return branches
+
+
+def moved_persons(facts: Facts) -> str:
+    """A query's text that gives all persons that facts of ids with newer links may have; '' where no link is newer. It
+    binds `links`. One statement gets the same persons wherever it has this text.
+
+    A fact has the person of its id by some link of that time, or none, and links stay.
+    """
+    if facts.links is None:
+        return ""
+    links = rows_in("identity_links", f"id IN ({newer_links('{links:UInt64}')})")
+    found = f"SELECT groupUniqArrayArray([cityHash64(id), cityHash64(canonical_id)]) {links}"
+    return f"SELECT arrayJoin(({found}))"
+
+
+def _branches(
+    events: Events, facts: Facts, but: Sequence[int], slots: Sequence[str], bound: dict[str, Any], persons: bool
+) -> list[str]:
+    """The facts of all segments but some, and of days whose facts may have newer copies those of all segments."""
+    plain = [number for number in facts.segments if number not in but]
     early, branches = "", []
     if facts.late_days:
         bound["late_days"] = list(facts.late_days)
@@ -164,18 +215,7 @@ def fact_rows(
         branches.append(_facts(chosen, slots, facts, bound, persons))
     if facts.late_known:
         bound["late_known"] = list(facts.late_known)
-    if facts.has_tail or not branches:
-        branches.append(_tail(events, facts, list(properties.values()), persons))
-    if derived == SUMS:
-        branches = [
-            f"SELECT event, time, day, times, {number_of('raw_0')} AS total {rows_from(each)}" for each in branches
-        ]
-    if derived and in_derived:
-        bound["derived"] = in_derived
-        more = ", total" if derived == SUMS else ", raw AS raw_0" * len(slots)
-        chosen = f"{_chosen(events, 'derived')} AND slot = {_slot_of(facts, properties)}{early}"
-        branches.insert(0, f"SELECT event, time, day, events AS times{more} {_FROM_DERIVED[derived]} {chosen}")
-    return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
+    return branches
 
 
 def number_of(raw: str) -> str:

@@ -9,7 +9,11 @@ NO_SLOT: Final = 255
 """In place of a slot: numbers by name and hour alone."""
 SUMS: Final = "facts_sums"
 """Sums of the numbers of one slot by name and hour (`store/migrations/0019_facts_sums.sql`)."""
-DERIVED: Final = (COUNTS, SUMS)
+PERSONS: Final = "facts_persons"
+"""Times of facts by person (`store/migrations/0022_facts_persons.sql`). A segment that has them has NO_SLOT."""
+PERIOD_DAYS: Final = 49
+"""Days of a period of PERSONS. So many milliseconds are less than 2**32."""
+DERIVED: Final = (COUNTS, SUMS, PERSONS)
 """The tables with rows that are derived from the facts of each segment."""
 TABLES: Final = ("facts", *DERIVED)
 """All tables of segments. They have the same partitions."""

@@ -1,0 +1,61 @@
+"""Times of facts by person: what is derived from a segment for reports that follow persons.
+
+Retention and counts of persons need of an event its person, its time and its name. With one row for all times of a
+person, they read a few rows, and put nothing together that lies together. Where persons have hardly more than one event
+each, nothing is gained, and nothing is written.
+"""
+
+from typing import Any, Final
+
+from trackway.compaction.limits import (
+    PERSONS_FEW_ROWS,
+    PERSONS_MEMORY_BYTES_MAX,
+    PERSONS_NAMES_MAX,
+    PERSONS_SHARE,
+)
+from trackway.query.sql.projection import NOBODY
+from trackway.query.sql.scope import TIME_MS
+from trackway.query.sql.segments import NO_SLOT, PERIOD_DAYS, PERSONS, Derived
+from trackway.query.sql.selector import ACTIVITY
+from trackway.query.sql.tables import rows_from, rows_in
+from trackway.store.client import Store
+
+_DAY_MS: Final = 86_400_000
+_PERIOD_MS: Final = PERIOD_DAYS * _DAY_MS
+_NAMES: Final = 1 << 20
+"""A number holds a time and, below this, the place of a name."""
+_FACTS: Final = rows_in("facts", "segment = {segment:UInt64}", f"person != {NOBODY}")
+_SURVEY: Final = f"SELECT count(), uniq(person), uniqExact(event) {_FACTS}"
+_SETTINGS: Final = (
+    "SETTINGS optimize_aggregation_in_order = 0, max_block_size = 16384, max_insert_threads = 1,"
+    f" max_bytes_before_external_group_by = {PERSONS_MEMORY_BYTES_MAX}"
+)
+
+
+def _insert() -> str:
+    names = f"(SELECT arraySort(groupUniqArray(toString(event))) {_FACTS})"
+    place = f"transform(toString(event), {names}, range(1, length({names}) + 1), 0)"
+    each = f"toUInt64({TIME_MS} % {_PERIOD_MS}) * {_NAMES} + {place} AS each"
+    facts = f"SELECT {ACTIVITY} AS active, intDiv({TIME_MS}, {_PERIOD_MS}) AS period, person, {each} {_FACTS}"
+    sql = f"SELECT active, period, person, arraySort(groupArray(each)) AS sorted {rows_from(facts)}"
+    sql += " GROUP BY active, period, person"
+    sql = f"SELECT *, arrayMap(each -> toUInt32(intDiv(each, {_NAMES})), sorted) AS times {rows_from(sql)}"
+    day = f"toDate(toUInt16(period * {PERIOD_DAYS} + intDiv({{}}, {_DAY_MS})))"
+    columns = f"active, period, person, {day.format('times[1]')}, {day.format('times[-1]')}, times"
+    sql = f"SELECT {columns}, arrayMap(each -> {names}[each % {_NAMES}], sorted) {rows_from(sql)}"
+    sql = sql.replace("SELECT ", "SELECT {project:UInt32}, {segment:UInt64}, ", 1)
+    into = "project_id, segment, active, period, person, first_day, last_day, times, events"
+    return f"INSERT INTO {PERSONS} ({into}) {sql} {_SETTINGS}"
+
+
+_INSERT: Final = _insert()
+
+
+def derive_persons(store: Store, asked: dict[str, Any]) -> Derived:
+    """Write the times of a segment by person, or nothing where it does not pay. Raises StorageError."""
+    [(facts, persons, names)] = store.query(_SURVEY, asked)
+    if persons > max(facts // PERSONS_SHARE, PERSONS_FEW_ROWS) or names > PERSONS_NAMES_MAX:
+        return Derived(asked["segment"], PERSONS, 0, ())
+    store.command(_INSERT, asked)
+    ((written,),) = store.query(f"SELECT count() {rows_in(PERSONS, 'segment = {segment:UInt64}')}", asked)
+    return Derived(asked["segment"], PERSONS, int(written), (NO_SLOT,))
