@@ -91,7 +91,8 @@ def _contents(path: Path) -> _Contents:
 
 def test_no_file_imports_from_a_file_of_tests() -> None:
     """What two files of tests share is a helper."""
-    found = {_relative(path): [name for name in _contents(path).imported if ".test_" in name] for path in FILES}
+    naming = [path for path in FILES if ".test_" in path.read_text()]  # to parse all files takes seconds
+    found = {_relative(path): [name for name in _contents(path).imported if ".test_" in name] for path in naming}
     assert {name: modules for name, modules in found.items() if modules} == {}
 
 
