@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bench.bodies import Bodies
 from bench.counts import Count
+from bench.files import FileImport, measure_file
 from bench.identity import Resolving
 from bench.imports import Import, measure_import
 from bench.memory import pss_by_role
@@ -33,6 +34,7 @@ class Round(NamedTuple):
     start_existing_s: float
     memory_idle_bytes: int
     imports: Import
+    file: FileImport
     singles: Singles
     visibility: Visibility
     profiles: Profiles
@@ -43,7 +45,8 @@ class Round(NamedTuple):
     def counts(self) -> list[Count]:
         """The counts of every measurement."""
         found = self.visibility
-        events = [self.imports.counted, self.singles.counted, found.load_count, found.probe_count]
+        imports = [self.imports.counted, self.file.counted]
+        events = [*imports, self.singles.counted, found.load_count, found.probe_count]
         return [*events, self.profiles.hot.counted, self.profiles.wide.counted]
 
 
@@ -66,15 +69,17 @@ def measure_round(plan: Plan, bodies: Bodies, work: Path, tell: Tell, resolving:
 
 def _under_load(
     server: Server, plan: Plan, bodies: Bodies, work: Path, tell: Tell
-) -> tuple[Import, Singles, Visibility, Profiles, Writes]:
+) -> tuple[Import, FileImport, Singles, Visibility, Profiles, Writes]:
     projects = server.create_projects(
-        "import", "singles", "half load", "probes", "hot profile", "profiles", "fat profile"
+        "import", "singles", "half load", "probes", "hot profile", "profiles", "fat profile", "file"
     )
     # First: merges of what the other measurements store would count as written for this profile.
     tell("/engage, a fat profile")
     writes = measure_writes(server, projects[6], plan)
     tell(f"/import and export of {bodies.events:,} events")
     imports = measure_import(server, projects[0], bodies, plan)
+    tell("trackway import of the same events")
+    file = measure_file(server, projects[7], "file", bodies, work)
     tell("/track one by one")
     singles = measure_singles(server, projects[1], plan, work)
     tell("time to visible at half load")
@@ -82,4 +87,4 @@ def _under_load(
     visibility = measure_visibility(server, projects[2], projects[3], bodies, plan, half)
     tell("/engage, one profile and many")
     profiles = measure_profiles(server, projects[4], projects[5], plan, work)
-    return imports, singles, visibility, profiles, writes
+    return imports, file, singles, visibility, profiles, writes

@@ -72,9 +72,15 @@ class Server:
             wait_until(functools.partial(self._knows, keys), 10.0, "the new project to be known")
         return created
 
+    def run_command(self, *arguments: str) -> dict[str, Any]:
+        """What a command beside the server answers. Raises CalledProcessError where it fails."""
+        command = [_TRACKWAY, *arguments, "--json", "--data-dir", str(self._data_dir)]
+        done = subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, check=True)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
     def _create_project(self, name: str) -> Keys:
-        command = [_TRACKWAY, "project", "create", name, "--json", "--data-dir", str(self._data_dir)]
-        made = json.loads(subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, check=True).stdout)
+        made = self.run_command("project", "create", name)
         return Keys(made["token"], made["secret"])
 
     def _knows(self, keys: Keys) -> bool:

@@ -12,6 +12,7 @@ import click
 from trackway.commands.options import JSON, load_flags, settings_options
 from trackway.commands.running_server import URL, Server, server_of
 from trackway.domain.errors import ConfigError
+from trackway.runtime.operator_key import OPERATOR_HEADER
 from trackway.transfer.batch_sending import EVENTS, GROUPS, USERS, Target
 from trackway.transfer.batches import FORMS_OF_COLUMNS, Forming
 from trackway.transfer.connection import Address
@@ -145,7 +146,8 @@ def _target(choice: Choice, address: Address) -> Target:
     path, parameters = EVENTS
     if choice.owner is not None:
         path, parameters = GROUPS if choice.owner.group_key else USERS
-    return Target(path, parameters, packed=not address.is_near, with_ids=choice.owner is None)
+    by_operator = OPERATOR_HEADER in address.headers
+    return Target(path, parameters, not address.is_near, with_ids=choice.owner is None, by_operator=by_operator)
 
 
 def _digest(server: Server, sources: list[Source], columns: dict[str, Any], target: Target) -> str:

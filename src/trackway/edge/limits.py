@@ -37,6 +37,13 @@ SITE_SCRIPT_KEPT_S = 31_536_000
 # Ingestion
 HEAVY_BYTES = 1024 * 1024
 """A body that is larger, or unpacks to more, is handled in a thread, so that other requests go on."""
+IMPORT_AHEAD_BYTES_MAX = 64 * 1024 * 1024
+"""Journal bytes that are not loaded, from which on an operator's import waits: two batches of the loader, one that it
+loads and one for when it is done."""
+IMPORT_LOOK_S = 0.02
+"""How often an import that waits looks at what is loaded."""
+IMPORT_WAIT_S_MAX = 10.0
+"""Longest wait of one request of an import."""
 UNKNOWN_BYTES_MAX = EVENT_BYTES_MAX
 """A body without credentials is unpacked up to here in search of a known token. Without one it is a 413."""
 UNKNOWN_FORM_BYTES_MAX = UNKNOWN_BYTES_MAX * 3 // 2

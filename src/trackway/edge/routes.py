@@ -38,6 +38,7 @@ from trackway.edge.api.saved.table import paths_with_ids, query_paths
 from trackway.edge.api.site_script import SiteScript, SiteScriptEndpoint
 from trackway.edge.api.store_check import StoreCheck
 from trackway.edge.app import SIDE_ROUTES, Route, Routes
+from trackway.edge.ingestion.import_pace import ImportPace
 from trackway.edge.ingestion.offload import HeavyWork
 from trackway.edge.ingestion.records_endpoint import RecordsEndpoint
 from trackway.edge.ingestion.single_events import SinglesEndpoint
@@ -178,6 +179,7 @@ def _records(parts: Parts) -> dict[Endpoint, RecordsEndpoint]:
             parts.locator,
             heavy,
             parts.operator,
+            ImportPace(parts.progress),
         )
         for endpoint in Endpoint
     }

@@ -63,13 +63,14 @@ def suspicions_of_each(text: bytes, records: Sequence[msgspec.Raw | bytes]) -> l
     `records` are the JSON texts of the events within `text`.
     """
     sizes = list(map(len, records))
-    if not text.startswith(b"[") or len(text) != sum(sizes) + len(sizes) + 1:  # lines, or white space between
-        text = b"[" + b",".join(records) + b"]"
+    first, between = text.startswith(b"["), sum(sizes) + len(sizes)
+    if len(text) != between + 1 if first else len(text) - between not in (0, -1) or not text.startswith(b"{"):
+        text, first = b"[" + b",".join(records) + b"]", True  # white space between
     characters = np.frombuffer(text, dtype=np.uint8)
-    begins = np.cumsum([1, *sizes[:-1]]) + np.arange(len(sizes))
+    begins = np.cumsum([int(first), *sizes[:-1]]) + np.arange(len(sizes))
     kinds = np.zeros(len(sizes), dtype=np.uint8)
     opening = _opening(characters)
-    if np.count_nonzero(opening) > 2 * len(sizes) + 1:
+    if np.count_nonzero(opening) > 2 * len(sizes) + first:
         opened = np.bincount(np.searchsorted(begins, np.flatnonzero(opening), "right"), minlength=len(sizes) + 1)
         kinds[opened[1:] > 2] |= NESTED  # more than the event and its properties; the list opens before the first event
     _mark(kinds, NULL, begins, _nulls(text))

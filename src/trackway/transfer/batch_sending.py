@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from trackway.domain.errors import StateError
-from trackway.transfer.batches import Batch, ReadyLines, Rejection, Sendable
-from trackway.transfer.connection import Answer, Connection
-from trackway.transfer.insert_ids import with_insert_id_anyway
+from trackway.domain.line_ids import LINES_HEADER, QUOTED, LineSource, with_insert_id_anyway
+from trackway.transfer.batches import Batch, Lines, Rejection, Sendable
+from trackway.transfer.connection import NO_PARAMETERS, Answer, Connection
 
 _LINES: Final = "application/x-ndjson"
 _ARRAY: Final = "application/json"
@@ -25,13 +25,14 @@ _REFUSED: Final = (400, 413)
 class Target(NamedTuple):
     """Where records go: the path, its parameters, and whether bodies are compressed.
 
-    `with_ids`: an event without an `$insert_id` is given one.
+    `with_ids`: an event without an `$insert_id` is given one. `by_operator`: the server gives it to lines.
     """
 
     path: str
     parameters: Mapping[str, str]
     packed: bool
     with_ids: bool
+    by_operator: bool = False
 
 
 EVENTS: Final = ("/import", {"strict": "1", "ip": "0"})
@@ -48,8 +49,32 @@ class Sent(NamedTuple):
 
 def send_batch(connection: Connection, target: Target, batch: Batch) -> Sent:
     """Send all records of a batch. Raises StateError for a refusal of all, such as of the credentials, and Stopped."""
-    imported, rejected = _send(connection, target, batch.source, batch.records)
+    if isinstance(batch.records, Lines):
+        imported, rejected = _send_lines(connection, target, batch.source, batch.records)
+    else:
+        imported, rejected = _send(connection, target, batch.source, batch.records)
     return Sent(imported, sorted([*batch.rejected, *rejected], key=lambda each: each.number))
+
+
+def _send_lines(connection: Connection, target: Target, name: str, lines: Lines) -> tuple[int, list[Rejection]]:
+    """Send lines as they are. Only where not all are taken, each is looked at by itself."""
+    have_ids = not target.with_ids or lines.text.count(QUOTED) >= lines.number
+    if have_ids or target.by_operator:
+        headers = {} if have_ids else {LINES_HEADER: LineSource(name, lines.first).header()}
+        answer = _ask(connection, target, lines.text, _LINES, headers)
+        if answer.status == HTTPStatus.OK and _number(answer) == lines.number:
+            return lines.number, []
+        if answer.status not in (HTTPStatus.OK, *_REFUSED):
+            raise StateError(f"server refused: {answer.status} {_error(answer)}")
+        records = [Sendable(number, line, line) for number, line in lines.present()]
+        failed = _json(answer).get("failed_records")
+        if answer.status == HTTPStatus.OK:
+            return _counted(answer, len(records)), []
+        if failed and _number(answer) == len(records):
+            return _partly(connection, target, name, records, failed)
+    formed = lines.formed(name, with_ids=target.with_ids)
+    imported, rejected = _send(connection, target, name, [each for each in formed if isinstance(each, Sendable)])
+    return imported, [*rejected, *(each for each in formed if isinstance(each, Rejection))]
 
 
 def _send(
@@ -98,7 +123,7 @@ def _partly(
 def _answer(connection: Connection, target: Target, records: Sequence[Sendable]) -> Answer:
     """The reply to some records, sent as an array, which costs the server a tenth less than lines do. A line that is
     not one JSON value could be several elements of an array, or join others; then lines are sent, which keep apart."""
-    bodies = records.bodies if isinstance(records, ReadyLines) else [each.body for each in records]
+    bodies = [each.body for each in records]
     array = b",".join(bodies)
     if array.count(_EVENT) <= len(records):
         answer = _ask(connection, target, b"[%b]" % array, _ARRAY)
@@ -116,8 +141,14 @@ def _number(answer: Answer) -> int | None:
     return int(found.get("num_records_imported", 0)) + len(failed) if failed else None
 
 
-def _ask(connection: Connection, target: Target, body: bytes, content_type: str) -> Answer:
-    headers = {"Content-Type": content_type}
+def _ask(
+    connection: Connection,
+    target: Target,
+    body: bytes,
+    content_type: str,
+    more: Mapping[str, str] = NO_PARAMETERS,
+) -> Answer:
+    headers = {"Content-Type": content_type, **more}
     if target.packed:
         from isal import igzip  # noqa: PLC0415
 

@@ -1,20 +1,19 @@
 """Batches of records: read from the files, given their shape, and made ready to be one request each."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple, overload
+from collections.abc import Iterator
+from typing import NamedTuple, TypeVar
 
 import orjson
 
 from trackway.domain.errors import StateError
 from trackway.domain.limits import EVENT_BYTES_MAX, RECORDS_PER_REQUEST_MAX
+from trackway.domain.line_ids import add_insert_id, with_insert_id
 from trackway.transfer.formats import Format
-from trackway.transfer.insert_ids import QUOTED, add_insert_id, with_insert_id
 from trackway.transfer.limits import IMPORT_BODY_BYTES_MAX
 from trackway.transfer.readers import Block, Unreadable
 from trackway.transfer.shapes import Refused, Shape
 
-_READY_BYTES_MAX: Final = IMPORT_BODY_BYTES_MAX // RECORDS_PER_REQUEST_MAX
-"""Bytes of a line of which RECORDS_PER_REQUEST_MAX fit into a body."""
+Read = TypeVar("Read")
 
 
 class Rejection(NamedTuple):
@@ -34,28 +33,29 @@ class Sendable(NamedTuple):
     body: bytes
 
 
-class ReadyLines(Sequence[Sendable]):
-    """Lines that are sent as they are. `first`: the number of the first. No object is made for a record that is not
-    looked at, which halves the cost of an import beside the server."""
+class Lines(NamedTuple):
+    """Lines of a file that are sent as they are, in one piece: nothing is made for a line that nobody looks at. `first`
+    is the number of the first, `number` how many there are, blank ones included."""
 
-    def __init__(self, first: int, lines: list[bytes]):
-        self._first = first
-        self.bodies = lines
+    first: int
+    number: int
+    text: bytes
 
-    def __len__(self) -> int:
-        return len(self.bodies)
+    def behind(self, skipped: int) -> "Lines":
+        """The lines whose numbers are higher; there is one at least."""
+        left_out = max(skipped + 1 - self.first, 0)
+        if not left_out:
+            return self
+        return Lines(self.first + left_out, self.number - left_out, self.text.split(b"\n", left_out)[-1])
 
-    @overload
-    def __getitem__(self, index: int) -> Sendable: ...
-    @overload
-    def __getitem__(self, index: slice) -> "ReadyLines": ...
-    def __getitem__(self, index: int | slice) -> "Sendable | ReadyLines":
-        if isinstance(index, slice):
-            begin, _, step = index.indices(len(self.bodies))
-            assert step == 1, "only runs of lines have one first number"
-            return ReadyLines(self._first + begin, self.bodies[index])
-        line = self.bodies[index]
-        return Sendable(self._first + index, line, line)
+    def present(self) -> list[tuple[int, bytes]]:
+        """The lines that are not blank, with their numbers."""
+        lines = enumerate(self.text.split(b"\n"), self.first)
+        return [(number, line) for number, line in lines if not _is_blank(line)]
+
+    def formed(self, name: str, *, with_ids: bool) -> "list[Sendable | Rejection]":
+        """Each of these by itself, as a file of that name has it."""
+        return [_formed(name, number, line, Forming(None, with_ids)) for number, line in self.present()]
 
 
 class Batch(NamedTuple):
@@ -64,7 +64,7 @@ class Batch(NamedTuple):
 
     source: str
     end: int
-    records: "list[Sendable] | ReadyLines"
+    records: "list[Sendable] | Lines"
     rejected: list[Rejection]
     read_bytes: int = 0
 
@@ -82,40 +82,47 @@ def batches_of(name: str, blocks: Iterator[Block], forming: Forming, skipped: in
     behind the batch of what came before."""
     broken: list[StateError] = []
     number = 0
-    ready: list[bytes] = []  # the lines up to `number`, if they are sent as they are
     for block in _until_broken(blocks, broken):
-        if number + len(block) <= skipped:
-            number += len(block)
-            continue
-        if forming.shape is None and forming.with_ids and number >= skipped and (lines := _ready(block)):
-            ready += lines
-            number += len(lines)
-            while len(ready) >= RECORDS_PER_REQUEST_MAX:
-                first = number - len(ready) + 1
-                yield _of_ready(name, first, ready[:RECORDS_PER_REQUEST_MAX])
-                ready = ready[RECORDS_PER_REQUEST_MAX:]
-            continue
-        if ready:
-            yield _of_ready(name, number - len(ready) + 1, ready)
-            ready = []
-        yield from _formed_batches(name, block, forming, number, skipped)
+        if number + len(block) > skipped:
+            yield from _formed_batches(name, block, forming, number, skipped)
         number += len(block)
-    yield _of_ready(name, number - len(ready) + 1, ready) if ready else Batch(name, max(number, skipped), [], [])
+    yield Batch(name, max(number, skipped), [], [])
     if broken:
         raise broken[0]
 
 
-def _ready(block: Block) -> list[bytes] | None:
-    """The lines of a block, if each is sent as it is: it has its `$insert_id`, and so many are a bounded body."""
-    lines = [line for line in block if type(line) is bytes and QUOTED in line]
-    if len(lines) != len(block) or max(map(len, lines), default=0) > _READY_BYTES_MAX:
-        return None
-    text = b"".join(lines)
-    return None if b"\r" in text or b"\n" in text else lines
+def batches_of_lines(name: str, pieces: Iterator[bytes | Unreadable], skipped: int) -> Iterator[Batch]:
+    """The lines of a source behind the first `skipped` ones, as they are. Raises as `batches_of`."""
+    broken: list[StateError] = []
+    number = 0
+    for piece in _until_broken(pieces, broken):
+        if isinstance(piece, Unreadable):
+            number += 1
+            if number > skipped:
+                yield Batch(name, number, [], [Rejection(number, "", piece.reason, piece.text)])
+            continue
+        lines_read = Lines(number + 1, piece.count(b"\n") + 1, piece)
+        end = number + lines_read.number
+        if end > skipped:
+            for lines in _bounded(lines_read.behind(skipped)):
+                yield Batch(name, lines.first + lines.number - 1, lines, [])
+        number = end
+    yield Batch(name, max(number, skipped), [], [])
+    if broken:
+        raise broken[0]
 
 
-def _of_ready(name: str, first: int, lines: list[bytes]) -> Batch:
-    return Batch(name, first + len(lines) - 1, ReadyLines(first, lines), [])
+def _bounded(lines: Lines) -> Iterator[Lines]:
+    """Lines as one body or more."""
+    first, number, text = lines
+    if number == 1 or (number <= RECORDS_PER_REQUEST_MAX and len(text) <= IMPORT_BODY_BYTES_MAX):
+        yield lines
+        return
+    middle = text.find(b"\n", len(text) // 2)
+    middle = middle if middle >= 0 else text.rfind(b"\n")
+    before = text.count(b"\n", 0, middle) + 1
+    yield from _bounded(Lines(first, before, text[:middle]))
+    yield from _bounded(Lines(first + before, number - before, text[middle + 1 :]))
 
 
 def _formed_batches(name: str, block: Block, forming: Forming, number: int, skipped: int) -> Iterator[Batch]:
@@ -125,7 +132,7 @@ def _formed_batches(name: str, block: Block, forming: Forming, number: int, skip
     batch = Batch(name, number, records, [])
     for text in block:
         number += 1
-        if number <= skipped or not text or (isinstance(text, bytes) and text.isspace()):
+        if number <= skipped or (isinstance(text, bytes) and _is_blank(text)):
             continue
         formed = _formed(name, number, text, forming)
         if isinstance(formed, Rejection):
@@ -145,10 +152,14 @@ def _formed_batches(name: str, block: Block, forming: Forming, number: int, skip
         yield batch._replace(end=number)
 
 
-def _until_broken(blocks: Iterator[Block], broken: list[StateError]) -> Iterator[Block]:
-    """The blocks up to where the file cannot be read on; `broken` gets why."""
+def _is_blank(line: bytes) -> bool:
+    return not line or line.isspace()
+
+
+def _until_broken(read: Iterator[Read], broken: list[StateError]) -> Iterator[Read]:
+    """What is read up to where the file cannot be read on; `broken` gets why."""
     try:
-        yield from blocks
+        yield from read
     except StateError as error:
         broken.append(error)
     except (OSError, EOFError) as error:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from trackway.domain.errors import StateError
 from trackway.transfer.batch_sending import Sent, Target
-from trackway.transfer.batches import Batch, Forming, batches_of
+from trackway.transfer.batches import Batch, Forming, batches_of, batches_of_lines
 from trackway.transfer.connection import Address
 from trackway.transfer.formats import Format, format_of
 from trackway.transfer.limits import PROGRESS_S
 from trackway.transfer.pipeline import Pipeline, SourceBroken
 from trackway.transfer.progress_file import Progress
-from trackway.transfer.readers import read_blocks
+from trackway.transfer.readers import line_pieces, read_blocks
 from trackway.transfer.rejected_file import RejectedFile
 from trackway.transfer.sources import Source, opened
 
@@ -71,9 +71,13 @@ class Import:
             skipped = self._progress.begin(source)
             with opened(source) as file:
                 format_ = self._order.given or format_of(source.name, file.head)
-                blocks = read_blocks(format_, file, source)
+                forming = self._order.forming(format_)
+                if format_ is Format.LINES and forming.shape is None:
+                    batches = batches_of_lines(source.name, line_pieces(file.file), skipped)
+                else:
+                    batches = batches_of(source.name, read_blocks(format_, file, source), forming, skipped)
                 try:
-                    for batch in batches_of(source.name, blocks, self._order.forming(format_), skipped):
+                    for batch in batches:
                         yield batch._replace(read_bytes=read_before + file.read_bytes())
                 except StateError as error:
                     raise SourceBroken(f"{source.shown}: {error}") from error

@@ -1,8 +1,9 @@
 """Limits of `transfer`: one constant each, with its unit and its source."""
 
 # Files
-READ_BYTES = 1024 * 1024
-"""Bytes of a file, unpacked, that are read at once."""
+READ_BYTES = 704 * 1024
+"""Bytes of a file, unpacked, that are read at once, and so of a body of lines. With the rest of a line before them
+these are so few that the server need not count their members (JSON_MEMBERS_PLAIN_MAX), nor use a thread."""
 RECORD_BYTES_MAX = 4 * 1024 * 1024
 """One record of a file. A longer one is rejected unread in lines and CSV, and ends the reading of a JSON array; the
 server takes less of an event."""

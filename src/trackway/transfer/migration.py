@@ -17,10 +17,10 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 from trackway.domain.errors import StateError
+from trackway.domain.line_ids import NAME
 from trackway.transfer.batch_sending import EVENTS, GROUPS, USERS, Sent, Target
 from trackway.transfer.batches import Batch, Forming, batches_of
 from trackway.transfer.connection import Address, Broken
-from trackway.transfer.insert_ids import NAME
 from trackway.transfer.limits import AGAIN_S_MAX, EQUAL_LINES_MAX, EXPORT_TRIES_MAX, READ_BYTES
 from trackway.transfer.mixpanel_source import MixpanelSource
 from trackway.transfer.pipeline import Pipeline, SourceBroken

@@ -7,7 +7,7 @@ has the mappings. What is not named there keeps its name and value.
 from collections.abc import Mapping as Members
 from typing import Any, Final
 
-from trackway.transfer.insert_ids import NAME
+from trackway.domain.line_ids import NAME
 from trackway.transfer.shapes import Refused, Shape, Values, object_in, time_value
 
 _PAGE_VIEW: Final = "$mp_web_page_view"

@@ -45,24 +45,32 @@ def read_blocks(format_: Format, file: Opened, source: Source) -> Iterator[Block
 
 def line_blocks(file: BufferedIOBase) -> Iterator[Block]:
     """The lines of a file."""
+    for piece in line_pieces(file):
+        yield [piece] if isinstance(piece, Unreadable) else list(piece.split(b"\n"))
+
+
+def line_pieces(file: BufferedIOBase) -> Iterator[bytes | Unreadable]:
+    """The lines of a file, as many in one piece as were read at once, without the end of the last one. A line that is
+    too long is a piece of its own."""
     rest, is_first, too_long = b"", True, False
     while piece := file.read1(READ_BYTES):
         if is_first:
             piece, is_first = piece.removeprefix(_MARK), False
-        *lines, end = piece.split(b"\n")
-        if lines:
-            lines[0] = rest + lines[0]
-            block: Block = list(lines)
-            if too_long:
-                block[0], too_long = Unreadable(TOO_LONG, lines[0][:READ_BYTES]), False
-            yield block
-            rest = end
+        end = piece.rfind(b"\n")
+        if end < 0:
+            rest += piece
         else:
-            rest += end
+            begin = 0
+            if too_long:
+                yield Unreadable(TOO_LONG, rest)
+                rest, too_long, begin = b"", False, piece.find(b"\n") + 1
+            if begin <= end:
+                yield b"".join((rest, memoryview(piece)[begin:end]))
+            rest = piece[end + 1 :]
         if len(rest) > RECORD_BYTES_MAX:
             rest, too_long = rest[:READ_BYTES], True
     if rest:
-        yield [Unreadable(TOO_LONG, rest[:READ_BYTES]) if too_long else rest]
+        yield Unreadable(TOO_LONG, rest) if too_long else rest
 
 
 def json_blocks(file: BufferedIOBase) -> Iterator[Block]:

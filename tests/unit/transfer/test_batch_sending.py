@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from trackway.domain.errors import StateError
+from trackway.domain.line_ids import with_insert_id
 from trackway.transfer.batch_sending import Target, send_batch
-from trackway.transfer.batches import Batch, Sendable
+from trackway.transfer.batches import Batch, Lines, Sendable
 from trackway.transfer.connection import NO_PARAMETERS, Answer
 
 TARGET = Target("/import", {"strict": "1"}, packed=False, with_ids=True)
@@ -29,6 +30,7 @@ class Server:
         self.bytes_max = bytes_max
         self.taken: list[bytes] = []
         self.asked = 0
+        self.heads: list[dict[str, str]] = []
 
     def ask(
         self,
@@ -48,12 +50,13 @@ class Server:
             except orjson.JSONDecodeError:
                 return self._refusal(400, "data, broken at byte 7")
         else:
-            records = body.split(b"\n")
+            records = [each for each in body.split(b"\n") if each.strip()]
             if any(not is_json(each) for each in records):
                 return self._refusal(400, "data, broken at byte 7")
         failed = [
             {"index": index, "field": "event", "message": "bad"} for index, each in enumerate(records) if b"bad" in each
         ]
+        self.heads.append(dict(headers))
         self.taken += [each for each in records if b"bad" not in each]
         document: dict[str, Any] = {"num_records_imported": len(records) - len(failed)}
         status = 400 if failed else 200
@@ -118,3 +121,57 @@ def test_good_records_take_one_request() -> None:
     server = Server()
     assert send_batch(server, TARGET, batch(*[b'{"event":"a"}'] * 10)).imported == 10  # type: ignore[arg-type]
     assert server.asked == 1
+
+
+def lines(*texts: bytes) -> Batch:
+    return Batch("a b.ndjson", 6 + len(texts), Lines(7, len(texts), b"\n".join(texts)), [])
+
+
+WITH_ID = b'{"event":"a","properties":{"$insert_id":"i"}}'
+WITHOUT = b'{"event":"a","properties":{"n":1}}'
+OPERATOR = TARGET._replace(by_operator=True)
+
+
+def test_lines_with_ids_are_sent_by_one_request_as_they_are() -> None:
+    server = Server()
+    assert send_batch(server, TARGET, lines(WITH_ID, WITH_ID + b"\r")).imported == 2  # type: ignore[arg-type]
+    assert server.taken == [WITH_ID, WITH_ID + b"\r"] and "x-trackway-lines" not in server.heads[0]
+
+
+def test_the_server_gives_ids_to_lines_of_its_operator_and_no_other_does() -> None:
+    server = Server()
+    assert send_batch(server, OPERATOR, lines(WITHOUT, WITH_ID)).imported == 2  # type: ignore[arg-type]
+    assert server.taken == [WITHOUT, WITH_ID] and server.heads[0]["x-trackway-lines"] == "7 a%20b.ndjson"
+    other = Server()
+    assert send_batch(other, TARGET, lines(WITHOUT, WITH_ID)).imported == 2  # type: ignore[arg-type]
+    assert other.taken == [with_insert_id(WITHOUT, "a b.ndjson", 7), WITH_ID]
+    assert all("x-trackway-lines" not in head for head in other.heads)
+
+
+@pytest.mark.parametrize("target", [TARGET, OPERATOR])
+def test_of_lines_that_are_not_all_taken_each_is_imported_or_rejected_with_its_number(target: Target) -> None:
+    server = Server(bytes_max=300)
+    texts = [WITH_ID, b"", b"!", b'{"bad":"$insert_id"}', b" ", b"x" * 400, *[WITH_ID] * 9]
+    sent = send_batch(server, target, lines(*texts))  # type: ignore[arg-type]
+    assert sent.imported == 10 and server.taken == [WITH_ID] * 10
+    assert [(each.number, each.text[:20]) for each in sent.rejected] == [
+        (9, b"!"),
+        (10, b'{"bad":"$insert_id"}'),
+        (12, b"x" * 20),
+    ]
+
+
+def test_blank_lines_are_no_records() -> None:
+    server = Server()
+    found = send_batch(server, OPERATOR, lines(WITHOUT, b"", b'{"bad":1}', b" ", WITHOUT))  # type: ignore[arg-type]
+    assert found.imported == 2 and [each.number for each in found.rejected] == [9]
+    assert send_batch(Server(), OPERATOR, lines(b"", b" ")) == (0, [])  # type: ignore[arg-type]
+
+
+def test_a_server_that_counts_other_lines_ends_the_import() -> None:
+    class Other(Server):
+        def ask(self, *_: Any, **__: Any) -> Answer:
+            return Answer(200, b'{"num_records_imported":1}', None)
+
+    with pytest.raises(StateError, match="counted 1 of 2"):
+        send_batch(Other(), OPERATOR, lines(WITHOUT, b"", WITHOUT))  # type: ignore[arg-type]

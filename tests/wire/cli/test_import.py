@@ -67,6 +67,7 @@ class Importing:
         self.where += ["--state", str(directory), "--json"]
 
     def file(self, name: str, content: bytes) -> str:
+        (self.directory / name).parent.mkdir(exist_ok=True)
         (self.directory / name).write_bytes(content)
         return str(self.directory / name)
 
@@ -125,6 +126,19 @@ def test_any_format_is_imported_once_however_often_and_equal_records_stay_two(
     assert Counter(Counter(each["properties"]["n"] for each in stored).values()) == {2: 2250}
     assert {each["properties"]["time"] for each in stored} == {BEGAN_S + n for n in range(2250)}
     assert importing.left() == []
+
+
+def test_lines_have_the_same_ids_whoever_makes_them(importing: Importing) -> None:
+    """The server makes them for its operator's import, the import for any other server and where a line is refused."""
+    each = lines(events(40)).splitlines()
+    path = importing.file("a.ndjson", b"\r\n".join([*each[:10], b"", b" ", *each[10:30], b"{", *each[30:]]))
+    done = [importing.run(path, code=1), importing.run(path, "--url", importing.server.url, code=1)]
+    assert [(found["imported"], found["rejected"]) for found in done] == [(40, 1), (40, 1)]
+    good = importing.file("b/a.ndjson", b"\r\n".join([*each[:10], b"", b" ", *each[10:30], b""]))
+    assert importing.run(good)["imported"] == 30
+    importing.server.wait_loaded()
+    stored = importing.server.export_when(importing.project, 40)
+    assert Counter(Counter(each["properties"]["n"] for each in stored).values()) == {2: 20}
 
 
 def test_standard_input_and_directories_are_read(importing: Importing) -> None:

@@ -12,10 +12,12 @@ from typing import NamedTuple
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RECORDS_PER_REQUEST_MAX, RETRY_AFTER_STORAGE_S
+from trackway.domain.line_ids import LINES_HEADER, line_source, lines_with_ids
 from trackway.edge.access.client_address import ClientAddresses
 from trackway.edge.access.credentials import Access, check_project_id
 from trackway.edge.access.operator import Operator
 from trackway.edge.ingestion.admission import Admission
+from trackway.edge.ingestion.import_pace import ImportPace
 from trackway.edge.ingestion.known_tokens import tokens_named
 from trackway.edge.ingestion.offload import HeavyWork
 from trackway.edge.ingestion.records_request import RecordsRequest
@@ -77,6 +79,7 @@ class RecordsEndpoint:
         locator: Locator,
         heavy: HeavyWork | None = None,
         operator: Operator | None = None,
+        pace: ImportPace | None = None,
     ):
         self._endpoint = endpoint
         self._plain = endpoint is not Endpoint.IMPORT
@@ -84,7 +87,9 @@ class RecordsEndpoint:
         self._directory = directory
         self._journal = journal
         self.learned = LearnedReaders()
-        self.admission = Admission(endpoint, settings, directory, access, rates, operator or Operator())
+        self._operator = operator or Operator()
+        self._pace = pace
+        self.admission = Admission(endpoint, settings, directory, access, rates, self._operator)
         self._in_flight = in_flight
         self._locator = locator
         self._heavy = heavy or HeavyWork()
@@ -107,6 +112,8 @@ class RecordsEndpoint:
             if admitted.refusal is not None:
                 self._reject_unread(request, admitted.project, admitted.refusal, answered.set_result)
             else:
+                if self._pace is not None and admitted.project is not None and self._operator.sent(scope):
+                    await self._pace.wait()
                 self.answer(request, body, answered.set_result, admitted.project)
             reply = await answered
         except ClientGone:
@@ -158,6 +165,8 @@ class RecordsEndpoint:
                 decoded = self._decode(request, body, bytes_max, project)
                 if decoded is None:
                     return None
+                if decoded.lines:
+                    decoded = self._with_ids(decoded, scope)
                 if not counted:
                     self.admission.refuse_early(decoded.text)
                 size, parameters = len(decoded.text), decoded.parameters
@@ -253,6 +262,17 @@ class RecordsEndpoint:
             if bytes_max < self._settings.body_bytes_max:
                 return None
             raise
+
+    def _with_ids(self, decoded: Decoded, scope: Scope) -> Decoded:
+        """The lines of an operator's import with the ids that they lack, if it says of which file they are."""
+        named = header(scope, LINES_HEADER.encode())
+        if not named or decoded.text.count(b"\n") > RECORDS_PER_REQUEST_MAX or not self._operator.sent(scope):
+            return decoded
+        try:
+            source = line_source(named.decode("latin-1"))
+        except ValueError as error:
+            raise RequestError(400, f"{LINES_HEADER}, must be a line's number and a file's name") from error
+        return decoded._replace(text=lines_with_ids(decoded.text, source))
 
     def _names_project(self, text: bytes) -> bool:
         return tokens_named(text, self._is_known).is_known

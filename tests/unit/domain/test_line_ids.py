@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackway.transfer.insert_ids import made_id, with_insert_id
+from trackway.domain.line_ids import LineSource, line_source, lines_with_ids, made_id, with_insert_id
 
 TEXTS = st.text(max_size=6) | st.sampled_from(['"properties":{', '"properties"', "$insert_id", "properties", "}", "\\"])
 INNER = st.dictionaries(TEXTS, TEXTS | st.dictionaries(TEXTS, TEXTS, max_size=2), max_size=3)
@@ -48,3 +48,25 @@ def test_id_is_of_the_file_the_line_and_the_content() -> None:
 )
 def test_what_is_no_event_or_has_an_id_stays_as_it_is(text: bytes) -> None:
     assert with_insert_id(text, "a", 1) == text
+
+
+@given(
+    name=st.text(max_size=20) | st.sampled_from(["a b.ndjson", "ü/\udce9.ndjson", "1 2"]), first=st.integers(1, 10**9)
+)
+def test_a_header_says_of_which_file_lines_are(name: str, first: int) -> None:
+    text = LineSource(name, first).header()
+    assert text.isascii() and text.isprintable()
+    assert line_source(text) == (name, first)
+
+
+@pytest.mark.parametrize("text", ["", "x a.ndjson", "a.ndjson"])
+def test_a_header_without_a_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        line_source(text)
+
+
+def test_lines_get_the_ids_that_each_has_by_itself() -> None:
+    texts = [b'{"event":"e","properties":{"n":1}}', b"", b"!", b'{"event":"e","properties":{"n":1}}\r']
+    found = lines_with_ids(b"\n".join(texts), LineSource("a", 5))
+    assert found.split(b"\n") == [with_insert_id(text, "a", number) for number, text in enumerate(texts, 5)]
+    assert found.count(b"$insert_id") == 2

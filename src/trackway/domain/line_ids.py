@@ -1,16 +1,21 @@
 """The `$insert_id` of an event that has none: from its file's name, its number there and its bytes.
 
 A run that is repeated makes the same ids, so nothing is stored twice. Two equal lines of a file have two numbers, so
-both are stored.
+both are stored. An import makes the ids of records that it reads; those of lines that it sends as they are, the server
+makes by the same function.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, unquote
 
 import orjson
 from xxhash import xxh3_128_hexdigest
 
 NAME: Final = "$insert_id"
 QUOTED: Final = b'"$insert_id"'
+LINES_HEADER: Final = "x-trackway-lines"
+"""Of a body of lines whose events may need an id: the number of its first line, a blank, and the file's name, encoded
+as in a URL."""
 _PROPERTIES: Final = b'"properties"'
 _OPENING: Final = b'"properties":{'
 _OPENING_SPACED: Final = b'"properties": {'
@@ -55,3 +60,26 @@ def add_insert_id(event: dict[str, Any], name: str, number: int, text: bytes) ->
     """Give an event's properties an `$insert_id` made of its record, unless they have one."""
     if event["properties"].get(NAME) is None:
         event["properties"][NAME] = made_id(name, number, text)
+
+
+class LineSource(NamedTuple):
+    """The file that lines are of, and the number of the first of them there."""
+
+    name: str
+    first: int
+
+    def header(self) -> str:
+        """The value of LINES_HEADER."""
+        return f"{self.first} {quote(self.name, errors='surrogateescape')}"
+
+
+def line_source(header: str) -> LineSource:
+    """The source that a header names. Raises ValueError."""
+    first, _, name = header.partition(" ")
+    return LineSource(unquote(name, errors="surrogateescape"), int(first))
+
+
+def lines_with_ids(body: bytes, source: LineSource) -> bytes:
+    """A body of lines, each with an `$insert_id`."""
+    name, first = source
+    return b"\n".join([with_insert_id(line, name, number) for number, line in enumerate(body.split(b"\n"), first)])
