@@ -367,12 +367,22 @@ class Loader:
             return
         self._removed_s = now_s
         for lane, sound_to in zip(self._lanes, self._sweep.sound_to, strict=True):
-            if lane.is_failing:
-                continue
+            if not lane.is_failing:
+                self._remove_from(lane, sound_to)
+
+    def _remove_from(self, lane: Lane, sound_to: int) -> None:
+        """Raises StorageError only where the partition is alone: another one must not stop the rest."""
+        try:
             removed = lane.partition.remove_loaded(sound_to, self._settings.journal_retention_s)
-            if removed.pieces:
-                what = {"partition": lane.number, "pieces": removed.pieces, "bytes": removed.bytes}
-                _log.info("removed loaded records from the journal", **what)
+        except StorageError as error:
+            if len(self._lanes) == 1:
+                raise
+            fault = str(error)
+            _log.warning("loaded records of a partition cannot be removed", partition=lane.number, error=fault)
+            return
+        if removed.pieces:
+            what = {"partition": lane.number, "pieces": removed.pieces, "bytes": removed.bytes}
+            _log.info("removed loaded records from the journal", **what)
 
 
 def _arrival_us(record: Record | None) -> int:

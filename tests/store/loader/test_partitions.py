@@ -11,6 +11,7 @@ from tests.support.loader.partitioned import PartitionedPlace
 from tests.support.loader.story import FailingStore, Killed, clear
 from tests.support.store.damaged_parts import active, missing_column, path_of
 from tests.support.store.process import RunningStore
+from trackway.loader.repair import Repair
 from trackway.loader.statements import read_cursor
 from trackway.store.client import Store
 from trackway.store.migrate import migrate
@@ -93,6 +94,25 @@ def test_a_partition_that_is_away_stops_its_own_lane_alone(place: PartitionedPla
     place.load()
     place.check()
     assert not place.progress.failing
+
+
+def test_a_partition_from_which_nothing_can_be_removed_holds_up_no_loading(
+    place: PartitionedPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, begin = list[int](), Repair.begin
+
+    def counted(self: Repair) -> list[int]:
+        begun.append(1)
+        return begin(self)
+
+    monkeypatch.setattr(Repair, "begin", counted)
+    monkeypatch.setattr("trackway.loader.loop.REMOVAL_INTERVAL_S", 0.0)
+    place.several.partitions[0].keeps = True
+    place.append(*STORY)
+    place.load()
+    place.check()
+    assert len(begun) == 1 and not place.progress.failing
+    assert all(each.removals for each in place.several.partitions)
 
 
 @pytest.mark.one_machine

@@ -8,7 +8,7 @@ from tests.support.loader.story import SEGMENT_BYTES, Place
 from tests.support.store.process import RunningStore
 from trackway.domain.entry import split_payload
 from trackway.domain.errors import StorageError
-from trackway.journal.log import Lease
+from trackway.journal.log import Lease, Removed
 from trackway.journal.of_partitions import OfPartitions
 from trackway.journal.segments.progress import SegmentProgress
 from trackway.journal.segments.reader import Reader
@@ -46,9 +46,17 @@ class FilesProgress(OfPartitions):
 
 
 class FilePartition(SegmentJournal):
-    """`is_away`: it cannot be read."""
+    """`is_away`: it cannot be read. `keeps`: nothing can be removed from it. `removals`: how often that was tried."""
 
     is_away = False
+    keeps = False
+    removals = 0
+
+    def remove_loaded(self, loaded: int, age_s_min: float) -> Removed:
+        self.removals += 1
+        if self.keeps:
+            raise StorageError("the partition does not answer")
+        return super().remove_loaded(loaded, age_s_min)
 
     def source(self, position: int = 0) -> Reader:
         if self.is_away:
