@@ -18,8 +18,13 @@ from tests.support.journal.nats_machine import request
 from tests.support.journal.nats_site import site
 from tests.support.server import ROOM_ENOUGH, Project, basic
 
-STREAM = "TRACKWAY_0"
 PAGE = Path(__file__).parents[2] / "docs/operations/replicated-journal.md"
+
+
+def remove_streams(nats: NatsCluster) -> None:
+    """Of whatever test was before: there are at most three."""
+    for number in range(3):
+        request(nats.url, f"$JS.API.STREAM.DELETE.TRACKWAY_{number}")
 
 
 class Recipe:
@@ -128,8 +133,7 @@ def test_a_machine_moves_to_several_streams_and_to_another_number_without_loss(
 ) -> None:
     directory = tmp_path / "data"
     at = ("--data-dir", str(directory), "--journal-url", nats.url)
-    for number in range(3):
-        request(nats.url, f"$JS.API.STREAM.DELETE.TRACKWAY_{number}")
+    remove_streams(nats)
     with Tree(directory, "--workers", "2") as tree:
         tree.start()
         sent = {tree.create_project(): [f"{number} loaded", f"{number} waits"] for number in range(4)}
@@ -173,7 +177,7 @@ def drained(*at: str) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_new_server_starts_as_the_page_says(nats: NatsCluster, tmp_path: Path) -> None:
-    request(nats.url, f"$JS.API.STREAM.DELETE.{STREAM}")
+    remove_streams(nats)
     Recipe("Start a new server", nats, tmp_path / "data").run_to_serve()
     with site(nats, tmp_path / "data") as tree:
         tree.start()
@@ -185,13 +189,13 @@ def test_a_new_server_starts_as_the_page_says(nats: NatsCluster, tmp_path: Path)
 
 
 def test_generations_end_at_127(nats: NatsCluster, tmp_path: Path) -> None:
-    request(nats.url, f"$JS.API.STREAM.DELETE.{STREAM}")
+    remove_streams(nats)
     arguments = ("--data-dir", str(tmp_path), "--journal-url", nats.url)
     printed("journal", "init", "--generation", "127", *arguments)
     refused = trackway("journal", "init", "--again", *arguments)
     assert refused.returncode == 1 and "generations end at 127" in refused.stderr
     assert "exists already" in trackway("journal", "init", *arguments).stderr
-    request(nats.url, f"$JS.API.STREAM.DELETE.{STREAM}")
+    remove_streams(nats)
 
 
 def test_drain_is_refused_beside_a_server(nats: NatsCluster, tmp_path: Path) -> None:
