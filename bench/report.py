@@ -18,7 +18,6 @@ from bench.questions.questions import QUESTIONS
 from bench.rounds import Round
 
 DOCUMENT: Final = Path("docs/benchmarks.md")
-_SECTION: Final = re.compile(r"(<!-- results: begin -->\n).*(<!-- results: end -->)", re.DOTALL)
 _HEADS: Final = ("", "Median", "Lowest - highest", "Unit", "Goal", "")
 
 
@@ -53,32 +52,38 @@ def results(
 def print_table(console: Console, found: Mapping[str, Any]) -> None:
     """Both tables and what they were taken on."""
     title = f"trackway {found['machine']['trackway']}, {_rounds(found)}"
-    console.print(_table(title, _HEADS, _rows(found)))
-    console.print(_table("questions, medians", questions.HEADS, questions.rows(found)))
+    console.print(table(title, _HEADS, _rows(found)))
+    console.print(table("questions, medians", questions.HEADS, questions.rows(found)))
     for line in _circumstances(found):
         console.print(line.replace("`", ""), highlight=False)
 
 
 def write_document(found: Mapping[str, Any], path: Path = DOCUMENT) -> None:
-    """Renew the marked section of the page. Raises ValueError when the page has lost its marks."""
-    lines = [*_markdown(_HEADS, _rows(found)), "", *_markdown(questions.HEADS, questions.rows(found))]
-    lines += ["", *(f"- {line}" for line in _circumstances(found))]
-    text, renewed = _SECTION.subn(lambda marks: marks[1] + "\n".join(lines) + "\n" + marks[2], path.read_text("utf-8"))
+    """Renew the results of the page. Raises ValueError when the page has lost their marks."""
+    lines = [*markdown(_HEADS, _rows(found)), "", *markdown(questions.HEADS, questions.rows(found))]
+    renew("results", [*lines, "", *(f"- {line}" for line in _circumstances(found))], path)
+
+
+def renew(section: str, lines: Sequence[str], path: Path = DOCUMENT) -> None:
+    """Renew the lines of a marked section of the page. Raises ValueError when the page has lost its marks."""
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    marked = re.compile(f"({re.escape(begin)}\\n).*({re.escape(end)})", re.DOTALL)
+    text, renewed = marked.subn(lambda marks: marks[1] + "\n".join(lines) + "\n" + marks[2], path.read_text("utf-8"))
     if not renewed:
-        raise ValueError(f"{path} has no section between '<!-- results: begin -->' and '<!-- results: end -->'")
+        raise ValueError(f"{path} has no section between '{begin}' and '{end}'")
     path.write_text(text, "utf-8")
 
 
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=title)
+def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    made = Table(title=title)
     for head, justify in zip(heads, _justified(rows), strict=True):
-        table.add_column(head, justify=justify, no_wrap=True)
+        made.add_column(head, justify=justify, no_wrap=True)
     for row in rows:
-        table.add_row(*(cell.replace("`", "") for cell in row))
-    return table
+        made.add_row(*(cell.replace("`", "") for cell in row))
+    return made
 
 
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     marks = {"left": "---", "right": "--:"}
     return [
         f"| {' | '.join(heads)} |",

@@ -27,6 +27,8 @@ class Order(NamedTuple):
     connections: int
     batches_per_s: float
     target: str = "/import?strict=1"
+    further: tuple[str, ...] = ()
+    """Authorizations of further projects, which the connections use in turn."""
 
 
 class Sent(NamedTuple):
@@ -82,10 +84,11 @@ class _Client:
     async def run(self) -> Sent:
         streams = [await asyncio.open_connection("127.0.0.1", self._order.port) for _ in range(self._order.connections)]
         self._began_s = time.monotonic()
+        projects = (self._order.authorization, *self._order.further)
         print(self._began_s, flush=True)
         async with asyncio.TaskGroup() as group:
-            for reader, writer in streams:
-                group.create_task(self._keep_busy(reader, writer))
+            for number, (reader, writer) in enumerate(streams):
+                group.create_task(self._keep_busy(reader, writer, projects[number % len(projects)]))
         acknowledged_s = time.monotonic()
         for _, writer in streams:
             writer.close()
@@ -96,20 +99,20 @@ class _Client:
         interval_s = 1 / self._order.batches_per_s if self._order.batches_per_s else 0.0
         return ((number * interval_s, body) for number, body in enumerate(bodies))
 
-    async def _keep_busy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _keep_busy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authorization: str) -> None:
         for due_s, body in self._bodies:
             await asyncio.sleep(self._began_s + due_s - time.monotonic())
             sent_s = time.monotonic()
-            writer.write(self._head(len(body)))
+            writer.write(self._head(len(body), authorization))
             writer.write(body)
             await writer.drain()
             imported = await _imported(reader)  # not within the next line, whose left side would be read before
             self._acknowledged += imported
             self._replies_s.append(time.monotonic() - sent_s)
 
-    def _head(self, length: int) -> bytes:
+    def _head(self, length: int, authorization: str) -> bytes:
         return (
-            f"POST {self._order.target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {self._order.authorization}\r\n"
+            f"POST {self._order.target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n"
             "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
             f"Content-Length: {length}\r\n\r\n"
         ).encode()

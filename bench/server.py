@@ -69,7 +69,7 @@ class Server:
         with ThreadPoolExecutor() as threads:
             created = list(threads.map(self._create_project, names))
         for keys in created:
-            wait_until(functools.partial(self._knows, keys), 10.0, "the new project to be known")
+            wait_until(functools.partial(self._knows, keys), START_S_MAX, "the new project to be known")
         return created
 
     def run_command(self, *arguments: str) -> dict[str, Any]:
@@ -178,9 +178,10 @@ def running(data_dir: Path, first: Keys | None = None, arguments: tuple[str, ...
         server = Server(data_dir, process, first, time.monotonic() - began_s)
         yield server
         server.check_alive()
-    except BaseException:
+    except BaseException as error:
         process.kill()
         process.wait()
+        error.add_note(_log_end(data_dir))
         raise
     server.stop()
 

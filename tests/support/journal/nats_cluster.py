@@ -93,6 +93,11 @@ class NatsCluster:
     def url(self) -> str:
         return self.url_of(range(SERVERS))
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the servers that run."""
+        return [process.pid for process in self._processes if process is not None]
+
     def start(self, *servers: int) -> None:
         """Start these servers, or all."""
         for index in servers or range(SERVERS):
