@@ -19,7 +19,8 @@ from playwright.async_api import Error as PlaywrightError
 from tests.support.waiting import wait_until
 
 TIMEOUT_S = 30.0
-_ARGUMENTS = ["--no-sandbox", "--no-proxy-server"]
+# The limit keeps Chromium from starting a spare process for each window, which a test would never use.
+_ARGUMENTS = ["--no-sandbox", "--no-proxy-server", "--renderer-process-limit=1"]
 _Result = TypeVar("_Result")
 
 
