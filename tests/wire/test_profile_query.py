@@ -14,7 +14,7 @@ import pytest
 from tests.support.http.encodings import FORM, JSON
 from tests.support.http.exchange import Reply, Request
 from tests.support.server import Project, Server, basic, running_server
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 
 PATH = "/api/2.0/engage"
 GZIP = ("Accept-Encoding", "gzip")
@@ -228,7 +228,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ru
     directory: Path = tmp_path_factory.mktemp("apart")
     arguments = ("--workers", "2", "--rate-limits", "--export-requests-per-hour", "40")
     with (
-        running_store(directory / "store") as running,
+        migrated_store(directory / "store") as running,
         closing(running),
         running_server(directory / "data", "--store-url", running.url, *arguments) as server,
     ):

@@ -19,7 +19,7 @@ from tests.support.http.encodings import FORM, GZIP, JSON
 from tests.support.http.exchange import Request
 from tests.support.server import Server, running_server
 from tests.support.service_accounts import ORGANIZATION, Credentials, new_account
-from tests.support.store.process import PASSWORD, RunningStore, running_store
+from tests.support.store.process import PASSWORD, RunningStore, migrated_store
 
 ENDPOINTS = ["/track", "/import", "/engage", "/groups", "/api/2.0/engage", "/api/app/rate-limits", "/nothing/here"]
 ENDPOINTS += ["/lookup-tables", "/api/app/identity", "/api/app/identity/unlink", ORGANIZATION]
@@ -35,7 +35,7 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server
     arguments = ["--rate-limits", "--import-requests-per-hour", "10", "--log-level", "debug", "--workers", "2"]
     arguments += ["--body-bytes-max", "150000"]
     with (
-        running_store(place / "store") as store,
+        migrated_store(place / "store") as store,
         running_server(place / "data", "--store-url", store.url, *arguments) as server,
     ):
         yield server, store

@@ -19,7 +19,7 @@ from tests.support.http.exchange import Reply, Request
 from tests.support.profile_server import ProfileServer
 from tests.support.running_exports import running_exports
 from tests.support.server import Project, basic, running_server
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 from trackway.store.client import Store
 from trackway.store.workload import EXPORT, HEALTH, REPORTS
 
@@ -93,7 +93,7 @@ SMALL = f"{TARGET}&event=%5B%22signed+up%22%5D"
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
     directory: Path = tmp_path_factory.mktemp("slow")
     with (
-        running_store(directory / "store") as running,
+        migrated_store(directory / "store") as running,
         closing(Store(running.url)) as store,
         running_server(directory / "data", "--store-url", running.url, "--workers", "1") as server,
     ):
@@ -122,7 +122,7 @@ def test_a_client_that_leaves_its_report_has_its_place_back(tmp_path: Path) -> N
     """Also while the store answers nothing: the thread that waits for it is ended, too."""
     limits = ("--rate-limits", "--report-concurrent-max", "1", "--report-requests-per-hour", "0")
     with (
-        running_store(tmp_path / "store") as running,
+        migrated_store(tmp_path / "store") as running,
         running_server(tmp_path / "data", "--store-url", running.url, "--workers", "1", *limits) as server,
     ):
         project = server.create_project()

@@ -14,7 +14,7 @@ from tests.support.http.exchange import Request
 from tests.support.reports import wait_for_facts
 from tests.support.server import Project, Server, basic, running_server
 from tests.support.store.damaged_parts import active, path_of
-from tests.support.store.process import running_store
+from tests.support.store.process import migrated_store
 from tests.support.waiting import wait_until
 from tests.support.web.visitor import admin_password, signed_in
 from trackway.store.client import Store
@@ -66,7 +66,7 @@ def test_facts_are_rebuilt_checked_and_shown(server: Server, make_projects: Make
 
 def test_what_differs_is_printed_and_the_page_shows_the_state(tmp_path: Path) -> None:
     with (
-        running_store(tmp_path / "store") as running,
+        migrated_store(tmp_path / "store") as running,
         running_server(tmp_path / "data", "--store-url", running.url) as server,
     ):
         project = server.project
@@ -113,7 +113,7 @@ def checked(server: Server) -> tuple[int, list[str], list[str]]:
 
 def test_facts_that_are_being_built_are_no_fault(tmp_path: Path) -> None:
     with (
-        running_store(tmp_path / "store") as running,
+        migrated_store(tmp_path / "store") as running,
         running_server(tmp_path / "data", "--store-url", running.url) as server,
         closing(Store(running.url)) as store,
     ):
@@ -144,7 +144,7 @@ def flip(path: Path) -> None:
 
 def test_each_kind_of_damage_is_found(tmp_path: Path) -> None:
     with (
-        running_store(tmp_path / "store") as running,
+        migrated_store(tmp_path / "store") as running,
         running_server(tmp_path / "data", "--store-url", running.url) as server,
         closing(Store(running.url)) as store,
     ):

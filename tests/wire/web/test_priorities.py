@@ -7,7 +7,7 @@ from tests.support.capabilities import SYS_NICE, without
 from tests.support.command_line import TRACKWAY
 from tests.support.http.exchange import Request
 from tests.support.server import Server, running_server
-from tests.support.store.process import running_store
+from tests.support.store.process import migrated_store
 from tests.support.web.visitor import admin_password, signed_in
 from trackway.runtime.thread_priority import has_sys_nice
 
@@ -48,7 +48,7 @@ def test_a_server_says_what_its_store_may(server: Server, password: str) -> None
 
 def test_a_server_says_nothing_of_a_store_elsewhere(tmp_path: Path) -> None:
     with (
-        running_store(tmp_path / "store") as store,
+        migrated_store(tmp_path / "store") as store,
         running_server(tmp_path / "data", "--store-url", store.url) as server,
     ):
         assert LINE not in log(server)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from tests.support.http.events import record, track
 from tests.support.server import running_server
-from tests.support.store.process import running_store
+from tests.support.store.process import migrated_store
 from tests.support.web.visitor import admin_password, signed_in
 
 
 def test_health_and_checklist_tell_that_the_store_is_away(tmp_path: Path) -> None:
     with (
-        running_store(tmp_path / "store") as store,
+        migrated_store(tmp_path / "store") as store,
         running_server(tmp_path / "data", "--store-url", store.url) as server,
     ):
         visit = signed_in(server, "admin", admin_password(server))
