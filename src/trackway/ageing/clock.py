@@ -31,7 +31,7 @@ class Clock:
         self._projects = projects
         self._region = region
         self._store = store
-        self._run_dir = run_dir
+        self.run_dir = run_dir
         self._reader = open_reader(projects)
         self._opened: RetentionStates | None = None
         self._began_ms = now_ms() - _passed_ms()
@@ -86,10 +86,10 @@ class Clock:
 
     def _show(self, ahead_ms: int) -> None:
         if not ahead_ms:
-            release(self._run_dir, Hold.CLOCK)
+            release(self.run_dir, Hold.CLOCK)
             return
         days = ahead_ms // _DAY_MS
-        hold(self._run_dir, Hold.CLOCK, f"the clock is {days} days ahead, so nothing ages: see `trackway retention`")
+        hold(self.run_dir, Hold.CLOCK, f"the clock is {days} days ahead, so nothing ages: see `trackway retention`")
 
     def _states(self) -> "RetentionStates":
         if self._opened is None:

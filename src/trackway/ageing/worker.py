@@ -39,6 +39,7 @@ from trackway.domain.partition import partition_of
 from trackway.journal.log import Mark, Progress
 from trackway.projects.drivers import open_reader
 from trackway.projects.project import Project
+from trackway.runtime.ageing_holds import waiting
 from trackway.runtime.background import pause_unless
 from trackway.store.client import Store
 from trackway.telemetry import logs, metrics
@@ -105,6 +106,8 @@ class Ageing:
 
     def turn(self) -> None:
         """Take one step further where one is due. Raises StorageError."""
+        for why, waits in waiting(self._clock.run_dir).items():
+            metrics.ageing_waits(why, waits=waits)
         if not self._progress.has_begun or not self._has_room():  # the tables may not be there
             return
         ends, now_ms = self._progress.ends(), _now_ms()  # before the settings are read

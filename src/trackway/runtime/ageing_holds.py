@@ -30,6 +30,11 @@ def release(run_dir: Path, why: Hold) -> None:
         (run_dir / _FOLDER / why.value).unlink(missing_ok=True)
 
 
+def waiting(run_dir: Path) -> dict[str, bool]:
+    """Of each reason whether something waits for it."""
+    return {why.value: (run_dir / _FOLDER / why.value).exists() for why in Hold}
+
+
 def holds(run_dir: Path) -> list[str]:
     """The sentences of all that waits."""
     found = []

@@ -87,6 +87,11 @@ class _Loader:
             LAG_SECONDS, "Age of the oldest journal record not yet in the store.", "partition"
         )
         self.facts_behind = make.gauge("trackway_facts_behind_events", "Events that the facts do not hold yet, about.")
+        self.ageing_waits = make.gauge(
+            "trackway_ageing_waits",
+            "1 while data does not age as the settings say: the clock is in doubt, or a shorter default not confirmed.",
+            "why",
+        )
         self.records = make.counter("trackway_loaded_records", "Records loaded, by outcome.", "outcome")
         self.project_records = make.counter(
             "trackway_project_records",

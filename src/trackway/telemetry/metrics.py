@@ -89,6 +89,11 @@ def facts_behind(events: int) -> None:
     _families.loader.facts_behind.set(events)
 
 
+def ageing_waits(why: str, *, waits: bool) -> None:
+    """Whether data does not age as the settings say, for this reason."""
+    _families.loader.ageing_waits.labels(why).set(waits)
+
+
 def disk(free_bytes: int, free_bytes_min: int, store_bytes: int, *, held: bool) -> None:
     """The state of the disk with the least room, and whether it stops ingestion."""
     store = _families.store

@@ -1,5 +1,6 @@
 """A clock that may be wrong lets nothing age, however often the process starts again, until somebody confirms it."""
 
+import re
 import time
 
 import pytest
@@ -11,9 +12,16 @@ from trackway.ageing.limits import CLOCK_GAP_MS_MAX
 from trackway.projects.drivers import open_reader
 from trackway.projects.read_statements import RetentionState
 from trackway.projects.retention_states import RetentionStates
-from trackway.runtime.ageing_holds import holds
+from trackway.runtime.ageing_holds import Hold, hold, holds
+from trackway.telemetry import metrics
 
 DAY_MS = 86_400_000
+
+
+def counted_waits() -> dict[str, float]:
+    """What the metric says by reason."""
+    page = metrics.render()[0].decode()
+    return {why: float(value) for why, value in re.findall(r'trackway_ageing_waits\{why="(\w+)"\} (\S+)', page)}
 
 
 def noted(ageing: AgeingPlace) -> RetentionState | None:
@@ -51,10 +59,15 @@ def test_a_clock_far_ahead_of_the_last_known_time_ages_nothing_until_it_is_confi
             running.turn()
     assert ageing.rows(ALPHA.project_id) == stored and noted(ageing) == state
     assert holds(run_dir) == ["the clock is 3650 days ahead, so nothing ages: see `trackway retention`"]
+    assert counted_waits() == {"clock": 1, "default": 0}
     RetentionStates(ageing.database, "us").confirm_clock(ahead_ms)
     for _ in range(3):
         running.turn()
     assert ageing.rows(ALPHA.project_id) == [] and holds(run_dir) == []
+    assert counted_waits() == {"clock": 0, "default": 0}
+    hold(run_dir, Hold.DEFAULT, "it is not confirmed")
+    running.turn()
+    assert counted_waits() == {"clock": 0, "default": 1}
 
 
 def test_a_server_that_has_noted_no_time_knows_that_of_its_newest_load(
