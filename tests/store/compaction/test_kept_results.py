@@ -49,7 +49,7 @@ class Watched:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.states = reader.states
+        self.states, self.refused = reader.states, reader.refused
         self.asked: list[str] = []
 
     async def rows(self, project_id: int, sql: str, *given: Any, **named: Any) -> list[tuple[Any, ...]]:

@@ -47,7 +47,7 @@ class LittleMemory:
         self._reader = reader
         self._bytes = megabytes * 1_000_000
         self._roomy = roomy
-        self.states = reader.states
+        self.states, self.refused = reader.states, reader.refused
 
     async def rows(self, project_id: int, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         joint = "," if " SETTINGS " in sql else " SETTINGS"

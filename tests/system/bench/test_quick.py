@@ -22,7 +22,8 @@ from bench.report import DOCUMENT, write_document
 ROOT = Path(__file__).parents[3]
 QUICK_S_MAX = 480
 NAMES = {
-    "/import", "/track", "/import at half load", "probes", "/engage, one profile", "/engage, many profiles",
+    "/import", "trackway import", "/track", "/import at half load", "probes", "/engage, one profile",
+    "/engage, many profiles",
     "probes without reports", "/import without reports", "probes beside reports", "/import beside reports",
 }  # fmt: skip
 pytestmark = pytest.mark.timeout(QUICK_S_MAX + 60)
