@@ -150,7 +150,6 @@ def fact_rows(
     bound = dict(events.parameters) | {"facts_end": facts.position}
     slots = [slot(facts.slot_of(name)) for name in properties]
     in_derived = _derived(events, facts, properties, derived) if derived and not persons else []
-    early = f" AND NOT {_OF_LATE_DAYS}" if facts.late_days else ""
     branches = _branches(events, facts, in_derived, slots, bound, persons)
     if facts.has_tail or not branches:
         branches.append(_tail(events, facts, list(properties.values()), persons))
@@ -161,7 +160,7 @@ def fact_rows(
     if derived and in_derived:
         bound["derived"] = in_derived
         more = ", total" if derived == SUMS else ", raw AS raw_0" * len(slots)
-        chosen = f"{_chosen(events, 'derived')} AND slot = {_slot_of(facts, properties)}{early}"
+        chosen = f"{_chosen(events, 'derived')} AND slot = {_slot_of(facts, properties)}{_early(facts)}"
         branches.insert(0, f"SELECT event, time, day, events AS times{more} {_FROM_DERIVED[derived]} {chosen}")
     return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
 
@@ -176,8 +175,7 @@ def rows_beside(events: Events, facts: Facts, segments: Sequence[int], moved: st
     branches = _branches(events, facts, segments, [], bound, persons=True)
     if moved:
         bound["derived"] = list(segments)
-        early = f" AND NOT {_OF_LATE_DAYS}" if facts.late_days else ""
-        chosen = f"{_chosen(events, 'derived')}{early} AND person IN ({moved})"
+        chosen = f"{_chosen(events, 'derived')}{_early(facts)} AND person IN ({moved})"
         branches.append(_facts(chosen, [], facts, bound, persons=True))
     if facts.has_tail:
         branches.append(_tail(events, facts, [], persons=True))
@@ -197,18 +195,22 @@ def moved_persons(facts: Facts) -> str:
     return f"SELECT arrayJoin(({found}))"
 
 
+def _early(facts: Facts) -> str:
+    """The condition that leaves out days whose facts may have newer copies, if there are any."""
+    return f" AND NOT {_OF_LATE_DAYS}" if facts.late_days else ""
+
+
 def _branches(
     events: Events, facts: Facts, but: Sequence[int], slots: Sequence[str], bound: dict[str, Any], persons: bool
 ) -> list[str]:
     """The facts of all segments but some, and of days whose facts may have newer copies those of all segments."""
     plain = [number for number in facts.segments if number not in but]
-    early, branches = "", []
+    branches = []
     if facts.late_days:
         bound["late_days"] = list(facts.late_days)
-        early = f" AND NOT {_OF_LATE_DAYS}"
     if plain:
         bound["segments"] = plain
-        branches.append(_facts(f"{_chosen(events, 'segments')}{early}", slots, facts, bound, persons))
+        branches.append(_facts(f"{_chosen(events, 'segments')}{_early(facts)}", slots, facts, bound, persons))
     if facts.late_days:
         bound["late_segments"] = list(facts.segments)
         chosen = f"{_chosen(events, 'late_segments')} AND {_OF_LATE_DAYS} AND NOT (time, key) IN ({_tail_keys(events)})"

@@ -181,8 +181,7 @@ class Projection:
 
     def rows(self) -> Rows:
         """The rows, as the end of a statement: FROM on, and its settings."""
-        entries = self._entries()
-        return self._selected(entries, self._columns)
+        return self._selected(self._entries(), self._columns)
 
     def summed_rows(self, number: str) -> Rows:
         """The rows with `times`, and with `total` instead of a column of `add_number`: its sum over so many events, of
