@@ -20,3 +20,7 @@ AWAKE_STEP_S_MAX = 2.0
 machine was suspended, or its clock was set."""
 QUIET_THREAD_NICENESS = 10
 """Niceness of the threads that verify secrets or change projects. Where cores are short, each gets a tenth of one."""
+LOCK_WAIT_S_MAX = 10.0
+"""A start waits at most so long for the children of a server that was killed: they hold the data directory's lock."""
+LOCK_LOOK_S = 0.05
+"""The rest between two attempts to take that lock."""

@@ -63,6 +63,12 @@ class Load:
         self._stopping = True
         await asyncio.gather(*self._tasks)
 
+    async def give_up(self) -> None:
+        """Break off every client, whatever it waits for."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     def check(self) -> None:
         """Raise at once what a client raised."""
         for task in self._tasks:
@@ -80,9 +86,12 @@ class Load:
 
 
 async def under_load(load: Load, meanwhile: Callable[[], Awaitable[None]]) -> None:
-    """Do something while the clients send; at return they are done."""
+    """Do something while the clients send; at return they are done. Where it raises they are given up: it may have left
+    no server that could answer them."""
     load.begin()
     try:
         await meanwhile()
-    finally:
-        await load.end()
+    except BaseException:
+        await load.give_up()
+        raise
+    await load.end()
