@@ -8,7 +8,7 @@ makes by the same function.
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
-import orjson
+import msgspec
 from xxhash import xxh3_128_hexdigest
 
 NAME: Final = "$insert_id"
@@ -19,6 +19,8 @@ as in a URL."""
 _PROPERTIES: Final = b'"properties"'
 _OPENING: Final = b'"properties":{'
 _OPENING_SPACED: Final = b'"properties": {'
+_NULL: Final = msgspec.Raw(b"null")
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def made_id(name: str, number: int, text: bytes) -> str:
@@ -45,15 +47,18 @@ def with_insert_id(text: bytes, name: str, number: int) -> bytes:
 
 
 def with_insert_id_anyway(text: bytes, name: str, number: int) -> bytes:
-    """As `with_insert_id`, by reading the whole record. What is no event stays as it is, and is rejected."""
+    """As `with_insert_id`, by reading the record's members. Their values stay as they are, byte by byte. What is no
+    event stays as it is, and is rejected."""
     try:
-        record = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        record = _members(text)
+        properties = _members(record.get("properties", _NULL))
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return text
-    properties = record.get("properties") if isinstance(record, dict) else None
-    if not isinstance(properties, dict) or properties.get(NAME) is not None:
+    if bytes(properties.get(NAME, _NULL)) != b"null":
         return text
-    return orjson.dumps({**record, "properties": {**properties, NAME: made_id(name, number, text)}})
+    properties[NAME] = msgspec.Raw(b'"%b"' % made_id(name, number, text).encode())
+    record["properties"] = msgspec.Raw(msgspec.json.encode(properties))
+    return msgspec.json.encode(record)
 
 
 def add_insert_id(event: dict[str, Any], name: str, number: int, text: bytes) -> None:

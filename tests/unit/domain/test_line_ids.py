@@ -37,6 +37,20 @@ def test_any_event_without_an_id_gets_one_and_nothing_else_changes(
     assert found == event
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["12345678901234567890123", "18446744073709551616", "1.10", "-0.0", "1E5", "[" * 300 + "]" * 300, '"\\u00fc"'],
+)
+@pytest.mark.parametrize(
+    "form", ['{"properties" : {"n":%s}}', '{"properties":{ "n":%s},"m":7}', '{"m":%s,"properties":{}}']
+)
+def test_no_value_is_written_anew(value: str, form: str) -> None:
+    text = form % value
+    found = with_insert_id(text.encode(), "a", 1).decode()
+    assert re.search(r'"\$insert_id":"[0-9a-f]{32}"', found)
+    assert f":{value}" in found
+
+
 def test_id_is_of_the_file_the_line_and_the_content() -> None:
     ids = {made_id(*each) for each in [("a", 1, b"x"), ("b", 1, b"x"), ("a", 2, b"x"), ("a", 1, b"y"), ("a", 11, b"")]}
     assert len(ids) == 5
