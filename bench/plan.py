@@ -31,6 +31,9 @@ class Plan:
     asked_events: int = 10_000_000
     """Events about which questions are asked."""
     asked_links: int = 1_000_000
+    rested_s: float = 40.0
+    """Time without work after which the facts count as made: to merge two million takes half a minute, and the
+    compactor then rests for nearly half as long."""
     dashboard_loads: int = 30
     fat_s: float = 20.0
     """Time in which a fat profile is updated again and again."""
@@ -59,6 +62,7 @@ def quick(kind: Kind, work_dir: Path) -> Plan:
         links=10_000,
         asked_events=50_000,
         asked_links=5_000,
+        rested_s=6.0,
         dashboard_loads=3,
         fat_s=1.0,
         singles_s=1,

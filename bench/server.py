@@ -106,16 +106,16 @@ class Server:
         wait_until(lambda: self._lag_bytes() == 0, LOADED_S_MAX, "the loader to load everything", LAG_POLL_S)
         return time.monotonic()
 
-    def wait_idle(self) -> None:
-        """Wait until the server does nothing by itself any more: no merges, and nothing else in the background."""
-        wait_until(self._idle, IDLE_S_MAX, "the server to be idle", poll_s=0)
+    def wait_idle(self, seen_s: float = IDLE_SEEN_S) -> None:
+        """Wait until the server does nothing by itself any more: no merges, and nothing else in the background. It is
+        watched for `seen_s`, which must be longer than the compactor rests between two steps."""
+        wait_until(lambda: self._idle(seen_s), IDLE_S_MAX, "the server to be idle", poll_s=0)
 
-    def _idle(self) -> bool:
-        """Whether all processes together take little processor time for some seconds, which this waits, and the facts
-        are complete."""
+    def _idle(self, seen_s: float) -> bool:
+        """Whether all processes together take little processor time meanwhile, and the facts are complete."""
         before_s = self._processor_s()
-        time.sleep(IDLE_SEEN_S)
-        is_quiet = self._processor_s() - before_s < IDLE_SHARE * IDLE_SEEN_S
+        time.sleep(seen_s)
+        is_quiet = self._processor_s() - before_s < IDLE_SHARE * seen_s
         return is_quiet and not self._counted("trackway_facts_behind_events")
 
     def _processor_s(self) -> float:

@@ -129,7 +129,7 @@ class _Stage(NamedTuple):
         wait_until(
             lambda: reads_facts(server.port, server.first, *first), _COMPACTED_S_MAX, "reports to read facts", 1.0
         )
-        server.wait_idle()
+        server.wait_idle(self.plan.rested_s)
         self.tell("questions to the server")
         series = []
         for number in range(self.plan.rounds + 1):
