@@ -27,6 +27,10 @@ PROFILE_UPDATE_BYTES_MAX = 1024 * 1024
 """One profile record as received, uncompressed; more is a 413 (protocol §5)."""
 
 # Batches and the fast path
+FAST_INTEGER_MAX = 10**18 - 1
+"""Largest integer of an update on the fast path, by its amount: one of fewer than 19 digits."""
+FAST_LIST_ELEMENTS_MAX = 64
+"""Elements of a list of an update on the fast path. So it has fewer bytes than PROFILE_LIST_BYTES_MAX."""
 REQUEST_ORIGINALS_BYTES_MAX = 256 * 1024
 """Original bytes kept of all rejected records of one request that brought no credentials."""
 JSON_MEMBERS_PLAIN_MAX = 256 * 1024

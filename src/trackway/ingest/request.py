@@ -6,13 +6,22 @@ Nothing here uses disk or network. The caller makes the payload durable, and the
 from trackway.ingest.arrival import Arrival, unknown_token
 from trackway.ingest.claims import event_claims, no_claims, update_claims
 from trackway.ingest.fast_path.events import LearnedReaders, judge_batch
+from trackway.ingest.fast_path.updates import judge_updates
 from trackway.ingest.outcome import PROFILE_TOKEN_MISSING, TOKEN_MISSING, Ignored, Ingested, Rejected
 from trackway.ingest.payload import Outcome, ingested_of
 from trackway.ingest.prefilter import suspicions
 from trackway.ingest.raw_fields import EventRecord, Members
 from trackway.ingest.rules.event import judge
 from trackway.ingest.rules.profile import accept_update
-from trackway.ingest.split import Records, event_texts, require_records, split_json, split_lines
+from trackway.ingest.split import (
+    Records,
+    event_texts,
+    require_records,
+    split_json,
+    split_lines,
+    split_updates,
+    update_texts,
+)
 
 
 def ingest_body(body: bytes, arrival: Arrival, learned: LearnedReaders, *, lines: bool) -> Ingested:
@@ -40,8 +49,17 @@ def ingest_events(source: Records[EventRecord], arrival: Arrival) -> Ingested:
     return ingested_of(outcomes, source.original, arrival, event_claims)
 
 
+def ingest_update_body(body: bytes, arrival: Arrival, *, lines: bool) -> Ingested:
+    """The outcomes of a body's profile updates. Raises as `split_updates`, and MalformedBody if there are none."""
+    texts = update_texts(body, lines=lines)
+    outcomes = judge_updates(texts, arrival) if texts else None
+    if texts is None or outcomes is None:
+        return ingest_updates(require_records(split_updates(body, lines=lines)), arrival)
+    return ingested_of(outcomes, lambda index: bytes(texts[index]), arrival, update_claims)
+
+
 def ingest_updates(source: Records[Members], arrival: Arrival) -> Ingested:
-    """Apply the rules to every profile update, in order."""
+    """Apply the complete rules to every profile update, in order."""
     outcomes = [each if isinstance(each, Rejected) else accept_update(each, arrival) for each in source.records]
     return ingested_of(outcomes, source.original, arrival, update_claims)
 

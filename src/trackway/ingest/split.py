@@ -39,9 +39,12 @@ __all__ = [
     "split_json",
     "split_lines",
     "split_updates",
+    "update_texts",
 ]
 
 R = TypeVar("R")
+Texts = Sequence[msgspec.Raw | bytes]
+"""The JSON text of each record of a body."""
 
 
 class Records(NamedTuple, Generic[R]):
@@ -152,11 +155,20 @@ def _at_once(text: bytes, form: Form[R]) -> list[R | Rejected] | None:
         return None
 
 
-def event_texts(body: bytes, *, lines: bool) -> Sequence[msgspec.Raw | bytes] | None:
+def event_texts(body: bytes, *, lines: bool) -> Texts | None:
     """The JSON text of each event of a body, or None for a body that is not plain, such as one to refuse.
 
     A text may still be no event, or no JSON.
     """
+    return _texts(body, EVENT.bytes_max, lines)
+
+
+def update_texts(body: bytes, *, lines: bool) -> Texts | None:
+    """As `event_texts`, of each profile update."""
+    return _texts(body, UPDATE.bytes_max, lines)
+
+
+def _texts(body: bytes, bytes_max: int, lines: bool) -> Texts | None:
     if not _is_plain(body) or (len(body) > JSON_MEMBERS_PLAIN_MAX and _is_bomb_of_elements(body, lines)):
         return None
     text = body.strip(WHITESPACE)
@@ -166,7 +178,7 @@ def event_texts(body: bytes, *, lines: bool) -> Sequence[msgspec.Raw | bytes] | 
         return None
     if len(texts) > RECORDS_PER_REQUEST_MAX:
         return None
-    return texts if len(body) <= EVENT_BYTES_MAX or max(map(len, texts)) <= EVENT_BYTES_MAX else None
+    return texts if len(body) <= bytes_max or max(map(len, texts)) <= bytes_max else None
 
 
 def _is_bomb_of_elements(body: bytes, lines: bool) -> bool:

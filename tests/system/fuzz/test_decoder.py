@@ -16,8 +16,8 @@ from trackway.edge.wire.decode import Decoded, decode_request, read_query
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.fast_path.events import LearnedReaders
 from trackway.ingest.outcome import Ingested
-from trackway.ingest.request import ingest_body, ingest_updates
-from trackway.ingest.split import MalformedBody, split_updates
+from trackway.ingest.request import ingest_body, ingest_update_body
+from trackway.ingest.split import MalformedBody
 
 BYTES_MAX = 1_000_000
 NOW_US = 1_780_000_000_000_000
@@ -56,7 +56,7 @@ def decoded(query: bytes, content_type: bytes, content_encoding: bytes, body: by
 def ingested_of(text: bytes, lines: bool, to: Arrival) -> Ingested:
     """The outcomes of a body. Raises MalformedBody or RequestError."""
     if to.endpoint.takes_profiles:
-        return ingest_updates(split_updates(text, lines=lines), to)
+        return ingest_update_body(text, to, lines=lines)
     return ingest_body(text, to, LearnedReaders(), lines=lines)
 
 

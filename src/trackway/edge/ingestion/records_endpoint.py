@@ -34,8 +34,8 @@ from trackway.geo.place import Place
 from trackway.ingest.arrival import Arrival
 from trackway.ingest.fast_path.events import LearnedReaders
 from trackway.ingest.outcome import Ingested, Rejected
-from trackway.ingest.request import ingest_body, ingest_undecodable, ingest_unknown, ingest_unread, ingest_updates
-from trackway.ingest.split import MalformedBody, require_records, split_updates
+from trackway.ingest.request import ingest_body, ingest_undecodable, ingest_unknown, ingest_unread, ingest_update_body
+from trackway.ingest.split import MalformedBody
 from trackway.journal.log import Appender
 from trackway.projects.project import Project
 from trackway.projects.project_lookup import ProjectDirectory
@@ -380,7 +380,7 @@ class RecordsEndpoint:
             if not named.is_known:
                 return ingest_unknown(min(max(named.names, 1), RECORDS_PER_REQUEST_MAX), arrival)
         if self._endpoint.takes_profiles:
-            return ingest_updates(require_records(split_updates(decoded.text, lines=decoded.lines)), arrival)
+            return ingest_update_body(decoded.text, arrival, lines=decoded.lines)
         return ingest_body(decoded.text, arrival, self.learned, lines=decoded.lines)
 
     def _count(self, ingested: Ingested, status: int) -> None:

@@ -87,14 +87,19 @@ def _group(record: Members) -> ProfileId | Rejected:
 
 
 def _added(record: Members, operations: Operations, arrival: Arrival) -> dict[str, Any] | Rejected:
-    """The properties that the server sets by itself: the time last seen, and a user's place."""
+    """The properties that the server sets by itself for this record."""
     seen_ms = profile_time(look(record, "$time"), arrival)
     if isinstance(seen_ms, Rejected):
         return seen_ms
     if _PUTTING.isdisjoint(operations):
         return {}
-    seen = {} if look(record, "$ignore_time") in (True, "true") else {LAST_SEEN: _date_time(seen_ms // 1000)}
-    return seen | _place(record, arrival)
+    place = _place(record, arrival)
+    return place if look(record, "$ignore_time") in (True, "true") else added_properties(seen_ms, place)
+
+
+def added_properties(seen_ms: int, place: dict[str, str]) -> dict[str, Any]:
+    """The properties that the server sets by itself: the time last seen in milliseconds, and a user's place."""
+    return {LAST_SEEN: _date_time(seen_ms // 1000)} | place
 
 
 def _place(record: Members, arrival: Arrival) -> dict[str, str]:
