@@ -34,10 +34,12 @@ WHERE database = currentDatabase() AND startsWith(name, 'broken')
 """
 """An alias must not have the name of a column in a condition: ClickHouse would use the alias there."""
 _COVERED = """
-SELECT sum(rows) FROM system.parts
-WHERE database = currentDatabase() AND active AND table = {table:String}
+SELECT min_block_number, max_block_number, rows FROM system.parts
+WHERE database = currentDatabase() AND table = {table:String}
   AND startsWith(name, {partition:String}) AND min_block_number >= {first:Int64} AND max_block_number <= {last:Int64}
+ORDER BY max_block_number - min_block_number DESC, active DESC, level DESC
 """
+"""Parts that are active no more are there for some minutes (`old_parts_lifetime`)."""
 
 
 class Part(NamedTuple):
@@ -171,10 +173,17 @@ def _attach_if_made(store: Store, table: str) -> None:
 
 
 def rows_in_place_of(store: Store, broken: Broken) -> int:
-    """Rows of active parts that a broken part had been merged from; these are not lost. Raises StorageError."""
+    """Rows of the parts that a broken part had been merged from, which the engine has attached again; these are not
+    lost. It may have merged them with others since, so that they are active no more. Raises StorageError."""
     partition, first, last = broken.place
     asked = {"table": broken.table, "partition": f"{partition}_", "first": first, "last": last}
-    return int(store.query(_COVERED, asked)[0][0])
+    counted: list[range] = []
+    rows = 0
+    for begin, end, number in store.query(_COVERED, asked):
+        if not any(begin in blocks and end in blocks for blocks in counted):  # else it was merged into one of these
+            counted.append(range(begin, end + 1))
+            rows += int(number)
+    return rows
 
 
 def rows_of(broken: Broken) -> int | None:

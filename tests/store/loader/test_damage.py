@@ -40,7 +40,7 @@ from trackway.store.client import Store
 from trackway.store.damage_table import UNKNOWN, Damage, all_damage
 from trackway.store.errors import StoreError
 from trackway.store.migrate import migrate
-from trackway.store.parts import Part
+from trackway.store.parts import Part, reopen
 
 pytestmark = pytest.mark.one_machine
 
@@ -191,6 +191,30 @@ def test_a_merged_part_that_is_not_whole_gives_way_to_the_parts_it_was_merged_fr
     own.load_until(lambda: bool(found(own)))
     assert own.stored() == own.expected_stored()
     assert [each.lost for each in found(own)] == [0]
+
+
+def test_rows_that_the_engine_attached_and_merged_again_are_not_said_to_be_lost(
+    own: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.append(*EVENTS[:2])
+    own.load()
+    merge(own.url, "events")
+    merged = active(own.url, "events")
+    own.append(*EVENTS[2:])
+    own.load()
+    later = [part.name.partition("_")[0] for part in active(own.url, "events") if part not in merged]
+    damaged = next(part for part in merged if part.name.partition("_")[0] in later)
+
+    def reopen_and_merge(store: Store, table: str) -> None:
+        reopen(store, table)
+        merge(own.url, table)
+
+    monkeypatch.setattr("trackway.loader.damage.reopen", reopen_and_merge)
+    empty_marks(path_of(own.url, damaged))
+    own.load_until(lambda: any(not each.pending for each in found(own)))
+    own.load()
+    own.check()
+    assert [(each.name.endswith(damaged.name), each.lost) for each in found(own)] == [(True, 0)]
 
 
 @pytest.mark.parametrize("reader", ["loader", "sweep"])
