@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 # One alternative for each kind of token. Strings, quoted names, heredocs and comments are one token each, so that no
 # word inside them counts as a keyword.
@@ -31,6 +32,7 @@ file url urlcluster s3 s3cluster gcs hdfs azureblobstorage remote remotesecure c
 executable mysql postgresql mongodb redis sqlite odbc jdbc python iceberg deltalake hudi input filecluster
 """
 _OUTSIDE = frozenset(_OUTSIDE_WORDS.split())
+_FILES = frozenset({"infile", "outfile"})
 
 
 class Kind(Enum):
@@ -60,8 +62,7 @@ class Statement:
     body: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     text: str
     start: int
@@ -104,20 +105,17 @@ def parse(text: str) -> Statement:
     return Statement(Kind.COMMAND, verb, text)
 
 
-def _tokens(text: str, position: int = 0) -> Iterator[_Token]:
+def _tokens(text: str) -> Iterator[_Token]:
+    # A statement of a report has thousands of tokens, and each is looked at: so little is done for one.
     depth = 0
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        assert match is not None, "every character is a token"
+    for match in _TOKEN.finditer(text):
         kind = match.lastgroup or "other"
-        if kind == "tag":
-            kind = "quoted"
+        if kind == "blank":
+            continue
         text_of = match.group()
-        position = match.end()
         if text_of == ")":
             depth -= 1
-        if kind != "blank":
-            yield _Token(kind, text_of, match.start(), position, depth)
+        yield _Token("quoted" if kind == "tag" else kind, text_of, match.start(), match.end(), depth)
         if text_of == "(":
             depth += 1
 
@@ -176,8 +174,11 @@ def _rows_start(text: str, position: int) -> int:
 
 
 def _refuse_outside(tokens: list[_Token]) -> None:
-    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
-        if token.word in {"INFILE", "OUTFILE"}:
+    for place, token in enumerate(tokens):
+        if token.kind != "word":
+            continue
+        name = token.text.lower()
+        if name in _FILES:
             raise RefusedStatement(48, f"{token.word} reaches into files, which this server does not open for a query")
-        if after is not None and after.text == "(" and token.kind == "word" and token.text.lower() in _OUTSIDE:
+        if name in _OUTSIDE and place + 1 < len(tokens) and tokens[place + 1].text == "(":
             raise RefusedStatement(497, f"function {token.text} reaches outside the store and is not allowed here")

@@ -17,6 +17,7 @@ from trackway.embedded.query_request import USER
 from trackway.store.client import Store
 from trackway.store.errors import DataRefused
 from trackway.store.spool import ROWS_FILE, Spool
+from trackway.store.workload import LOADER
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -61,6 +62,13 @@ def test_driver_works_with_its_defaults(driver: Client) -> None:
     with driver.query_row_block_stream("SELECT a FROM driven ORDER BY a") as blocks:
         assert [row[0] for block in blocks for row in block] == list(range(5000))
     assert driver.query_np("SELECT a FROM driven ORDER BY a").sum() == sum(range(5000))
+
+
+def test_a_client_of_ours_pays_for_no_names_of_an_empty_result(driver: Client) -> None:
+    nothing = "SELECT number AS a FROM numbers(5) WHERE number > 5"
+    assert driver.query(nothing).column_names == ("a",)
+    ours = driver.query(nothing, settings={"quota_key": LOADER.quota_key(0)})
+    assert (ours.column_names, ours.result_rows) == ((), [])
 
 
 @pytest.mark.parametrize("compression", [None, "gzip", "lz4", "zstd"])
