@@ -46,8 +46,9 @@ class Update(msgspec.Struct, array_like=True, frozen=True):
     """One accepted profile record (protocol §5). Whether it is accepted does not depend on the profile.
 
     `group_key` is empty for a user's profile. `operations` is JSON text of an object, `{"$set": {…}, "$add": {…}}`:
-    the record's operations in the order of the client, all of them valid. `as_given`: the update is for the profile of
-    this id itself, not of the person that the id belongs to (`$ignore_alias`).
+    the record's operations in the order of the client, all of them valid, as msgspec writes a dict: without white
+    space, and no name twice. `as_given`: the update is for the profile of this id itself, not of the person that the id
+    belongs to (`$ignore_alias`).
     """
 
     group_key: str

@@ -51,15 +51,16 @@ AS_GIVEN = CanonicalIds({})
 
 def read_canonical_ids(store: Store, placed: Sequence[Placed]) -> CanonicalIds:
     """Query the store for all users that the updates of these entries name. Their links must be in the store."""
+    asked = [each for each in placed if each.entry.updates]
+    if sum(len(each.entry.updates) for each in asked) >= LINKED_IDS_MIN:
+        linked = _linked(store, {each.entry.project_id for each in asked})
+        asked = [each for each in asked if each.entry.project_id in linked]
     ids = {
         Id(each.entry.project_id, update.profile_id)
-        for each in placed
+        for each in asked
         for update in each.entry.updates
         if not update.group_key and not update.as_given
     }
-    if len(ids) >= LINKED_IDS_MIN:
-        linked = _linked(store, {id.project_id for id in ids})
-        ids = {id for id in ids if id.project_id in linked}
     if not ids:
         return AS_GIVEN
     begin, end = placed[0].position, placed[-1].position

@@ -6,16 +6,15 @@ property too many) is skipped and counted, its property stays unchanged, and the
 outcome of an update never depends on the profile, and every fold of the same journal gives the same profiles.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 from msgspec import Raw
 
 from trackway.domain.limits import PROFILE_LIST_BYTES_MAX, PROFILE_PROPERTIES_MAX
 from trackway.loader.json_values import ListValue, list_of, number_of, size_of, sum_of
-from trackway.loader.limits import PROFILE_BYTES_MAX
+from trackway.loader.limits import FIRST_SET_BYTES_MAX, PROFILE_BYTES_MAX
 
 Properties = Mapping[str, Raw]
 """Each property's value is its JSON text."""
@@ -38,7 +37,7 @@ class Folded(NamedTuple):
     """A profile after its updates, None where it does not exist. `skipped` counts skipped operations by reason."""
 
     properties: Properties | None
-    skipped: Counter[str]
+    skipped: Mapping[str, int]
 
 
 def apply(properties: Properties | None, operations: bytes) -> Folded:
@@ -55,6 +54,30 @@ def fold(properties: Properties | None, updates: Iterable[bytes]) -> Folded:
         except (msgspec.MsgspecError, KeyError, RecursionError) as error:
             raise ValueError(f"not the operations of a profile update: {error!r}") from error
     return Folded(folding.properties(), folding.skipped)
+
+
+class _SetAlone(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The operations of an update that has one `$set`, and nothing else."""
+
+    operand: Raw = msgspec.field(name="$set")
+
+
+_set_alone = msgspec.json.Decoder(_SetAlone).decode
+_SET_BEGIN, _SET_END = b'{"$set":', b"}"
+
+
+def text_of_first(operations: bytes) -> bytes | None:
+    """The text of a new profile whose only update is one `$set`: that of its operand, as the edge has written it. None
+    for every other update, which `fold` takes, and for one so long that the profile's bounds have to be counted."""
+    if len(operations) > FIRST_SET_BYTES_MAX or not operations.startswith(b'{"$set":{'):
+        return None
+    try:
+        operand = _set_alone(operations).operand
+    except msgspec.MsgspecError:
+        return None
+    # Equal but where there is white space, or a second `$set`.
+    is_whole = len(operand) == len(operations) - len(_SET_BEGIN) - len(_SET_END)
+    return operations[len(_SET_BEGIN) : -len(_SET_END)] if is_whole else None
 
 
 def readable(operations: bytes) -> bool:
@@ -88,7 +111,8 @@ class _Folding:
 
     def __init__(self, properties: Properties | None):
         self.exists = properties is not None
-        self.skipped: Counter[str] = Counter()
+        self.skipped: dict[str, int] = {}
+        self._has_lists = False
         self._values: dict[str, Raw | ListValue] = dict(properties or {})
         self.size = 0
         """Bytes of the values' texts and characters of their names. Valid after `_near` is set."""
@@ -98,6 +122,8 @@ class _Folding:
     def properties(self) -> Properties | None:
         if not self.exists:
             return None
+        if not self._has_lists:
+            return cast(Properties, self._values)
         return {name: each.text() if isinstance(each, ListValue) else each for name, each in self._values.items()}
 
     def apply(self, operations: bytes) -> None:
@@ -114,11 +140,20 @@ class _Folding:
             self._near = self._size_bound > PROFILE_BYTES_MAX
 
     def counted_size(self) -> int:
+        if not self._has_lists:
+            return sum(map(len, self._values)) + sum(map(len, cast(Properties, self._values).values()))
         return sum(len(name) + _size(value) for name, value in self._values.items())
+
+    def _skip(self, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
     def set(self, operand: Raw) -> None:
         self.exists = True
-        for name, value in _members(operand).items():
+        members = _members(operand)
+        if not self._near and len(self._values) + len(members) <= PROFILE_PROPERTIES_MAX:
+            self._values.update(members)
+            return
+        for name, value in members.items():
             self._put(name, value)
 
     def set_once(self, operand: Raw) -> None:
@@ -168,9 +203,9 @@ class _Folding:
         number = number_of(present) if isinstance(present, Raw) else None
         added = number_of(operand)
         if number is None or added is None:
-            self.skipped[NOT_A_NUMBER] += 1
+            self._skip(NOT_A_NUMBER)
         elif (total := sum_of(number, added)) is None:
-            self.skipped[NUMBER_TOO_LARGE] += 1
+            self._skip(NUMBER_TOO_LARGE)
         else:
             self._put(name, total)
 
@@ -178,14 +213,16 @@ class _Folding:
         """A property as a list: empty where there is no property, None where the property is no list."""
         value = self._values.get(name)
         if value is None:
+            self._has_lists = True
             made = ListValue()
             return made if self._put(name, made) else None
         if isinstance(value, ListValue):
             return value
         items = list_of(value)
         if items is None:
-            self.skipped[NOT_A_LIST] += 1
+            self._skip(NOT_A_LIST)
             return None
+        self._has_lists = True
         self._values[name] = items
         self.size += items.size - size_of(value)
         return items
@@ -193,9 +230,9 @@ class _Folding:
     def _extend(self, items: ListValue, item: Raw) -> None:
         before, more = items.size, size_of(item) + 1  # with a comma, also for the first element
         if before + more > PROFILE_LIST_BYTES_MAX:
-            self.skipped[LIST_TOO_LONG] += 1
+            self._skip(LIST_TOO_LONG)
         elif self._near and self.size + more > PROFILE_BYTES_MAX:
-            self.skipped[PROFILE_TOO_LARGE] += 1
+            self._skip(PROFILE_TOO_LARGE)
         else:
             items.append(item)
             self.size += items.size - before
@@ -203,10 +240,10 @@ class _Folding:
     def _put(self, name: str, value: Raw | ListValue) -> bool:
         """Set a property, unless the profile would then exceed its bounds."""
         if len(self._values) >= PROFILE_PROPERTIES_MAX and name not in self._values:
-            self.skipped[TOO_MANY_PROPERTIES] += 1
+            self._skip(TOO_MANY_PROPERTIES)
             return False
         if self._near and not self._fits(name, value):
-            self.skipped[PROFILE_TOO_LARGE] += 1
+            self._skip(PROFILE_TOO_LARGE)
             return False
         self._values[name] = value
         return True

@@ -64,7 +64,7 @@ def _compared(value: Any) -> Hashable:
 
 def size_of(text: Raw) -> int:
     """Bytes of a JSON text."""
-    return memoryview(text).nbytes
+    return len(text)
 
 
 class ListValue:

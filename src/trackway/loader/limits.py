@@ -8,6 +8,9 @@ DEDUPLICATION_WINDOW_MS = 24 * 3600 * 1000
 PROFILE_BYTES_MAX = 2 * 1024 * 1024
 """Approximate JSON text of a whole profile. An operation that would make it longer is skipped. The bound fits 2000
 strings of 255 characters of four bytes each."""
+FIRST_SET_BYTES_MAX = 10_000
+"""Operations of an update that becomes a new profile as it is: too short for PROFILE_PROPERTIES_MAX properties of five
+bytes, and for PROFILE_BYTES_MAX."""
 
 # Free space on the disk
 DISK_ASK_S = 1.0
@@ -21,8 +24,10 @@ KEYS_ASKED_AT_ONCE_MAX = 10_000
 """Suspected keys in one query to the store."""
 PROFILES_ASKED_AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
 """Names of profiles in one query to the store, some 80 000. For so many, look-ups cost as much as a read of all."""
+PROFILES_ASKED_ALONE_MIN = 1000
+"""Profiles of one project and one kind from which they are asked for by a query of their own."""
 LINKED_IDS_MIN = 10_000
-"""Ids of users in a batch from which the loader first asks which of their projects have links at all."""
+"""Updates of users in a batch from which the loader first asks which of their projects have links at all."""
 PROFILE_ROWS_BYTES_MAX = 16 * 1024 * 1024
 """Rows of profiles in one insert, and so in memory, whatever the number and size of a batch's profiles."""
 MONTHS_AT_ONCE_MAX = 12

@@ -11,15 +11,15 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from trackway.domain.entry import Update
 from trackway.domain.native import string
-from trackway.loader.canonical_ids import CanonicalIds, read_canonical_ids
-from trackway.loader.fold import Properties, fold, properties_text, read_properties
-from trackway.loader.limits import PROFILE_ROWS_BYTES_MAX, PROFILES_ASKED_AT_ONCE_BYTES_MAX
+from trackway.loader.canonical_ids import AS_GIVEN, CanonicalIds, read_canonical_ids
+from trackway.loader.fold import Properties, fold, properties_text, read_properties, text_of_first
+from trackway.loader.limits import PROFILE_ROWS_BYTES_MAX, PROFILES_ASKED_ALONE_MIN, PROFILES_ASKED_AT_ONCE_BYTES_MAX
 from trackway.loader.part_verification import Guard
 from trackway.loader.placed import Placed
 from trackway.store.client import Store
@@ -30,14 +30,24 @@ _COLUMNS = ("project_id", "group_key", "profile_id", "position", "deleted", "upd
 _STATES = """
 SELECT project_id, group_key, profile_id, max(position), argMax(deleted, position), argMax(properties, position)
 FROM profiles
-WHERE (project_id, group_key, profile_id) IN (
-    SELECT key.1, key.2, key.3
-    FROM (SELECT arrayJoin(JSONExtract({keys:String}, 'Array(Tuple(UInt32, String, String))')) AS key)
-)
+WHERE {asked}
 GROUP BY project_id, group_key, profile_id
 """
+_OF_ONE_KIND = _STATES.replace(
+    "{asked}",
+    "project_id = {project_id:UInt32} AND group_key = {group_key:String}"
+    " AND profile_id IN (SELECT arrayJoin(JSONExtract({ids:String}, 'Array(String)')))",
+)
+_OF_ANY_KIND = _STATES.replace(
+    "{asked}",
+    """(project_id, group_key, profile_id) IN (
+    SELECT key.1, key.2, key.3
+    FROM (SELECT arrayJoin(JSONExtract({keys:String}, 'Array(Tuple(UInt32, String, String))')) AS key)
+)""",
+)
 """One JSON text holds all keys: the store needs a hundred times as long to read a large array parameter. For a few
-profiles among many, an aggregation takes half as long as FINAL."""
+profiles among many, an aggregation takes half as long as FINAL. A search for ids alone takes half as long as one for
+whole keys."""
 
 
 class ProfileKey(NamedTuple):
@@ -48,7 +58,7 @@ class ProfileKey(NamedTuple):
     profile_id: str
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """An update, with the position and the arrival of its record. It does not hold the record: an update may wait in
     memory, and the rest of its record may be a million times as long."""
 
@@ -94,19 +104,18 @@ def insert_changes(
 def changes_of(placed: Iterable[Placed], canonical_ids: CanonicalIds) -> Changes:
     """The updates of each profile in the order of the journal."""
     changes: Changes = {}
-    for each in placed:
-        for update in each.entry.updates:
-            changes.setdefault(_profile_of(each, update, canonical_ids), []).append(
-                Change(each.position, each.entry.received_us, update)
-            )
+    for position, entry, _ in placed:
+        project_id, received_us = entry.project_id, entry.received_us
+        for update in entry.updates:
+            profile_id, group_key = update.profile_id, update.group_key
+            if canonical_ids is not AS_GIVEN and not group_key and not update.as_given:
+                profile_id = canonical_ids.at(project_id, profile_id, position)
+            key, change = ProfileKey(project_id, group_key, profile_id), Change(position, received_us, update)
+            if (earlier := changes.get(key)) is None:
+                changes[key] = [change]
+            else:
+                earlier.append(change)
     return changes
-
-
-def _profile_of(placed: Placed, update: Update, canonical_ids: CanonicalIds) -> ProfileKey:
-    project_id, profile_id = placed.entry.project_id, update.profile_id
-    if not update.group_key and not update.as_given:
-        profile_id = canonical_ids.at(project_id, profile_id, placed.position)
-    return ProfileKey(project_id, update.group_key, profile_id)
 
 
 def folded_row(key: ProfileKey, state: State, changes: Iterable[Change], skipped: Counter[str]) -> bytes | None:
@@ -121,20 +130,28 @@ def folded_row(key: ProfileKey, state: State, changes: Iterable[Change], skipped
     if folded.skipped:
         skipped.update(folded.skipped)
     last = new[-1]
-    return _row(key, State(last.position, folded.properties), last.received_us)
+    return _row(key, last, properties_text(folded.properties), deleted=folded.properties is None)
+
+
+def _first_row(key: ProfileKey, changes: Sequence[Change], skipped: Counter[str]) -> bytes | None:
+    """The row of a profile that the store does not have."""
+    if len(changes) == 1 and (text := text_of_first(changes[0].update.operations)) is not None:
+        return _row(key, changes[0], text)
+    return folded_row(key, UNKNOWN, changes, skipped)
 
 
 _PLACE = struct.Struct("<QBq")
 
 
-def _row(key: ProfileKey, state: State, updated_us: int) -> bytes:
+def _row(key: ProfileKey, last: Change, text: bytes, *, deleted: bool = False) -> bytes:
+    """The row in RowBinary. `last`: the profile's last update. `text`: of its properties."""
     return b"".join(
         (
             key.project_id.to_bytes(4, "little"),
             string(key.group_key.encode()),
             string(key.profile_id.encode()),
-            _PLACE.pack(state.position, state.properties is None, updated_us),
-            string(properties_text(state.properties)),
+            _PLACE.pack(last.position, deleted, last.received_us),
+            string(text),
         )
     )
 
@@ -179,7 +196,7 @@ def _new_rows(store: Store, changes: Changes, skipped: Counter[str]) -> Iterator
             if row := folded_row(key, state, unknown.pop(key), skipped):
                 yield key, row
     for key, rest in unknown.items():
-        if row := folded_row(key, UNKNOWN, rest, skipped):
+        if row := _first_row(key, rest, skipped):
             yield key, row
 
 
@@ -188,12 +205,32 @@ _state_row = msgspec.json.Decoder(tuple[int, str, str, int, int, str]).decode
 
 def _states(store: Store, keys: list[ProfileKey]) -> Generator[tuple[ProfileKey, State]]:
     """The stored states of these profiles. Profiles that the store does not have are left out."""
-    parameters = {"keys": msgspec.json.encode(keys).decode()}
-    with closing(store.stream(_STATES, parameters, "JSONCompactEachRow")) as pieces:
-        for line in _lines(pieces):
-            project_id, group_key, profile_id, position, deleted, text = _state_row(line)
-            properties = None if deleted else read_properties(text.encode())
-            yield ProfileKey(project_id, group_key, profile_id), State(position, properties)
+    for statement, parameters in _statements(keys):
+        with closing(store.stream(statement, parameters, "JSONCompactEachRow")) as pieces:
+            for line in _lines(pieces):
+                project_id, group_key, profile_id, position, deleted, text = _state_row(line)
+                properties = None if deleted else read_properties(text.encode())
+                yield ProfileKey(project_id, group_key, profile_id), State(position, properties)
+
+
+def _statements(keys: Iterable[ProfileKey]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The statements that ask for these profiles, with their parameters: one for each project and kind with many of
+    them, and one for all others."""
+    kinds: dict[tuple[int, str], list[str]] = {}
+    for project_id, group_key, profile_id in keys:
+        kinds.setdefault((project_id, group_key), []).append(profile_id)
+    others: list[ProfileKey] = []
+    for (project_id, group_key), ids in kinds.items():
+        if len(kinds) == 1 or len(ids) >= PROFILES_ASKED_ALONE_MIN:
+            yield _OF_ONE_KIND, {"project_id": project_id, "group_key": group_key, "ids": _text(ids)}
+        else:
+            others += [ProfileKey(project_id, group_key, profile_id) for profile_id in ids]
+    if others:
+        yield _OF_ANY_KIND, {"keys": _text(others)}
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -237,6 +237,26 @@ def test_a_record_with_an_update_that_cannot_be_read_is_not_both_stored_and_reje
     assert place.profiles() == {ProfileKey(events.project_id, USER, "ann"): {"n": 1}}
 
 
+def test_many_profiles_of_one_kind_are_asked_for_by_themselves(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class WatchedStore(Store):
+        def stream(self, sql: str, parameters: Any = None, format: str = "JSONEachRow", settings: Any = None) -> Any:
+            given = (parameters or {}).items()
+            asked.extend(len(json.loads(value)) for name, value in given if name in ("ids", "keys"))
+            return super().stream(sql, parameters, format, settings)
+
+    monkeypatch.setattr(profile_loading, "PROFILES_ASKED_ALONE_MIN", len(ODD_IDS))
+    kinds = [(USER, ODD_IDS), ("company", ODD_IDS), ("'", ODD_IDS[:3]), ("\\n", ODD_IDS[3:5])]
+    for _ in range(3):
+        updates = [update(each, {"$add": {"n": 1}}, group_key) for group_key, ids in kinds for each in ids]
+        place.append_payloads([request(*updates), request(update("a", {"$add": {"n": 1}}), project_id=8)])
+        with closing(WatchedStore(place.url)) as store:
+            place.load(store)
+    place.check()
+    assert asked == [len(ODD_IDS), len(ODD_IDS), 3 + 2 + 1] * 3
+
+
 def test_profiles_are_asked_for_and_inserted_in_parts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profile_loading, "PROFILES_ASKED_AT_ONCE_BYTES_MAX", 500)
     monkeypatch.setattr(profile_loading, "PROFILE_ROWS_BYTES_MAX", 300)
@@ -260,7 +280,7 @@ def test_a_store_short_of_memory_is_asked_for_fewer_profiles_at_once_and_what_is
             settings: Mapping[str, str] | None = None,
         ) -> Generator[bytes]:
             yield from super().stream(sql, parameters, format, settings)
-            if "keys" in (parameters or {}) and len(json.loads((parameters or {})["keys"])) > 3:
+            if "ids" in (parameters or {}) and len(json.loads((parameters or {})["ids"])) > 3:
                 raise StoreError("store: Code: 241. DB::Exception: memory limit exceeded", 241)
 
     for _ in range(2):

@@ -5,6 +5,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from tests.support.loader.profile_model import Json, Profile, plainly, same
 from trackway.domain.limits import PROFILE_LIST_BYTES_MAX, PROFILE_PROPERTIES_MAX
 from trackway.loader import fold as applying
-from trackway.loader.fold import Folded, apply, fold, properties_text, read_properties
-from trackway.loader.limits import PROFILE_BYTES_MAX
+from trackway.loader.fold import GROWTH_MAX, Folded, apply, fold, properties_text, read_properties, text_of_first
+from trackway.loader.limits import FIRST_SET_BYTES_MAX, PROFILE_BYTES_MAX
 
 
 def folded(profile: Profile, *updates: Json) -> Folded:
@@ -55,6 +56,38 @@ def test_any_updates_mean_what_their_operations_say(profile: Profile, updates: l
     assert (got is None) == (expected is None)
     assert same(got or {}, expected or {})
     assert list(got or {}) == list(expected or {})
+
+
+@given(UPDATES)
+def test_the_text_of_a_first_set_is_that_of_the_fold(update: Json) -> None:
+    operations = msgspec.json.encode(update)
+    text = text_of_first(operations)
+    assert (text is not None) == (list(update) == ["$set"])
+    assert text is None or text == properties_text(apply(None, operations).properties)
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        b'{"$set":{"a":1},"$set":{"a":2}}',
+        b'{"$set": {"a":1}}',
+        b'{"$set":{"a":1}} ',
+        b'{"$set":{"a":1},"x":{}}',
+        b'{"$set":{"a":1}',
+        b'{"$set":{"a":}}',
+        b'{"$set":[]}',
+        b'{"$set":{}}]',
+    ],
+)
+def test_only_a_set_as_the_edge_writes_it_is_taken_as_it_is(operations: bytes) -> None:
+    assert text_of_first(operations) is None
+
+
+def test_a_first_set_that_may_exceed_the_bounds_of_a_profile_is_folded() -> None:
+    most = {f"{number:x}": 0 for number in range(PROFILE_PROPERTIES_MAX + 1)}
+    assert text_of_first(msgspec.json.encode({"$set": most})) is None
+    assert len('"":0,') * PROFILE_PROPERTIES_MAX >= FIRST_SET_BYTES_MAX
+    assert GROWTH_MAX * FIRST_SET_BYTES_MAX < PROFILE_BYTES_MAX
 
 
 @given(PROFILES, st.lists(UPDATES, max_size=6), st.integers(0, 6))
