@@ -2,16 +2,18 @@
 
 A backup connects to a socket in the data directory. The server lets the erasure rest, waits for the moment at which the
 loader has everything that was acknowledged before, and lets the engine freeze all tables: hard links to their parts. It
-clones those of a store elsewhere, by hard links, too. Answers are lines of JSON. The connection keeps the erasure at
-rest, so that the backup can read the projects of the same moment. Its end, also by a kill, sets the erasure free. The
-frozen parts stay until the backup removes them.
+clones those of a store elsewhere, by hard links, too. Parts that a merge wrote and nobody has read since are read
+before the backup copies them: a copy would be as damaged as they are. Answers are lines of JSON. The connection keeps
+the erasure at rest, so that the backup can read the projects of the same moment. Its end, also by a kill, sets the
+erasure free. The frozen parts stay until the backup removes them.
 """
 
 import re
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Final
@@ -43,7 +45,8 @@ _log = logs.get("snapshot")
 class SnapshotServer:
     """Takes snapshots for one backup after another. `erasure`: the lock that is held while tasks are worked on.
 
-    Tables of a store whose files are not in the data directory are cloned and not frozen.
+    Tables of a store whose files are not in the data directory are cloned and not frozen. `read_unread` reads all parts
+    that were not read since they were written, and raises StorageError where one is not whole.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class SnapshotServer:
         moments: Moments,
         progress: Progress,
         erasure: threading.Lock,
+        read_unread: Callable[[], None],
     ):
         self._settings = settings
         self._store = store
         self._moments = moments
         self._progress = progress
         self._erasure = erasure
+        self._read_unread = read_unread
 
     def run(self) -> None:
         """Serve until the process ends. Raises only programming errors."""
@@ -82,6 +87,8 @@ class SnapshotServer:
             name = _name_in(connection)
             with self._erasure_at_rest(connection):
                 frozen = self._frozen(connection, name)
+                if not self._settings.store_url:  # the rows of clones are read, and so verified, by the engine
+                    self._verify(connection)
                 _send(connection, Line(frozen=frozen))
                 connection.recv(1)  # the end of the connection
         except StorageError as error:
@@ -101,15 +108,23 @@ class SnapshotServer:
     def _frozen(self, connection: socket.socket, name: str) -> Frozen:
         found: list[Frozen] = []
         done = self._moments.ask(self._progress.ends(), lambda: found.append(self._freeze(name)))
-        waited_s = 0.0
         try:
-            while not done.done():
-                waited_s = self._wait(connection, waited_s)
+            self._await(connection, done)
         except OSError:
             done.cancel()
             raise
-        done.result()
         return found[0]
+
+    def _verify(self, connection: socket.socket) -> None:
+        """Read what was frozen unread. A part that was merged meanwhile was read by that merge."""
+        with ThreadPoolExecutor(1, "snapshot-verification") as thread:
+            self._await(connection, thread.submit(self._read_unread))
+
+    def _await(self, connection: socket.socket, done: "Future[None]") -> None:
+        waited_s = 0.0
+        while not done.done():
+            waited_s = self._wait(connection, waited_s)
+        done.result()
 
     def _wait(self, connection: socket.socket, waited_s: float) -> float:
         """Wait a little, and answer to the backup from time to time. Raises OSError when it is gone."""

@@ -99,8 +99,8 @@ class Loader:
         self._lease = lease or journal.lease()
         self._moments = moments or Moments()
         self._verification = PartVerification()
-        self._sweep = Sweep(journal, store, self._verification)
-        self._cursor = Cursor(store, self._verification, self._sweep, self._progress, self._step)
+        self.sweep = Sweep(journal, store, self._verification)
+        self._cursor = Cursor(store, self._verification, self.sweep, self._progress, self._step)
         self._erased = erased or Erased(bytes(KEY_BYTES))
         self._inserts = Inserts(store, self._cursor, self._erased, self._step)
         self._repair = Repair(
@@ -116,11 +116,11 @@ class Loader:
         """Load, and back off while the store or the disk fails. Raises only programming errors."""
         self._progress.failing = True
         start_thread(self._beat_while_it_steps, "heartbeat")
-        sweep = start_thread(self._sweep.run, "sweep")
+        sweep = start_thread(self.sweep.run, "sweep")
         try:
             self._run()
         finally:  # after this the owner of the store may close it
-            self._sweep.end()
+            self.sweep.end()
             self._cursor.close()
             for lane in self._lanes:
                 lane.end()
@@ -366,7 +366,7 @@ class Loader:
         if now_s - self._removed_s < REMOVAL_INTERVAL_S:
             return
         self._removed_s = now_s
-        for lane, sound_to in zip(self._lanes, self._sweep.sound_to, strict=True):
+        for lane, sound_to in zip(self._lanes, self.sweep.sound_to, strict=True):
             if not lane.is_failing:
                 self._remove_from(lane, sound_to)
 

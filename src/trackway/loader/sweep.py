@@ -77,12 +77,10 @@ class Sweep:
             return
         with self._lock:
             resets, verified_to = self._resets, self.verified_to
-        since_s = progress.kept_since_ms() / 1000 - CLOCKS_S
+        since_s = _since_s(progress)
         for _ in range(SWEEP_ROUNDS_MAX):
             with metrics.verifying("sweep"):
-                active = self._verification.list_active(self._store)
-                self._verification.compare_sizes(active)
-            unread = self._verification.unread(active, since_s)
+                unread = self._unread(self._store, since_s)
             if not unread:
                 with self._lock:
                     if resets == self._resets:
@@ -91,6 +89,21 @@ class Sweep:
             for part in sorted(unread, key=lambda part: part.rows):
                 if self._ended.wait(0) or not self._is_sound(part):
                     return
+
+    def read_unread(self, store: Store) -> None:
+        """Read at once, by any thread, what the next sweep would read. Raises StorageError where a part is not whole;
+        the loader then repairs it as after a sweep."""
+        with closing(self._journal.progress()) as progress, metrics.verifying("backup"):
+            for part in self._unread(store, _since_s(progress)):
+                if fault := self._verification.check(store, part):
+                    self._verification.report(part, fault)
+                    raise StorageError(f"store: {part.name} of {part.table} is not whole and is repaired now: {fault}")
+
+    def _unread(self, store: Store, since_s: float) -> list[Part]:
+        """The parts to read, of those that were written since then. Raises StorageError."""
+        active = self._verification.list_active(store)
+        self._verification.compare_sizes(active)
+        return self._verification.unread(active, since_s)
 
     def _is_sound(self, part: Part) -> bool:
         """Read a part, then wait a while, so that other threads get their time."""
@@ -101,3 +114,8 @@ class Sweep:
             self._verification.report(part, fault)
         self._ended.wait((time.monotonic() - began_s) * (1 / SWEEP_SHARE - 1))
         return not fault
+
+
+def _since_s(progress: Progress) -> float:
+    """From when on parts may hold records of the journal."""
+    return progress.kept_since_ms() / 1000 - CLOCKS_S

@@ -57,7 +57,7 @@ COMPACTION: Final = Workload("compaction", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 ERASURE: Final = Workload("erasure", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 """Erased persons: one statement at a time, with one core."""
 BACKUP: Final = Workload("backup", 1, 1, 4, 1, 400 * MIB, None, 300, 15)
-"""Rows that a backup of a store elsewhere reads, and that a restore inserts."""
+"""Rows that a backup of a store elsewhere reads and that a restore inserts, and parts that are read before a copy."""
 
 WORKLOADS: Final = {
     each.name: each

@@ -302,7 +302,7 @@ def _load(
     from trackway.loader.loop import Loader  # noqa: PLC0415
     from trackway.loader.moments import Moments  # noqa: PLC0415
     from trackway.store.client import Store  # noqa: PLC0415
-    from trackway.store.workload import COMPACTION, ERASURE, HEALTH  # noqa: PLC0415
+    from trackway.store.workload import BACKUP, COMPACTION, ERASURE, HEALTH  # noqa: PLC0415
 
     # A batch of profile updates makes a million objects that are freed together, as in an edge process.
     gc.freeze()
@@ -345,8 +345,10 @@ def _load(
         lambda: lease.is_held and room.tightest().above_mark > 0,
     )
     start_thread(ageing.run, "ageing")
-    snapshots = SnapshotServer(settings, Store(store_url), moments, journal.progress(), turns)
-    start_thread(snapshots.run, "snapshot")
     beat, may_load = heartbeat.beat, room.load_bytes_max
     store = Store(store_url, spool=None if settings.store_url else _spool(settings, room))
-    Loader(settings, journal, store, stop, beat, may_load, lost, erased, lease, moments).run()
+    loader = Loader(settings, journal, store, stop, beat, may_load, lost, erased, lease, moments)
+    read_unread = partial(loader.sweep.read_unread, Store(store_url, workload=BACKUP))
+    snapshots = SnapshotServer(settings, Store(store_url), moments, journal.progress(), turns, read_unread)
+    start_thread(snapshots.run, "snapshot")
+    loader.run()

@@ -120,8 +120,9 @@ def properties_unchanged(reason: str, count: int) -> None:
 
 
 @contextmanager
-def verifying(thread: Literal["loader", "beside", "sweep"]) -> Iterator[None]:
-    """Count the time that a thread spends on verifying parts of the store. `beside`: while the loader inserts more."""
+def verifying(thread: Literal["loader", "beside", "sweep", "backup"]) -> Iterator[None]:
+    """Count the time that a thread spends on verifying parts of the store. `beside`: while the loader inserts more.
+    `backup`: for a snapshot."""
     began_s = time.monotonic()
     try:
         yield

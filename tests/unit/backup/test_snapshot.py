@@ -57,6 +57,7 @@ class Place:
         self.run_dir = run_dir
         self.store, self.erasure, self.loads = FakeStore(), threading.Lock(), threading.Event()
         self.moments = Moments()
+        self.unread: list[str] = []
         self.loads.set()
         server = SnapshotServer(
             Settings(data_dir=run_dir.parent, projects_url="postgresql://h/d"),
@@ -64,10 +65,16 @@ class Place:
             self.moments,
             FakeProgress(),  # type: ignore[arg-type]
             self.erasure,
+            self._read_unread,
         )
         threading.Thread(target=server.run, daemon=True).start()
         threading.Thread(target=self._load, daemon=True).start()
         wait_until((run_dir / "snapshot.sock").exists, 10, lambda: "no socket")
+
+    def _read_unread(self) -> None:
+        assert self.store.frozen, "what is read first may be merged before it is frozen"
+        if self.unread:
+            raise StorageError(self.unread.pop())
 
     def _load(self) -> None:
         while True:
@@ -122,6 +129,14 @@ def test_a_failure_of_the_store_is_tried_again_and_shown_at_last(place: Place, m
     assert with_snapshot(place.run_dir, "trackway_a", nothing, str)[0].name == "trackway_ax1"
     place.store.failures = 1000
     with pytest.raises(StateError, match="no snapshot: the store is away"):
+        with_snapshot(place.run_dir, "trackway_b", nothing, str)
+
+
+def test_a_part_that_is_not_whole_is_in_no_snapshot(place: Place) -> None:
+    place.unread = ["202611_1_3_1 of events is not whole"]
+    assert with_snapshot(place.run_dir, "trackway_a", nothing, str)[0].name == "trackway_ax1"
+    place.unread = ["202611_1_3_1 of events is not whole"] * 1000
+    with pytest.raises(StateError, match="no snapshot: 202611_1_3_1 of events is not whole"):
         with_snapshot(place.run_dir, "trackway_b", nothing, str)
 
 
