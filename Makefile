@@ -69,7 +69,7 @@ test-quick: $(VENV)/.dev  ## unit tests: no engine, no server, less than a minut
 	$(PYTEST) $(or $(TESTS),tests/unit) $(PYTEST_ARGS)
 
 test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit tests, and those with the engine or one server
-	$(PYTEST) $(or $(TESTS),tests/unit tests/store tests/wire) $(PYTEST_ARGS)
+	$(PYTEST) $(or $(TESTS),tests/store tests/wire tests/unit) $(PYTEST_ARGS)
 
 test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql deployed jdk  ## kills, fuzzing, real SDKs and clients
 	$(PYTEST) $(or $(TESTS),tests/system) $(PYTEST_ARGS)

@@ -1,5 +1,6 @@
 """The compactor with a real loader and a real store: facts and newer events are always the events."""
 
+import itertools
 import random
 import threading
 import time
@@ -13,6 +14,7 @@ from tests.support.loader.expected import DAY_US
 from tests.support.loader.story import Killed, Place
 from tests.support.store.dying_store import Dying
 from tests.support.store.process import RunningStore
+from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from tests.support.waiting import wait_until
 from trackway.compaction import changes, plan
@@ -23,6 +25,7 @@ from trackway.compaction.versions import Versions
 from trackway.domain.entry import unlink_payload
 from trackway.domain.errors import StorageError
 from trackway.query import facts_state
+from trackway.query.facts_state import facts_of
 from trackway.query.sql import facts as facts_sql
 from trackway.query.sql.segments import Facts
 from trackway.store.client import Store
@@ -51,14 +54,14 @@ def test_facts_and_newer_events_are_the_events(
     place.load()
     assert check(store) is None
     working = compactor(place, store)
-    counted = 0
+    counted, turns = 0, itertools.count(seed)
     for number in range(12):
         working.turn()
-        counted += check(store) is not None
+        counted += check(store, turn=next(turns)) is not None
         if number % 3 == 2:
             place.append_payloads([requests.next(15, days_later=number % 2 * 1.2)])
             place.load()
-            counted += check(store) is not None
+            counted += check(store, turn=next(turns)) is not None
     assert counted > 8
 
 
@@ -69,17 +72,23 @@ def test_a_compactor_killed_at_any_statement_changes_nothing_or_all(
     requests = Requests(7, place.began_us)
     place.append_payloads([requests.next(20) for _ in range(4)])
     place.load()
+    turns = random.Random(7)
     for at in range(0, 24, 2):
         with closing(Dying(place.url, at, after=after)) as dying, suppress(Killed):
             working = compactor(place, dying)
             for _ in range(6):
                 working.turn()
             assert dying.left >= 0, "it was not killed"
-        check(store)
+        check(store, turn=turns.randrange(12))
         place.append_payloads([requests.next(10, days_later=0.6)])
         place.load()
-        check(store)
+        check(store, turn=turns.randrange(12))
     assert is_whole(finish(place, store))
+
+
+def has_facts_alone(store: Store) -> bool:
+    facts = ask(store, facts_of, PROJECT)
+    return facts is not None and not facts.has_tail
 
 
 def is_whole(facts: Facts) -> bool:
@@ -87,12 +96,12 @@ def is_whole(facts: Facts) -> bool:
     return not facts.late_days and not facts.late_known
 
 
-def finish(place: Place, store: Store) -> Facts:
+def finish(place: Place, store: Store, turn: int | None = None) -> Facts:
     """The facts after a compactor had nothing left to do."""
     working = compactor(place, store)
     while working.turn():
         pass
-    facts = check(store)
+    facts = check(store, turn=turn)
     assert facts is not None and facts.links is None
     return facts
 
@@ -184,10 +193,10 @@ def test_many_small_steps_become_few_segments_and_nothing_is_left_over(
 ) -> None:
     monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
     requests = Requests(12, place.began_us)
-    for _ in range(15):
+    for number in range(15):
         place.append_payloads([requests.next(5)])
         place.load()
-        facts = finish(place, store)
+        facts = finish(place, store, number)
     assert 1 <= len(facts.segments) <= MERGED_AT_ONCE
     partitions = {int(n) for (n,) in store.query("SELECT DISTINCT segment FROM facts")}
     assert partitions == set(facts.segments)
@@ -251,7 +260,8 @@ def test_a_compactor_asks_the_store_only_when_something_was_loaded(
             if number == 1:
                 thread = threading.Thread(target=Compactor(store, place.journal.progress(), stop, lambda: True).run)
                 thread.start()
-            wait_until(lambda: (facts := check(store)) is not None and not facts.has_tail, 30.0, lambda: "no facts")
+            wait_until(lambda: has_facts_alone(store), 30.0, lambda: "no facts")
+            assert check(store) is not None
             wait_until(lambda: not looks[-1], 30.0, lambda: "it does not rest")
         before = len(looks)
         time.sleep(0.5)

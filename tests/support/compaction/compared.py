@@ -4,8 +4,8 @@ import json
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from tests.support.ingest.bodies import ALPHA, PROJECTS, dumps
 from tests.support.loader.expected import DAY_US, SECOND_US
@@ -25,6 +25,8 @@ from trackway.query.sql.person_times import Values, has_person_times, person_tim
 from trackway.query.sql.segments import COUNTS, NO_SLOT, PERSONS, SUMS, Facts
 from trackway.query.sql.selector import ACTIVITY
 from trackway.store.client import Store
+
+Question = TypeVar("Question")
 
 PROJECT = ALPHA.project_id
 PROPERTIES = ("a", "b", "ü 'x'")
@@ -109,25 +111,39 @@ def times_of_facts(
     return Counter(store.query(f"{text} WHERE same = 0 {found.settings}", found.parameters | {"project": project_id}))
 
 
-def _check_times(store: Store, project_id: int, facts: Facts) -> None:
+def _check_times(
+    store: Store, project_id: int, facts: Facts, truly: Counter[tuple[Any, ...]], turn: int | None
+) -> None:
     """Times by person are those of the events: of all of them, of one name, of every event, and of some days."""
-    expected = Counter({each[:3]: 0 for each in truth(store, project_id, [])})
-    expected.update(each[:3] for each in truth(store, project_id, []).elements())
-    expected = Counter({each: times for each, times in expected.items() if each[2]})
+    expected = Counter({each: times for each, times in _columns(truly, 0, 1, 2).items() if each[2]})
     names = sorted({name for name, _, _ in expected})
     some_ms = sorted(time_ms for _, time_ms, _ in expected)
     first_ms, last_ms = some_ms[len(some_ms) // 4], some_ms[len(some_ms) * 3 // 4]
     every = project_events(project_id)
-    for events, chosen in (
+    questions: list[tuple[Events, Callable[[str, int], bool]]] = [
         (every, lambda name, time_ms: True),
         (every.named(["bought"]), lambda name, time_ms: name == "bought"),
         (every.having(key=[ACTIVITY]), lambda name, time_ms: name not in ("$identify", "$create_alias", "$merge")),
         (every.between(first_ms, None), lambda name, time_ms: time_ms >= first_ms),
         (every.named(["seen", "$identify"]).between(first_ms, last_ms), lambda name, time_ms:
             name in ("seen", "$identify") and first_ms <= time_ms < last_ms),
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for events, chosen in [questions[0], *_in_turn(questions[1:], turn)]:
         some = Counter({each: times for each, times in expected.items() if chosen(*each[:2])})
         assert times_of_facts(store, project_id, facts, events, names) == some, events
+
+
+def _columns(rows: Counter[tuple[Any, ...]], *places: int) -> Counter[tuple[Any, ...]]:
+    """How often rows have the same in some columns."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row, times in rows.items():
+        found[tuple(row[place] for place in places)] += times
+    return found
+
+
+def _in_turn(questions: Sequence[Question], turn: int | None) -> Sequence[Question]:
+    """All, or with a turn one of them."""
+    return questions if turn is None or not questions else [questions[turn % len(questions)]]
 
 
 def _counted_segments(facts: Facts, names: Sequence[str]) -> list[int]:
@@ -143,10 +159,12 @@ def sums_of_facts(store: Store, project_id: int, facts: Facts, name: str) -> dic
     return {(event, hour): (int(times), float(total)) for event, hour, times, total in rows}
 
 
-def _check_sums(store: Store, project_id: int, facts: Facts, name: str) -> None:
+def _check_sums(
+    store: Store, project_id: int, facts: Facts, name: str, truly: Counter[tuple[Any, ...]], place: int
+) -> None:
     """The same from the events alone, added up without an error."""
     expected: dict[tuple[Any, ...], list[float]] = {}
-    for (event, time_ms, _, raw), times in truth(store, project_id, [name]).items():
+    for (event, time_ms, raw), times in _columns(truly, 0, 1, place).items():
         value = json.loads(raw) if raw else None
         number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
         expected.setdefault((event, time_ms // 3_600_000), []).extend([number] * times)
@@ -158,21 +176,33 @@ def _check_sums(store: Store, project_id: int, facts: Facts, name: str) -> None:
         assert math.isclose(total, math.fsum(numbers), rel_tol=1e-12, abs_tol=1e-9), (key, numbers)
 
 
-def _check_counts(store: Store, project_id: int, facts: Facts, names: Sequence[str]) -> None:
+def _check_counts(
+    store: Store,
+    project_id: int,
+    facts: Facts,
+    names: Sequence[str],
+    truly: Counter[tuple[Any, ...]],
+    turn: int | None,
+) -> None:
     """Counts, facts without them, and newer events together are the numbers of events."""
-    expected = truth(store, project_id, names)
-    for some in ([], *([name] for name in names)):
+    for some in ([], *_in_turn([[name] for name in names], turn)):
         at = [3 + names.index(name) for name in some]
         counted: Counter[tuple[Any, ...]] = Counter()
-        for row, times in expected.items():
+        for row, times in truly.items():
             counted[row[0], row[1] // 3_600_000, *(row[place] for place in at)] += times
         assert counts_of_facts(store, project_id, facts, some) == counted, some
-        for name in some:
-            _check_sums(store, project_id, facts, name)
+        for name, place in zip(some, at, strict=True):
+            _check_sums(store, project_id, facts, name, truly, place)
 
 
-def check(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPERTIES) -> Facts | None:
-    """Facts and newer events are the events. Returns the facts that count, if there are any."""
+def check(
+    store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPERTIES, *, turn: int | None = None
+) -> Facts | None:
+    """Facts and newer events are the events. Returns the facts that count, if there are any.
+
+    What costs is the store's analysis of large statements. A test that checks dozens of times gives each check another
+    `turn`: of questions that differ in their condition or property alone, it then asks one.
+    """
     facts = ask(store, facts_of, project_id)
     if facts is None:
         return None
@@ -180,9 +210,9 @@ def check(store: Store, project_id: int = PROJECT, names: Sequence[str] = PROPER
     found, expected = rows_of_facts(store, project_id, facts, known), truth(store, project_id, known)
     assert expected
     missing, strange = expected - found, found - expected
-    _check_counts(store, project_id, facts, known)
+    _check_counts(store, project_id, facts, known, expected, turn)
     if facts.derived_in(PERSONS, NO_SLOT):
-        _check_times(store, project_id, facts)
+        _check_times(store, project_id, facts, expected, turn)
     assert not missing and not strange, "\n".join(map(str, ["missing", *sorted(missing), "strange", *sorted(strange)]))
     return facts
 

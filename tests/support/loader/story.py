@@ -12,7 +12,7 @@ from typing import Any
 from tests.support.ingest.stored_events import StoredEvent, entry_events
 from tests.support.loader.expected import DAY_US, HOUR_US, SECOND_US, Profiles, Sending, expected_of, payload
 from tests.support.store.process import RunningStore
-from tests.support.store.tables import emptied
+from tests.support.store.tables import empty_all
 from trackway.domain.entry import Rejection, decode_entries, encode_entries
 from trackway.domain.erased_id import KEY_BYTES
 from trackway.journal.segments.head import Head
@@ -31,8 +31,7 @@ TABLES = (*CONTENT, "damage")
 
 def clear(store: Store, *tables: str) -> None:
     """Empty the loader's tables, and others. A token outlives its part where the store has taken that out as broken."""
-    for table in (*TABLES, *tables):
-        emptied(store, table)
+    empty_all(store, (*TABLES, *tables))
     for window in (0, 1000):
         store.command(
             f"ALTER TABLE {store.holding('loads')} MODIFY SETTING non_replicated_deduplication_window = {window}"
