@@ -57,6 +57,7 @@ FIGURES: Final = (
     Figure("dashboard_page_p95_ms", "a dashboard of six reports, the page, p95", "ms", at_most=200),
     Figure("dashboard_complete_p95_s", "the same, all reports, p95", "s", at_most=2),
     Figure("beside_track_ratio", "`/track` p99 at half load, beside five reports ÷ without", "×", at_most=1.5),
+    Figure("backup_ratio", "`/import` queryable, beside backups ÷ without", "×", at_least=0.9),
     Figure("shown_p99_s", "200 to a report at half load, p99", "s", at_most=2.0),
     Figure("beside_shown_p99_s", "the same, beside five reports", "s"),
     Figure("hot_profile_rate", "`/engage`, all of one profile, in the store", "updates/s"),
@@ -134,6 +135,7 @@ def _values_of_questions(asked: Asked) -> dict[str, float]:
         "dashboard_page_p95_ms": asked.dashboard.page_p95_s * 1e3,
         "dashboard_complete_p95_s": asked.dashboard.complete_p95_s,
         "beside_track_ratio": asked.beside.beside.reply_p99_s / asked.beside.alone.reply_p99_s,
+        "backup_ratio": asked.backups.beside_rate / asked.backups.alone_rate,
         "shown_p99_s": asked.beside.alone.shown_p99_s,
         "beside_shown_p99_s": asked.beside.beside.shown_p99_s,
     }

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.backups import BesideBackups, measure_beside_backups
 from bench.beside import Beside, measure_beside
 from bench.bodies import Bodies
 from bench.counts import Count
@@ -56,12 +57,13 @@ class Asked(NamedTuple):
     settled: Series
     dashboard: Loads
     beside: Beside
+    backups: BesideBackups
     newest: Series
 
     @property
     def counts(self) -> list[Count]:
-        """The counts of the loads beside reports."""
-        return [*self.beside.alone.counts, *self.beside.beside.counts]
+        """The counts of the loads beside reports and backups."""
+        return [*self.beside.alone.counts, *self.beside.beside.counts, *self.backups.counts]
 
 
 def measure_questions(plan: Plan, work: Path, tell: Tell, bodies: Bodies, rate: float) -> list[Asked]:
@@ -84,13 +86,16 @@ def measure_questions(plan: Plan, work: Path, tell: Tell, bodies: Bodies, rate: 
             tell("a dashboard")
             dashboards = [measure_dashboard(server, data_dir, plan.dashboard_loads)] * plan.rounds
             tell("/track beside reports")
-            beside = [measure_beside(server, plan, bodies, rate, number) for number in range(1, plan.rounds + 1)]
+            numbers = range(1, plan.rounds + 1)
+            beside = [measure_beside(server, plan, bodies, rate, number) for number in numbers]
+            tell("/import beside backups")
+            backups = [measure_beside_backups(server, plan, bodies, directory, number) for number in numbers]
         with running_store(data_dir / "store") as store:
             stage.add_newest(store)
         with running(data_dir, first) as server:
             newest = stage.ask_server(server)
     shutil.rmtree(directory)
-    return [Asked(*each) for each in zip(plain, settled, dashboards, beside, newest, strict=True)]
+    return [Asked(*each) for each in zip(plain, settled, dashboards, beside, backups, newest, strict=True)]
 
 
 class _Stage(NamedTuple):

@@ -26,8 +26,8 @@ SLICE_ROWS = 100_000
 """Rows of a store elsewhere that are one file, and one insert of a restore."""
 MANIFEST_BYTES_MAX = 1 << 28
 """A longer manifest is not read; it would name a million parts."""
-BACKUP_NICENESS = 10
-"""Niceness of a backup, so that ingestion goes first."""
+BACKUP_NICENESS = 15
+"""Niceness of a backup, so that ingestion goes first: that of compaction."""
 ROOM_SPARE_BYTES = 1 << 26
 """Bytes that must stay free at the destination, or in the data directory, beside the files."""
 

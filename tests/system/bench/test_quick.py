@@ -25,6 +25,7 @@ NAMES = {
     "/import", "trackway import", "/track", "/import at half load", "probes", "/engage, one profile",
     "/engage, many profiles",
     "probes without reports", "/import without reports", "probes beside reports", "/import beside reports",
+    "/import without backups", "/import beside backups",
 }  # fmt: skip
 pytestmark = pytest.mark.timeout(QUICK_S_MAX + 60)
 
