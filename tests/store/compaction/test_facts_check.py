@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -75,96 +75,105 @@ def test_facts_differ_from_events_at_no_time(
         assert differences(store) == []
 
 
-@pytest.mark.parametrize("column", ["s00", "s01", "person", "time"])
-def test_a_value_that_was_changed_is_found(place: Place, store: Store, column: str) -> None:
+def test_a_value_that_was_changed_is_found(place: Place, store: Store) -> None:
     """The facts are copied with one value changed, since columns of the key cannot be updated."""
     filled(place, store, 1)
-    event, day, key = random.Random(column).choice(
-        store.query("SELECT event, toString(day), toString(key) FROM facts ORDER BY event, day, key")
-    )
-    others = "'x1'" if column[0] == "s" else f"{column} + 1"
-    store.command("CREATE TABLE changed AS facts ENGINE = MergeTree PRIMARY KEY tuple() ORDER BY tuple()")
-    store.command(
-        f"INSERT INTO changed SELECT * REPLACE (if(key = {key}, {others}, {column}) AS {column}) FROM facts",
-    )
-    try:
-        emptied(store, "facts")
-        store.command("INSERT INTO facts SELECT * FROM changed")
-    finally:
-        store.command("DROP TABLE changed")
-    found = [each for each in differences(store) if each.table == "facts"]
-    assert [(each.event, each.day) for each in found] == [(event, day)]
-    assert found[0].facts == found[0].events
+    keys = store.query("SELECT event, toString(day), toString(key) FROM facts ORDER BY event, day, key")
+    for column in ("s00", "s01", "person", "time"):
+        event, day, key = random.Random(column).choice(keys)
+        other = "'x1'" if column[0] == "s" else f"{column} + 1"
+        with altered(store, "facts", f"key = {key}", f"{other} AS {column}"):
+            found = [each for each in differences(store) if each.table == "facts"]
+        assert [(each.event, each.day) for each in found] == [(event, day)], column
+        assert found[0].facts == found[0].events
 
 
-def replaced(store: Store, table: str, chosen: str, values: str) -> None:
-    """Let a table have other values in the rows that meet a condition."""
-    store.command(f"CREATE TABLE changed AS {table} ENGINE = MergeTree PRIMARY KEY tuple() ORDER BY tuple()")
-    store.command(f"INSERT INTO changed SELECT * FROM {table} WHERE NOT ({chosen})")
-    store.command(f"INSERT INTO changed SELECT * REPLACE ({values}) FROM (SELECT * FROM {table} WHERE {chosen})")
+@contextmanager
+def altered(store: Store, table: str, chosen: str, values: str) -> Iterator[None]:
+    """Let a table have other values in the rows that meet a condition, for a while: to fill a store takes longer."""
+    store.command(f"CREATE TABLE kept AS {table} ENGINE = MergeTree PRIMARY KEY tuple() ORDER BY tuple()")
     try:
+        store.command(f"INSERT INTO kept SELECT * FROM {table}")
         emptied(store, table)
-        store.command(f"INSERT INTO {table} SELECT * FROM changed")
+        store.command(f"INSERT INTO {table} SELECT * FROM kept WHERE NOT ({chosen})")
+        store.command(f"INSERT INTO {table} SELECT * REPLACE ({values}) FROM (SELECT * FROM kept WHERE {chosen})")
+        yield
+        emptied(store, table)
+        store.command(f"INSERT INTO {table} SELECT * FROM kept")
     finally:
-        store.command("DROP TABLE changed")
+        store.command("DROP TABLE kept")
 
 
 @pytest.mark.parametrize(
-    "table, values, by, pieces",
+    "pieces, alterations",
     [
-        (COUNTS, "events + 1 AS events", 1, True),
-        (COUNTS, "time + toIntervalHour(1) AS time", 0, True),
-        (COUNTS, "concat(raw, '1') AS raw", 0, False),
-        (SUMS, "total + 1 AS total", 0, True),
-        (SUMS, "nan AS total", 0, False),
-        (SUMS, "events - 1 AS events", -1, False),
+        (
+            True,
+            [
+                (COUNTS, "events + 1 AS events", 1),
+                (COUNTS, "time + toIntervalHour(1) AS time", 0),
+                (SUMS, "total + 1 AS total", 0),
+            ],
+        ),
+        (
+            False,
+            [
+                (COUNTS, "concat(raw, '1') AS raw", 0),
+                (SUMS, "nan AS total", 0),
+                (SUMS, "events - 1 AS events", -1),
+            ],
+        ),
     ],
 )
 def test_a_count_or_sum_that_was_altered_in_place_is_found(
-    place: Place, store: Store, table: str, values: str, by: int, pieces: bool, monkeypatch: pytest.MonkeyPatch
+    place: Place,
+    store: Store,
+    pieces: bool,
+    alterations: list[tuple[str, str, int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[not pieces])
     filled(place, store, 1)
-    assert differences(store) == []
     facts = ask(store, facts_of, PROJECT)
     assert facts is not None
-    some = f"SELECT slot, event, toString(day), toString(time), raw FROM {table} WHERE slot < 64 AND raw != ''"
-    if table == SUMS:  # a sum of small numbers, which rounding changes by less than 1
-        some = f"SELECT slot, event, toString(day), toString(time), '' FROM {table} WHERE abs(total) BETWEEN 1 AND 99"
-    slot, event, day, time, raw = random.Random(values).choice(store.query(f"{some} ORDER BY ALL"))
-    chosen = f"slot = {slot} AND event = '{event}' AND toString(time) = '{time}'"
-    if table == COUNTS:
-        chosen += f" AND hex(raw) = '{raw.encode().hex().upper()}'"
-    replaced(store, table, chosen, values)
-    found = differences(store)
-    assert {(each.event, each.day, each.table, each.property) for each in found} == {
-        (event, day, table, facts.slots[slot])
-    }
-    assert sum(each.events - each.facts for each in found) == by
+    for table, values, by in alterations:
+        some = f"SELECT slot, event, toString(day), toString(time), raw FROM {table} WHERE slot < 64 AND raw != ''"
+        if table == SUMS:  # a sum of small numbers, which rounding changes by less than 1
+            some = (
+                f"SELECT slot, event, toString(day), toString(time), '' FROM {table} WHERE abs(total) BETWEEN 1 AND 99"
+            )
+        slot, event, day, time, raw = random.Random(values).choice(store.query(f"{some} ORDER BY ALL"))
+        chosen = f"slot = {slot} AND event = '{event}' AND toString(time) = '{time}'"
+        if table == COUNTS:
+            chosen += f" AND hex(raw) = '{raw.encode().hex().upper()}'"
+        with altered(store, table, chosen, values):
+            found = differences(store)
+        assert {(each.event, each.day, each.table, each.property) for each in found} == {
+            (event, day, table, facts.slots[slot])
+        }, values
+        assert sum(each.events - each.facts for each in found) == by, values
+    assert differences(store) == []
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
+@pytest.mark.parametrize("pieces", [True, False])
+def test_times_of_a_person_that_were_altered_in_place_are_found(
+    place: Place, store: Store, pieces: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[not pieces])
+    filled(place, store, 1)
+    assert store.query(f"SELECT count() FROM {PERSONS}") != [(0,)]
+    [(some,)] = store.query(f"SELECT min(cityHash64(segment, active, period, person)) FROM {PERSONS}")
+    for values in (
         "arrayMap(time -> time + 1, times) AS times",
         "arrayMap(event -> if(event = 'seen', 'bought', 'seen'), events) AS events",
         "person + 1 AS person",
         "1 - active AS active",
         "first_day - 1 AS first_day",
         "last_day + 1 AS last_day",
-    ],
-)
-@pytest.mark.parametrize("pieces", [True, False])
-def test_times_of_a_person_that_were_altered_in_place_are_found(
-    place: Place, store: Store, values: str, pieces: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[not pieces])
-    filled(place, store, 1)
+    ):
+        with altered(store, PERSONS, f"cityHash64(segment, active, period, person) = {some}", values):
+            assert {each.table for each in differences(store)} == {PERSONS}, values
     assert differences(store) == []
-    assert store.query(f"SELECT count() FROM {PERSONS}") != [(0,)]
-    [(some,)] = store.query(f"SELECT min(cityHash64(segment, active, period, person)) FROM {PERSONS}")
-    replaced(store, PERSONS, f"cityHash64(segment, active, period, person) = {some}", values)
-    assert {each.table for each in differences(store)} == {PERSONS}
 
 
 def test_sums_that_rounding_explains_are_equal_and_others_differ(place: Place, store: Store) -> None:
@@ -174,10 +183,10 @@ def test_sums_that_rounding_explains_are_equal_and_others_differ(place: Place, s
     fractions = "total != trunc(total) AND isFinite(total)"
     [(number,)] = store.query(f"SELECT count() FROM {SUMS} WHERE {fractions}")
     assert number
-    replaced(store, SUMS, fractions, "total * (1 + exp2(-53)) AS total")
-    assert differences(store) == []
-    replaced(store, SUMS, fractions, "total * (1 + exp2(-30)) AS total")
-    assert {each.table for each in differences(store)} == {SUMS}
+    with altered(store, SUMS, fractions, "total * (1 + exp2(-53)) AS total"):
+        assert differences(store) == []
+    with altered(store, SUMS, fractions, "total * (1 + exp2(-30)) AS total"):
+        assert {each.table for each in differences(store)} == {SUMS}
 
 
 def test_facts_in_the_place_of_others_are_found(place: Place, store: Store) -> None:
