@@ -146,11 +146,9 @@ class Changes:
             self._broken.found(version)
         return self._emptied(version)
 
-    def readable(self, version: Version, *, doubted: bool = False) -> Version:
-        """The same version, or an empty one where a part of it was damaged. Parts whose files have other sizes than
-        before are read; all are read where they are `doubted`."""
-        is_broken = self._broken.found(version) if doubted else self._broken.found_by_size(version)
-        return self._emptied(version) if is_broken else version
+    def readable(self, version: Version) -> Version:
+        """The same version, or an empty one where a part of it is damaged. Reads all parts."""
+        return self._emptied(version) if self._broken.found(version) else version
 
     def _emptied(self, version: Version) -> Version:
         return self._versions.commit(version.emptied(time.time()))

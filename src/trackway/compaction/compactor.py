@@ -22,11 +22,11 @@ from trackway.compaction.limits import (
     RETRY_S,
     STEP_EVENTS_MIN,
     STEP_INTERVAL_S,
-    TIDY_INTERVAL_S,
 )
 from trackway.compaction.pace import Pace
 from trackway.compaction.plan import next_days, next_position, to_merge
 from trackway.compaction.statements import read_cursor
+from trackway.compaction.untidy import Untidy
 from trackway.compaction.versions import Versions
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Mark, Progress
@@ -72,7 +72,7 @@ class Compactor:
         self._until = progress.ends()
         """Nothing is built before the loader is here: older loaders may have left events that they did not count."""
         self._stepped_s: dict[int, float] = {}
-        self._tidied_s: dict[int, float] = {}
+        self._untidy = Untidy(store)
         self._doubted_s: dict[int, float] = {}
 
     def run(self) -> None:
@@ -154,7 +154,7 @@ class Compactor:
             if work.events >= STEP_EVENTS_MIN or since_s >= STEP_INTERVAL_S:
                 self._stepped_s[work.project_id] = now_s
                 return self._guarded(partial(self._step, cursor=work.cursor), work.project_id)
-        return any(self._guarded(self._tidy, int(project)) for (project,) in self._store.query(sql.PROJECTS))
+        return any(self._guarded(self._tidy, project) for project in self._untidy.projects())
 
     def _guarded(self, change: Callable[[int], bool], project_id: int) -> bool:
         """Make a change. Where the store cannot read a file, it may be one of the facts: then these are built anew."""
@@ -167,7 +167,7 @@ class Compactor:
                 raise
             self._doubted_s[project_id] = now_s
             version = self._versions.newest(project_id)
-            if self._changes.readable(version, doubted=True) == version:
+            if self._changes.readable(version) == version:
                 raise
             return True
 
@@ -193,13 +193,14 @@ class Compactor:
     def _tidy(self, project_id: int) -> bool:
         """Merge segments or bring one up to date with newer links, and drop what ended. Returns whether any segment was
         read."""
-        now_s = time.monotonic()
-        if now_s - self._tidied_s.get(project_id, float("-inf")) < TIDY_INTERVAL_S:
-            return False
         cursor = read_cursor(self._store, project_id)
         version = self._versions.newest(project_id)
-        if self._changes.sound(version) != version or self._changes.readable(version) != version:
+        if self._changes.sound(version) != version:
             return True  # it is built anew from the next turn on
+        if self._untidy.is_doubted(project_id):
+            self._untidy.has_read(project_id)
+            if self._changes.readable(version) != version:
+                return True
         version = self._changes.drop_ended(version)
         if old := to_merge(version.segments):
             self._changes.rewrite(version, old, cursor)
@@ -215,5 +216,5 @@ class Compactor:
                 else:
                     self._changes.up_to_date(version, segment, cursor)
                 return True
-        self._tidied_s[project_id] = now_s
+        self._untidy.tidied(project_id, for_good=not version.retired)  # what is retired is dropped later
         return False

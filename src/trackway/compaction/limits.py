@@ -12,7 +12,7 @@ SEGMENT_ROWS_MAX = 2_000_000
 MERGED_AT_ONCE = 6
 """Segments of about one size that are merged into one."""
 TIDY_INTERVAL_S = 60.0
-"""How often, with no new events to compact, segments are brought up to date with newer links."""
+"""How often, with no new events to compact, all projects are looked at: segments may lack newer links, or be many."""
 DOUBT_INTERVAL_S = 60.0
 """How often at most all facts of a project are read, because the store could not read a file."""
 RETIRED_KEPT_S = 600

@@ -191,8 +191,21 @@ PARTITIONS: Final = """
 SELECT DISTINCT table, partition_id
 FROM system.parts WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
   AND startsWith(partition_id, {prefix:String})"""
-PROJECTS: Final = "SELECT DISTINCT project_id FROM facts_versions ORDER BY project_id"
 DAMAGES: Final = "SELECT count(), countIf(state = 0) FROM damage FINAL WHERE place IN ('events', 'identity_links')"
+STATES: Final = """
+SELECT project_id, newest, loaded, asked FROM
+(SELECT project_id, max(sequence) AS newest FROM facts_versions GROUP BY project_id) AS version
+LEFT ANY JOIN (SELECT project_id, max(to_position) AS loaded FROM loads GROUP BY project_id) AS load USING (project_id)
+LEFT ANY JOIN (SELECT project_id, count() AS asked FROM facts_rebuilds GROUP BY project_id) AS rebuild
+USING (project_id)
+ORDER BY project_id"""
+"""Of each project with facts what must have changed before there is anything to tidy: its version, what is loaded, also
+of links, and the rebuilds that were asked for."""
+STORED: Final = """
+SELECT toUInt32(splitByChar('-', partition_id)[1]) AS project, sum(cityHash64(table, name, rows, modification_time))
+FROM system.parts WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
+GROUP BY project"""
+"""The same of the parts that are stored of its facts, as one number."""
 
 
 def read_cursor(store: Store, project_id: int) -> int:
@@ -203,3 +216,8 @@ def read_cursor(store: Store, project_id: int) -> int:
 def partition_id(project_id: int, segment: int) -> str:
     """The engine's name of a segment's partition."""
     return f"{project_id}-{segment}"
+
+
+def project_of(partition: str) -> int:
+    """The project of a segment's partition, or of a part of it, by its name."""
+    return int(partition.partition("-")[0])

@@ -11,7 +11,7 @@ from tests.support.ageing.place import AgeingPlace
 from tests.support.loader.story import Place, clear
 from tests.support.store.process import RunningStore, migrated_store
 from trackway.ageing import worker
-from trackway.compaction import changes
+from trackway.compaction import changes, untidy
 from trackway.compaction import compactor as loop
 from trackway.query.sql.segments import TABLES
 from trackway.store.client import Store
@@ -37,6 +37,6 @@ def ageing(running: RunningStore, tmp_path: Path) -> Iterator[AgeingPlace]:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
     monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
     monkeypatch.setattr(worker, "HIDDEN_S", 0.0)

@@ -10,7 +10,7 @@ from tests.support.compaction.damaged_facts import ALL_WAYS, flipped_byte
 from tests.support.loader.story import Place
 from tests.support.store.damaged_parts import WAYS, Damaging, active, empty_marks, path_of, unsound
 from tests.support.store.questions import ask
-from trackway.compaction import changes
+from trackway.compaction import changes, untidy
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
 from trackway.domain.errors import StorageError
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.one_machine
 @pytest.fixture
 def store(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
     monkeypatch.setattr(loop, "DOUBT_INTERVAL_S", 0)
     monkeypatch.setattr(changes, "RETIRED_KEPT_S", 0)
     with closing(Store(place.url)) as made:

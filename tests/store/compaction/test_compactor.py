@@ -17,7 +17,7 @@ from tests.support.store.process import RunningStore
 from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from tests.support.waiting import wait_until
-from trackway.compaction import changes, plan
+from trackway.compaction import changes, plan, untidy
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
 from trackway.compaction.limits import MERGED_AT_ONCE
@@ -40,7 +40,7 @@ def store(place: Place) -> Iterator[Store]:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -244,7 +244,7 @@ def test_a_compactor_asks_the_store_only_when_something_was_loaded(
 ) -> None:
     monkeypatch.setattr(loop, "POLL_S", 0.01)
     monkeypatch.setattr(loop, "IDLE_POLL_S", 3600.0)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 3600.0)
     turn, looks, stop = Compactor.turn, list[bool](), threading.Event()
 
     def noted(self: Compactor) -> bool:

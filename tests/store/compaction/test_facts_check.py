@@ -12,6 +12,7 @@ from tests.support.loader.story import Place
 from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from trackway.compaction import compactor as loop
+from trackway.compaction import untidy
 from trackway.query import facts_check
 from trackway.query.facts_check import Difference, compare, steps
 from trackway.query.facts_state import ask_for_rebuild, facts_of, state_of
@@ -25,7 +26,7 @@ STEP_EVENTS = (30, 80)
 @pytest.fixture
 def store(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
     monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[0])
     with closing(Store(place.url)) as made:
         yield made

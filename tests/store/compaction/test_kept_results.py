@@ -15,6 +15,7 @@ from tests.support.loader.story import Place
 from tests.support.store.questions import ask, readers_of
 from tests.support.store.tables import merge_all
 from trackway.compaction import compactor as loop
+from trackway.compaction import untidy
 from trackway.domain.entry import unlink_payload
 from trackway.query.expressions import parse
 from trackway.query.facts_state import ask_for_rebuild
@@ -70,7 +71,7 @@ def store(place: Place) -> Iterator[Store]:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
 
 
 def answer(store: Store, question: Any, results: ResultCache | None = None) -> tuple[Any, bool]:

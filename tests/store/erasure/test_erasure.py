@@ -6,7 +6,7 @@ from tests.support.compaction.compared import check
 from tests.support.erasure.people import PEOPLE, People, all_ids, mark
 from tests.support.erasure.place import ErasurePlace
 from tests.support.ingest.bodies import ALPHA, GAMMA
-from trackway.compaction import changes
+from trackway.compaction import changes, untidy
 from trackway.compaction import compactor as loop
 
 CHANGED_BY_WORK = {"facts", "facts_counts", "facts_sums", "facts_persons", "facts_versions", "facts_rebuilds"}
@@ -15,7 +15,7 @@ CHANGED_BY_WORK = {"facts", "facts_counts", "facts_sums", "facts_persons", "fact
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
     monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
 
 

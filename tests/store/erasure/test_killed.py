@@ -10,7 +10,7 @@ from tests.support.ingest.bodies import ALPHA, GAMMA
 from tests.support.loader.story import Killed
 from tests.support.store.dying_store import Dying
 from tests.support.store.tables import emptied
-from trackway.compaction import changes
+from trackway.compaction import changes, untidy
 from trackway.compaction import compactor as loop
 from trackway.domain.entry import decode_entries
 from trackway.projects.person_task import TaskBegun
@@ -21,7 +21,7 @@ GONE = 2
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(loop, "TIDY_INTERVAL_S", 0)
+    monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
     monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
 
 

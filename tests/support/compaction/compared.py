@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from tests.support.ingest.bodies import ALPHA, PROJECTS, dumps
+from tests.support.ingest.bodies import ALPHA, PROJECTS, KnownProject, dumps
 from tests.support.loader.expected import DAY_US, SECOND_US
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask
@@ -230,8 +230,9 @@ def _never() -> Any:
 class Requests:
     """Random requests, one after the other; times in microseconds after the beginning of a place's journal."""
 
-    def __init__(self, seed: int, began_us: int):
+    def __init__(self, seed: int, began_us: int, project: KnownProject = ALPHA):
         self._random = random.Random(seed)
+        self._project = project
         self._after_us = 0
         self._began_us = began_us
         self._sent: list[dict[str, Any]] = []
@@ -244,7 +245,7 @@ class Requests:
         again = self._random.choices(self._sent, k=events // 3) if self._sent else []
         again = [self._changed(each) for each in again]
         self._sent += new
-        arrival = Arrival(Endpoint.IMPORT, received_us, PROJECTS.get, project=ALPHA)
+        arrival = Arrival(Endpoint.IMPORT, received_us, PROJECTS.get, project=self._project)
         found = ingest_events(split_json(dumps(new + again)), arrival)
         assert not found.failures, found.failures
         return found.payload

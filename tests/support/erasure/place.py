@@ -1,7 +1,6 @@
 """A journal, a store and a projects database, and what of a person can be read in any of them."""
 
 import threading
-from contextlib import suppress
 
 from tests.support.ingest.bodies import PROJECTS
 from tests.support.loader.story import Place
@@ -59,8 +58,6 @@ class ErasurePlace:
         for _ in range(5):
             if (task := self.again(task)).has_ended:
                 return task
-            with suppress(AttributeError):
-                self.compactor._tidied_s.clear()
             self.compact(3)
             self.worker().turn()
         raise AssertionError(f"the task does not end: {task}")
