@@ -2,20 +2,23 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from tests.support.journal.nats_cluster import NatsCluster
+from tests.support.waiting import wait_until
 from trackway.journal.log import Record
 from trackway.journal.stream.address import parse_address
-from trackway.journal.stream.connection import ask, connect, leave
+from trackway.journal.stream.connection import Away, ask, connect, leave
 from trackway.journal.stream.place import sequence_of
 from trackway.journal.stream.setup import make_streams
 from trackway.journal.stream.stream_journal import StreamJournal
 
 PLACE = f"{__name__}:at_address"
+LEADS_S_MAX = 60.0
 
 
 def at_address(argument: str) -> StreamJournal:
@@ -66,10 +69,18 @@ class NatsMachine:
         """The server that leads all streams: then others may freeze."""
         leader = self._cluster.leader(self._streams[-1])
         for stream in self._streams[:-1]:
-            while self._cluster.leader(stream) != leader:
-                subject = f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}"
-                request(self._cluster.url, subject, {"placement": {"preferred": f"n{leader}"}})
+            led = partial(self._leads, leader, stream)
+            wait_until(led, LEADS_S_MAX, f"n{leader} does not lead {stream}".format)
         return leader
+
+    def _leads(self, server: int, stream: str) -> bool:
+        """Whether a server leads a stream. If not, it is asked to; servers that have just started may not answer."""
+        if self._cluster.leader(stream) == server:
+            return True
+        with suppress(Away):
+            subject = f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}"
+            request(self._cluster.url, subject, {"placement": {"preferred": f"n{server}"}})
+        return False
 
     def damage(self, record: Record) -> None:
         question = {"seq": sequence_of(record.position), "no_erase": True}
