@@ -11,7 +11,7 @@ from tests.support.compaction.damaged_facts import flipped_byte
 from tests.support.loader.event_requests import STORY
 from tests.support.loader.story import Place
 from tests.support.store.damaged_parts import Damaging, active, merge, path_of, truncated_data, unsound
-from tests.support.store.process import RunningStore
+from tests.support.store.process import RunningStore, migrated_store
 from tests.support.waiting import wait_until
 from trackway.backup import snapshot_client
 from trackway.backup.frozen_parts import table_directory
@@ -22,7 +22,6 @@ from trackway.loader.moments import Moments
 from trackway.loader.part_verification import CONTENT
 from trackway.store.client import Store
 from trackway.store.damage_table import all_damage
-from trackway.store.migrate import migrate
 
 pytestmark = pytest.mark.one_machine
 
@@ -31,14 +30,8 @@ LOADED_S_MAX = 60
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[RunningStore]:
-    made = RunningStore(tmp_path / "store")
-    try:
-        made.start()
-        with closing(Store(made.url)) as store:
-            migrate(store)
+    with migrated_store(tmp_path / "store") as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.mark.parametrize("damage", [flipped_byte, truncated_data])
