@@ -198,8 +198,9 @@ class Compactor:
         if self._changes.sound(version) != version:
             return True  # it is built anew from the next turn on
         if self._untidy.is_doubted(project_id):
-            self._untidy.has_read(project_id)
-            if self._changes.readable(version) != version:
+            is_readable = self._changes.readable(version) == version
+            self._untidy.has_read(project_id)  # what fails before is doubted still
+            if not is_readable:
                 return True
         version = self._changes.drop_ended(version)
         if old := to_merge(version.segments):
