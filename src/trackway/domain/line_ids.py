@@ -19,6 +19,7 @@ as in a URL."""
 _PROPERTIES: Final = b'"properties"'
 _OPENING: Final = b'"properties":{'
 _OPENING_SPACED: Final = b'"properties": {'
+_ESCAPE: Final = b"\\u"
 _NULL: Final = msgspec.Raw(b"null")
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -32,7 +33,8 @@ def with_insert_id(text: bytes, name: str, number: int) -> bytes:
     """The JSON of an event with an `$insert_id`. A text that holds these words somewhere is given as it is.
 
     `"properties":{` is nowhere but at a member of that name, since quotes within a string are escaped. Where there is
-    one such member, it is the event's, or the event has none and is rejected. All else takes the whole way.
+    one such member and no name is escaped, it is the event's, or the event has none and is rejected. All else takes the
+    whole way.
     """
     if QUOTED in text:
         return text
@@ -41,7 +43,7 @@ def with_insert_id(text: bytes, name: str, number: int) -> bytes:
     if at < 0:
         at = text.find(_OPENING_SPACED)
         end = at + len(_OPENING_SPACED)
-    if at < 0 or text.count(_PROPERTIES) != 1 or text[end : end + 1] != b'"':
+    if at < 0 or text.count(_PROPERTIES) != 1 or text[end : end + 1] != b'"' or _ESCAPE in text:
         return with_insert_id_anyway(text, name, number)
     return b'%b"$insert_id":"%b",%b' % (text[:end], made_id(name, number, text).encode(), text[end:])
 
@@ -82,9 +84,3 @@ def line_source(header: str) -> LineSource:
     """The source that a header names. Raises ValueError."""
     first, _, name = header.partition(" ")
     return LineSource(unquote(name, errors="surrogateescape"), int(first))
-
-
-def lines_with_ids(body: bytes, source: LineSource) -> bytes:
-    """A body of lines, each with an `$insert_id`."""
-    name, first = source
-    return b"\n".join([with_insert_id(line, name, number) for number, line in enumerate(body.split(b"\n"), first)])

@@ -3,10 +3,12 @@
 Nothing here uses disk or network. The caller makes the payload durable, and then replies.
 """
 
+from trackway.domain.line_ids import LineSource
 from trackway.ingest.arrival import Arrival, unknown_token
 from trackway.ingest.claims import event_claims, no_claims, update_claims
 from trackway.ingest.fast_path.events import LearnedReaders, judge_batch
 from trackway.ingest.fast_path.updates import judge_updates
+from trackway.ingest.made_ids import LineIds, MadeId, give_id
 from trackway.ingest.outcome import PROFILE_TOKEN_MISSING, TOKEN_MISSING, Ignored, Ingested, Rejected
 from trackway.ingest.payload import Outcome, ingested_of
 from trackway.ingest.prefilter import suspicions
@@ -24,19 +26,23 @@ from trackway.ingest.split import (
 )
 
 
-def ingest_body(body: bytes, arrival: Arrival, learned: LearnedReaders, *, lines: bool) -> Ingested:
+def ingest_body(
+    body: bytes, arrival: Arrival, learned: LearnedReaders, *, lines: bool, source: LineSource | None = None
+) -> Ingested:
     """The outcomes of a body's events. Raises as `split.split_json`, and MalformedBody if there are none.
 
-    `learned`: readers for small batches, which may learn from this one.
+    `learned`: readers for small batches, which may learn from this one. `source`: of lines whose events get the
+    `$insert_id` that they lack.
     """
+    made = LineIds(body, source) if source else None
     texts = event_texts(body, lines=lines)
-    judged = judge_batch(body, texts, arrival, learned) if texts else None
+    judged = judge_batch(body, texts, arrival, learned, made) if texts else None
     if texts is None or judged is None:
-        return ingest_events(require_records(split_lines(body) if lines else split_json(body)), arrival)
+        return ingest_events(require_records(split_lines(body) if lines else split_json(body)), arrival, made)
     return ingested_of(judged.outcomes, lambda index: bytes(texts[index]), arrival, event_claims, judged.on_fast_path)
 
 
-def ingest_events(source: Records[EventRecord], arrival: Arrival) -> Ingested:
+def ingest_events(source: Records[EventRecord], arrival: Arrival, made: MadeId | None = None) -> Ingested:
     """Apply the complete rules to every record, in order. The records are taken out of their list."""
     objects = sum(1 + (type(each.properties) is dict) for each in source.records if type(each) is EventRecord)
     suspected = suspicions(source.text, objects)
@@ -45,6 +51,8 @@ def ingest_events(source: Records[EventRecord], arrival: Arrival) -> Ingested:
     records.reverse()  # each is freed as soon as it is judged, so the next ones find its memory in the cache
     while records:
         record = records.pop()
+        if made is not None and isinstance(record, EventRecord):
+            give_id(record, made, len(outcomes))
         outcomes.append(record if isinstance(record, Rejected) else judge(record, arrival, suspected))
     return ingested_of(outcomes, source.original, arrival, event_claims)
 

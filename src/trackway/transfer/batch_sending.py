@@ -58,9 +58,9 @@ def send_batch(connection: Connection, target: Target, batch: Batch) -> Sent:
 
 def _send_lines(connection: Connection, target: Target, name: str, lines: Lines) -> tuple[int, list[Rejection]]:
     """Send lines as they are. Only where not all are taken, each is looked at by itself."""
-    have_ids = not target.with_ids or lines.text.count(QUOTED) >= lines.number
-    if have_ids or target.by_operator:
-        headers = {} if have_ids else {LINES_HEADER: LineSource(name, lines.first).header()}
+    get_ids = target.with_ids and target.by_operator
+    if get_ids or not target.with_ids or lines.text.count(QUOTED) >= lines.number:
+        headers = {LINES_HEADER: LineSource(name, lines.first).header()} if get_ids else {}
         answer = _ask(connection, target, lines.text, _LINES, headers)
         if answer.status == HTTPStatus.OK and _number(answer) == lines.number:
             return lines.number, []

@@ -128,7 +128,7 @@ def _unpacked(stored: Any) -> Any:
 class _Counted(io.RawIOBase):
     """A file's bytes, counted as they are read."""
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: Any):
         self._file = file
         self._read = 0
 
@@ -136,10 +136,9 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        piece = self._file.read(len(buffer))
-        buffer[: len(piece)] = piece
-        self._read += len(piece)
-        return len(piece)
+        read: int = self._file.readinto(buffer)
+        self._read += read
+        return read
 
     def read_bytes(self) -> int:
         return self._read

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackway.domain.line_ids import LineSource, line_source, lines_with_ids, made_id, with_insert_id
+from trackway.domain.line_ids import LineSource, line_source, made_id, with_insert_id
 
 TEXTS = st.text(max_size=6) | st.sampled_from(['"properties":{', '"properties"', "$insert_id", "properties", "}", "\\"])
 INNER = st.dictionaries(TEXTS, TEXTS | st.dictionaries(TEXTS, TEXTS, max_size=2), max_size=3)
@@ -51,6 +51,14 @@ def test_no_value_is_written_anew(value: str, form: str) -> None:
     assert f":{value}" in found
 
 
+@pytest.mark.parametrize("inner", ['"properties":{"n":1}', '"properties": {"n":1}', '"n":1'])
+def test_the_id_of_an_event_whose_names_are_escaped_is_among_its_properties(inner: str) -> None:
+    text = rf'{{"event":"e","prop\u0065rties":{{{inner}}}}}'.encode()
+    found = json.loads(with_insert_id(text, "a", 1))
+    assert found["properties"].pop("$insert_id") == made_id("a", 1, text)
+    assert found == json.loads(text)
+
+
 def test_id_is_of_the_file_the_line_and_the_content() -> None:
     ids = {made_id(*each) for each in [("a", 1, b"x"), ("b", 1, b"x"), ("a", 2, b"x"), ("a", 1, b"y"), ("a", 11, b"")]}
     assert len(ids) == 5
@@ -77,10 +85,3 @@ def test_a_header_says_of_which_file_lines_are(name: str, first: int) -> None:
 def test_a_header_without_a_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         line_source(text)
-
-
-def test_lines_get_the_ids_that_each_has_by_itself() -> None:
-    texts = [b'{"event":"e","properties":{"n":1}}', b"", b"!", b'{"event":"e","properties":{"n":1}}\r']
-    found = lines_with_ids(b"\n".join(texts), LineSource("a", 5))
-    assert found.split(b"\n") == [with_insert_id(text, "a", number) for number, text in enumerate(texts, 5)]
-    assert found.count(b"$insert_id") == 2

@@ -142,6 +142,9 @@ def test_the_server_gives_ids_to_lines_of_its_operator_and_no_other_does() -> No
     server = Server()
     assert send_batch(server, OPERATOR, lines(WITHOUT, WITH_ID)).imported == 2  # type: ignore[arg-type]
     assert server.taken == [WITHOUT, WITH_ID] and server.heads[0]["x-trackway-lines"] == "7 a%20b.ndjson"
+    having = Server()
+    assert send_batch(having, OPERATOR, lines(WITH_ID, WITH_ID)).imported == 2  # type: ignore[arg-type]
+    assert having.asked == 1 and having.heads[0] == server.heads[0], "only the server looks for ids"
     other = Server()
     assert send_batch(other, TARGET, lines(WITHOUT, WITH_ID)).imported == 2  # type: ignore[arg-type]
     assert other.taken == [with_insert_id(WITHOUT, "a b.ndjson", 7), WITH_ID]

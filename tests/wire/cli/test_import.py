@@ -131,6 +131,8 @@ def test_any_format_is_imported_once_however_often_and_equal_records_stay_two(
 def test_lines_have_the_same_ids_whoever_makes_them(importing: Importing) -> None:
     """The server makes them for its operator's import, the import for any other server and where a line is refused."""
     each = lines(events(40)).splitlines()
+    inner = b'"properties":{"properties":{"a":1},'
+    each[5] = each[5].replace(b'"properties":{', inner).replace(b"properties", rb"prop\u0065rties", 1)
     path = importing.file("a.ndjson", b"\r\n".join([*each[:10], b"", b" ", *each[10:30], b"{", *each[30:]]))
     done = [importing.run(path, code=1), importing.run(path, "--url", importing.server.url, code=1)]
     assert [(found["imported"], found["rejected"]) for found in done] == [(40, 1), (40, 1)]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError, StorageError
 from trackway.domain.limits import RECORDS_PER_REQUEST_MAX, RETRY_AFTER_STORAGE_S
-from trackway.domain.line_ids import LINES_HEADER, line_source, lines_with_ids
+from trackway.domain.line_ids import LINES_HEADER, LineSource, line_source
 from trackway.edge.access.client_address import ClientAddresses
 from trackway.edge.access.credentials import Access, check_project_id
 from trackway.edge.access.operator import Operator
@@ -165,13 +165,13 @@ class RecordsEndpoint:
                 decoded = self._decode(request, body, bytes_max, project)
                 if decoded is None:
                     return None
-                if decoded.lines:
-                    decoded = self._with_ids(decoded, scope)
+                source = self._line_source(scope) if decoded.lines else None
                 if not counted:
                     self.admission.refuse_early(decoded.text)
                 size, parameters = len(decoded.text), decoded.parameters
                 flags = request.flags_with(parameters)
-                ingested = self._ingest(decoded, self._arrival(scope, parameters, flags, received_us, project))
+                arrival = self._arrival(scope, parameters, flags, received_us, project)
+                ingested = self._ingest(decoded, arrival, source)
             except MalformedBody as fault:
                 arrival = self._arrival(scope, parameters, flags, received_us, project)
                 ingested = self._undecodable(str(fault), arrival)
@@ -263,16 +263,15 @@ class RecordsEndpoint:
                 return None
             raise
 
-    def _with_ids(self, decoded: Decoded, scope: Scope) -> Decoded:
-        """The lines of an operator's import with the ids that they lack, if it says of which file they are."""
+    def _line_source(self, scope: Scope) -> LineSource | None:
+        """The file of an operator's import, if it says of which one its lines are: they get the ids that they lack."""
         named = header(scope, LINES_HEADER.encode())
-        if not named or decoded.text.count(b"\n") > RECORDS_PER_REQUEST_MAX or not self._operator.sent(scope):
-            return decoded
+        if not named or not self._operator.sent(scope):
+            return None
         try:
-            source = line_source(named.decode("latin-1"))
+            return line_source(named.decode("latin-1"))
         except ValueError as error:
             raise RequestError(400, f"{LINES_HEADER}, must be a line's number and a file's name") from error
-        return decoded._replace(text=lines_with_ids(decoded.text, source))
 
     def _names_project(self, text: bytes) -> bool:
         return tokens_named(text, self._is_known).is_known
@@ -367,21 +366,21 @@ class RecordsEndpoint:
             event_retention=self._event_retention,
         )
 
-    def _ingest(self, decoded: Decoded, arrival: Arrival) -> Ingested:
+    def _ingest(self, decoded: Decoded, arrival: Arrival, source: LineSource | None) -> Ingested:
         """The outcomes of all records. Raises MalformedBody, also for nesting that passes the parser only just."""
         try:
-            return self._outcomes(decoded, arrival)
+            return self._outcomes(decoded, arrival, source)
         except RecursionError as error:
             raise MalformedBody("data, not valid JSON: nested too deep") from error
 
-    def _outcomes(self, decoded: Decoded, arrival: Arrival) -> Ingested:
+    def _outcomes(self, decoded: Decoded, arrival: Arrival, source: LineSource | None) -> Ingested:
         if arrival.project is None and len(decoded.text) > UNKNOWN_READ_BYTES_MAX:
             named = tokens_named(decoded.text, self._is_known)
             if not named.is_known:
                 return ingest_unknown(min(max(named.names, 1), RECORDS_PER_REQUEST_MAX), arrival)
         if self._endpoint.takes_profiles:
             return ingest_update_body(decoded.text, arrival, lines=decoded.lines)
-        return ingest_body(decoded.text, arrival, self.learned, lines=decoded.lines)
+        return ingest_body(decoded.text, arrival, self.learned, lines=decoded.lines, source=source)
 
     def _count(self, ingested: Ingested, status: int) -> None:
         metrics.request(self._path, status)

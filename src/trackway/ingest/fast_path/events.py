@@ -19,7 +19,7 @@ from msgspec import UNSET
 from trackway.domain.data_age import first_kept_ms
 from trackway.domain.identity_mode import DEVICE_PREFIX
 from trackway.ingest.arrival import Arrival, Project, project_of_token
-from trackway.ingest.fast_path.record_types import REQUIRED, Read, reader_of
+from trackway.ingest.fast_path.record_types import REQUIRED, REQUIRED_BESIDE_MADE_IDS, Read, reader_of
 from trackway.ingest.limits import (
     COMPILED_NAMES_CHARACTERS_MAX,
     COMPILED_NAMES_MAX,
@@ -27,6 +27,7 @@ from trackway.ingest.limits import (
     LEARNED_PROJECTS_MAX,
     SAMPLED_EVENTS_MIN,
 )
+from trackway.ingest.made_ids import MadeId, give_id
 from trackway.ingest.outcome import TOKEN_MISSING, Ignored, Rejected
 from trackway.ingest.prefilter import (
     KINDS,
@@ -139,13 +140,17 @@ class Judged(NamedTuple):
     on_fast_path: int
 
 
-def judge_batch(body: bytes, texts: Texts, arrival: Arrival, learned: LearnedReaders) -> Judged | None:
+def judge_batch(
+    body: bytes, texts: Texts, arrival: Arrival, learned: LearnedReaders, made: MadeId | None = None
+) -> Judged | None:
     """The outcomes of a body's events. None when a text is no event, or a large batch has too few events alike.
 
-    `learned`: readers for small batches, which learn from the events that none of them could read.
+    `learned`: readers for small batches, which learn from the events that none of them could read. `made`: where events
+    get the `$insert_id` that they lack.
     """
     is_small = len(texts) < SAMPLED_EVENTS_MIN
-    read = learned.reader(body) if is_small else _reader_for(texts, arrival)
+    required = REQUIRED if made is None else REQUIRED_BESIDE_MADE_IDS
+    read = learned.reader(body) if is_small else _reader_for(texts, arrival, required)
     if read is None and not is_small:
         return None
     kinds = [kind_of_small(body)] * len(texts) if len(body) < WORTH_BYTES else suspicions_of_each(body, texts)
@@ -153,10 +158,11 @@ def judge_batch(body: bytes, texts: Texts, arrival: Arrival, learned: LearnedRea
     others = 0
     while True:
         if read is not None:
-            outcomes += judge_alike(texts, len(outcomes), read, arrival, kinds)
+            outcomes += judge_alike(texts, len(outcomes), read, arrival, kinds, made)
         if len(outcomes) == len(texts):
             return Judged(outcomes, len(texts) - others)
-        outcome = judge_other(texts[len(outcomes)], arrival, learned if is_small else None, body)
+        index = len(outcomes)
+        outcome = judge_other(texts[index], arrival, learned if is_small else None, body, made, index)
         if outcome is None:
             return None
         outcomes.append(outcome)
@@ -166,14 +172,21 @@ def judge_batch(body: bytes, texts: Texts, arrival: Arrival, learned: LearnedRea
 
 
 def judge_other(
-    text: msgspec.Raw | bytes, arrival: Arrival, learned: LearnedReaders | None, seen_in: bytes
+    text: msgspec.Raw | bytes,
+    arrival: Arrival,
+    learned: LearnedReaders | None,
+    seen_in: bytes,
+    made: MadeId | None = None,
+    index: int = 0,
 ) -> Outcome | None:
     """The outcome of one event by the complete rules; None for a text that is no event. `learned` learns from it, for
-    texts like `seen_in`."""
+    texts like `seen_in`. `made`, `index`: where it gets the `$insert_id` that it lacks."""
     try:
         record = decode_event(text)
     except UNREADABLE:
         return None
+    if made is not None:
+        give_id(record, made, index)
     names = learned.names(record) if learned else None
     outcome = judge(record, arrival)
     if learned and isinstance(outcome, AcceptedEvent):
@@ -181,9 +194,11 @@ def judge_other(
     return outcome
 
 
-def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: Sequence[int]) -> list[AcceptedEvent]:
+def judge_alike(
+    texts: Texts, start: int, read: Read, arrival: Arrival, kinds: Sequence[int], made: MadeId | None = None
+) -> list[AcceptedEvent]:
     """The events from `start` on, up to the first that is left to the complete rules. `kinds`: of each text, its index
-    into `prefilter.KINDS`."""
+    into `prefilter.KINDS`. `made`: where `read` reads events without an `$insert_id`, which they get."""
     accepted: list[AcceptedEvent] = []
     project, token, strict = arrival.project, None, arrival.strict
     by_token = project is None
@@ -210,9 +225,10 @@ def judge_alike(texts: Texts, start: int, read: Read, arrival: Arrival, kinds: S
         time_ms = event_time(own.time, arrival, strict)
         if type(time_ms) is Rejected or time_ms < kept_ms:
             break
-        ids = event_ids(
-            project, own.distinct_id, device_id or None, own.user_id or None, own.insert_id, arrival, strict
-        )
+        insert_id = own.insert_id
+        if insert_id is UNSET and made is not None:
+            insert_id = made(start + len(accepted))
+        ids = event_ids(project, own.distinct_id, device_id or None, own.user_id or None, insert_id, arrival, strict)
         if type(ids) is Rejected:
             break
         if device_id and DEVICE_PREFIX in device_id:
@@ -265,8 +281,9 @@ def _check(own: Any, suspected: Suspicions) -> bool:
     return True
 
 
-def _reader_for(texts: Texts, arrival: Arrival) -> Read | None:
-    """A reader for events like most of these. None when they differ too much, or when a text is no event."""
+def _reader_for(texts: Texts, arrival: Arrival, required: dict[str, Any]) -> Read | None:
+    """A reader for events like most of these, with the required names. None when they differ too much, or when a text
+    is no event."""
     special = _SPECIAL_WITH_PLACE if arrival.place else _SPECIAL
     sample = texts[::_ONE_IN]
     names: Names = {}
@@ -276,11 +293,11 @@ def _reader_for(texts: Texts, arrival: Arrival) -> Read | None:
             record = decode_event(text)
         except UNREADABLE:
             return None
-        if _fits(record, special):
+        if _fits(record, special, required):
             assert isinstance(record.properties, dict), "it fits"
             names.update(dict.fromkeys(record.properties))
             fitting += 1
-    return reader_of(names) if 2 * fitting >= len(sample) and _are_few(names) else None
+    return reader_of(names, required) if 2 * fitting >= len(sample) and _are_few(names) else None
 
 
 def _hint(text: bytes) -> bytes:
@@ -289,10 +306,10 @@ def _hint(text: bytes) -> bytes:
     return text[at : at + _HINT_BYTES]
 
 
-def _fits(record: EventRecord, special: Set[str]) -> bool:
+def _fits(record: EventRecord, special: Set[str], required: dict[str, Any] = REQUIRED) -> bool:
     """Whether some type can have an event like this one."""
     members = record.properties
-    return members is not UNSET and members.keys() >= REQUIRED.keys() and members.keys().isdisjoint(special)
+    return members is not UNSET and members.keys() >= required.keys() and members.keys().isdisjoint(special)
 
 
 def _are_few(names: Collection[str]) -> bool:

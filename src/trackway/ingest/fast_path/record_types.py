@@ -18,7 +18,9 @@ Read = Callable[[msgspec.Raw | bytes], Any]
 """A reader: the JSON text of an event to an object with `event` and `properties`."""
 
 REQUIRED: dict[str, Any] = {"time": int | float, "distinct_id": str, "$insert_id": str}
-_OPTIONAL = ("$device_id", "$user_id", "token")
+REQUIRED_BESIDE_MADE_IDS: dict[str, Any] = {name: kind for name, kind in REQUIRED.items() if name != "$insert_id"}
+"""The same for events that get the `$insert_id` which they lack."""
+_OPTIONAL = ("$insert_id", "$device_id", "$user_id", "token")
 _ATTRIBUTES = {
     "time": "time",
     "distinct_id": "distinct_id",
@@ -28,31 +30,31 @@ _ATTRIBUTES = {
     "token": "token",
 }
 _encode = msgspec.json.Encoder().encode
-_readers: dict[frozenset[str], Read] = {}
-"""By property names in any order: the order differs from batch to batch."""
+_readers: dict[tuple[frozenset[str], int], Read] = {}
+"""By property names in any order, which differs from batch to batch, and by how many of them are required."""
 
 
-def reader_of(names: Iterable[str]) -> Read:
+def reader_of(names: Iterable[str], required: dict[str, Any] = REQUIRED) -> Read:
     """The reader of events with these properties besides those of every type. A new one takes half a millisecond."""
     all_names = dict.fromkeys(names) | dict.fromkeys(_ATTRIBUTES)
-    key = frozenset(all_names)
+    key = frozenset(all_names), len(required)
     found = _readers.get(key)
     if found is None:
         if len(_readers) == COMPILED_TYPES_MAX:
             _readers.clear()
-        found = _readers[key] = msgspec.json.Decoder(_record_type(all_names)).decode
+        found = _readers[key] = msgspec.json.Decoder(_record_type(all_names, required)).decode
     return found
 
 
-def _record_type(names: Iterable[str]) -> type[msgspec.Struct]:
+def _record_type(names: Iterable[str], required: dict[str, Any]) -> type[msgspec.Struct]:
     """Fields are in the order in which the properties were seen: the decoder first tries the next field."""
     fields: list[Any] = []
     attributes: dict[str, str] = {}
     for name in filter(_is_plain, names):
         attribute = _ATTRIBUTES.get(name, f"property_{len(fields)}")
         attributes[attribute] = name
-        if name in REQUIRED:
-            fields.append((attribute, REQUIRED[name]))
+        if name in required:
+            fields.append((attribute, required[name]))
         else:
             fields.append((attribute, (str if name in _OPTIONAL else msgspec.Raw) | UnsetType, UNSET))
     properties = msgspec.defstruct(
