@@ -1,11 +1,11 @@
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.memory_directory import memory_directory
 from trackway.backup.manifest import FORMAT, Manifest, Stored, name_of, new_id
 from trackway.backup.packs import Entry, write_pack
 from trackway.backup.repository import Repository
@@ -48,7 +48,7 @@ def check(repository: Repository, manifest: Manifest) -> None:
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), unique=True), min_size=1, max_size=6), st.integers(1, 4))
 def test_no_file_is_removed_that_a_kept_backup_names(backups: list[list[str]], keep: int) -> None:
-    with TemporaryDirectory() as directory:
+    with memory_directory() as directory:
         repository = Repository(Directory(Path(directory)))
         made = []
         for number, keys in enumerate(backups):

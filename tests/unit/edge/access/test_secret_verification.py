@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.projects.migrated import migrated_file
+from tests.support.projects.quick_hashes import quick_hashes
 from trackway.domain.errors import RequestError
 from trackway.edge.access import attempt_queue, secret_verification
 from trackway.edge.access.attempt_queue import Charges, Comparisons
@@ -59,8 +60,9 @@ class Known:
         return asyncio.run(ask_all())
 
     def others(self, number: int) -> list[tuple[str, str]]:
-        """More accounts."""
-        made = [self.accounts.create("b", {1: "analyst"}) for _ in range(number)]
+        """More accounts. Nothing is measured with their secrets, so they have quick hashes."""
+        with quick_hashes():
+            made = [self.accounts.create("b", {1: "analyst"}) for _ in range(number)]
         self.directory.refresh()
         return [(account.username, secret) for account, secret in made]
 

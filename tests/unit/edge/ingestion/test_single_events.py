@@ -5,6 +5,7 @@ import base64
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support.edge.credentials import access_to
 from tests.support.geo.city_databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
 from tests.support.ingest.stored_events import entry_events
+from tests.support.memory_directory import memory_directory
 from tests.support.projects.migrated import migrated_file
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.entry import decode_entries
@@ -66,6 +68,13 @@ class Edge:
         answers: dict[int, Answer] = {}
 
         async def run() -> None:
+            answered = asyncio.Event()
+
+            async def until_answered(requests: int) -> None:
+                while len(answers) < requests:
+                    answered.clear()
+                    await answered.wait()
+
             writer = Writer(self.directory / name, segment_bytes=1 << 20, background=lambda work: work())
             commit = GroupCommit(writer)
             if closed:
@@ -87,13 +96,13 @@ class Edge:
                 def respond(status: int, lines: bytes, text: bytes, number: int = number) -> None:
                     assert number not in answers
                     answers[number] = (status, _fields(lines), text)
+                    answered.set()
 
                 scope = {"method": "POST", "path": "/track", "query_string": query, "headers": headers}
                 short_way.direct({**scope, "client": ("203.0.113.9", 5)}, body, respond)
-                while not together and number not in answers:
-                    await asyncio.sleep(0)
-            while len(answers) < len(requests):
-                await asyncio.sleep(0)
+                if not together:
+                    await until_answered(number + 1)
+            await until_answered(len(requests))
             if not closed:
                 await commit.close()
 
@@ -124,8 +133,9 @@ def _fields(lines: bytes) -> dict[bytes, bytes]:
 
 
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory) -> Edge:
-    return Edge(tmp_path_factory.mktemp("edge"))
+def edge() -> Iterator[Edge]:
+    with memory_directory() as directory:
+        yield Edge(Path(directory))
 
 
 def event(token: str, number: int, **more: Any) -> dict[str, Any]:

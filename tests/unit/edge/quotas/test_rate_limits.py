@@ -3,7 +3,6 @@
 import errno
 import multiprocessing
 import random
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.edge.rate_limit_processes import NOON_S, FileClock, a_project, count
+from tests.support.memory_directory import memory_directory
 from trackway.domain.entry import NO_PROJECT
 from trackway.domain.errors import RequestError
 from trackway.edge.limits import NOBODY_ROWS_PER_MINUTE, RATE_GRANULES, RATE_PROJECTS_PER_FILE
@@ -142,7 +142,7 @@ def test_a_refusal_says_after_how_many_seconds_a_request_is_let_through(
 def test_no_window_holds_more_than_the_limit_and_every_wait_is_true(
     limit: int, steps: list[tuple[float, int, int]]
 ) -> None:
-    with tempfile.TemporaryDirectory() as directory:
+    with memory_directory() as directory:
         clock = Clock()
         workers = [limits(Path(directory), clock, worker, import_requests_per_hour=limit) for worker in (0, 1)]
         let_through: list[float] = []

@@ -23,11 +23,11 @@ def calls_of_a_run(directory: Path) -> int:
 @pytest.mark.parametrize("failure", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("failures", [1, 2, 9])
 def test_any_failing_call_loses_nothing_acknowledged_and_shows_nothing_refused(
-    tmp_path: Path, failure: int, failures: int
+    memory_path: Path, failure: int, failures: int
 ) -> None:
     refused = 0
-    for n in range(1, calls_of_a_run(tmp_path / "count") + 1):
-        journal = Journal(tmp_path / str(n), writers=2)
+    for n in range(1, calls_of_a_run(memory_path / "count") + 1):
+        journal = Journal(memory_path / str(n), writers=2)
         journal.disk.fault = lambda number, _, n=n: failure if n <= number < n + failures else None
         try:
             run_until_crash(journal, BATCHES)
@@ -46,9 +46,9 @@ def test_any_failing_call_loses_nothing_acknowledged_and_shows_nothing_refused(
 
 
 @pytest.mark.parametrize("seed", [None, *range(8)])
-def test_a_crash_in_any_call_loses_nothing_acknowledged(tmp_path: Path, seed: int | None) -> None:
-    for n in range(1, calls_of_a_run(tmp_path / "count") + 1):
-        journal = Journal(tmp_path / str(n), writers=2)
+def test_a_crash_in_any_call_loses_nothing_acknowledged(memory_path: Path, seed: int | None) -> None:
+    for n in range(1, calls_of_a_run(memory_path / "count") + 1):
+        journal = Journal(memory_path / str(n), writers=2)
         journal.disk.crash_at = n
         assert run_until_crash(journal, BATCHES)
         journal.crash(None if seed is None else random.Random(f"{seed} {n}"))
@@ -59,12 +59,12 @@ def test_a_crash_in_any_call_loses_nothing_acknowledged(tmp_path: Path, seed: in
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_crash_in_any_call_of_recovery_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> None:
+def test_a_crash_in_any_call_of_recovery_loses_nothing_acknowledged(memory_path: Path, seed: int) -> None:
     n = 0
     crashed = True
     while crashed:
         n += 1
-        journal = Journal(tmp_path / str(n))
+        journal = Journal(memory_path / str(n))
         journal.start()
         for sizes in BATCHES[:4]:
             journal.append(*sizes)
@@ -85,9 +85,9 @@ def test_a_crash_in_any_call_of_recovery_loses_nothing_acknowledged(tmp_path: Pa
 
 
 @pytest.mark.parametrize("failure", [errno.ENOSPC, errno.EIO])
-def test_a_disk_that_fails_every_nth_call_loses_nothing_acknowledged(tmp_path: Path, failure: int) -> None:
+def test_a_disk_that_fails_every_nth_call_loses_nothing_acknowledged(memory_path: Path, failure: int) -> None:
     for every in range(2, 40):
-        journal = Journal(tmp_path / str(every), writers=2)
+        journal = Journal(memory_path / str(every), writers=2)
         journal.start()
         journal.disk.fault = lambda number, _, every=every: None if number % every else failure
         for number, sizes in enumerate(BATCHES * 2):

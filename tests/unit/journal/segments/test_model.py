@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.support.journal.scenario import SEGMENT_BYTES, Journal
+from tests.support.memory_directory import MEMORY
 from trackway.domain.errors import StorageError
 from trackway.journal.segments.head import Head
 from trackway.journal.segments.recovery import recover
@@ -29,7 +30,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.directory = Path(tempfile.mkdtemp())
+        self.directory = Path(tempfile.mkdtemp(dir=MEMORY))
         self.journal = Journal(self.directory / "journal", writers=2)
         self.journal.start()
 
