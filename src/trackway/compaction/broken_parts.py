@@ -30,7 +30,7 @@ class BrokenParts:
         return self._is_any_broken(self._of(version))
 
     def _of(self, version: Version) -> list[Part]:
-        named = tuple(f"{partition_id(version.project_id, segment.number)}_" for segment in version.segments)
+        named = tuple(f"{partition_id(version.project_id, number)}_" for number in version.numbers)
         return [part for part in parts(self._store, TABLES).active if part.name.startswith(named)]
 
     def _is_any_broken(self, some: Iterable[Part]) -> bool:

@@ -12,9 +12,10 @@ from trackway.compaction import statements as sql
 from trackway.compaction.broken_parts import BrokenParts
 from trackway.compaction.derived import derive
 from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
+from trackway.compaction.persons import put_together
 from trackway.compaction.plan import Days
 from trackway.compaction.statements import Slice, partition_id
-from trackway.compaction.versions import Segment, Version, Versions
+from trackway.compaction.versions import Rollup, Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.query.sql.facts import REBUILDS, partition_rows
 from trackway.query.sql.segments import TABLES, Derived
@@ -79,10 +80,20 @@ class Changes:
     def rewrite(self, version: Version, old: Sequence[Segment], cursor: int) -> Version:
         """Make one segment of some, with the persons of now."""
         new = self._of_facts(version, old, version.first_number, None, cursor)
-        return self._versions.commit(version.with_segments([new], old, time.time()))
+        return self._versions.commit(version.with_rewritten(new, old, time.time()))
+
+    def roll_up(self, version: Version, segments: Sequence[Segment], cursor: int) -> Version:
+        """Put the times by person of some segments together."""
+        number, numbers = version.first_number, tuple(segment.number for segment in segments)
+        derived = put_together(self._store, version.project_id, number, numbers)
+        self._verify(version, number)
+        new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, derived)
+        return self._versions.commit(version.with_rollup(new, time.time()))
 
     def without_erased(self, version: Version, cursor: int) -> Version:
         """Write each segment anew that has facts of erased ids, without these."""
+        sure = version.without_old_rollups(time.time())
+        version = version if sure == version else self._versions.commit(sure)
         return self._without(version, cursor, sql.SEGMENTS_OF_ERASED, f"NOT {sql.OF_ERASED}", {})
 
     def without_aged(self, version: Version, cursor: int, since_ms: int) -> Version:
@@ -113,15 +124,13 @@ class Changes:
 
     def up_to_date(self, version: Version, segment: Segment, cursor: int) -> Version:
         """Note that no newer link concerns a segment."""
-        current = segment._replace(links=cursor)
-        same = tuple(current if each.number == segment.number else each for each in version.segments)
-        return self._versions.commit(version._replace(segments=same))
+        return self._versions.commit(version.with_links(segment.number, cursor))
 
     def drop_ended(self, version: Version) -> Version:
         """Drop what does not count and is read by no query."""
         now_s = time.time()
         kept = tuple(each for each in version.retired if now_s - each.since_s < RETIRED_KEPT_S)
-        numbers = [segment.number for segment in version.segments] + [each.number for each in kept]
+        numbers = version.numbers + [each.number for each in kept]
         named = {partition_id(version.project_id, number) for number in numbers}
         asked = {"prefix": f"{version.project_id}-"}
         for table, partition in self._store.query(sql.PARTITIONS, asked | {"tables": list(TABLES)}):
@@ -133,7 +142,7 @@ class Changes:
 
     def sound(self, version: Version) -> Version:
         """The same version, or an empty one where facts are lost, events were damaged, or a rebuild was asked for."""
-        partitions = [partition_id(version.project_id, segment.number) for segment in version.segments]
+        partitions = [partition_id(version.project_id, number) for number in version.numbers]
         asked = {"tables": list(TABLES), "partitions": partitions}
         ((rows,),) = self._store.query(partition_rows("{partitions:Array(String)}"), asked)
         if not version.position:
@@ -201,11 +210,15 @@ class Changes:
             written = written._replace(
                 derived=derive(self._store, version.project_id, number, written.rows, len(version.slots), old)
             )
+        self._verify(version, number)
+        return written
+
+    def _verify(self, version: Version, number: int) -> None:
+        """Read what was written under a number."""
         partition = f"{partition_id(version.project_id, number)}_"
         for part in parts(self._store, TABLES).active:
             if part.name.startswith(partition) and (fault := fault_of(self._store, part.table, part.name)):
                 raise StorageError(f"store: a part of the facts is not whole: {fault}")
-        return written
 
 
 def _checked(partition: str) -> str:

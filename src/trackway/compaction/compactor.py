@@ -24,7 +24,7 @@ from trackway.compaction.limits import (
     STEP_INTERVAL_S,
 )
 from trackway.compaction.pace import Pace
-from trackway.compaction.plan import next_days, next_position, to_merge
+from trackway.compaction.plan import next_days, next_position, to_merge, to_roll_up
 from trackway.compaction.statements import read_cursor
 from trackway.compaction.untidy import Untidy
 from trackway.compaction.versions import Versions
@@ -210,6 +210,9 @@ class Compactor:
             if {each.table for each in segment.derived} != set(DERIVED):  # an older version wrote it
                 self._changes.rewrite(version, [segment], cursor)
                 return True
+        if some := to_roll_up(version.segments, version.rollups):
+            self._changes.roll_up(version, some, cursor)
+            return True
         for segment in sorted(version.segments, key=lambda segment: segment.links):
             if self._changes.newer_links(version, segment):
                 if self._changes.stale(version, segment):

@@ -11,6 +11,12 @@ SEGMENT_ROWS_MAX = 2_000_000
 """Facts of one segment. It is rewritten as a whole."""
 MERGED_AT_ONCE = 6
 """Segments of about one size that are merged into one."""
+ROLLUP_ROWS_MAX = 16_000_000
+"""Facts of all segments of a rollup. A rollup is written anew as a whole, which costs 0.5 µs of a core for each."""
+ROLLED_UP_ROWS_MIN = 100_000
+"""Facts of the smallest segment of a rollup: smaller ones are merged soon."""
+ROLLUP_GROWTH = 2
+"""A rollup is made anew with more segments when these have one part in so many of its facts."""
 TIDY_INTERVAL_S = 60.0
 """How often, with no new events to compact, all projects are looked at: segments may lack newer links, or be many."""
 DOUBT_INTERVAL_S = 60.0

@@ -2,9 +2,11 @@
 
 Retention and counts of persons need of an event its person, its time and its name. With one row for all times of a
 person, they read a few rows, and put nothing together that lies together. Where persons have hardly more than one event
-each, nothing is gained, and nothing is written.
+each, nothing is gained, and nothing is written. The rows of several segments are put together once more: a person has
+events in most segments, and reports would put them together each time.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from trackway.compaction.limits import (
@@ -26,6 +28,7 @@ _NAMES: Final = 1 << 20
 """A number holds a time and, below this, the place of a name."""
 _FACTS: Final = rows_in("facts", "segment = {segment:UInt64}", f"person != {NOBODY}")
 _SURVEY: Final = f"SELECT count(), uniq(person), uniqExact(event) {_FACTS}"
+_INTO: Final = "project_id, segment, active, period, person, first_day, last_day, times, events"
 _SETTINGS: Final = (
     "SETTINGS optimize_aggregation_in_order = 0, max_block_size = 16384, max_insert_threads = 1,"
     f" max_bytes_before_external_group_by = {PERSONS_MEMORY_BYTES_MAX}"
@@ -44,11 +47,22 @@ def _insert() -> str:
     columns = f"active, period, person, {day.format('times[1]')}, {day.format('times[-1]')}, times"
     sql = f"SELECT {columns}, arrayMap(each -> {names}[each % {_NAMES}], sorted) {rows_from(sql)}"
     sql = sql.replace("SELECT ", "SELECT {project:UInt32}, {segment:UInt64}, ", 1)
-    into = "project_id, segment, active, period, person, first_day, last_day, times, events"
-    return f"INSERT INTO {PERSONS} ({into}) {sql} {_SETTINGS}"
+    return f"INSERT INTO {PERSONS} ({_INTO}) {sql} {_SETTINGS}"
 
 
 _INSERT: Final = _insert()
+
+
+def _put_together() -> str:
+    columns = "active, period, person"
+    made = "groupArrayArray(times) AS each, groupArrayArray(events) AS names, min(first_day), max(last_day)"
+    sql = f"SELECT {columns}, {made} {rows_in(PERSONS, 'segment IN {old:Array(UInt64)}')} GROUP BY {columns}"
+    in_order = "arraySort(each), arraySort((_, time) -> time, names, each)"
+    sql = f"SELECT {{project:UInt32}}, {{segment:UInt64}}, * EXCEPT (each, names), {in_order} {rows_from(sql)}"
+    return f"INSERT INTO {PERSONS} ({_INTO}) {sql} {_SETTINGS}"
+
+
+_PUT_TOGETHER: Final = _put_together()
 
 
 def derive_persons(store: Store, asked: dict[str, Any]) -> Derived:
@@ -57,5 +71,16 @@ def derive_persons(store: Store, asked: dict[str, Any]) -> Derived:
     if persons > max(facts // PERSONS_SHARE, PERSONS_FEW_ROWS) or names > PERSONS_NAMES_MAX:
         return Derived(asked["segment"], PERSONS, 0, ())
     store.command(_INSERT, asked)
-    ((written,),) = store.query(f"SELECT count() {rows_in(PERSONS, 'segment = {segment:UInt64}')}", asked)
-    return Derived(asked["segment"], PERSONS, int(written), (NO_SLOT,))
+    return _written(store, asked)
+
+
+def put_together(store: Store, project_id: int, number: int, segments: Sequence[int]) -> Derived:
+    """Write the times by person of segments that have them together, under a number. Raises StorageError."""
+    asked = {"project": project_id, "segment": number}
+    store.command(_PUT_TOGETHER, asked | {"old": list(segments)})
+    return _written(store, asked)
+
+
+def _written(store: Store, asked: dict[str, Any]) -> Derived:
+    ((rows,),) = store.query(f"SELECT count() {rows_in(PERSONS, 'segment = {segment:UInt64}')}", asked)
+    return Derived(asked["segment"], PERSONS, int(rows), (NO_SLOT,))

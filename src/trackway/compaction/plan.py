@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from trackway.compaction.limits import MERGED_AT_ONCE, SEGMENT_ROWS_MAX, STEP_EVENTS_MAX
-from trackway.compaction.versions import Segment
+from trackway.compaction.limits import (
+    MERGED_AT_ONCE,
+    ROLLED_UP_ROWS_MIN,
+    ROLLUP_GROWTH,
+    ROLLUP_ROWS_MAX,
+    SEGMENT_ROWS_MAX,
+    STEP_EVENTS_MAX,
+)
+from trackway.compaction.versions import Rollup, Segment
+from trackway.query.sql.segments import PERSONS
 
 
 class Days(NamedTuple):
@@ -60,3 +68,31 @@ def to_merge(segments: Sequence[Segment]) -> list[Segment]:
             if len(chosen) == MERGED_AT_ONCE or (len(chosen) > 1 and len(same) > MERGED_AT_ONCE):
                 return chosen
     return []
+
+
+def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup]) -> list[Segment]:
+    """Segments whose times by person should be put together, none if all is well.
+
+    These are new ones, where they are enough, with those of the smallest rollup; or those of an old rollup, when newer
+    links have been looked for in all of them.
+
+    The time of a fact is written again about once for each time that its rollup grows by half.
+    """
+    of = {segment.number: segment for segment in segments}
+    new = [each for each in segments if each.rows >= ROLLED_UP_ROWS_MIN and each.has(PERSONS)]
+    for rollup in rollups:
+        own = [of[number] for number in rollup.segments]
+        if rollup.is_old and min(each.links for each in own) >= rollup.made:
+            return own
+        new = [each for each in new if each.number not in rollup.segments]
+    rows = _rows(new)
+    held = sorted(([of[number] for number in rollup.segments] for rollup in rollups), key=_rows)
+    if held and _rows(held[0]) + rows <= ROLLUP_ROWS_MAX:
+        return held[0] + new if rows * ROLLUP_GROWTH >= _rows(held[0]) else []
+    while _rows(new) > ROLLUP_ROWS_MAX:
+        new.pop()
+    return new if len(new) > 1 else []
+
+
+def _rows(segments: Sequence[Segment]) -> int:
+    return sum(segment.rows for segment in segments)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from trackway.query.expressions import readable
 from trackway.query.sql.facts import KEY, LATE, OWN, SLOTS, TAIL_SETTINGS, WHO, newer_links, persons_of, slot
 from trackway.query.sql.person import JOIN_SETTINGS
+from trackway.query.sql.segments import PERSONS
 from trackway.query.sql.tables import CURSOR, rows_from, rows_in
 from trackway.store.client import Store
 
@@ -113,8 +114,9 @@ def facts_of_facts(but: Slice | None, where: str = "") -> tuple[str, dict[str, A
 _ERASED: Final = f"SELECT cityHash64(id) {rows_in('erasure_ids')}"
 OF_ERASED: Final = f"(person IN ({_ERASED}) OR who IN ({_ERASED}))"
 """Whether a fact is of an id that is being erased."""
-ERASED_FACTS: Final = f"SELECT count() {rows_in('facts', OF_ERASED)}"
-"""How many facts are of such ids, of all segments: of those that count, and of those that are dropped soon."""
+ERASED_FACTS: Final = f"""
+SELECT (SELECT count() {rows_in("facts", OF_ERASED)}) + (SELECT count() {rows_in(PERSONS, f"person IN ({_ERASED})")})"""
+"""How many facts, and rows of times by person, are of such ids: of what counts, and of what is dropped soon."""
 SEGMENTS_OF_ERASED: Final = f"SELECT DISTINCT segment {rows_in('facts', OF_ERASED, 'segment IN {live:Array(UInt64)}')}"
 
 _SINCE: Final = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')"

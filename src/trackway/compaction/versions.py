@@ -7,7 +7,7 @@ the one before. So a version of a killed compactor that arrives late never count
 
 import uuid
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,7 @@ from trackway.query.sql.tables import rows_from, rows_in
 from trackway.store.client import Store
 
 NUMBERS = 1024
-"""Numbers of segments of one version: those of version n begin with n × NUMBERS."""
+"""Numbers of segments and rollups of one version: those of version n begin with n × NUMBERS."""
 _CLAIM = 1 << 20
 """By how many a claim is ahead: more than the versions that one compactor can have under way."""
 _COLUMNS = (
@@ -34,6 +34,7 @@ _COLUMNS = (
     "sampled",
     "rebuilds",
     "derived",
+    "rollups",
 )
 _CHOSEN = ", ".join("toString(built)" if column == "built" else column for column in _COLUMNS)
 _NEWEST = f"SELECT {_CHOSEN} {rows_in('facts_versions')} ORDER BY sequence DESC LIMIT 1"
@@ -53,9 +54,32 @@ class Segment(NamedTuple):
     links: int
     derived: tuple[Derived, ...] = ()
 
+    def has(self, table: str) -> bool:
+        """Whether a table has rows that are derived from them, for any slot."""
+        return any(each.table == table and each.slots for each in self.derived)
+
+
+class Rollup(NamedTuple):
+    """Times by person of several segments together, under a number of its own.
+
+    Their facts may have been written again since then, with other persons; the numbers in `segments` are those of now.
+    Persons are those of all links before the position `links`. `made`: the loader's position when it was made.
+    """
+
+    number: int
+    segments: tuple[int, ...]
+    links: int
+    made: int
+    derived: Derived
+
+    @property
+    def is_old(self) -> bool:
+        """Whether a segment was written again since it was made."""
+        return max(self.segments) > self.number
+
 
 class Retired(NamedTuple):
-    """A segment that no longer counts, and since when, in seconds since the epoch. Queries may still read it."""
+    """A segment or rollup that no longer counts, and since when, in seconds since the epoch. Queries may read it."""
 
     number: int
     since_s: int
@@ -76,10 +100,11 @@ class Version(NamedTuple):
     retired: tuple[Retired, ...] = ()
     sampled: int = 0
     rebuilds: int = 0
+    rollups: tuple[Rollup, ...] = ()
 
     @property
     def first_number(self) -> int:
-        """The first number for segments of the next version."""
+        """The first number for what the next version makes."""
         return (self.sequence + 1) * NUMBERS
 
     @property
@@ -88,9 +113,20 @@ class Version(NamedTuple):
         return sum(segment.rows for segment in self.segments)
 
     @property
+    def numbers(self) -> list[int]:
+        """The numbers of all segments and rollups."""
+        return [*(segment.number for segment in self.segments), *(rollup.number for rollup in self.rollups)]
+
+    @property
+    def derived(self) -> list[Derived]:
+        """All that was derived from the segments, alone and together."""
+        of_segments = [each for segment in self.segments for each in segment.derived]
+        return of_segments + [rollup.derived for rollup in self.rollups]
+
+    @property
     def stored_rows(self) -> int:
-        """The same with all that was derived from them."""
-        return self.rows + sum(each.rows for segment in self.segments for each in segment.derived)
+        """All facts that count, with all that was derived from them."""
+        return self.rows + sum(each.rows for each in self.derived)
 
     @property
     def links(self) -> int:
@@ -98,13 +134,51 @@ class Version(NamedTuple):
         return min((segment.links for segment in self.segments), default=self.position)
 
     def with_segments(self, new: Sequence[Segment], old: Sequence[Segment], now_s: float) -> "Version":
-        """The version with some segments instead of others."""
+        """The version with some segments instead of others. Rollups of these go, too."""
         gone = {segment.number for segment in old}
         kept = tuple(segment for segment in self.segments if segment.number not in gone)
-        retired = tuple(Retired(segment.number, int(now_s)) for segment in old)
+        rollups = tuple(rollup for rollup in self.rollups if gone.isdisjoint(rollup.segments))
+        ended = [*gone, *(rollup.number for rollup in self.rollups if rollup not in rollups)]
         return self._replace(
-            segments=(*kept, *(segment for segment in new if segment.rows)), retired=self.retired + retired
+            segments=(*kept, *(segment for segment in new if segment.rows)),
+            rollups=rollups,
+            retired=(*self.retired, *(Retired(number, int(now_s)) for number in ended)),
         )
+
+    def with_rewritten(self, new: Segment, old: Sequence[Segment], now_s: float) -> "Version":
+        """The version with one segment that has the facts of some others. A rollup of all these stays: it has the same
+        facts."""
+        gone = {segment.number for segment in old}
+        same = [
+            rollup._replace(segments=(*(number for number in rollup.segments if number not in gone), new.number))
+            for rollup in self.rollups
+            if gone.issubset(rollup.segments)
+        ]
+        others = tuple(rollup for rollup in self.rollups if not gone.issubset(rollup.segments))
+        made = self._replace(rollups=others).with_segments([new], old, now_s)
+        return made._replace(rollups=(*made.rollups, *same))
+
+    def with_links(self, number: int, links: int) -> "Version":
+        """The version with the note that a segment has the persons of all links before a position. So does a rollup of
+        which no segment was written again."""
+        segments = tuple(each._replace(links=links) if each.number == number else each for each in self.segments)
+        of = {each.number: each.links for each in segments}
+        rollups = tuple(
+            each if each.is_old else each._replace(links=min(of[own] for own in each.segments)) for each in self.rollups
+        )
+        return self._replace(segments=segments, rollups=rollups)
+
+    def without_old_rollups(self, now_s: float) -> "Version":
+        """The version without rollups that may have times under persons whom no fact has any more."""
+        ended = tuple(Retired(each.number, int(now_s)) for each in self.rollups if each.is_old)
+        kept = tuple(each for each in self.rollups if not each.is_old)
+        return self._replace(rollups=kept, retired=self.retired + ended)
+
+    def with_rollup(self, new: Rollup, now_s: float) -> "Version":
+        """The version with a rollup instead of all of the same segments."""
+        kept = tuple(each for each in self.rollups if set(each.segments).isdisjoint(new.segments))
+        ended = tuple(Retired(each.number, int(now_s)) for each in self.rollups if each not in kept)
+        return self._replace(rollups=(*kept, new), retired=self.retired + ended)
 
     def emptied(self, now_s: float) -> "Version":
         """The version from which all is built anew."""
@@ -135,9 +209,10 @@ class Versions:
         made = version._replace(run=self._run)
         segments = [{name: getattr(each, name) for name in ("number", "rows", "links")} for each in made.segments]
         retired = [each._asdict() for each in made.retired]
-        derived = [each._asdict() for segment in made.segments for each in segment.derived]
+        derived = [each._asdict() for each in made.derived]
+        rollups = [{name: getattr(each, name) for name in Rollup._fields[:-1]} for each in made.rollups]
         row = msgspec.json.encode(
-            [*made[:5], int(made.complete), made.damages, made.slots, segments, retired, *made[10:], derived]
+            [*made[:5], int(made.complete), made.damages, made.slots, segments, retired, *made[10:12], derived, rollups]
         )
         self._store.insert_rows("facts_versions", _COLUMNS, row, "JSONCompactEachRow")
         if self._read(made.project_id) != made:
@@ -146,9 +221,8 @@ class Versions:
 
     def _read(self, project_id: int) -> Version:
         for row in self._store.query(_NEWEST, {"project": project_id}):
-            _, sequence, run, position, built, complete, damages, slots, segments, retired, sampled, rebuilds, more = (
-                row
-            )
+            _, sequence, run, position, built, complete, damages, slots, segments, retired, *others = row
+            sampled, rebuilds, more, rollups = others
             derived = [_derived(each) for each in more]
             return Version(
                 project_id,
@@ -163,6 +237,7 @@ class Versions:
                 tuple(_retired(each) for each in retired),
                 int(sampled),
                 int(rebuilds),
+                tuple(_rollup(each, derived) for each in rollups),
             )
         return Version(project_id)
 
@@ -170,6 +245,12 @@ class Versions:
 def _segment(value: object, derived: Sequence[Derived]) -> Segment:
     found = Segment(**value) if isinstance(value, dict) else Segment(*value)  # type: ignore[misc]
     return found._replace(derived=tuple(each for each in derived if each.segment == found.number))
+
+
+def _rollup(value: Any, derived: Sequence[Derived]) -> Rollup:
+    number, segments, links, made = value.values() if isinstance(value, dict) else value
+    own = next(each for each in derived if each.segment == number)
+    return Rollup(number, tuple(segments), links, made, own)
 
 
 def _derived(value: object) -> Derived:

@@ -39,7 +39,7 @@ async def _fault(reader: Reader, project_id: int, facts: Facts) -> str:
     """The fault of a part of facts, '' if all are whole."""
     asked: dict[str, Any] = {
         "tables": list(TABLES),
-        "partitions": [f"{project_id}-{number}" for number in facts.segments],
+        "partitions": [f"{project_id}-{number}" for number in facts.numbers],
     }
     for table, name in await reader.rows(project_id, PARTS, asked):
         if fault := await _fault_of(reader, project_id, table, name):

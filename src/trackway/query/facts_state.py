@@ -53,10 +53,15 @@ async def known_of(reader: Reader, project_id: int) -> Known:
     links, plain, counts, *found = await _state(reader, project_id)
     if not counts:
         return Known(bool(links), bool(plain))
-    *first, made, has_tail, newer, since_ms, late_known = found
+    *first, made, has_tail, newer, since_ms, late_known, rollups = found
     derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in made]
     facts = Facts(*first)._replace(
-        derived=derived, has_tail=bool(has_tail), newer=newer, since_ms=int(since_ms), late_known=late_known
+        derived=derived,
+        has_tail=bool(has_tail),
+        newer=newer,
+        since_ms=int(since_ms),
+        late_known=late_known,
+        rollups=dict(rollups),
     )
     return Known(bool(links), bool(plain), facts=facts)
 
@@ -79,7 +84,7 @@ async def _asked(reader: Reader, project_id: int) -> Sequence[Any]:
     """The row of STATE with the days on which late events have copies among the facts. Where late events are too many
     to be named, or the facts cannot be read, these are all days of late events, and none is named."""
     [row] = await reader.rows(project_id, STATE, {"tables": list(TABLES)})
-    links, plain, counts, position, segments, slots, since, late_days, *others, late_known = row
+    links, plain, counts, position, segments, slots, since, late_days, *others, late_known, rollups = row
     found = None
     if counts and late_days and len(late_known) <= LATE_KNOWN_MAX:
         found = await _superseded(reader, project_id, position, segments)
@@ -87,7 +92,7 @@ async def _asked(reader: Reader, project_id: int) -> Sequence[Any]:
         late_known = []
     else:
         late_days = found
-    return links, plain, counts, position, segments, slots, since, late_days, *others, late_known
+    return links, plain, counts, position, segments, slots, since, late_days, *others, late_known, rollups
 
 
 async def _superseded(reader: Reader, project_id: int, position: int, segments: Sequence[int]) -> list[str] | None:

@@ -6,8 +6,15 @@ import pytest
 
 from tests.support.loader.story import Place, clear
 from tests.support.store.process import RunningStore, migrated_store
+from trackway.compaction import plan
 from trackway.query.sql.segments import TABLES
 from trackway.store.client import Store
+
+
+@pytest.fixture(autouse=True)
+def rollups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of any size have rollups."""
+    monkeypatch.setattr(plan, "ROLLED_UP_ROWS_MIN", 1)
 
 
 @pytest.fixture(scope="module")

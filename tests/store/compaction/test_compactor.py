@@ -27,7 +27,7 @@ from trackway.domain.errors import StorageError
 from trackway.query import facts_state
 from trackway.query.facts_state import facts_of
 from trackway.query.sql import facts as facts_sql
-from trackway.query.sql.segments import Facts
+from trackway.query.sql.segments import PERSONS, Facts
 from trackway.store.client import Store
 
 
@@ -103,6 +103,7 @@ def finish(place: Place, store: Store, turn: int | None = None) -> Facts:
         pass
     facts = check(store, turn=turn)
     assert facts is not None and facts.links is None
+    assert facts.rollups or len(facts.segments) == 1
     return facts
 
 
@@ -198,8 +199,29 @@ def test_many_small_steps_become_few_segments_and_nothing_is_left_over(
         place.load()
         facts = finish(place, store, number)
     assert 1 <= len(facts.segments) <= MERGED_AT_ONCE
-    partitions = {int(n) for (n,) in store.query("SELECT DISTINCT segment FROM facts")}
-    assert partitions == set(facts.segments)
+    for table, numbers in (("facts", facts.segments), (PERSONS, facts.numbers)):
+        assert {int(n) for (n,) in store.query(f"SELECT DISTINCT segment FROM {table}")} == set(numbers), table
+
+
+def test_times_put_together_stay_while_their_segments_are_written_again(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "STEP_EVENTS_MAX", 10)
+    requests = Requests(17, place.began_us)
+    place.append_payloads([requests.next(20) for _ in range(2)])
+    place.load()
+    (number,), before = finish(place, store).rollups, finish(place, store)
+    place.append_payloads([unlink_payload(PROJECT, place.began_us, "$device:d1", "a test")])
+    place.load()
+    working, kept = compactor(place, store), 0
+    while working.turn():
+        facts = check(store)
+        assert facts is not None
+        if number in facts.rollups and set(facts.rollups[number]) != set(before.rollups[number]):
+            assert facts.links is not None and facts.by_person.numbers == [number]
+            kept += 1
+    assert kept
+    assert list(finish(place, store).rollups) != [number]
 
 
 def test_a_day_with_too_many_events_is_built_in_pieces(

@@ -1,8 +1,17 @@
 import random
+from collections.abc import Sequence
 
-from trackway.compaction.limits import MERGED_AT_ONCE, SEGMENT_ROWS_MAX, STEP_EVENTS_MAX
-from trackway.compaction.plan import Days, next_days, next_position, to_merge
-from trackway.compaction.versions import Segment
+from trackway.compaction.limits import (
+    MERGED_AT_ONCE,
+    ROLLED_UP_ROWS_MIN,
+    ROLLUP_GROWTH,
+    ROLLUP_ROWS_MAX,
+    SEGMENT_ROWS_MAX,
+    STEP_EVENTS_MAX,
+)
+from trackway.compaction.plan import Days, next_days, next_position, to_merge, to_roll_up
+from trackway.compaction.versions import Rollup, Segment, Version
+from trackway.query.sql.segments import NO_SLOT, PERSONS, Derived
 
 
 def test_days_fill_a_step_and_a_large_day_is_split() -> None:
@@ -37,3 +46,53 @@ def test_steps_of_any_size_end_in_few_segments_and_each_fact_is_written_a_few_ti
     assert sum(segment.rows for segment in segments) == taken
     assert len(segments) <= 2 * taken / SEGMENT_ROWS_MAX + 5 * MERGED_AT_ONCE
     assert written <= 5 * taken
+
+
+def of_rows(number: int, rows: int, links: int = 0, *, by_person: bool = True) -> Segment:
+    """A segment with times by person, or without."""
+    return Segment(number, rows, links, (Derived(number, PERSONS, 1, (NO_SLOT,) if by_person else ()),))
+
+
+def rolled_up(number: int, some: Sequence[Segment], made: int = 0) -> Rollup:
+    return Rollup(number, tuple(each.number for each in some), 0, made, Derived(number, PERSONS, 1, (NO_SLOT,)))
+
+
+def test_most_times_are_put_together_and_each_is_written_a_few_times() -> None:
+    rng = random.Random(2)
+    segments: list[Segment] = []
+    rollups: list[Rollup] = []
+    written = taken = 0
+    for number in range(400):
+        segments.append(of_rows(number * 10, rng.randint(ROLLED_UP_ROWS_MIN, SEGMENT_ROWS_MAX)))
+        taken += segments[-1].rows
+        if some := to_roll_up(segments, rollups):
+            rows = sum(each.rows for each in some)
+            assert rows <= ROLLUP_ROWS_MAX and len(some) > 1
+            new = rolled_up(number * 10 + 1, some)
+            rollups = [each for each in rollups if set(each.segments).isdisjoint(new.segments)] + [new]
+            written += rows
+        assert not to_roll_up(segments, rollups)
+    covered = [number for rollup in rollups for number in rollup.segments]
+    assert len(covered) == len(set(covered))
+    alone = sum(each.rows for each in segments if each.number not in covered)
+    assert alone <= ROLLUP_ROWS_MAX // ROLLUP_GROWTH + SEGMENT_ROWS_MAX
+    assert len(rollups) <= 2 * taken / ROLLUP_ROWS_MAX + 1
+    assert written <= 5 * taken
+
+
+def test_small_segments_and_those_without_times_by_person_stay_alone() -> None:
+    small, without = of_rows(10, ROLLED_UP_ROWS_MIN - 1), of_rows(20, ROLLED_UP_ROWS_MIN, by_person=False)
+    large = [of_rows(number, ROLLED_UP_ROWS_MIN) for number in (30, 40)]
+    assert to_roll_up([small, without, *large], []) == large
+    assert to_roll_up([small, without, large[0]], []) == []
+
+
+def test_an_old_rollup_is_made_anew_when_links_were_looked_for_in_all_its_segments() -> None:
+    first, second = of_rows(10, ROLLED_UP_ROWS_MIN, links=5), of_rows(20, ROLLED_UP_ROWS_MIN, links=5)
+    rollup = rolled_up(30, [first, second], made=7)
+    assert to_roll_up([first, second], [rollup]) == []
+    again = first._replace(number=40, links=8)
+    (old,) = Version(1, segments=(first, second), rollups=(rollup,)).with_rewritten(again, [first], 0.0).rollups
+    assert to_roll_up([second, again], [old]) == []
+    looked_for = second._replace(links=9)
+    assert to_roll_up([looked_for, again], [old]) == [looked_for, again]

@@ -5,14 +5,15 @@ or of another number is found, and nothing is hashed. Only rows that reports rea
 up without an error. Other sums depend on the order of their numbers. So two sums of n numbers are equal if they differ
 by at most 2n × 2^-53 of the sum of the magnitudes: rounding can do no more.
 
-Times that are kept by person are held against the facts event by event, by their hashes.
+Times that are kept by person are held against the facts event by event, by their hashes: those of each segment, and
+those of several segments together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from trackway.query.limits import FACTS_CHECK_MEMORY_BYTES_MAX
-from trackway.query.sql.facts import SLOTS, number_of, slot
+from trackway.query.sql.facts import SLOTS, moved_persons, number_of, slot
 from trackway.query.sql.facts_check import PIECE, WITHIN, Step
 from trackway.query.sql.projection import NOBODY
 from trackway.query.sql.segments import COUNTS, NO_SLOT, PERIOD_DAYS, PERSONS, SUMS, Derived, Facts
@@ -26,6 +27,10 @@ _HOUR_OF_FACT_MS: Final = f"intDiv({_HOUR_MS}, 3600000) * 3600000"
 _LISTED: Final = "arrayElement({derived_slots:Array(Array(UInt8))}, indexOf({derived_segments:Array(UInt64)}, segment))"
 """The slots of which a row's segment has derived rows."""
 _SEGMENTS: Final = "segment IN {derived_segments:Array(UInt64)}"
+_TOGETHER: Final = "segment IN {rollups:Array(UInt64)}"
+_COVERED: Final = "segment IN {covered:Array(UInt64)}"
+_ROLLUP: Final = "transform(segment, {covered:Array(UInt64)}, {covered_by:Array(UInt64)}) AS number"
+"""The rollup of a fact's segment."""
 _SETTINGS: Final = (
     f" SETTINGS max_block_size = 4096, max_bytes_before_external_group_by = {FACTS_CHECK_MEMORY_BYTES_MAX}"
 )
@@ -45,16 +50,29 @@ class Question(NamedTuple):
 
 def derived_differences(facts: Facts, step: Step, shown_max: int) -> Iterator[Question]:
     """The statements that compare, of tables that have rows of the facts that count."""
+    asked = {**step._asdict(), "shown": shown_max}
     for table, compared in ((COUNTS, _counts()), (SUMS, _sums()), (PERSONS, _persons())):
-        if found := [each for each in facts.derived if each.table == table and each.slots]:
-            bound = {**step._asdict(), **_bound(found), "shown": shown_max}
-            yield Question(table, f"{_first(compared)}{_SETTINGS}", bound)
+        every = [each for each in facts.derived if each.table == table and each.slots]
+        if found := [each for each in every if each.segment not in facts.rollups]:
+            yield Question(table, f"{_first(compared)}{_SETTINGS}", {**asked, **_bound(found)})
+    if facts.rollups:
+        moved = moved_persons(facts)
+        bound = {**asked, **_bound_together(facts.rollups), **({"links": facts.links} if moved else {})}
+        yield Question(PERSONS, f"{_first(_persons_together(moved))}{_SETTINGS}", bound)
 
 
 def _bound(found: list[Derived]) -> dict[str, Any]:
     return {
         "derived_segments": [each.segment for each in found],
         "derived_slots": [list(each.slots) for each in found],
+    }
+
+
+def _bound_together(rollups: Mapping[int, Sequence[int]]) -> dict[str, Any]:
+    return {
+        "rollups": list(rollups),
+        "covered": [segment for segments in rollups.values() for segment in segments],
+        "covered_by": [number for number, segments in rollups.items() for _ in segments],
     }
 
 
@@ -109,22 +127,35 @@ SELECT event, day, slot, sum(facts) AS facts_of, sum(events) AS events_of, sum(m
 
 def _persons() -> str:
     """The same. Facts and times are counted by name and day, and their hashes are added up."""
+    return _times_of("segment AS number", _SEGMENTS, _SEGMENTS)
+
+
+def _persons_together(moved: str) -> str:
+    """The same of rollups. `moved`: a query's text that gives persons who are left out: segments may have been written
+    again, with newer links, since their times were put together."""
+    but = f" AND person NOT IN ({moved})" if moved else ""
+    return _times_of(_ROLLUP, f"{_COVERED}{but}", f"{_TOGETHER}{but}")
+
+
+def _times_of(number: str, of_facts: str, of_times: str) -> str:
+    """Times of facts and times by person. `number` is SQL of the number under which a fact's time is kept; the others
+    are conditions."""
     ms = "toUnixTimestamp64Milli(time)"
-    hash = f"cityHash64(segment, person, {ACTIVITY}, ms) AS hash"
+    hash = f"cityHash64(number, person, {ACTIVITY}, ms) AS hash"
     within, piece = WITHIN.replace("{day}", "day"), f"({PIECE.replace('{key}', f'cityHash64(event, {_HOUR_OF_MS})')})"
-    facts = rows_in("facts", _SEGMENTS, within, f"person != {NOBODY}")
-    of_facts = f"SELECT toString(event) AS event, day, {ms} AS ms, 1 AS side, {hash} {facts} AND {piece}"
+    facts = rows_in("facts", of_facts, within, f"person != {NOBODY}")
+    made = f"SELECT toString(event) AS event, day, {ms} AS ms, 1 AS side, {number}, {hash} {facts} AND {piece}"
     days = "first_day <= toDate({to_date:String}) AND last_day >= toDate({from_date:String})"
     pairs = "arrayJoin(arrayZip(times, events)) AS pair"
     first, last = (f"period * {PERIOD_DAYS} + intDiv(times[{place}], {_DAY_MS})" for place in (1, -1))
     is_right = f"(first_day = toDate(toUInt16({first})) AND last_day = toDate(toUInt16({last}))) AS is_right"
-    kept = f"SELECT segment, person, active, period, {is_right}, {pairs} {rows_in(PERSONS, _SEGMENTS, days)}"
+    kept = f"SELECT segment AS number, person, active, period, {is_right}, {pairs} {rows_in(PERSONS, of_times, days)}"
     each = f"SELECT *, toString(pair.2) AS event, toInt64(period) * {PERIOD_DAYS * _DAY_MS} + pair.1 AS ms"
     each += f", toDate(toUInt16(intDiv(ms, {_DAY_MS}))) AS day {rows_from(kept)}"
-    hash = "cityHash64(segment, person, if(is_right, active, 2), ms) AS hash"
-    held = f"SELECT event, day, ms, 2 AS side, {hash} {rows_from(each)} WHERE {within} AND {piece}"
+    hash = "cityHash64(number, person, if(is_right, active, 2), ms) AS hash"
+    held = f"SELECT event, day, ms, 2 AS side, number, {hash} {rows_from(each)} WHERE {within} AND {piece}"
     sums = "countIf(side = 1) AS facts, countIf(side = 2) AS events, sumIf(hash, side = 1) != sumIf(hash, side = 2)"
-    rows = f"{of_facts} UNION ALL {held}"
+    rows = f"{made} UNION ALL {held}"
     return f"SELECT event, day, {NO_SLOT} AS slot, {sums} AS differs {rows_from(rows)} GROUP BY event, day"
 
 

@@ -53,7 +53,7 @@ def partition_rows(partitions: str) -> str:
 
 
 _VERSION: Final = f"""
-SELECT argMax((position, complete, damages, rebuilds, slots, segments, derived), sequence)
+SELECT argMax((position, complete, damages, rebuilds, slots, segments, derived, rollups), sequence)
 {rows_in("facts_versions")}"""
 _TAIL: Final = f"""
 SELECT (groupUniqArrayIf(toString(toDate(time)), {LATE}), count(), sum(cityHash64(position, loaded)),
@@ -63,11 +63,13 @@ _LINKS: Final = f"""
 SELECT (count(), sum(cityHash64(sequence, id, canonical_id))) {rows_in("identity_links", "sequence >= since")}"""
 _REFUSALS: Final = f"""
 SELECT (count(), sum(cityHash64(sequence, insert_id))) {rows_in("identity_refusals", "sequence >= newest.1")}"""
-_OWN_PARTITIONS: Final = "arrayMap(s -> concat(toString({project:UInt32}), '-', toString(s.number)), newest.6)"
+_NUMBERS: Final = "arrayConcat(arrayMap(s -> s.number, newest.6), arrayMap(r -> r.number, newest.8))"
+_OWN_PARTITIONS: Final = f"arrayMap(n -> concat(toString({{project:UInt32}}), '-', toString(n)), {_NUMBERS})"
+_LINKED: Final = "arrayConcat(arrayMap(s -> s.links, newest.6), arrayMap(r -> r.links, newest.8))"
 _STORED: Final = "arraySum(s -> s.rows, newest.6) + arraySum(d -> d.rows, newest.7)"
 STATE: Final = f"""
 WITH ({_VERSION}) AS newest,
-    if(empty(newest.6), newest.1, arrayMin(s -> s.links, newest.6)) AS since,
+    if(empty(newest.6), newest.1, arrayMin({_LINKED})) AS since,
     ({_TAIL}) AS tail,
     ({_LINKS}) AS links
 SELECT {KNOWN_LINKS},
@@ -75,7 +77,7 @@ SELECT {KNOWN_LINKS},
         AND ({partition_rows(_OWN_PARTITIONS)}) = {_STORED} AS counts,
     newest.1, arrayMap(s -> s.number, newest.6), newest.5, if(links.1 = 0, NULL, since), tail.1, newest.7, tail.2 > 0,
     [tail.2, tail.3, links.1, links.2, tupleElement(({_REFUSALS}) AS refused, 1), refused.2],
-    toUnixTimestamp64Milli({EVENTS_SINCE}), tail.4"""
+    toUnixTimestamp64Milli({EVENTS_SINCE}), tail.4, arrayMap(r -> (r.number, r.segments), newest.8)"""
 """What a report must know first, as one row: whether the project has links and plain links (`query.sql.person`), and
 whether its facts count. Then the values of `Facts`, in their order. It binds `tables`.
 

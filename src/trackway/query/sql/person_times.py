@@ -14,7 +14,7 @@ from trackway.query.sql.events import Events
 from trackway.query.sql.facts import TAIL_SETTINGS, moved_persons, rows_beside
 from trackway.query.sql.person import JOIN_SETTINGS, Known
 from trackway.query.sql.scope import TIME_MS, Rows
-from trackway.query.sql.segments import NO_SLOT, PERIOD_DAYS, PERSONS, Facts
+from trackway.query.sql.segments import PERIOD_DAYS, PERSONS, Facts
 from trackway.query.sql.selector import ACTIVITY
 from trackway.query.sql.tables import rows_from, rows_in
 
@@ -37,7 +37,7 @@ class Values(NamedTuple):
 def has_person_times(events: Events, known: Known) -> bool:
     """Whether reports may read events by person: there are facts by person, and the events are chosen by what these
     have."""
-    return known.facts is not None and events.is_by_name and bool(known.facts.derived_in(PERSONS, NO_SLOT))
+    return known.facts is not None and events.is_by_name and bool(known.facts.by_person.numbers)
 
 
 def person_times(events: Events, facts: Facts, columns: Mapping[str, Values]) -> Rows:
@@ -47,10 +47,10 @@ def person_times(events: Events, facts: Facts, columns: Mapping[str, Values]) ->
     """
     events = events.since(facts.since_ms)
     bound = dict(events.parameters)
-    segments, moved = facts.derived_in(PERSONS, NO_SLOT), moved_persons(facts)
-    branches = [_kept(events, facts, segments, moved, columns, bound)]
+    kept, moved = facts.by_person, moved_persons(facts)
+    branches = [_kept(events, facts, kept.numbers, moved, columns, bound)]
     made = ", ".join(_of_one(values, name) for name, values in columns.items())
-    for rows in rows_beside(events, facts, segments, moved, bound):
+    for rows in rows_beside(events, facts, kept.segments, moved, bound):
         each = f"SELECT person_number, toString(event) AS event, {TIME_MS} AS ms {rows_from(rows)}"
         branches.append(f"SELECT person_number AS who, {made} {rows_from(each)} WHERE person_number != {_NOBODY}")
     return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
@@ -64,13 +64,13 @@ def _of_one(values: Values, name: str) -> str:
 def _kept(
     events: Events,
     facts: Facts,
-    segments: Sequence[int],
+    numbers: Sequence[int],
     moved: str,
     columns: Mapping[str, Values],
     bound: dict[str, Any],
 ) -> str:
     """The rows of what is kept by person."""
-    bound["by_person"] = segments
+    bound["by_person"] = numbers
     is_active = ACTIVITY in events.key
     conditions = ["segment IN {by_person:Array(UInt64)}", *(["active = 1"] if is_active else [])]
     within = []

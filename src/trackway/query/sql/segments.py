@@ -1,6 +1,7 @@
 """Which facts of a project count, for one question."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 COUNTS: Final = "facts_counts"
@@ -20,12 +21,21 @@ TABLES: Final = ("facts", *DERIVED)
 
 
 class Derived(NamedTuple):
-    """What a table holds of a segment: so many rows, which serve questions about these slots."""
+    """What a table holds of a segment, or of a rollup under its number: so many rows, which serve questions about these
+    slots."""
 
     segment: int
     table: str
     rows: int
     slots: Sequence[int]
+
+
+class ByPerson(NamedTuple):
+    """Times that are kept by person: `numbers` are those under which they stand, `segments` those whose facts they are
+    of."""
+
+    numbers: list[int]
+    segments: list[int]
 
 
 class Facts(NamedTuple):
@@ -34,7 +44,8 @@ class Facts(NamedTuple):
     `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on,
     change persons; None if there are none. `late_days`: days on which facts may have a newer copy among the late
     events of the tail. `late_known`: late events of other days, as hashes of their position and day. `derived`:
-    what else there is of the segments. `has_tail`: whether there are events from the position on. `newer`: numbers
+    what else there is of the segments. `rollups`: under these numbers PERSONS has times of several segments together.
+    `has_tail`: whether there are events from the position on. `newer`: numbers
     that are others when events, links or refused links come that the facts do not have, the number of these events
     first. `since_ms`: the first instant of which events are kept, 0 where all are.
     """
@@ -49,6 +60,12 @@ class Facts(NamedTuple):
     newer: Sequence[int] = ()
     since_ms: int = 0
     late_known: Sequence[int] = ()
+    rollups: Mapping[int, Sequence[int]] = MappingProxyType({})
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of all partitions that the facts have in TABLES."""
+        return [*self.segments, *self.rollups]
 
     @property
     def tail_events(self) -> int:
@@ -65,4 +82,12 @@ class Facts(NamedTuple):
 
     def derived_in(self, table: str, slot: int) -> list[int]:
         """The segments of which a table of DERIVED has rows for a slot."""
-        return [each.segment for each in self.derived if each.table == table and slot in each.slots]
+        found = (each.segment for each in self.derived if each.table == table and slot in each.slots)
+        return [number for number in found if number not in self.rollups]
+
+    @property
+    def by_person(self) -> ByPerson:
+        """The times by person that a report reads: each once, of several segments together where they are."""
+        together = [segment for segments in self.rollups.values() for segment in segments]
+        alone = [number for number in self.derived_in(PERSONS, NO_SLOT) if number not in together]
+        return ByPerson([*self.rollups, *alone], together + alone)
