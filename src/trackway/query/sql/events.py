@@ -88,7 +88,7 @@ class Events(NamedTuple):
         """Those with one of these names."""
         if len(names) == 1:
             return self.having(key=["event = {event:String}"], event=names[0])
-        return self.having(key=["has({events:Array(String)}, event)"], events=list(names))
+        return self.having(key=["event IN {events:Array(String)}"], events=list(names))
 
     def between(self, from_ms: int | None, before_ms: int | None) -> "Events":
         """Those from an instant on and before another, in milliseconds since the epoch; None sets no bound."""
