@@ -6,7 +6,7 @@ from io import BytesIO
 import msgspec
 from msgspec import UNSET
 
-from trackway.domain.line_ids import NAME, LineSource, made_id
+from trackway.domain.line_ids import NAME, LineSource, made_id, with_insert_id_anyway
 from trackway.ingest.lenient_split import WHITESPACE
 from trackway.ingest.raw_fields import EventRecord
 
@@ -26,9 +26,17 @@ class LineIds:
         self._lines: list[tuple[int, bytes]] = []
 
     def __call__(self, index: int) -> str:
-        self._lines = self._lines or self._numbered()
-        number, line = self._lines[index]
+        number, line = self._line(index)
         return made_id(self._source.name, number, line)
+
+    def original(self, index: int) -> bytes:
+        """A line with its id in it: what is kept of a rejected one, so that a replay stores it under that id."""
+        number, line = self._line(index)
+        return with_insert_id_anyway(line, self._source.name, number).strip(WHITESPACE)
+
+    def _line(self, index: int) -> tuple[int, bytes]:
+        self._lines = self._lines or self._numbered()
+        return self._lines[index]
 
     def _numbered(self) -> list[tuple[int, bytes]]:
         lines = enumerate(BytesIO(self._body), self._source.first)

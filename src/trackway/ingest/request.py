@@ -8,7 +8,7 @@ from trackway.ingest.arrival import Arrival, unknown_token
 from trackway.ingest.claims import event_claims, no_claims, update_claims
 from trackway.ingest.fast_path.events import LearnedReaders, judge_batch
 from trackway.ingest.fast_path.updates import judge_updates
-from trackway.ingest.made_ids import LineIds, MadeId, give_id
+from trackway.ingest.made_ids import LineIds, give_id
 from trackway.ingest.outcome import PROFILE_TOKEN_MISSING, TOKEN_MISSING, Ignored, Ingested, Rejected
 from trackway.ingest.payload import Outcome, ingested_of
 from trackway.ingest.prefilter import suspicions
@@ -39,10 +39,11 @@ def ingest_body(
     judged = judge_batch(body, texts, arrival, learned, made) if texts else None
     if texts is None or judged is None:
         return ingest_events(require_records(split_lines(body) if lines else split_json(body)), arrival, made)
-    return ingested_of(judged.outcomes, lambda index: bytes(texts[index]), arrival, event_claims, judged.on_fast_path)
+    original = made.original if made else lambda index: bytes(texts[index])
+    return ingested_of(judged.outcomes, original, arrival, event_claims, judged.on_fast_path)
 
 
-def ingest_events(source: Records[EventRecord], arrival: Arrival, made: MadeId | None = None) -> Ingested:
+def ingest_events(source: Records[EventRecord], arrival: Arrival, made: LineIds | None = None) -> Ingested:
     """Apply the complete rules to every record, in order. The records are taken out of their list."""
     objects = sum(1 + (type(each.properties) is dict) for each in source.records if type(each) is EventRecord)
     suspected = suspicions(source.text, objects)
@@ -54,7 +55,7 @@ def ingest_events(source: Records[EventRecord], arrival: Arrival, made: MadeId |
         if made is not None and isinstance(record, EventRecord):
             give_id(record, made, len(outcomes))
         outcomes.append(record if isinstance(record, Rejected) else judge(record, arrival, suspected))
-    return ingested_of(outcomes, source.original, arrival, event_claims)
+    return ingested_of(outcomes, made.original if made else source.original, arrival, event_claims)
 
 
 def ingest_update_body(body: bytes, arrival: Arrival, *, lines: bool) -> Ingested:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.ingest.bodies import FILLER, LARGE, NOW_S, STRICT, dumps, record, send
+from tests.support.ingest.bodies import FILLER, LARGE, NOW_S, STRICT, dumps, entries_of, record, send
 from tests.support.ingest.stored_events import StoredEvent, read_events
 from trackway.domain.line_ids import LineSource, made_id, with_insert_id_anyway
 from trackway.ingest.fast_path.events import LearnedReaders
@@ -49,10 +49,6 @@ def with_ids(lines: list[bytes]) -> list[bytes]:
     return [with_insert_id_anyway(line, SOURCE.name, number) for number, line in enumerate(lines, SOURCE.first)]
 
 
-def by_place(found: Ingested) -> list[tuple[int, str, str]]:
-    return [(each.index, each.field, each.message) for each in found.failures]
-
-
 def events_of(found: Ingested) -> list[StoredEvent]:
     return read_events(found.payload)
 
@@ -67,7 +63,8 @@ def test_lines_have_the_outcomes_that_they_have_with_their_ids_in_them(odd: list
     if not any(line.strip() for line in lines):
         return
     found, expected = ingested(lines, SOURCE), ingested(with_ids(lines), None)
-    assert by_place(found) == by_place(expected)
+    assert found.failures == expected.failures
+    assert [each.rejections for each in entries_of(found)] == [each.rejections for each in entries_of(expected)]
     assert found.accepted == expected.accepted
     if found.accepted:
         assert events_of(found) == events_of(expected)
@@ -79,6 +76,15 @@ def test_a_body_of_no_text_also_has_the_ids_of_its_lines() -> None:
     found = ingested(lines, SOURCE)
     assert [each.insert_id for each in events_of(found)] == [made_id(SOURCE.name, at, lines[at - 5]) for at in (5, 8)]
     assert [each.index for each in found.failures] == [1]
+
+
+@pytest.mark.parametrize("like", [[], LACKING * LARGE])
+def test_a_rejected_line_is_kept_with_the_id_that_a_replay_stores_it_under(like: list[bytes]) -> None:
+    late = dumps(record({"time": NOW_S + 10**6}, "$insert_id"))
+    [entry] = entries_of(ingested([late, *like], SOURCE))
+    [rejection] = entry.rejections
+    assert rejection.insert_id == made_id(SOURCE.name, 5, late)
+    assert json.loads(rejection.original)["properties"]["$insert_id"] == rejection.insert_id
 
 
 @pytest.mark.parametrize("lines", [LACKING * LARGE, [line + b"\r" for line in LACKING] * LARGE])
