@@ -3,10 +3,13 @@
 Input: a stream in pieces, cut anywhere. Output: blocks, each a list of arrays, one for each column. A block of the
 format is `columns:varint rows:varint`, then for each column `name:string type:string` and its values. So an array is a
 view of the received bytes, and tens of millions of rows cost no more than reading them.
+
+A column of lists, Array(T), becomes two arrays: where the list of each row ends, and the elements of all lists.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,46 +32,64 @@ _FIXED = {
     "Date32": "<i4",
 }
 _FIXED_STRING = re.compile(r"FixedString\((\d+)\)")
+_LISTS = re.compile(r"Array\((.+)\)")
+_ENDS = np.dtype("<u8")
 
 
 class _Cut(Exception):
     """The received bytes end inside a block."""
 
 
-def read_columns(pieces: Iterator[bytes]) -> Iterator[list[NDArray[np.generic]]]:
-    """Blocks of a Native stream. `FixedString(n)` becomes dtype `V<n>`, a `DateTime` the integer that stores it.
+def read_blocks(pieces: Iterable[bytes]) -> Generator[list[list[NDArray[np.generic]]]]:
+    """For each piece of a Native stream the blocks that end in it. `FixedString(n)` becomes dtype `V<n>`, a `DateTime`
+    the integer that stores it.
 
-    Raises StorageError for a type without a fixed width, and when the stream ends inside a block.
+    Raises StorageError for other types without a fixed width, and when the stream ends inside a block.
     """
     rest = b""
     for piece in pieces:
-        rest = rest + piece if rest else piece
-        position = 0
-        while position < len(rest):
+        data = rest + piece if rest else piece
+        position, blocks = 0, []
+        while position < len(data):
             try:
-                arrays, position = _block(rest, position)
+                arrays, position = _block(data, position)
             except _Cut:
                 break
-            yield arrays
-        rest = rest[position:]
+            blocks.append(arrays)
+        rest = data[position:]
+        yield blocks
     if rest:
         raise StorageError(f"result ends inside a block, {len(rest)} bytes over")
+
+
+def read_columns(pieces: Iterable[bytes]) -> Iterator[list[NDArray[np.generic]]]:
+    """Blocks of a Native stream, as `read_blocks`."""
+    return chain.from_iterable(read_blocks(pieces))
 
 
 def _block(data: bytes, position: int) -> tuple[list[NDArray[np.generic]], int]:
     columns, position = _varint(data, position)
     rows, position = _varint(data, position)
-    arrays = []
+    arrays: list[NDArray[np.generic]] = []
     for _ in range(columns):
         _, position = _string(data, position)
         type_name, position = _string(data, position)
-        dtype = _dtype(type_name)
-        end = position + rows * dtype.itemsize
-        if end > len(data):
-            raise _Cut
-        arrays.append(np.frombuffer(data, dtype, rows, position))
-        position = end
+        number = rows
+        if listed := _LISTS.fullmatch(type_name):
+            type_name = listed.group(1)
+            ends, position = _values(data, position, _ENDS, rows)
+            arrays.append(ends)
+            number = int(ends[-1]) if rows else 0
+        values, position = _values(data, position, _dtype(type_name), number)
+        arrays.append(values)
     return arrays, position
+
+
+def _values(data: bytes, position: int, dtype: np.dtype[np.generic], number: int) -> tuple[NDArray[np.generic], int]:
+    end = position + number * dtype.itemsize
+    if end > len(data):
+        raise _Cut
+    return np.frombuffer(data, dtype, number, position), end
 
 
 def _dtype(type_name: str) -> np.dtype[np.generic]:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,6 +23,12 @@ from trackway.store.limits import REFUSED_BYTES_MAX, STATES_BYTES_MAX
 from trackway.store.result_cache import ResultCache
 from trackway.store.turns import TooManyWait, Turns
 from trackway.store.workload import Workload
+
+if TYPE_CHECKING:
+    from numpy import generic
+    from numpy.typing import NDArray
+
+    Columns = list[NDArray[generic]]
 
 Value = TypeVar("Value")
 
@@ -87,18 +93,44 @@ class Reader:
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The bytes of a result of any size in `format`, in pieces that are read on demand. Leaving the context stops
         the query at once. `time_s`: the store's time limit, including the time of its reader; None: no limit."""
+        async with self._stream(project_id, lambda made: made, sql, parameters, format, time_s) as pieces:
+            yield pieces
+
+    @asynccontextmanager
+    async def columns(
+        self, project_id: int, sql: str, parameters: Parameters | None = None, *, time_s: float | None = None
+    ) -> "AsyncIterator[AsyncIterator[list[Columns]]]":
+        """The blocks of a result of any size, some at a time, each a list of numpy arrays
+        (`store.native_arrays`). Otherwise as `stream`."""
+        from trackway.store.native_arrays import read_blocks  # noqa: PLC0415  numpy costs 30 MB
+
+        async with self._stream(project_id, read_blocks, sql, parameters, "Native", time_s) as found:
+            yield found
+
+    @asynccontextmanager
+    async def _stream(
+        self,
+        project_id: int,
+        read: Callable[[Generator[bytes]], Generator[Value]],
+        sql: str,
+        parameters: Parameters | None,
+        format: str,
+        time_s: float | None,
+    ) -> AsyncIterator[AsyncIterator[Value]]:
+        """What `read` makes of the pieces, in the thread that waits for them."""
         settings = self._settings(project_id, time_s)
         bound = {"project": project_id, **(parameters or {})}
         await self._take(project_id)
         blocks = self._store.stream(sql, bound, format, settings)
-        running: list[asyncio.Future[bytes]] = []
+        made = read(blocks)
+        running: list[asyncio.Future[Value | None]] = []
         call = Call()
         _holding.set(True)
 
-        async def pieces() -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[Value]:
             while True:
-                running[:] = [self._run(lambda: call.run(lambda: next(blocks, b"")))]
-                if not (piece := await self._answer(running[0])):
+                running[:] = [self._run(lambda: call.run(lambda: next(made, None)))]
+                if (piece := await self._answer(running[0])) is None:
                     return
                 yield piece
 
@@ -187,7 +219,7 @@ class Reader:
     def _run(self, ask: Callable[[], Value]) -> "asyncio.Future[Value]":
         return asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
-    async def _end(self, project_id: int, blocks: Generator[bytes], running: Sequence["asyncio.Future[bytes]"]) -> None:
+    async def _end(self, project_id: int, blocks: Generator[bytes], running: Sequence["asyncio.Future[Any]"]) -> None:
         """Close a stream and release its slot, without waiting for a thread that still waits for the store."""
         ending = asyncio.create_task(self._ended(project_id, blocks, running))
         self._closing.add(ending)
@@ -195,9 +227,7 @@ class Reader:
         if all(each.done() for each in running):
             await asyncio.shield(ending)
 
-    async def _ended(
-        self, project_id: int, blocks: Generator[bytes], running: Sequence["asyncio.Future[bytes]"]
-    ) -> None:
+    async def _ended(self, project_id: int, blocks: Generator[bytes], running: Sequence["asyncio.Future[Any]"]) -> None:
         try:
             if running:
                 await asyncio.wait(running)

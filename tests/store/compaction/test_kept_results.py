@@ -61,6 +61,10 @@ class Watched:
         self.asked.append(sql)
         return self._reader.stream(project_id, sql, *given, **named)
 
+    def columns(self, project_id: int, sql: str, *given: Any, **named: Any) -> Any:
+        self.asked.append(sql)
+        return self._reader.columns(project_id, sql, *given, **named)
+
 
 @pytest.fixture
 def store(place: Place) -> Iterator[Store]:

@@ -26,6 +26,17 @@ def test_columns_do_not_depend_on_where_the_stream_is_cut(step: int) -> None:
         assert numbers.tolist() == [7, 2**64 - 1]
 
 
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_column_of_lists_becomes_their_ends_and_elements(step: int) -> None:
+    lists = [(0).to_bytes(8, "little"), (2).to_bytes(8, "little"), (3).to_bytes(8, "little"), b"\1\0\2\0\3\0"]
+    filled = b"\x02\x03" + b"\x01l\x0dArray(UInt16)" + b"".join(lists) + b"\x01n\x05UInt8" + b"\4\5\6"
+    empty = b"\x02\x00" + b"\x01l\x0dArray(UInt16)" + b"\x01n\x05UInt8"
+    stream = filled + empty + filled
+    blocks = list(read_columns(stream[at : at + step] for at in range(0, len(stream), step)))
+    found = [[array.tolist() for array in each] for each in blocks]
+    assert found == [[[0, 2, 3], [1, 2, 3], [4, 5, 6]], [[], [], []], [[0, 2, 3], [1, 2, 3], [4, 5, 6]]]
+
+
 def test_stream_that_ends_inside_a_block_is_an_error() -> None:
     with pytest.raises(StorageError, match="ends inside a block"):
         list(read_columns(iter([BLOCK, BLOCK[:-1]])))

@@ -1,7 +1,7 @@
 """The numbers of a plain funnel, which follows many persons at once.
 
 A plain funnel has steps of different events, in their order, and neither exclusions, held values nor a breakdown. The
-events of all persons together lie in one order, by person and time. Then the next event of a step is known for each
+events of many persons together lie in one order, by person and time. Then the next event of a step is known for each
 place of that order from one pass over it, and each round makes one try of every person that may begin one. It counts
 what `funnel_person` counts (tests/unit/query/reports/test_funnel_arrays.py), in a small part of the time.
 """
@@ -18,45 +18,56 @@ from trackway.query.reports.funnel_places import Places, places_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from trackway.store.reader import Columns
+
+    Codes = NDArray[np.uint64]
     Ints = NDArray[np.int64]
 
-_ROW_BYTES: Final = 16
-_BLOCK_BYTES: Final = 8 * 1024 * 1024
-"""About how many bytes of rows are counted at once: a step costs some 20 µs, however few events it has."""
+_EVENTS_AT_ONCE: Final = 64 * 1024
+"""About how many events are counted at once: arrays of so many stay in the caches. A step costs some 20 µs, however few
+events it has."""
+_EVENTS_MAX: Final = 512 * 1024
+"""About how many events may be counted at once, where a list has more: keys have room for a million persons."""
 _ROUNDS_MAX: Final = 50
 """Tries of a person in a bucket. A person with more first steps is followed alone: a round for few persons is slow."""
 
 
 class FunnelArrays:
-    """Takes the rows of `plain_events` as RowBinary, in pieces that are cut anywhere."""
+    """Takes the rows of `plain_events`, block by block."""
 
     def __init__(self, asked: FunnelQuestion, path: Path) -> None:
         self._path, self._keys = path, asked.buckets.keys()
         self._bounds = np.array(asked.buckets.day_bounds_ms(), dtype=np.int64)
         self._is_unique = asked.funnel.counted is Count.UNIQUE
         self._numbers: dict[int, BucketNumbers] = {}
-        self._held = bytearray()
-        self._counted_at = _BLOCK_BYTES
+        self._held: list[tuple[Codes, Codes]] = []
+        self._held_number = 0
 
-    def add(self, piece: bytes) -> None:
-        """Add the next piece."""
-        self._held += piece
-        if len(self._held) >= self._counted_at:
-            rows = _rows_of(self._held)
-            others = np.flatnonzero(rows[:, 0] != rows[-1, 0])  # the last person may go on in the next piece
-            cut = int(others[-1]) + 1 if len(others) else 0
-            self._count(rows[:cut])
-            self._held = self._held[cut * _ROW_BYTES :]
-            self._counted_at = max(_BLOCK_BYTES, 2 * len(self._held))
+    def add(self, blocks: "list[Columns]") -> None:
+        """Add the next blocks."""
+        for _, who, _, events in blocks:
+            self._held.append((who.astype(np.uint64, copy=False), events.astype(np.uint64, copy=False)))
+            self._held_number += len(who)
+            if self._held_number >= _EVENTS_AT_ONCE:
+                self._count_held()
 
     def all(self) -> FunnelNumbers:
-        """The numbers of everybody, after the last piece."""
-        self._count(_rows_of(self._held))
-        self._held = bytearray()
+        """The numbers of everybody, after the last block."""
+        self._count_held()
         return {self._keys[bucket]: numbers.steps() for bucket, numbers in self._numbers.items()}
 
-    def _count(self, rows: "NDArray[np.uint64]") -> None:
-        places = places_of(rows, self._path.steps)
+    def _count_held(self) -> None:
+        if not self._held:
+            return
+        who, events = (np.concatenate(each) for each in zip(*self._held, strict=True))
+        self._held, self._held_number = [], 0
+        parts = -(-len(who) // _EVENTS_MAX)
+        part_of = (who >> np.uint64(32)) % np.uint64(parts) if parts > 1 else None
+        for part in range(parts):
+            own = slice(None) if part_of is None else part_of == part
+            self._count(places_of(who[own], events[own], self._path.steps))
+
+    def _count(self, places: Places) -> None:
         starts = np.flatnonzero(places.is_first)
         times = places.times[starts]
         within = (times >= self._bounds[0]) & (times < self._bounds[-1])
@@ -109,7 +120,7 @@ class FunnelArrays:
         if bucket[0] == bucket[-1] and (bucket == bucket[0]).all():
             self._of(int(bucket[0])).add_tries(step, previous, first)
             return
-        order = np.argsort(bucket, kind="stable")
+        order = np.argsort(bucket.astype(np.uint16), kind="stable")  # numpy has a radix sort for 16 bits
         numbers, begins = np.unique(bucket[order], return_index=True)
         each = (np.split(values[order], begins[1:]) for values in (previous, first))
         for number, own_previous, own_first in zip(numbers.tolist(), *each, strict=True):
@@ -176,8 +187,3 @@ def _passed(starts: "Ints", number: int) -> "Ints":
     is_start = np.zeros(number, dtype=np.bool_)
     is_start[starts] = True
     return np.cumsum(is_start)
-
-
-def _rows_of(text: bytearray) -> "NDArray[np.uint64]":
-    """The whole rows, a person's number and an event each."""
-    return np.frombuffer(bytes(text[: len(text) // _ROW_BYTES * _ROW_BYTES]), dtype="<u8").reshape(-1, 2)

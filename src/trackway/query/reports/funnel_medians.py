@@ -1,11 +1,15 @@
 """Times to convert of a funnel, as how often each number of whole seconds was counted, and their median."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from numpy import int64
     from numpy.typing import NDArray
+
+    Counted = tuple[NDArray[int64], NDArray[int64]]
+    """Different seconds in their order, and how often each was."""
 
 _LOOSE_MAX: Final = 65536
 """Times of many that are kept as they came, before equal ones are put together."""
@@ -18,8 +22,7 @@ class Seconds:
         self._singles: Counter[int] = Counter()
         self._loose: list[NDArray[int64]] = []
         self._loose_number = 0
-        self._counted: tuple[NDArray[int64], NDArray[int64]] | None = None
-        """Different seconds in their order, and how often each was."""
+        self._counted: Counted | None = None
 
     def add(self, since_ms: int) -> None:
         """Add one time in milliseconds."""
@@ -41,20 +44,29 @@ class Seconds:
         passed = numbers.cumsum()
         return int(seconds[passed.searchsorted(passed[-1] // 2, side="right")])
 
-    def _put_together(self) -> "tuple[NDArray[int64], NDArray[int64]]":
+    def _put_together(self) -> "Counted":
         import numpy as np  # noqa: PLC0415  numpy costs 30 MB
 
-        singles = np.array([*self._singles.items()], dtype=np.int64).reshape(-1, 2)
-        parts = [(each, np.ones_like(each)) for each in self._loose] + [(singles[:, 0], singles[:, 1])]
+        parts = [np.unique(np.concatenate(self._loose), return_counts=True)] if self._loose else []
+        if self._singles:
+            singles = np.array([*self._singles.items()], dtype=np.int64)
+            parts.append((singles[:, 0], singles[:, 1]))
         if self._counted is not None:
             parts.append(self._counted)
-        seconds, numbers = (np.concatenate(each) for each in zip(*parts, strict=True))
-        order = np.argsort(seconds)
-        seconds, numbers = seconds[order], numbers[order]
-        begins = np.flatnonzero(np.concatenate((np.ones(min(len(seconds), 1), np.bool_), seconds[1:] != seconds[:-1])))
+        seconds, numbers = parts[0] if len(parts) == 1 else _together(parts)
         self._singles, self._loose, self._loose_number = Counter(), [], 0
-        self._counted = seconds[begins], np.add.reduceat(numbers, begins)
+        self._counted = seconds, numbers
         return self._counted
+
+
+def _together(parts: "Sequence[Counted]") -> "Counted":
+    import numpy as np  # noqa: PLC0415  numpy costs 30 MB
+
+    seconds, numbers = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.argsort(seconds)
+    seconds, numbers = seconds[order], numbers[order]
+    begins = np.flatnonzero(np.concatenate(([True], seconds[1:] != seconds[:-1])))
+    return seconds[begins], np.add.reduceat(numbers, begins)
 
 
 def _median_of(numbers: Counter[int]) -> int:

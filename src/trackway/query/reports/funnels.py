@@ -6,7 +6,7 @@ are plain, and are followed for many persons at once.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from trackway.query.reports.funnel_tries import path_of
 from trackway.query.reports.run import Run, Statement
 
 Numbers = tuple[FunnelNumbers, dict[str, FunnelNumbers]]
+Some = TypeVar("Some")
 _NUMBERS: Final = msgspec.msgpack.Decoder(Numbers)
 
 
@@ -36,8 +37,8 @@ async def _of_many(run: Run, statement: Statement, asked: FunnelQuestion, path: 
     from trackway.query.reports.funnel_arrays import FunnelArrays  # noqa: PLC0415  numpy costs 30 MB
 
     arrays = FunnelArrays(asked, path)
-    async with run.pieces(statement, "RowBinary") as pieces:
-        await _add_all(arrays.add, pieces)
+    async with run.columns(statement) as blocks:
+        await _add_all(arrays.add, blocks)
     return await asyncio.to_thread(arrays.all), {}
 
 
@@ -49,7 +50,7 @@ async def _of_each(run: Run, statement: Statement, asked: FunnelQuestion, path: 
     return await asyncio.to_thread(lambda: (totals.all(), totals.by_value()))
 
 
-async def _add_all(add: Callable[[bytes], None], pieces: AsyncIterator[bytes]) -> None:
+async def _add_all(add: Callable[[Some], None], pieces: AsyncIterator[Some]) -> None:
     """Add pieces in a thread, one after the other, while the store makes the next one."""
     adding: asyncio.Future[None] | None = None
     try:

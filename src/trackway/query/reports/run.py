@@ -11,7 +11,7 @@ found only while nothing has changed since.
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -25,6 +25,9 @@ from trackway.query.sql.segments import Facts
 from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, VALUE_REFUSED, StoreError
 from trackway.store.reader import Reader
 from trackway.store.result_cache import ResultCache
+
+if TYPE_CHECKING:
+    from trackway.store.reader import Columns
 
 Made = TypeVar("Made")
 _ROWS: Final = msgspec.msgpack.Decoder(list[tuple[Any, ...]])
@@ -128,6 +131,11 @@ class Run:
         return self._reader.stream(
             self.project_id, statement.sql, statement.parameters, format, time_s=self._blocks_s_max
         )
+
+    def columns(self, statement: Statement) -> "AbstractAsyncContextManager[AsyncIterator[list[Columns]]]":
+        """The blocks of a result of any size, some at a time, as numpy arrays. Leaving the context stops the query."""
+        self.statements.append(statement)
+        return self._reader.columns(self.project_id, statement.sql, statement.parameters, time_s=self._blocks_s_max)
 
     async def _rows_of_plain(self, plain: Plain, *forms: Statement) -> list[tuple[Any, ...]]:
         key = msgspec.msgpack.encode((self.project_id, plain.properties))

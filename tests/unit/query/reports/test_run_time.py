@@ -20,11 +20,14 @@ class Asked:
         self.times_s.append(time_s)
         return cast(AbstractAsyncContextManager[Any], None)
 
+    columns = stream
+
 
 @pytest.mark.parametrize(("options", "time_s"), [({}, REPORT_BLOCKS_S_MAX), ({"blocks_s_max": 15.0}, 15.0)])
 def test_a_run_gives_its_time_to_each_stream(options: dict[str, float], time_s: float) -> None:
     asked = Asked()
     run = Run(cast(Reader, asked), 1, **cast(dict[str, Any], options))
     run.pieces(Statement("SELECT 1", {}), "RowBinary")
-    assert asked.times_s == [time_s]
-    assert [each.sql for each in run.statements] == ["SELECT 1"]
+    run.columns(Statement("SELECT 2", {}))
+    assert asked.times_s == [time_s, time_s]
+    assert [each.sql for each in run.statements] == ["SELECT 1", "SELECT 2"]
