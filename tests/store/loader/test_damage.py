@@ -26,7 +26,7 @@ from tests.support.store.damaged_parts import (
     truncated_data,
     unsound,
 )
-from tests.support.store.process import RunningStore
+from tests.support.store.process import migrated_store
 from tests.support.waiting import wait_until
 from trackway.domain.link import LinkKind
 from trackway.journal.log import Progress
@@ -39,7 +39,6 @@ from trackway.loader.sweep import Sweep
 from trackway.store.client import Store
 from trackway.store.damage_table import UNKNOWN, Damage, all_damage
 from trackway.store.errors import StoreError
-from trackway.store.migrate import migrate
 from trackway.store.parts import Part, reopen
 
 pytestmark = pytest.mark.one_machine
@@ -58,16 +57,11 @@ def quick_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Place]:
     """A place with a store of its own, whose loader has loaded a story in several batches."""
-    running = RunningStore(tmp_path / "store")
-    try:
-        running.start()
-        with closing(Store(running.url)) as store:
-            migrate(store)
-        place = Place(tmp_path / "place", running.url, running)
+    with (
+        migrated_store(tmp_path / "store") as running,
+        closing(Place(tmp_path / "place", running.url, running)) as place,
+    ):
         yield place
-        place.close()
-    finally:
-        running.close()
 
 
 def tell(place: Place) -> None:

@@ -10,11 +10,10 @@ from tests.support.loader.event_requests import STORY
 from tests.support.loader.partitioned import PartitionedPlace
 from tests.support.loader.story import FailingStore, Killed, clear
 from tests.support.store.damaged_parts import active, missing_column, path_of
-from tests.support.store.process import RunningStore
+from tests.support.store.process import RunningStore, migrated_store
 from trackway.loader.repair import Repair
 from trackway.loader.statements import read_cursor
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 
 @pytest.fixture
@@ -29,16 +28,10 @@ def place(running: RunningStore, tmp_path: Path) -> Iterator[PartitionedPlace]:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[PartitionedPlace]:
     """A place with a store of its own."""
-    running = RunningStore(tmp_path / "store")
-    try:
-        running.start()
-        with closing(Store(running.url)) as store:
-            migrate(store)
+    with migrated_store(tmp_path / "store") as running:
         made = PartitionedPlace(tmp_path / "place", running.url, running)
         yield made
         made.close()
-    finally:
-        running.close()
 
 
 def cursors(place: PartitionedPlace) -> list[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.store.damaged_parts import active, empty_marks
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 from tests.support.store.questions import Tables
 from trackway.domain.errors import StorageError
 from trackway.domain.limits import LOOKUP_TABLES_MAX
@@ -19,7 +19,6 @@ from trackway.lookup import versions
 from trackway.lookup.csv_table import InvalidTable
 from trackway.lookup.versions import LookupTable, TooManyTables
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 from trackway.store.part_check import check_of
 
 PROJECT = 7
@@ -28,8 +27,7 @@ KILLS = 6
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as store:
-        migrate(store)
+    with migrated_store(tmp_path_factory.mktemp("store")) as running:
         yield running
 
 
@@ -186,8 +184,7 @@ class _Replacing(threading.Thread):
 
 def test_a_killed_store_has_the_old_table_or_the_new_one_whole(tmp_path: Path) -> None:
     rng, rows = random.Random(1), 3000
-    with running_store(tmp_path / "store") as running, closing(Store(running.url, answer_timeout_s=20)) as store:
-        migrate(store)
+    with migrated_store(tmp_path / "store") as running, closing(Store(running.url, answer_timeout_s=20)) as store:
         tables = Tables(store)
         table_id = tables.create(PROJECT, "Songs").table_id
         tables.replace(PROJECT, table_id, [csv(0, rows)])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.ingest.bodies import ALPHA, BETA, PROJECTS, dumps, record
 from tests.support.query.events import insert_payload
-from tests.support.store.process import running_store
+from tests.support.store.process import migrated_store
 from tests.support.store.questions import ask
 from trackway.domain.endpoint import Endpoint
 from trackway.ingest.arrival import Arrival
@@ -19,7 +19,6 @@ from trackway.ingest.split import split_json
 from trackway.query.event_names import shapes, volumes
 from trackway.query.limits import EXAMPLE_CHARACTERS_MAX, EXAMPLES_SHOWN
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 DAY = date(2026, 2, 28)
 NOON_MS = int(datetime(2026, 2, 28, 12, tzinfo=UTC).timestamp()) * 1000
@@ -42,8 +41,7 @@ def event(name: str, insert_id: str, days_ago: int = 0, **properties: Any) -> di
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
+    with migrated_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
         client.command("SYSTEM STOP MERGES events")
         insert(client, event("seen", "1", price=1), event("seen", "2", 1, price="1"), event(ODD, "3", 1, **{ODD: ODD}))
         insert(client, event("seen", "1", price=2), event("seen", "4", 40))

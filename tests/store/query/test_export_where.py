@@ -10,7 +10,7 @@ import pytest
 from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import ALL, ALL_KNOWN, NOON_MS, Events, event
 from tests.support.query.profiles import INJECTIONS, insert_profiles
-from tests.support.store.process import running_store
+from tests.support.store.process import migrated_store
 from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint
 from trackway.edge.wire.streaming import refusal
@@ -20,7 +20,6 @@ from trackway.query.expressions import Expression, ExpressionError, parse
 from trackway.query.limits import EXPRESSION_BYTES_MAX
 from trackway.store.client import Store
 from trackway.store.errors import TIME_EXCEEDED_CODES, StoreError
-from trackway.store.migrate import migrate
 
 PROFILES = """
 CREATE TABLE IF NOT EXISTS profiles
@@ -34,8 +33,7 @@ ENGINE = ReplacingMergeTree(position, deleted) ORDER BY (project_id, group_key, 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
-        migrate(client)
+    with migrated_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as client:
         client.command(PROFILES)
         yield client
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.query.profile_pages import PRINT, later, pieces_of
 from tests.support.query.profiles import insert_profiles
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 from tests.support.store.tables import emptied, merge_all
 from trackway.domain.limits import PROFILE_SESSION_S, PROFILES_PER_PAGE
 from trackway.query.expressions import ExpressionError, parse
@@ -19,7 +19,6 @@ from trackway.query.limits import PROFILE_PAGE_BYTES_HELD_MAX
 from trackway.query.profile_pages import Session, UnknownSession, read_session
 from trackway.query.profile_query import ProfileQuery
 from trackway.store.client import Store
-from trackway.store.migrate import migrate
 
 MINE, OTHER = 1, 2
 ALL = ProfileQuery(MINE)
@@ -27,14 +26,13 @@ ALL = ProfileQuery(MINE)
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
-    with running_store(tmp_path_factory.mktemp("store")) as running:
+    with migrated_store(tmp_path_factory.mktemp("store")) as running:
         yield running
 
 
 @pytest.fixture
 def store(running: RunningStore) -> Iterator[Store]:
     with closing(Store(running.url)) as client:
-        migrate(client)
         yield client
         emptied(client, "profiles")
         emptied(client, "profile_pages")
@@ -110,8 +108,7 @@ def test_pages_stay_while_profiles_change_come_and_go(store: Store) -> None:
 
 
 def test_pages_outlive_the_store_process(tmp_path: Path) -> None:
-    with running_store(tmp_path / "store") as running, closing(Store(running.url)) as store:
-        migrate(store)
+    with migrated_store(tmp_path / "store") as running, closing(Store(running.url)) as store:
         fill(store, 1500)
         answer = first(store)
         running.kill()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.event_loop import longest_gap_s
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 from trackway import lookup, query
 from trackway.domain.endpoint import Endpoint
 from trackway.lookup.versions import LookupTable
@@ -41,9 +41,7 @@ from trackway.query.sql.events import project_events
 from trackway.query.sql.facts_check import Step
 from trackway.query.sql.person import Known
 from trackway.query.sql.selector import Selector
-from trackway.store.client import Store
 from trackway.store.errors import StoreError
-from trackway.store.migrate import migrate
 from trackway.store.reader import Reader
 from trackway.store.workload import LOADER
 
@@ -149,8 +147,7 @@ def questions() -> dict[str, tuple[Any, int]]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
-    with running_store(tmp_path_factory.mktemp("store")) as running, closing(Store(running.url)) as store:
-        migrate(store)
+    with migrated_store(tmp_path_factory.mktemp("store")) as running:
         yield running
 
 
