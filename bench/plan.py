@@ -31,9 +31,9 @@ class Plan:
     asked_events: int = 10_000_000
     """Events about which questions are asked."""
     asked_links: int = 1_000_000
-    rested_s: float = 40.0
-    """Time without work after which the facts count as made: to merge two million takes half a minute, and the
-    compactor then rests for nearly half as long."""
+    rested_s: float = 75.0
+    """Time without work after which the facts count as made: the compactor looks once a minute whether there is more to
+    put together."""
     dashboard_loads: int = 30
     fat_s: float = 20.0
     """Time in which a fat profile is updated again and again."""
