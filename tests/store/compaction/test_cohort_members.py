@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.compaction.compared import PROJECT, USERS, Requests, compactor
+from tests.support.compaction.compared import PROJECT, USERS, Requests, compacted
 from tests.support.loader.profile_requests import request, update
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask
@@ -49,9 +49,7 @@ def test_members_by_facts_are_those_by_events(place: Place, store: Store, monkey
     profiles = request(*(update(user, {"$set": {"n": 5}}) for user in ("ann", "zoe")), project_id=PROJECT)
     place.append_payloads([requests.next(40), profiles, requests.next(20)])
     place.load()
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
     place.append_payloads([requests.next(10)])
     place.load()
     known = ask(store, known_links, PROJECT)

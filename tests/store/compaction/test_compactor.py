@@ -9,7 +9,16 @@ from contextlib import closing, suppress
 
 import pytest
 
-from tests.support.compaction.compared import PROJECT, PROPERTIES, Requests, check, compactor, rows_of_facts, truth
+from tests.support.compaction.compared import (
+    PROJECT,
+    PROPERTIES,
+    Requests,
+    check,
+    compacted,
+    compactor,
+    rows_of_facts,
+    truth,
+)
 from tests.support.loader.expected import DAY_US
 from tests.support.loader.story import Killed, Place
 from tests.support.store.dying_store import Dying
@@ -98,9 +107,7 @@ def is_whole(facts: Facts) -> bool:
 
 def finish(place: Place, store: Store, turn: int | None = None) -> Facts:
     """The facts after a compactor had nothing left to do."""
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
     facts = check(store, turn=turn)
     assert facts is not None and facts.links is None
     assert facts.rollups or len(facts.segments) == 1

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from tests.support.compaction.compared import PROJECT, Requests, check, compactor
+from tests.support.compaction.compared import PROJECT, Requests, check, compacted, compactor
 from tests.support.loader.expected import DAY_US
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask
@@ -41,9 +41,7 @@ def filled(place: Place, store: Store, seed: int, requests: int = 5) -> Requests
 
 
 def finish(place: Place, store: Store) -> None:
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
 
 
 def differences(store: Store) -> list[Difference]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.compaction.compared import NAMES, PROJECT, Requests, compactor
+from tests.support.compaction.compared import NAMES, PROJECT, Requests, compacted
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask
 from trackway.compaction import compactor as loop
@@ -50,9 +50,7 @@ def test_a_person_is_in_one_block_of_many_also_where_parts_go_to_the_disk(
     requests = Requests(1, place.began_us)
     place.append_payloads([requests.next(40) for _ in range(4)])
     place.load()
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
     place.append_payloads([requests.next(20)])
     place.load()
     known: Any = ask(store, known_of, PROJECT)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.compaction.compared import PROJECT, USERS, Requests, compactor
+from tests.support.compaction.compared import PROJECT, USERS, Requests, compacted, compactor
 from tests.support.loader.profile_requests import request, update
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask, readers_of
@@ -91,9 +91,7 @@ def answer(store: Store, question: Any, results: ResultCache | None = None) -> t
 
 def settle(place: Place, store: Store) -> None:
     """Let reports read facts that hold all events."""
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
 
 
 def add_events(place: Place, requests: Requests) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.compaction.compared import NAMES, PROJECT, Requests, compactor
+from tests.support.compaction.compared import NAMES, PROJECT, Requests, compacted
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask, readers_of
 from trackway.compaction import compactor as loop
@@ -85,9 +85,7 @@ def test_they_are_the_same_as_of_events_with_links_late_copies_and_newer_events(
     requests = Requests(seed, place.began_us)
     place.append_payloads([requests.next(20) for _ in range(4)])
     place.load()
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
     place.append_payloads([requests.next(20, days_later=1.2)])
     place.load()
     by_person = list(answers(store, seed))
@@ -107,9 +105,7 @@ def test_persons_with_one_event_each_are_read_from_facts(
     monkeypatch.setattr(persons, "PERSONS_SHARE", 1_000_000)
     place.append_payloads([Requests(1, place.began_us).next(40)])
     place.load()
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
     assert store.query("SELECT count() FROM facts_persons") == [(0,)]
     by_facts = list(answers(store, 1))
     assert not any(reads for _, reads in by_facts)

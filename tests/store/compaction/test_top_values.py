@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.compaction.compared import PROJECT, Requests, compactor
+from tests.support.compaction.compared import PROJECT, Requests, compacted
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask, readers_of
 from trackway.compaction import compactor as loop
@@ -49,9 +49,7 @@ def test_they_have_all_events_of_facts_and_newer_ones(
     requests = Requests(1, place.began_us)
     place.append_payloads([requests.next(40) for _ in range(5)])
     place.load()
-    working = compactor(place, store)
-    while working.turn():
-        pass
+    compacted(place, store)
     place.append_payloads([requests.next(20, days_later=0.01)])
     place.load()
     by_facts = {limit: top(store, limit) for limit in (1, 3, 100)}

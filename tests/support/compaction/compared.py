@@ -221,6 +221,14 @@ def compactor(place: Place, store: Store) -> Compactor:
     return Compactor(store, place.journal.progress(), _never(), lambda: True)
 
 
+def compacted(place: Place, store: Store) -> Compactor:
+    """A compactor that has nothing left to do."""
+    made = compactor(place, store)
+    while made.turn():
+        pass
+    return made
+
+
 def _never() -> Any:
     import threading  # noqa: PLC0415
 
