@@ -12,7 +12,8 @@ SEGMENT_ROWS_MAX = 2_000_000
 MERGED_AT_ONCE = 6
 """Segments of about one size that are merged into one."""
 ROLLUP_ROWS_MAX = 16_000_000
-"""Facts of all segments of a rollup. A rollup is written anew as a whole, which costs 0.5 µs of a core for each."""
+"""Facts of all segments of a rollup. A rollup is written anew as a whole, which costs 1.5 µs of a core for each
+on a busy machine."""
 ROLLED_UP_ROWS_MIN = 100_000
 """Facts of the smallest segment of a rollup: smaller ones are merged soon."""
 ROLLUP_GROWTH = 2

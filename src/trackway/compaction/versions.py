@@ -137,13 +137,11 @@ class Version(NamedTuple):
         """The version with some segments instead of others. Rollups of these go, too."""
         gone = {segment.number for segment in old}
         kept = tuple(segment for segment in self.segments if segment.number not in gone)
-        rollups = tuple(rollup for rollup in self.rollups if gone.isdisjoint(rollup.segments))
-        ended = [*gone, *(rollup.number for rollup in self.rollups if rollup not in rollups)]
-        return self._replace(
+        made = self._replace(
             segments=(*kept, *(segment for segment in new if segment.rows)),
-            rollups=rollups,
-            retired=(*self.retired, *(Retired(number, int(now_s)) for number in ended)),
+            retired=(*self.retired, *(Retired(segment.number, int(now_s)) for segment in old)),
         )
+        return made._with_only([each for each in self.rollups if gone.isdisjoint(each.segments)], now_s)
 
     def with_rewritten(self, new: Segment, old: Sequence[Segment], now_s: float) -> "Version":
         """The version with one segment that has the facts of some others. A rollup of all these stays: it has the same
@@ -170,15 +168,18 @@ class Version(NamedTuple):
 
     def without_old_rollups(self, now_s: float) -> "Version":
         """The version without rollups that may have times under persons whom no fact has any more."""
-        ended = tuple(Retired(each.number, int(now_s)) for each in self.rollups if each.is_old)
-        kept = tuple(each for each in self.rollups if not each.is_old)
-        return self._replace(rollups=kept, retired=self.retired + ended)
+        return self._with_only([each for each in self.rollups if not each.is_old], now_s)
 
     def with_rollup(self, new: Rollup, now_s: float) -> "Version":
         """The version with a rollup instead of all of the same segments."""
-        kept = tuple(each for each in self.rollups if set(each.segments).isdisjoint(new.segments))
-        ended = tuple(Retired(each.number, int(now_s)) for each in self.rollups if each not in kept)
-        return self._replace(rollups=(*kept, new), retired=self.retired + ended)
+        kept = [each for each in self.rollups if set(each.segments).isdisjoint(new.segments)]
+        made = self._with_only(kept, now_s)
+        return made._replace(rollups=(*made.rollups, new))
+
+    def _with_only(self, kept: Sequence[Rollup], now_s: float) -> "Version":
+        """The version with some of its rollups; the others are retired."""
+        ended = (Retired(each.number, int(now_s)) for each in self.rollups if each not in kept)
+        return self._replace(rollups=tuple(kept), retired=(*self.retired, *ended))
 
     def emptied(self, now_s: float) -> "Version":
         """The version from which all is built anew."""

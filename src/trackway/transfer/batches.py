@@ -121,8 +121,9 @@ def _bounded(lines: Lines) -> Iterator[Lines]:
         return
     middle = text.find(b"\n", len(text) // 2)
     middle = middle if middle >= 0 else text.rfind(b"\n")
-    before = _line_ends(text[:middle]) + 1
-    yield from _bounded(Lines(first, before, text[:middle]))
+    half = text[:middle]
+    before = _line_ends(half) + 1
+    yield from _bounded(Lines(first, before, half))
     yield from _bounded(Lines(first + before, number - before, text[middle + 1 :]))
 
 

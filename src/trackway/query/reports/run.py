@@ -122,15 +122,10 @@ class Run:
     @asynccontextmanager
     async def blocks(self, statement: Statement) -> AsyncIterator[AsyncIterator[list[Any]]]:
         """The rows of a result of any size, in blocks, with values as in JSON. Leaving the context stops the query."""
-        async with self.pieces(statement, "JSONCompactEachRow") as pieces:
-            yield _blocks(pieces)
-
-    def pieces(self, statement: Statement, format: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The bytes of a result of any size in a format, cut anywhere. Leaving the context stops the query."""
         self.statements.append(statement)
-        return self._reader.stream(
-            self.project_id, statement.sql, statement.parameters, format, time_s=self._blocks_s_max
-        )
+        asked = self.project_id, statement.sql, statement.parameters, "JSONCompactEachRow"
+        async with self._reader.stream(*asked, time_s=self._blocks_s_max) as pieces:
+            yield _blocks(pieces)
 
     def columns(self, statement: Statement) -> "AbstractAsyncContextManager[AsyncIterator[list[Columns]]]":
         """The blocks of a result of any size, some at a time, as numpy arrays. Leaving the context stops the query."""

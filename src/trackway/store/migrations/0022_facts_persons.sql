@@ -1,9 +1,9 @@
--- Times of facts by person: of those of a segment, all that one person has within 49 days, in their order. `period` is the
--- number of these 49 days since 1970, and a time is in milliseconds after their begin. `events` has the name of each.
--- `active` is 0 for events that ask for links, which are nobody's activity. The first and the last day are of UTC. Facts
--- of nobody are not here. All rows that a person has within four periods lie beside each other, so that a query meets its
--- person again at once; with all of all periods in one place, it would read years for a month. Written from the facts of the segment before the version that names the segment, and dropped
--- with it.
+-- Times of facts by person: of those of a segment, all that one person has within 49 days, in their order. `period` is
+-- the number of these 49 days since 1970, and a time is in milliseconds after their begin. `events` has the name of
+-- each. `active` is 0 for events that ask for links, which are nobody's activity. The first and the last day are of
+-- UTC. Facts of nobody are not here. All rows that a person has within four periods lie beside each other, so that a
+-- query meets its person again at once; with all of all periods in one place, it would read years for a month. Written
+-- from the facts of the segment before the version that names the segment, and dropped with it.
 CREATE TABLE IF NOT EXISTS facts_persons
 (
     project_id UInt32,

@@ -1,6 +1,7 @@
 """The time that a run lets the store work on a result that is read block by block."""
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, cast
 
 import pytest
@@ -18,7 +19,7 @@ class Asked:
 
     def stream(self, *_: Any, time_s: float) -> AbstractAsyncContextManager[Any]:
         self.times_s.append(time_s)
-        return cast(AbstractAsyncContextManager[Any], None)
+        return nullcontext()
 
     columns = stream
 
@@ -27,7 +28,12 @@ class Asked:
 def test_a_run_gives_its_time_to_each_stream(options: dict[str, float], time_s: float) -> None:
     asked = Asked()
     run = Run(cast(Reader, asked), 1, **cast(dict[str, Any], options))
-    run.pieces(Statement("SELECT 1", {}), "RowBinary")
+
+    async def ask() -> None:
+        async with run.blocks(Statement("SELECT 1", {})):
+            pass
+
+    asyncio.run(ask())
     run.columns(Statement("SELECT 2", {}))
     assert asked.times_s == [time_s, time_s]
     assert [each.sql for each in run.statements] == ["SELECT 1", "SELECT 2"]
