@@ -5,45 +5,40 @@ journal's recovery, the projects' migration, the sockets.
 """
 
 import dataclasses
-import gc
 import secrets
-import signal
 import socket
-import threading
 import time
 from contextlib import closing
 from functools import partial
 
 from trackway import __version__
 from trackway.backup.leftovers import forget_killed
-from trackway.domain.limits import GC_ALLOCATIONS, STOP_S_MAX
+from trackway.domain.limits import STOP_S_MAX
 from trackway.edge import worker
-from trackway.edge.api.site_script import SiteScript, read_site_script
+from trackway.edge.api.site_script import read_site_script
 from trackway.embedded import process as store_server
 from trackway.geo.locator import Locator
 from trackway.http.accept import ConnectionCounts
 from trackway.http.connections import raise_file_limit
 from trackway.http.server import Listening
-from trackway.http.tls import ServerCertificate, certificate_of
+from trackway.http.tls import certificate_of
 from trackway.journal.log import Damage, Journal
 from trackway.journal.open import open_journal
 from trackway.mail.server import MailServer, mail_server
 from trackway.projects.migrate import migrate_if_needed, migrate_when_there
-from trackway.runtime.background import start_thread
 from trackway.runtime.directory_lock import locked
 from trackway.runtime.disk_room import DiskRoom, kept_by_engine
 from trackway.runtime.heartbeat import AwakeClock, Heartbeat
 from trackway.runtime.operator_key import OPERATOR_HEADER, make_operator_key
 from trackway.runtime.unfinished_restore import refuse_unfinished
 from trackway.settings.table import Settings
-from trackway.store.spool import Spool
 from trackway.supervisor.child import Child
 from trackway.supervisor.data_format import claim
 from trackway.supervisor.default_retention import with_confirmed_retention
 from trackway.supervisor.password_file import password_in
 from trackway.supervisor.permissions import close_to_others
 from trackway.supervisor.process_tree import Group, Tree, write_status
-from trackway.supervisor.server_keys import Keys, erasure_key, server_keys, shares_erasure_key
+from trackway.supervisor.server_keys import erasure_key, server_keys, shares_erasure_key
 from trackway.supervisor.service_manager import ServiceManager
 from trackway.supervisor.sockets import listen
 from trackway.supervisor.start_warnings import tell_priorities, tell_room
@@ -88,23 +83,26 @@ def serve(settings: Settings) -> int:
         forget_killed(settings.data_dir)
         if not settings.store_url:
             tell_priorities()
-        tree = _tree(
+        clock = AwakeClock()
+        store_url, stores = _store(settings, room, clock)
+        handed = worker.Handed(
+            sock,
+            ConnectionCounts(settings.worker_count),
             settings,
             journal,
-            sock,
-            url,
+            store_url,
+            room,
             locator,
             certificate,
-            room,
-            ops,
-            lost,
+            Pages,
             operator_key,
-            mail,
-            manager,
-            keys,
+            ops,
+            keys.session,
             script,
             provider_secret,
+            mail,
         )
+        tree = _tree(handed, stores, url, lost, keys.erasure, clock, manager)
         tree.run()
         journal.seal()  # from now on anything missing at the journal's end is known to be damage
         (settings.run_dir / "server.json").unlink(missing_ok=True)
@@ -175,57 +173,30 @@ def _recover(journal: Journal) -> list[Damage]:
 
 
 def _tree(
-    settings: Settings,
-    journal: Journal,
-    sock: socket.socket,
+    handed: worker.Handed,
+    stores: list[Child],
     url: str,
-    locator: Locator,
-    certificate: ServerCertificate | None,
-    room: DiskRoom,
-    ops: Listening | None,
     lost: list[Damage],
-    operator_key: str,
-    mail: MailServer | None,
+    erasure_key: bytes,
+    clock: AwakeClock,
     manager: ServiceManager,
-    keys: Keys,
-    script: SiteScript | None,
-    provider_secret: str,
 ) -> Tree:
     """The children in the order of their stop: edges and alerts, loader, store."""
-    clock = AwakeClock()
-    store_url, stores = _store(settings, room, clock)
-    counts = ConnectionCounts(settings.worker_count)
-    handed = worker.Handed(
-        sock,
-        counts,
-        settings,
-        journal,
-        store_url,
-        room,
-        locator,
-        certificate,
-        Pages,
-        operator_key,
-        ops,
-        keys.session,
-        script,
-        provider_secret,
-        mail,
-    )
+    settings, journal, store_url, room, ops = handed.settings, handed.journal, handed.store_url, handed.room, handed.ops
     edges = [
         Child(f"edge-{index}", partial(worker.run, handed, index), settings, clock)
         for index in range(settings.worker_count)
     ]
-    load = partial(_load, settings, journal, store_url, room, lost, keys.erasure)
+    load = partial(_load, settings, journal, store_url, room, lost, erasure_key)
     loader = Child("loader", load, settings, clock)
-    alerts = Child("alerts", partial(_watch_alerts, settings, journal, store_url, mail), settings, clock)
+    alerts = Child("alerts", partial(_watch_alerts, settings, journal, store_url, handed.mail), settings, clock)
     backups = [Child("backup", partial(_back_up, settings), settings, clock)] if settings.backup_every else []
-    export = partial(_export, settings, url, operator_key)
+    export = partial(_export, settings, url, handed.operator_key)
     exports = [Child("export", export, settings, clock)] if settings.export_every else []
     told: dict[str, str | int] = {
         "url": url,
         "ops_url": _url_of(settings.ops_host, ops.sock, "http") if ops else url,
-        "port": sock.getsockname()[1],
+        "port": handed.sock.getsockname()[1],
         "region": settings.region,
         "version": __version__,
         "started_s": int(time.time()),
@@ -248,13 +219,6 @@ def _store(settings: Settings, room: DiskRoom, clock: AwakeClock) -> tuple[str, 
     keep_free_bytes = kept_by_engine(room.tightest().mark)
     run = partial(store_server.run, sock, settings.data_dir / "store", password, keep_free_bytes)
     return store_server.address(sock, password), [Child("store", run, settings, clock)]
-
-
-def _spool(settings: Settings, room: DiskRoom) -> Spool:
-    """The spool of the embedded store, without the files that a killed loader left there."""
-    spool = Spool(store_server.spool_of(settings.data_dir / "store"), kept_by_engine(room.tightest().mark))
-    spool.remove_left()
-    return spool
 
 
 def _watch_alerts(
@@ -289,66 +253,7 @@ def _load(
     key: bytes,
     heartbeat: Heartbeat,
 ) -> None:
-    """The loader's process. `key`: of the hashes of erased ids. The modules are imported here, since no other process
-    needs them."""
-    from trackway.ageing.clock import Clock  # noqa: PLC0415
-    from trackway.ageing.worker import Ageing  # noqa: PLC0415
-    from trackway.backup.snapshot import SnapshotServer  # noqa: PLC0415
-    from trackway.compaction.compactor import Compactor  # noqa: PLC0415
-    from trackway.erasure.deletion import Deletion  # noqa: PLC0415
-    from trackway.erasure.worker import Worker  # noqa: PLC0415
-    from trackway.loader.disk_report import watch  # noqa: PLC0415
-    from trackway.loader.erased import Erased  # noqa: PLC0415
-    from trackway.loader.loop import Loader  # noqa: PLC0415
-    from trackway.loader.moments import Moments  # noqa: PLC0415
-    from trackway.store.client import Store  # noqa: PLC0415
-    from trackway.store.workload import BACKUP, COMPACTION, ERASURE, HEALTH  # noqa: PLC0415
+    """The loader's process. Its modules are imported here, as above."""
+    from trackway.supervisor.load_process import LoadProcess  # noqa: PLC0415
 
-    # A batch of profile updates makes a million objects that are freed together, as in an edge process.
-    gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, 50, 50)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    asked = Store(store_url, workload=HEALTH)
-    watch(room, asked, stop, elsewhere=bool(settings.store_url))
-    lease = journal.lease()
-    compactor = Compactor(
-        Store(store_url, workload=COMPACTION),
-        journal.progress(),
-        stop,
-        lambda: room.tightest().above_mark > 0,
-        lambda: lease.is_held,
-    )
-    start_thread(compactor.run, "compactor")
-    erased, turns, moments = Erased(key), threading.Lock(), Moments()
-    erasing = Worker(
-        settings.projects_at,
-        settings.region,
-        Deletion(Store(store_url, workload=ERASURE), key, stop),
-        erased,
-        compactor,
-        journal.progress(),
-        stop,
-        lambda: lease.is_held and room.tightest().above_mark > 0,
-        turns,
-    )
-    start_thread(erasing.run, "erasure")
-    projects = settings.projects_at, settings.region
-    ageing = Ageing(
-        *projects,
-        settings.event_retention,
-        Store(store_url, workload=ERASURE),
-        compactor,
-        Clock(*projects, Store(store_url, workload=ERASURE), settings.run_dir),
-        journal.progress(),
-        stop,
-        lambda: lease.is_held and room.tightest().above_mark > 0,
-    )
-    start_thread(ageing.run, "ageing")
-    beat, may_load = heartbeat.beat, room.load_bytes_max
-    store = Store(store_url, spool=None if settings.store_url else _spool(settings, room))
-    loader = Loader(settings, journal, store, stop, beat, may_load, lost, erased, lease, moments)
-    read_unread = partial(loader.sweep.read_unread, Store(store_url, workload=BACKUP))
-    snapshots = SnapshotServer(settings, Store(store_url), moments, journal.progress(), turns, read_unread)
-    start_thread(snapshots.run, "snapshot")
-    loader.run()
+    LoadProcess(settings, journal, store_url, room, lost, key).run(heartbeat)
