@@ -6,7 +6,7 @@ it in Python for one row. Tests compare the two.
 
 from trackway.query.expressions.grammar import parse
 from trackway.query.expressions.interpreter import Lookup, Row, evaluate, no_boolean
-from trackway.query.expressions.rawjson import JsonColumn, MapColumn, is_raw, of_raw, raw_in, readable
+from trackway.query.expressions.rawjson import JsonColumn, MapColumn, is_raw, of_raw, raw_in, raw_in_readable, readable
 from trackway.query.expressions.scope import Column, Scope
 from trackway.query.expressions.sql import condition, fault, of_kind
 from trackway.query.expressions.tokens import ExpressionError
@@ -40,6 +40,7 @@ __all__ = [
     "of_raw",
     "parse",
     "raw_in",
+    "raw_in_readable",
     "readable",
     "user_properties",
 ]

@@ -77,6 +77,15 @@ def raw_in(column: str, name: str) -> str:
     return f"if({unreadable} = '', {found}, JSONExtractRaw({_with_doubles(unreadable)}, {name}))"
 
 
+def raw_in_readable(column: str, name: str) -> str:
+    """The same where the engine can parse all texts. At any other text in which nothing is found the statement fails
+    with VALUE_REFUSED. The engine takes 10 ms longer to analyse a statement with `raw_in`.
+    """
+    found = f"JSONExtractRaw({column}, {name})"
+    unreadable = f"{column} != '' AND {found} = '' AND NOT isValidJSON(if({found} = '', {column}, ''))"
+    return f"if(throwIf({unreadable}, 'a text is not readable') = 0, {found}, '')"
+
+
 def _with_doubles(text: str) -> str:
     """A JSON text in which the engine can parse every number."""
     return f"arrayStringConcat(arrayMap(_w -> {_FITTING}, extractAll({text}, {_WORDS})))"

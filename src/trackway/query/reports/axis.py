@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from trackway.query.sql.buckets import Buckets
@@ -23,9 +23,9 @@ class Joined(StrEnum):
 
 _MONTHS: Final = {Joined.QUARTER: 3, Joined.YEAR: 12}
 _START: Final = {
-    Joined.NOTHING: "toString({bucket})",
-    Joined.QUARTER: "toString(toStartOfQuarter({bucket}))",
-    Joined.YEAR: "toString(toStartOfYear({bucket}))",
+    Joined.NOTHING: "{bucket}",
+    Joined.QUARTER: "toStartOfQuarter({bucket})",
+    Joined.YEAR: "toStartOfYear({bucket})",
     Joined.ALL: f"'{ALL}'",
 }
 
@@ -42,15 +42,9 @@ class Axis(NamedTuple):
             return [ALL]
         return list(dict.fromkeys(map(self._key, self.buckets.keys())))
 
-    def sql(self, parameters: dict[str, Any]) -> str:
-        """SQL of the key of an event. What it binds goes to `parameters`."""
-        if self.joined is Joined.ALL:
-            return self.form
-        return self.form.format(bucket=self.buckets.sql(parameters))
-
     @property
     def form(self) -> str:
-        """SQL of the key of a `{bucket}`."""
+        """SQL of the place of a `{bucket}`."""
         return _START[self.joined]
 
     def last_days(self) -> dict[str, date]:

@@ -154,7 +154,8 @@ def _segments(
     counted = persons_sql(rows.sql) if each_once else counted_sql(measure, rows.sql, names, spilling=spilling)
     keys = "".join(f"{name}, " for name in names)
     values = f"SELECT {keys}place, value {rows_from(counted)} WHERE isNotNull(value)"
-    total = f"sum(value) AS total, groupArray((place, assumeNotNull(value))) {rows_from(values)}"
+    # A key is written at last: to group by texts takes twice as long.
+    total = f"sum(value) AS total, groupArray((toString(place), assumeNotNull(value))) {rows_from(values)}"
     grouped = f" GROUP BY {', '.join(names)}" if names else " HAVING count() > 0"
     order = "".join(f", {name}" for name in names)
     sql = f"SELECT {keys}{total}{grouped} ORDER BY total DESC{order} LIMIT {{limit:UInt32}}"

@@ -71,14 +71,21 @@ class Windows(NamedTuple):
             return f"intDiv({place} - birth, {self.unit_places})"
         return f"(intDiv({place}, {_NUMBERED}) - intDiv(birth, {_NUMBERED}))"
 
+    @property
+    def until_sql(self) -> str:
+        """SQL of the first place behind all buckets after the place `birth`."""
+        if self.rolling:
+            return f"birth + {self.ends[-1] * self.unit_places}"
+        return f"(intDiv(birth, {_NUMBERED}) + {self.ends[-1]}) * {_NUMBERED}"
+
     def bucket_sql(self, units: str, parameters: dict[str, Any]) -> str:
-        """SQL of the bucket that so many whole units, less than the last end, lie in."""
+        """SQL of the bucket that so many whole units, less than the last end, lie in, a whole number."""
         width = self.ends[0]
         if list(self.ends) == [width * number for number in range(1, len(self.ends) + 1)]:
-            return f"toInt32(intDiv({units}, {width}))"
+            return units if width == 1 else f"intDiv({units}, {width})"
         bounds = enumerate(zip(self.begins, self.ends, strict=True))
         parameters["buckets"] = [bucket for bucket, (begin, end) in bounds for _ in range(begin, end)]
-        return f"toInt32({{buckets:Array(UInt16)}}[{units} + 1])"
+        return f"{{buckets:Array(UInt16)}}[{units} + 1]"
 
 
 def _later(unit: Unit, day: date, units: int) -> date:

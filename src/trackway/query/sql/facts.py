@@ -10,7 +10,7 @@ loads a day after its arrival may have one, too. Such events are *late* here; an
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from trackway.query.expressions import Kind, of_raw, raw_in
+from trackway.query.expressions import Kind, of_raw, raw_in, raw_in_readable
 from trackway.query.limits import IDS_LOOKED_UP_MAX, LATE_KNOWN_MAX
 from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS, KNOWN_LINKS
@@ -134,7 +134,13 @@ def newer_links(since: str) -> str:
 
 
 def fact_rows(
-    events: Events, facts: Facts, properties: Mapping[str, str], *, persons: bool = True, derived: str | None = None
+    events: Events,
+    facts: Facts,
+    properties: Mapping[str, str],
+    *,
+    persons: bool = True,
+    derived: str | None = None,
+    readable: bool = False,
 ) -> Rows:
     """Events with `event`, `time`, `day`, `times`, and for each of these properties, which have slots, `raw_0` …
 
@@ -146,6 +152,8 @@ def fact_rows(
     and `time` is the begin of the hour. They have one value with COUNTS; with SUMS rows have `total`, the sum of the
     numbers of the one property, and no raws. Segments without such rows, and days whose facts may have newer copies,
     are read as facts. Derived rows have no persons.
+
+    `readable`: the raws of the tail are those of `raw_in_readable`.
     """
     events = events.since(facts.since_ms)
     assert events.is_narrow and facts.has(properties)
@@ -153,8 +161,9 @@ def fact_rows(
     slots = [slot(facts.slot_of(name)) for name in properties]
     in_derived = _derived(events, facts, properties, derived) if derived and not persons else []
     branches = _branches(events, facts, in_derived, slots, bound, persons)
-    if facts.has_tail or not branches:
-        branches.append(_tail(events, facts, list(properties.values()), persons))
+    if facts.has_tail or not (branches or in_derived):
+        raw = raw_in_readable if readable else raw_in
+        branches.append(_tail(events, facts, [raw("properties", name) for name in properties.values()], persons))
     if derived == SUMS:
         branches = [
             f"SELECT event, time, day, times, {number_of('raw_0')} AS total {rows_from(each)}" for each in branches
@@ -258,15 +267,15 @@ def _facts(chosen: str, slots: Sequence[str], facts: Facts, bound: dict[str, Any
     return f"SELECT {columns} {rows_from(rows, 'entry')} LEFT ANY JOIN ({links}) AS link ON entry.id = link.who"
 
 
-def _tail(events: Events, facts: Facts, names: Sequence[str], persons: bool) -> str:
+def _tail(events: Events, facts: Facts, raws: Sequence[str], persons: bool) -> str:
     within = f"position >= {{facts_end:UInt64}} AND ({_shown_late(facts)})"
     read = "event, time"
     read += f", {OWN} AS own, {WHO} AS id" if persons else ""
-    read += "".join(f", {raw_in('properties', name)} AS raw_{number}" for number, name in enumerate(names))
+    read += "".join(f", {raw} AS raw_{number}" for number, raw in enumerate(raws))
     rows = events.having(row=[within]).select(read, deduplicated=True)
     person = f", {PERSON} AS person_number" if persons else ""
     text = (
-        f"SELECT event, time, toDate(time) AS day, 1 AS times{person}{_numbered(len(names))} {rows_from(rows, 'entry')}"
+        f"SELECT event, time, toDate(time) AS day, 1 AS times{person}{_numbered(len(raws))} {rows_from(rows, 'entry')}"
     )
     if not persons:
         return text

@@ -200,7 +200,7 @@ class Projection:
         facts have events by person. None where that is not so: then the rows of events give the same."""
         facts, (buckets, form) = self._known.facts, self._buckets[name]
         is_alone = self._columns.keys() <= {name, "who"} and not self._conditions and self._is_narrow
-        is_of_days = buckets.unit in (Unit.DAY, Unit.WEEK, Unit.MONTH) and form in (_BUCKET, f"toString({_BUCKET})")
+        is_of_days = buckets.unit in (Unit.DAY, Unit.WEEK, Unit.MONTH) and form == _BUCKET
         # Facts of a name lie beside each other, and are as fast as all events of persons.
         if facts is None or not (is_alone and is_of_days and ACTIVITY in self._events.key):
             return None
@@ -211,7 +211,7 @@ class Projection:
         bucket = f"toUInt16({buckets.sql_of_ms(rows.parameters, 'ms')})"
         found = f"groupArrayArray(arrayCompact(arrayMap(ms -> {bucket}, each_ms)))"
         sql = f"SELECT who, arrayDistinct({found}) AS found {rows.sql} GROUP BY who"
-        sql = f"SELECT {form.format(bucket='toDate(arrayJoin(found))')} AS {name} {rows_from(sql)}"
+        sql = f"SELECT toDate(arrayJoin(found)) AS {name} {rows_from(sql)}"
         return rows._replace(sql=rows_from(sql))
 
     def _selected(self, entries: Rows, columns: Mapping[str, str], *more: str) -> Rows:
@@ -227,10 +227,11 @@ class Projection:
         read than the hour, this is a count of many facts.
 
         Where `top` is given, the rows of keys that are not at the top may be left out, or some of them. `plain`: as if
-        all values of columns of keys were plain; the statement fails with VALUE_REFUSED where one is not.
+        all values of columns of keys were plain, and the engine could read all newer events; the statement fails with
+        VALUE_REFUSED where that is not so.
         """
         later = [each for each in self._conditions if _OF_RAW.search(each)]
-        entries = self._entries(derived=COUNTS if self._is_by_hour() else None)
+        entries = self._entries(derived=COUNTS if self._is_by_hour() else None, readable=plain)
         columns = {**self._columns, **self._plain} if plain else self._columns
         made = [(name, sql) for name, sql in columns.items() if _OF_RAW.search(sql)]
         of_raw = [*later, *(sql for _, sql in made), *self._looked_up.made]
@@ -280,17 +281,17 @@ class Projection:
             return False
         return len(facts.derived_in(COUNTS, facts.slot_of(names[0]))) < len(facts.segments)
 
-    def _entries(self, *, derived: str | None = None) -> Rows:
+    def _entries(self, *, derived: str | None = None, readable: bool = False) -> Rows:
         """The events with `event`, `time` and, where they are read, `person_number` and raws.
 
         `times`: of so many events a row is. Only from a `derived` table, of facts alone, a row may be of several
-        (`query.sql.facts.fact_rows`), and `time` is then the begin of the hour of all of them.
+        (`query.sql.facts.fact_rows`), and `time` is then the begin of the hour of all of them. `readable` as there.
         """
         events, facts, names = self._events._replace(parameters=self.parameters), self._known.facts, self._raws.bound
         has_who = "who" in self._columns
         if facts is not None and self._reads_facts():
             self._columns = {name: "day" if sql == DAY else sql for name, sql in self._columns.items()}
-            return fact_rows(events, facts, names, persons=has_who, derived=derived)
+            return fact_rows(events, facts, names, persons=has_who, derived=derived, readable=readable)
         entries = rows_of(events, self._known, deduplicated=True, needs=self._needs | Needs(person=has_who))
         read = [f"JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names.values())]
         read += [f"{_WHO} AS person_number"] if has_who else []
