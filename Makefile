@@ -6,8 +6,9 @@ BIN    := $(VENV)/bin
 # Tests start hundreds of processes, which shall not compile the product anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Test processes beside each other; PYTEST_ARGS=-n0 for one, as a debugger needs.
-TEST_PROCESSES ?= 2
+# Test processes beside each other: one more than CI has cores, since tests wait a good part of their time.
+# PYTEST_ARGS=-n0 is for one, as a debugger needs.
+TEST_PROCESSES ?= 3
 
 # A file of tests stays in one process. TESTS selects other folders or files than those of the verb.
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
