@@ -1,5 +1,6 @@
 """Facts and newer events, held against the table of events alone."""
 
+import itertools
 import json
 import math
 import random
@@ -104,11 +105,13 @@ def times_of_facts(
     columns = {f"of_{number}": Values("ms", f"event = '{name}'") for number, name in enumerate(names)}
     found = person_times(events, facts, columns | {"every": Values(), "later": Values("ms + 1")})
     assert "FROM facts_persons" in found.sql
-    pairs = ", ".join(f"arrayMap(ms -> ('{name}', ms), of_{number})" for number, name in enumerate(names))
-    rows = f"SELECT who, arrayConcat({pairs}) AS pairs, every, later {found.sql}"
-    same = "throwIf(arraySort(pairs.2) != arraySort(every) OR arrayMap(ms -> ms + 1, every) != later)"
-    text = f"SELECT pair.1, pair.2, who FROM (SELECT who, arrayJoin(pairs) AS pair, {same} AS same FROM ({rows}))"
-    return Counter(store.query(f"{text} WHERE same = 0 {found.settings}", found.parameters | {"project": project_id}))
+    text = f"SELECT who, every, later, {', '.join(columns)} {found.sql}{found.settings}"
+    times: Counter[tuple[Any, ...]] = Counter()
+    for who, every, later, *of_names in store.query(text, found.parameters | {"project": project_id}):
+        assert sorted(itertools.chain(*of_names)) == sorted(every)
+        assert [ms + 1 for ms in every] == list(later)
+        times.update((name, ms, who) for name, some in zip(names, of_names, strict=True) for ms in some)
+    return times
 
 
 def _check_times(
