@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.support.http.exchange import Request
 from tests.support.profile_server import ProfileServer
 from tests.support.server import Project, Server, basic, running_server
 from tests.support.waiting import wait_until
+from trackway.journal.segments.head import Head
 
 BEGAN_S = 1_700_000_000
 
@@ -229,18 +231,20 @@ def test_an_import_that_is_ended_in_the_middle_goes_on_and_stores_nothing_twice(
 
 
 def test_a_server_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
-    data_dir, work = tmp_path / "data", tmp_path / "work"
+    data_dir, work, count = tmp_path / "data", tmp_path / "work", 120_000
     work.mkdir()
-    with running_server(data_dir) as first:
+    with running_server(data_dir) as first, closing(Head(data_dir / "journal")) as head:
         importing = Importing(first, first.project, work)
-        path = importing.file("a.ndjson", lines(events(60_000)))
+        path = importing.file("a.ndjson", lines(events(count)))
+        before = head.synced
         started = importing.start(path, "--connections", "2")
-        wait_until(lambda: bool((importing.progress or {}).get("imported")), 60, lambda: "no progress was saved")
+        wait_until(lambda: head.synced > before, 60, lambda: "nothing was acknowledged")
+    assert started.poll() is None, "it has ended before the server was away"
     with running_server(data_dir, "--port", str(first.port)) as second:
         out, said = started.communicate(timeout=120)
         assert started.returncode == 0, said
-        assert json.loads(out)["imported"] == 60_000
-        second.export_when(first.project, 60_000)
+        assert json.loads(out)["imported"] == count
+        second.export_when(first.project, count)
 
 
 def test_imports_of_the_operator_do_not_count_towards_the_hourly_limit(tmp_path: Path) -> None:
