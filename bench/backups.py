@@ -42,7 +42,7 @@ def measure_beside_backups(server: Server, plan: Plan, bodies: Bodies, work: Pat
     made = _Backups(server, work)
     loads = dict[Keys, _Load]()
     for keys in (alone, beside) if number % 2 else (beside, alone):
-        server.wait_idle()
+        server.wait_idle(plan.idle_s)
         with made.running() if keys == beside else nullcontext():
             rate, acknowledged = _load(server, keys, bodies, plan)
         what = "/import beside backups" if keys == beside else "/import without backups"

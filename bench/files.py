@@ -14,6 +14,7 @@ import orjson
 from bench.bodies import GZIP, Bodies, read_bodies
 from bench.counts import Count
 from bench.exports import export_all
+from bench.plan import Plan
 from bench.server import Keys, Server
 
 
@@ -24,13 +25,13 @@ class FileImport(NamedTuple):
     counted: Count
 
 
-def measure_file(server: Server, keys: Keys, project: str, bodies: Bodies, work: Path) -> FileImport:
+def measure_file(server: Server, keys: Keys, project: str, bodies: Bodies, plan: Plan, work: Path) -> FileImport:
     """Import the events of all bodies once into the project of that name, on a server that does nothing else."""
     path = work / "events.ndjson"
     _write_lines(bodies, path)
     try:
         begin_s = min(_import(server, _first_line(path), project)[0] for _ in range(3))
-        server.wait_idle()
+        server.wait_idle(plan.idle_s)
         began_s = time.monotonic()
         _, imported = _import(server, path, project)
         loaded_s = server.wait_loaded()

@@ -34,6 +34,9 @@ class Plan:
     rested_s: float = 75.0
     """Time without work after which the facts count as made: the compactor looks once a minute whether there is more to
     put together."""
+    idle_s: float = 6.0
+    """Time in which a server does nothing by itself before it is measured: longer than the compactor rests between two
+    steps."""
     dashboard_loads: int = 30
     fat_s: float = 20.0
     """Time in which a fat profile is updated again and again."""
@@ -62,7 +65,8 @@ def quick(kind: Kind, work_dir: Path) -> Plan:
         links=10_000,
         asked_events=50_000,
         asked_links=5_000,
-        rested_s=6.0,
+        rested_s=1.0,
+        idle_s=1.0,
         dashboard_loads=3,
         fat_s=1.0,
         singles_s=1,

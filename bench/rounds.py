@@ -79,7 +79,7 @@ def _under_load(
     tell(f"/import and export of {bodies.events:,} events")
     imports = measure_import(server, projects[0], bodies, plan)
     tell("trackway import of the same events")
-    file = measure_file(server, projects[7], "file", bodies, work)
+    file = measure_file(server, projects[7], "file", bodies, plan, work)
     tell("/track one by one")
     singles = measure_singles(server, projects[1], plan, work)
     tell("time to visible at half load")

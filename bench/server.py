@@ -29,7 +29,6 @@ STOP_S_MAX: Final = 60.0
 POLL_S: Final = 0.005
 LAG_POLL_S: Final = 0.02
 IDLE_S_MAX: Final = 1200.0
-IDLE_SEEN_S: Final = 6.0
 IDLE_SHARE: Final = 0.2
 """Of one core: heartbeats and looks at the journal take less."""
 _TRACKWAY: Final = str(Path(sys.executable).with_name("trackway"))
@@ -106,9 +105,9 @@ class Server:
         wait_until(lambda: self._lag_bytes() == 0, LOADED_S_MAX, "the loader to load everything", LAG_POLL_S)
         return time.monotonic()
 
-    def wait_idle(self, seen_s: float = IDLE_SEEN_S) -> None:
-        """Wait until the server does nothing by itself any more: no merges, and nothing else in the background. It is
-        watched for `seen_s`, which must be longer than the compactor rests between two steps."""
+    def wait_idle(self, seen_s: float) -> None:
+        """Wait until the server does nothing by itself any more for `seen_s`: no merges, and nothing else in the
+        background."""
         wait_until(lambda: self._idle(seen_s), IDLE_S_MAX, "the server to be idle", poll_s=0)
 
     def _idle(self, seen_s: float) -> bool:
