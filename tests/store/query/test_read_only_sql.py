@@ -171,6 +171,8 @@ def test_more_rows_than_an_answer_has_are_cut(filled: Store) -> None:
 
 
 def test_every_function_that_is_allowed_is_one_of_the_store(filled: Store) -> None:
+    # chdb-core-lite 26.5.0 lacks a third of the engine's functions, see
+    # findings/functions-missing-in-the-small-engine.sh.
     known = {name for (name,) in filled.query("SELECT name FROM system.functions")}
     insensitive = {name.lower() for (name,) in filled.query("SELECT name FROM system.functions WHERE case_insensitive")}
     names = allowed_functions()
