@@ -1,5 +1,6 @@
 """A part of the store that is damaged while it runs, or while it is stopped: nothing vanishes without a word."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from tests.support.http.exchange import Request
 from tests.support.reports import report, wait_for_facts
 from tests.support.server import Project, Server, running_server
 from tests.support.store.damaged_parts import active, empty_marks, path_of, truncated_data
-from tests.support.store.process import RunningStore, running_store
+from tests.support.store.process import RunningStore, migrated_store
 from tests.support.waiting import wait_until
-from tests.support.web.visitor import admin_password, signed_in
+from tests.support.web.visitor import Visit, admin_password, signed_in
 from trackway.store.client import Store
 
 WAIT_S = 60
@@ -31,7 +32,7 @@ def metrics(server: Server) -> str:
 
 def test_damage_is_told_and_what_it_held_is_there_again(tmp_path: Path) -> None:
     with (
-        running_store(tmp_path / "store") as store,
+        migrated_store(tmp_path / "store") as store,
         running_server(tmp_path / "data", "--store-url", store.url) as server,
     ):
         health = f"/app/projects/{server.project.project_id}/health"
@@ -62,54 +63,64 @@ def numbers(server: Server, project: Project, path: str, asked: dict[str, str]) 
     return answer
 
 
-def spoil_facts(store: RunningStore, table: str) -> None:
-    """Damage a part of which the engine has nothing in memory."""
+def spoil_facts(store: RunningStore, table: str, project: Project) -> None:
+    """Damage a part of a project's facts of which the engine has nothing in memory."""
     with closing(Store(store.url)) as client:
         client.command("SYSTEM DROP MARK CACHE")
-    empty_marks(path_of(store.url, active(store.url, table)[0]))
+    of_project = f"{project.project_id}-"
+    empty_marks(path_of(store.url, next(each for each in active(store.url, table) if each.name.startswith(of_project))))
+
+
+@pytest.fixture(scope="module")
+def asking_anew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningStore, Server, Visit]]:
+    """A server that keeps no results of reports, its store, and its admin."""
+    directory = tmp_path_factory.mktemp("facts")
+    with (
+        migrated_store(directory / "store") as store,
+        running_server(directory / "data", "--store-url", store.url, "--report-cache-bytes", "0") as server,
+    ):
+        yield store, server, signed_in(server, "admin", admin_password(server))
 
 
 @pytest.mark.parametrize(("table", "place"), [("facts", "persons"), ("facts_counts", "events"), ("facts_sums", "sum")])
-def test_reports_stay_right_beside_damaged_facts_which_are_built_anew(tmp_path: Path, table: str, place: str) -> None:
+def test_reports_stay_right_beside_damaged_facts_which_are_built_anew(
+    asking_anew: tuple[RunningStore, Server, Visit], table: str, place: str
+) -> None:
     """By the API and on a page; persons are counted from facts, events and sums from what is derived."""
     asked = {
         "persons": ("segmentation", {"event": "a", "type": "unique", **DAYS}),
         "events": ("segmentation", {"event": "a", **DAYS}),
         "sum": ("segmentation/sum", {"event": "a", "on": 'properties["n"]', **DAYS}),
     }[place]
-    with (
-        running_store(tmp_path / "store") as store,
-        running_server(tmp_path / "data", "--store-url", store.url, "--report-cache-bytes", "0") as server,
-    ):
-        project = server.project
-        health = f"/app/projects/{project.project_id}/health"
-        trends = f"/app/projects/{project.project_id}/trends/csv?event=a&from={DAYS['from_date']}&to={DAYS['to_date']}"
-        visit = signed_in(server, "admin", admin_password(server))
-        events = [
-            record(
-                project,
-                "a",
-                insert_id=f"id-{number}",
-                time=1_740_800_000 + number * 900,
-                distinct_id=f"p{number % 7}",
-                n=number,
-            )
-            for number in range(EVENTS)
-        ]
-        import_all(server, project, events)
-        server.wait_loaded()
-        expected = numbers(server, project, *asked)
-        wait_for_facts(server, project)
-        assert numbers(server, project, *asked) == expected
-        page = visit.get(trends)
-        assert page.status == 200
+    store, server, visit = asking_anew
+    project = server.create_project()
+    health = f"/app/projects/{project.project_id}/health"
+    trends = f"/app/projects/{project.project_id}/trends/csv?event=a&from={DAYS['from_date']}&to={DAYS['to_date']}"
+    events = [
+        record(
+            project,
+            "a",
+            insert_id=f"id-{number}",
+            time=1_740_800_000 + number * 900,
+            distinct_id=f"p{number % 7}",
+            n=number,
+        )
+        for number in range(EVENTS)
+    ]
+    import_all(server, project, events)
+    server.wait_loaded()
+    expected = numbers(server, project, *asked)
+    wait_for_facts(server, project)
+    assert numbers(server, project, *asked) == expected
+    page = visit.get(trends)
+    assert page.status == 200
 
-        spoil_facts(store, table)
-        if place == "events":
-            assert visit.get(trends).body == page.body
-        assert numbers(server, project, *asked) == expected
-        wait_for_facts(server, project)
-        assert numbers(server, project, *asked) == expected
-        assert f'trackway_damage{{place="{table}"}} 1.0' in metrics(server)
-        assert f"1 damaged in {table}".encode() in visit.get(health).body
-        assert b"nothing lost" in visit.get(health).body
+    spoil_facts(store, table, project)
+    if place == "events":
+        assert visit.get(trends).body == page.body
+    assert numbers(server, project, *asked) == expected
+    wait_for_facts(server, project)
+    assert numbers(server, project, *asked) == expected
+    assert f'trackway_damage{{place="{table}"}} 1.0' in metrics(server)
+    assert f"1 damaged in {table}".encode() in visit.get(health).body
+    assert b"nothing lost" in visit.get(health).body
