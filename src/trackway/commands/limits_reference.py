@@ -119,9 +119,10 @@ def _workloads() -> str:
     source = Path(workload.__file__).read_text()
     asked_by = {limit.name: limit for limit in workload.WORKLOADS.values()}
     meanings = dict(_documented(source))
+    shared = {workload.ALL_CORES: "all", workload.SHARED_CORES: "a share"}
     rows = [
         f"| `{each.name}` | {each.connections} | {each.project_max} | {each.waiting_max} "
-        f"| {each.threads or 'all'} | {each.nice} | {_bytes(each.memory_bytes_max)} "
+        f"| {shared.get(each.threads, each.threads)} | {each.nice} | {_bytes(each.memory_bytes_max)} "
         f"| {_duration(each.question_s_max) if each.question_s_max else 'any'} | {_cell(meanings[name.upper()])} |\n"
         for name, each in asked_by.items()
     ]

@@ -36,7 +36,7 @@ from trackway.embedded.statement import Statement
 from trackway.store.limits import SPOOL_BUFFER_BYTES, SPOOL_LOOK_BYTES
 from trackway.store.spool import ROWS_FILE, check_room, file_of
 from trackway.store.turns import Turns
-from trackway.store.workload import LOADER, WORKLOADS, Workload, of_quota_key
+from trackway.store.workload import LOADER, SHARED_CORES, WORKLOADS, Workload, of_quota_key
 
 Value = TypeVar("Value")
 
@@ -52,22 +52,26 @@ STREAMED_FORMATS = frozenset(_STREAMED_FORMATS_WORDS.split())
 # It also formats: parallel formatting copies a result once more, and hands it through two more threads.
 _READING = {"local_filesystem_read_method": "pread", "output_format_parallel_formatting": "0"}
 
+_CORES = len(os.sched_getaffinity(0))
+
 _INSERTING = {"max_partitions_per_insert_block": "0"}
 _WHOLE = {"max_result_bytes": str(WHOLE_RESULT_BYTES_MAX), "result_overflow_mode": "throw"}
 _STREAMED = {"max_block_size": str(STREAM_BLOCK_ROWS)}
 
 
-def _bounds(workload: Workload) -> dict[str, str]:
-    """The settings of a workload's queries."""
+def _bounds(workload: Workload, running: int = 1) -> dict[str, str]:
+    """The settings of a query of a workload. `running`: how many of its queries run, this one among them."""
     half = str(workload.memory_bytes_max // 2)
     bounds = _READING | {
         "max_memory_usage": str(workload.memory_bytes_max),
         "max_bytes_before_external_group_by": half,
         "max_bytes_before_external_sort": half,
     }
-    if workload.threads:
+    if workload.threads > 0:
         return bounds | {"max_threads": str(workload.threads)}
-    # All cores. By default the engine requires a free GiB for each thread. With 1100 MiB it would use one thread.
+    if workload.threads == SHARED_CORES and running > 1:
+        bounds["max_threads"] = str(max(1, _CORES // running))
+    # By default the engine requires a free GiB for each thread. With 1100 MiB it would use one thread.
     return bounds | {"max_threads_min_free_memory_per_thread": "0"}
 
 
@@ -124,8 +128,9 @@ class Execution:
         format_ = statement.format or request.default_format
         mark = _mark()
         workload, project = of_quota_key(request.quota_key)
-        settings = _bounds(workload) | _WHOLE | request.settings
-        async with self._lanes[workload.name].borrow(project) as connection:
+        lane = self._lanes[workload.name]
+        async with lane.borrow(project) as connection:
+            settings = _bounds(workload, lane.running) | _WHOLE | request.settings
             sql = _marked(statement.text, mark)
 
             def run() -> Rows:
@@ -150,8 +155,9 @@ class Execution:
         format_ = statement.format or request.default_format
         mark = _mark()
         workload, project = of_quota_key(request.quota_key)
-        settings = _bounds(workload) | _STREAMED | request.settings
-        async with self._lanes[workload.name].borrow(project) as connection:
+        lane = self._lanes[workload.name]
+        async with lane.borrow(project) as connection:
+            settings = _bounds(workload, lane.running) | _STREAMED | request.settings
             streams: list[Stream] = []
 
             def start() -> bytes | None:

@@ -147,6 +147,11 @@ class Lane:
         self._free = list(self._connections)
 
     @property
+    def running(self) -> int:
+        """How many of its connections are borrowed."""
+        return len(self._connections) - len(self._free)
+
+    @property
     def busy_s(self) -> float:
         """Seconds that the longest of its running calls has taken so far."""
         return max(connection.busy_s for connection in self._connections)

@@ -8,17 +8,21 @@ for another, and within a workload no project takes everything.
 from typing import Final, NamedTuple
 
 MIB: Final = 1 << 20
+ALL_CORES: Final = 0
+SHARED_CORES: Final = -1
+"""All cores for a query that runs alone. Beside others of its workload it begins with its share of them: what several
+threads find must be put together, and three reports at once took an eighth more processor time."""
 
 
 class Workload(NamedTuple):
     """A kind of work and its bounds.
 
     `connections`: of the embedded store; an edge process has as many threads. `project_max`: how many of them one
-    project may hold. `waiting_max`: queries of one project that may wait. `threads`: cores for one query, 0 for all.
-    `memory_bytes_max`: of one query. `question_s_max`: seconds that the store works on one query, None for no bound.
-    `answer_s_max`: seconds to wait for the next piece of an answer. `nice`: the niceness of the store's threads for it,
-    where the store's process may set one. It is never 0: the store sets no niceness then, and a thread that it has
-    started from a less important one would keep that one's.
+    project may hold. `waiting_max`: queries of one project that may wait. `threads`: cores for one query, or ALL_CORES,
+    or SHARED_CORES. `memory_bytes_max`: of one query. `question_s_max`: seconds that the store works on one query, None
+    for no bound. `answer_s_max`: seconds to wait for the next piece of an answer. `nice`: the niceness of the store's
+    threads for it, where the store's process may set one. It is never 0: the store sets no niceness then, and a thread
+    that it has started from a less important one would keep that one's.
     """
 
     name: str
@@ -40,13 +44,13 @@ LOADER: Final = Workload("loader", 4, 4, 64, 1, 600 * MIB, None, 300, -1)
 """The loader and the migrations, which serve all projects. Inserts have one more connection, where they queue."""
 HEALTH: Final = Workload("health", 2, 2, 64, 1, 64 * MIB, 3, 3, -1)
 """Health checks: of no project, short, and never behind other work."""
-API: Final = Workload("api", 4, 3, 16, 0, 600 * MIB, 120, 150, 1)
+API: Final = Workload("api", 4, 3, 16, ALL_CORES, 600 * MIB, 120, 150, 1)
 """Queries of the APIs with a result of moderate size."""
-PAGES: Final = Workload("pages", 4, 3, 64, 0, 600 * MIB, 15, 20, 1)
+PAGES: Final = Workload("pages", 4, 3, 64, ALL_CORES, 600 * MIB, 15, 20, 1)
 """Queries of the web pages, for which a person waits."""
-EXPORT: Final = Workload("export", 6, 3, 16, 0, 600 * MIB, 120, 300, 1)
+EXPORT: Final = Workload("export", 6, 3, 16, ALL_CORES, 600 * MIB, 120, 300, 1)
 """Exports and pages of profile queries: streams, each as slow as its client, and the queries before them."""
-REPORTS: Final = Workload("reports", 5, 5, 64, 0, 600 * MIB, 300, 330, 10)
+REPORTS: Final = Workload("reports", 5, 5, 64, SHARED_CORES, 600 * MIB, 300, 330, 10)
 """Reports. Clients wait for up to eight minutes."""
 ALERTS: Final = Workload("alerts", 3, 2, 16, 1, 400 * MIB, 60, 90, 12)
 """What alerts look at, for which nobody waits: counts, and saved reports."""

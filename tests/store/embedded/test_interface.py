@@ -1,7 +1,9 @@
 import gzip
 import http.client
 import json
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -17,7 +19,7 @@ from trackway.embedded.query_request import USER
 from trackway.store.client import Store
 from trackway.store.errors import DataRefused
 from trackway.store.spool import ROWS_FILE, Spool
-from trackway.store.workload import LOADER
+from trackway.store.workload import LOADER, REPORTS
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -88,6 +90,23 @@ def test_driver_sees_an_error_in_the_middle_of_a_stream(driver: Client) -> None:
     ):
         for _ in blocks:
             pass
+
+
+def test_a_report_beside_another_has_its_share_of_the_cores(running: RunningStore) -> None:
+    def threads() -> bytes:
+        return ask(running, b"SELECT getSetting('max_threads')", quota_key=REPORTS.quota_key(1))[2]
+
+    cores = len(os.sched_getaffinity(0))
+    assert threads() == b"%d\n" % cores
+    with ThreadPoolExecutor(1) as other:
+        running_beside = other.submit(ask, running, b"SELECT sleep(2)", quota_key=REPORTS.quota_key(2))
+        found = {threads()}
+        while not running_beside.done():
+            found.add(threads())
+        assert running_beside.result()[0] == 200
+    assert found <= {b"%d\n" % cores, b"%d\n" % max(1, cores // 2)}
+    assert b"%d\n" % max(1, cores // 2) in found
+    assert threads() == b"%d\n" % cores
 
 
 def test_settings_of_one_request_do_not_reach_the_next(running: RunningStore) -> None:
