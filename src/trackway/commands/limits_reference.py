@@ -22,7 +22,8 @@ _WORKLOADS_HEAD: Final = """\
 
 Each question to the store belongs to a workload (`store/workload.py`). No workload waits for another. "Of one project"
 is how many connections one project may hold at once, and how many of its questions may wait for one. "Niceness" is that
-of the store's threads, where its process has the capability CAP_SYS_NICE.
+of the store's threads, where its process has the capability CAP_SYS_NICE. "A share" of the cores is all of them for one
+that runs alone; one that begins beside others of its workload divides them by the number of these.
 
 | Workload | Connections | Of one project | Waiting | Cores | Niceness | Memory of one | Time of one | Asked by |
 |---|---|---|---|---|---|---|---|---|
