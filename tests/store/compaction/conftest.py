@@ -30,3 +30,9 @@ def place(running: RunningStore, tmp_path: Path) -> Iterator[Place]:
     made.close()
     with closing(Store(running.url)) as store:
         clear(store, *TABLES, "facts_versions", "facts_rebuilds")
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[Store]:
+    with closing(Store(place.url)) as made:
+        yield made

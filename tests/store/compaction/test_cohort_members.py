@@ -1,8 +1,5 @@
 """The members of a cohort by facts are those by events."""
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 
 from tests.support.compaction.compared import PROJECT, USERS, Requests, compacted
@@ -30,12 +27,6 @@ CONDITIONS: list[Condition] = [
     Junction("and", (OFTEN, Has(parse('user["n"] == 5')))),
     Junction("or", (SEEN, Has(parse('user["$distinct_id"] == "zoe"')))),
 ]
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 def found(store: Store, cohort: Condition, known: Known) -> list[str]:

@@ -4,7 +4,6 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing, suppress
 
 import pytest
@@ -38,12 +37,6 @@ from trackway.query.facts_state import facts_of
 from trackway.query.sql import facts as facts_sql
 from trackway.query.sql.segments import PERSONS, Facts
 from trackway.store.client import Store
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 @pytest.fixture

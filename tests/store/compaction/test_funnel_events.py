@@ -1,8 +1,6 @@
 """What the store gives for a plain funnel: the events of each person in one list of one block."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,12 +22,6 @@ from trackway.store.client import Store
 STEPS = [Step(Selector(name), name) for name in NAMES[:3]]
 TODAY = datetime.now(UTC).date()
 ASKED = FunnelQuestion(PROJECT, Funnel(STEPS, 86_400_000), Buckets(UTC_DAYS, TODAY - timedelta(days=70), TODAY))
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 def lists_of(store: Store, statement: Statement, settings: str = "") -> list[dict[int, list[int]]]:

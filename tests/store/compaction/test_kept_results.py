@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -64,12 +62,6 @@ class Watched:
     def columns(self, project_id: int, sql: str, *given: Any, **named: Any) -> Any:
         self.asked.append(sql)
         return self._reader.columns(project_id, sql, *given, **named)
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

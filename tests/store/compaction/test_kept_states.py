@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any, cast
 
 import pytest
@@ -39,12 +37,6 @@ class Counted:
 
     def known(self, project_id: int = PROJECT) -> Known:
         return asyncio.run(known_of(cast(Reader, self), project_id))
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,12 +33,6 @@ from trackway.store.client import Store
 TODAY = datetime.now(UTC).date()
 ZONES = ("UTC", "America/Havana", "Asia/Kathmandu", "Europe/Berlin")
 ENDS = ([1, 2, 3], list(range(1, 31)), [1, 4, 9], list(range(1, 300)))
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 class Smallest(Run):

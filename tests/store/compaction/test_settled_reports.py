@@ -1,8 +1,6 @@
 """Reports of a project whose events are all among the facts."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,12 +19,6 @@ from trackway.store.client import Store
 
 TODAY = datetime.now(UTC).date()
 DAYS = Buckets(UTC_DAYS, TODAY - timedelta(days=50), TODAY + timedelta(days=1))
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 def asked(store: Store, on: str | None) -> tuple[float, str]:

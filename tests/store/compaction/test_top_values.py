@@ -1,8 +1,6 @@
 """The most frequent values of a property of which there are no counts: by facts as by events."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,12 +21,6 @@ from trackway.store.client import Store
 
 TODAY = datetime.now(UTC).date()
 DAYS = Buckets(UTC_DAYS, TODAY - timedelta(days=50), TODAY + timedelta(days=1))
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    with closing(Store(place.url)) as made:
-        yield made
 
 
 def top(store: Store, limit: int) -> tuple[Series, str]:

@@ -44,7 +44,7 @@ class Statement(NamedTuple):
 
 class Plain(NamedTuple):
     """A shorter form of a statement. It gives the same rows, and fails with VALUE_REFUSED unless all values of these
-    properties are plain."""
+    properties are plain and the engine can read all newer events."""
 
     statement: Statement
     properties: Sequence[str]
