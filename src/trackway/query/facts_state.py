@@ -1,12 +1,22 @@
 """What counts of a project's facts now: for one question, and for people."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from trackway.query.limits import LATE_KNOWN_MAX
-from trackway.query.sql.facts import PARTS_NOW, REBUILDS, STATE, STATE_TABLES, SUPERSEDED
+from trackway.query.sql.facts import (
+    LINK_TABLES,
+    LINKS_NOW,
+    PARTS_NOW,
+    REBUILDS,
+    SUPERSEDED,
+    TAIL,
+    VERSION,
+    VERSION_CHECK,
+    VERSION_TABLES,
+)
 from trackway.query.sql.person import Known
 from trackway.query.sql.segments import TABLES, Derived, Facts
 from trackway.query.sql.tables import KEPT, rows_in
@@ -24,6 +34,9 @@ _REBUILD_ASKED: Final = f"""
 SELECT ({REBUILDS}) > (SELECT max(rebuilds) {rows_in("facts_versions")})"""
 
 _ROW: Final = msgspec.msgpack.Decoder(list[Any])
+_NOWHERE: Final = (1 << 64) - 1
+"""A position beyond that of every record."""
+_Ask = Callable[..., Awaitable[list[Any]]]
 
 
 class FactsState(NamedTuple):
@@ -44,55 +57,110 @@ class FactsState(NamedTuple):
         return 100 * (self.events - self.behind) // self.events if self.events else 100
 
 
+class _State:
+    """What a project has, in pieces. Each is asked once for the same parts of the tables that it reads, since a piece
+    costs several times what a look at all parts does."""
+
+    def __init__(self, reader: Reader, project_id: int, parts: Mapping[str, Any] | None) -> None:
+        self._reader = reader
+        self._project_id = project_id
+        self._parts = parts
+
+    async def piece(self, tables: Sequence[str], ask: _Ask, *given: Any) -> list[Any]:
+        """What `ask` gives for the project. It asks the store about these tables."""
+        states = self._reader.states
+        if states is None or self._parts is None:
+            return await ask(self._reader, self._project_id, *given)
+        seen = [self._parts.get(each) for each in tables]
+        key = msgspec.msgpack.encode((ask.__name__, self._project_id, given, seen))
+        if kept := states.get(key):
+            return _ROW.decode(kept)
+        row = await ask(self._reader, self._project_id, *given)
+        states.put(key, msgspec.msgpack.encode(row))
+        return row
+
+
 async def known_of(reader: Reader, project_id: int) -> Known:
     """What a report must know of a project: its links, and its facts. Raises StoreError.
 
     There are no facts while they are not complete or do not hold what the events are: after damage, or when a rebuild
     was asked for. Then a report reads the events.
     """
-    links, plain, counts, *found = await _state(reader, project_id)
-    if not counts:
+    state = _State(reader, project_id, await _parts(reader, project_id))
+    version = await state.piece(VERSION_TABLES, _version)
+    position, since = (version[0], version[3]) if version else (_NOWHERE, _NOWHERE)
+    links, plain, *linked = await state.piece(LINK_TABLES, _links, position, since)
+    if not version:
         return Known(bool(links), bool(plain))
-    *first, made, has_tail, newer, since_ms, late_known, rollups = found
-    derived = [Derived(*each) if isinstance(each, list) else Derived(**each) for each in made]
-    facts = Facts(*first)._replace(
-        derived=derived,
-        has_tail=bool(has_tail),
-        newer=newer,
-        since_ms=int(since_ms),
+    _, segments, slots, _, made, since_ms, rollups = version
+    late_days, events, hashes, late_known = await state.piece(("events",), _tail, position, segments)
+    facts = Facts(
+        position,
+        segments,
+        slots,
+        links=since if linked[0] else None,
+        late_days=late_days,
+        derived=[Derived(*each) for each in made],
+        has_tail=events > 0,
+        newer=[events, hashes, *linked],
+        since_ms=since_ms,
         late_known=late_known,
         rollups=dict(rollups),
     )
     return Known(bool(links), bool(plain), facts=facts)
 
 
-async def _state(reader: Reader, project_id: int) -> Sequence[Any]:
-    """The row that `_asked` gives. It is asked once for the same parts of the store: its many small questions cost ten
-    times what a look at the parts does. The parts are looked at first, so a kept row is never older than they are."""
-    if (states := reader.states) is None:
-        return await _asked(reader, project_id)
-    looked = await reader.rows(project_id, PARTS_NOW, {"tables": list(TABLES), "read": list(STATE_TABLES)})
-    key = msgspec.msgpack.encode((project_id, looked))
-    if kept := states.get(key):
-        return _ROW.decode(kept)
-    row = await _asked(reader, project_id)
-    states.put(key, msgspec.msgpack.encode(row))
-    return row
+async def _parts(reader: Reader, project_id: int) -> Mapping[str, Any] | None:
+    """By table what PARTS_NOW says of its parts; None where no state is kept. The parts are looked at first, so a kept
+    piece is never older than they are."""
+    if reader.states is None:
+        return None
+    read = [each for each in (*VERSION_TABLES, *LINK_TABLES, "events") if each not in TABLES]
+    rows = await reader.rows(project_id, PARTS_NOW, {"tables": list(TABLES), "read": read})
+    return {table: found for table, *found in rows}
 
 
-async def _asked(reader: Reader, project_id: int) -> Sequence[Any]:
-    """The row of STATE with the days on which late events have copies among the facts. Where late events are too many
-    to be named, or the facts cannot be read, these are all days of late events, and none is named."""
-    [row] = await reader.rows(project_id, STATE, {"tables": list(TABLES)})
-    links, plain, counts, position, segments, slots, since, late_days, *others, late_known, rollups = row
+async def _version(reader: Reader, project_id: int) -> list[Any]:
+    """Position, segments, slots, position of links, derived, first instant that is kept, and rollups of the newest
+    version; nothing where its facts do not count."""
+    rows = await reader.rows(project_id, VERSION)
+    if not rows or not rows[0][1]:
+        return []
+    position, _, damages, rebuilds, slots, *lists = rows[0]
+    segments, derived, rollups = ([list(_values(each)) for each in some] for some in lists)
+    numbers = [number for number, *_ in (*segments, *rollups)]
+    asked = {"tables": list(TABLES), "partitions": [f"{project_id}-{number}" for number in numbers]}
+    [(damages_now, rebuilds_now, rows_now, since_ms)] = await reader.rows(project_id, VERSION_CHECK, asked)
+    stored = sum(count for _, count, _ in segments) + sum(count for _, _, count, _ in derived)
+    if (damages_now, rebuilds_now, rows_now) != (damages, rebuilds, stored):
+        return []
+    links = min((each[2] for each in (*segments, *rollups)), default=position) if segments else position
+    own = [number for number, *_ in segments]
+    return [position, own, slots, links, derived, int(since_ms), [each[:2] for each in rollups]]
+
+
+async def _links(reader: Reader, project_id: int, position: int, since: int) -> list[Any]:
+    """The values of LINKS_NOW."""
+    [row] = await reader.rows(project_id, LINKS_NOW, {"facts_end": position, "links": since})
+    links, plain, newer, refused = row
+    return [links, plain, *newer, *refused]
+
+
+async def _tail(reader: Reader, project_id: int, position: int, segments: Sequence[int]) -> list[Any]:
+    """The values of TAIL, the days being those on which late events have copies among the facts. Where late events are
+    too many to be named, or the facts cannot be read, these are all days of late events, and none is named."""
+    [(late_days, events, hashes, late_known)] = await reader.rows(project_id, TAIL, {"facts_end": position})
     found = None
-    if counts and late_days and len(late_known) <= LATE_KNOWN_MAX:
+    if late_days and len(late_known) <= LATE_KNOWN_MAX:
         found = await _superseded(reader, project_id, position, segments)
     if found is None:
-        late_known = []
-    else:
-        late_days = found
-    return links, plain, counts, position, segments, slots, since, late_days, *others, late_known, rollups
+        return [late_days, events, hashes, []]
+    return [found, events, hashes, late_known]
+
+
+def _values(entry: Any) -> Iterable[Any]:
+    """The values of a tuple with names, which may come as an object."""
+    return entry.values() if isinstance(entry, dict) else entry
 
 
 async def _superseded(reader: Reader, project_id: int, position: int, segments: Sequence[int]) -> list[str] | None:

@@ -15,7 +15,7 @@ from trackway.query.limits import IDS_LOOKED_UP_MAX, LATE_KNOWN_MAX
 from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS, KNOWN_LINKS
 from trackway.query.sql.scope import Rows
-from trackway.query.sql.segments import DERIVED, NO_SLOT, SUMS, Facts
+from trackway.query.sql.segments import DERIVED, NO_SLOT, SUMS, TABLES, Facts
 from trackway.query.sql.tables import EVENTS_SINCE, rows_from, rows_in
 
 SLOTS: Final = 64
@@ -52,38 +52,29 @@ def partition_rows(partitions: str) -> str:
     return f"SELECT sum(rows) {_ACTIVE} AND has({partitions}, partition_id)"
 
 
-_VERSION: Final = f"""
-SELECT argMax((position, complete, damages, rebuilds, slots, segments, derived, rollups), sequence)
-{rows_in("facts_versions")}"""
-_TAIL: Final = f"""
-SELECT (groupUniqArrayIf(toString(toDate(time)), {LATE}), count(), sum(cityHash64(position, loaded)),
-    groupUniqArrayIf({LATE_KNOWN_MAX + 1})({_LATE_KNOWN}, {LATE}))
-{rows_in("events", "position >= newest.1")}"""
-_LINKS: Final = f"""
-SELECT (count(), sum(cityHash64(sequence, id, canonical_id))) {rows_in("identity_links", "sequence >= since")}"""
-_REFUSALS: Final = f"""
-SELECT (count(), sum(cityHash64(sequence, insert_id))) {rows_in("identity_refusals", "sequence >= newest.1")}"""
-_NUMBERS: Final = "arrayConcat(arrayMap(s -> s.number, newest.6), arrayMap(r -> r.number, newest.8))"
-_OWN_PARTITIONS: Final = f"arrayMap(n -> concat(toString({{project:UInt32}}), '-', toString(n)), {_NUMBERS})"
-_LINKED: Final = "arrayConcat(arrayMap(s -> s.links, newest.6), arrayMap(r -> r.links, newest.8))"
-_STORED: Final = "arraySum(s -> s.rows, newest.6) + arraySum(d -> d.rows, newest.7)"
-STATE: Final = f"""
-WITH ({_VERSION}) AS newest,
-    if(empty(newest.6), newest.1, arrayMin({_LINKED})) AS since,
-    ({_TAIL}) AS tail,
-    ({_LINKS}) AS links
+VERSION: Final = f"""
+SELECT position, complete, damages, rebuilds, slots, segments, derived, rollups
+{rows_in("facts_versions")} ORDER BY sequence DESC LIMIT 1"""
+"""What the compactor made last of a project, if anything."""
+VERSION_CHECK: Final = f"""
+SELECT ({DAMAGES}), ({REBUILDS}), ({partition_rows("{partitions:Array(String)}")}),
+    toUnixTimestamp64Milli({EVENTS_SINCE})"""
+"""What must be as the version says before facts count: damages, rebuilds that were asked for, and the rows in their
+partitions. With them the first instant that is kept, in milliseconds. It binds `tables`."""
+LINKS_NOW: Final = f"""
 SELECT {KNOWN_LINKS},
-    newest.2 AND newest.3 = ({DAMAGES}) AND newest.4 = ({REBUILDS})
-        AND ({partition_rows(_OWN_PARTITIONS)}) = {_STORED} AS counts,
-    newest.1, arrayMap(s -> s.number, newest.6), newest.5, if(links.1 = 0, NULL, since), tail.1, newest.7, tail.2 > 0,
-    [tail.2, tail.3, links.1, links.2, tupleElement(({_REFUSALS}) AS refused, 1), refused.2],
-    toUnixTimestamp64Milli({EVENTS_SINCE}), tail.4, arrayMap(r -> (r.number, r.segments), newest.8)"""
-"""What a report must know first, as one row: whether the project has links and plain links (`query.sql.person`), and
-whether its facts count. Then the values of `Facts`, in their order. It binds `tables`.
-
-Facts count when they are complete, all their rows are there, nothing was found damaged since they were made, and no
-rebuild was asked for.
-"""
+    (SELECT (count(), sum(cityHash64(sequence, id, canonical_id)))
+        {rows_in("identity_links", "sequence >= {links:UInt64}")}),
+    (SELECT (count(), sum(cityHash64(sequence, insert_id)))
+        {rows_in("identity_refusals", "sequence >= {facts_end:UInt64}")})"""
+"""Whether a project has links and plain links (`query.sql.person`), and how many links and refused links the facts do
+not have, each with a number that is another for others."""
+TAIL: Final = f"""
+SELECT groupUniqArrayIf(toString(toDate(time)), {LATE}), count(), sum(cityHash64(position, loaded)),
+    groupUniqArrayIf({LATE_KNOWN_MAX + 1})({_LATE_KNOWN}, {LATE})
+{rows_in("events", "position >= {facts_end:UInt64}")}"""
+"""The days of late events in the tail, how many events it has, a number that is another for others, and its late
+events as `Facts.late_known` has them."""
 
 _LATE_TAIL: Final = rows_in("events", "position >= {facts_end:UInt64}", LATE)
 _LATE_KEYS: Final = f"key IN (SELECT {KEY} {_LATE_TAIL})"
@@ -94,16 +85,16 @@ SELECT DISTINCT toString(day)
 """The days on which a late event of the tail has an older copy among the facts. It reads the keys of all facts, which
 are not compressed, and little else: 35 ns of processor time each."""
 
-STATE_TABLES: Final = (
-    "events", "identity_links", "identity_refusals", "damage", "facts_rebuilds", "facts_versions", "event_ages",
-)  # fmt: skip
-"""The tables that STATE reads besides the parts of `tables`."""
+VERSION_TABLES: Final = (*TABLES, "facts_versions", "damage", "facts_rebuilds", "event_ages")
+"""The tables that VERSION and VERSION_CHECK read."""
+LINK_TABLES: Final = ("identity_links", "identity_refusals")
 PARTS_NOW: Final = """
-SELECT count(), sum(cityHash64(table, name, modification_time))
+SELECT table, count(), sum(cityHash64(name, modification_time))
 FROM system.parts WHERE active AND database = currentDatabase() AND (table IN {read:Array(String)}
-    OR table IN {tables:Array(String)} AND startsWith(partition_id, concat(toString({project:UInt32}), '-')))"""
-"""How many parts there are of all that STATE reads, and a number that is another whenever they are others: a part never
-changes, and only a table that is made again has its names again. It binds `tables`, and STATE_TABLES as `read`."""
+    OR table IN {tables:Array(String)} AND startsWith(partition_id, concat(toString({project:UInt32}), '-')))
+GROUP BY table"""
+"""How many parts each table has, and a number that is another whenever they are others: a part never changes, and only
+a table that is made again has its names again. Of `tables` it looks at the project's own parts, of `read` at all."""
 
 
 def slot(number: int) -> str:
