@@ -2,7 +2,8 @@
 
 Results go to standard output, for people or (`--json`) for programs. An error is one line on standard error, with an
 exit code: 2 for wrong arguments or settings, 1 for a valid command that cannot be done now. The options are generated
-from the settings' table. Commands import the server and the database when they need them, so `--help` stays quick.
+from the settings' table. A command's module is imported when the command is run, and it imports the server and the
+database when it needs them.
 """
 
 import json
@@ -10,40 +11,42 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
 
 from trackway import __version__
-from trackway.commands.account import account
-from trackway.commands.admin import admin
-from trackway.commands.backup import backup, restore
-from trackway.commands.default_retention import retention
-from trackway.commands.demo import demo
-from trackway.commands.doctor import doctor
-from trackway.commands.export_files import export_files
-from trackway.commands.identity import identity
-from trackway.commands.import_files import import_files
-from trackway.commands.init import init
-from trackway.commands.journal import check_there, journal
-from trackway.commands.limits_reference import limits_document
-from trackway.commands.lookup_table import lookup_table
-from trackway.commands.migrate import migrate
 from trackway.commands.options import JSON, GroupedCommand, load_flags, print_table, settings_options
-from trackway.commands.person import person
-from trackway.commands.project import project
-from trackway.commands.reference import commands_document, parameters_document, settings_document
-from trackway.commands.sql import sql
-from trackway.commands.status import status
-from trackway.commands.store import store
-from trackway.commands.store_server import store_server
-from trackway.commands.user import user
 from trackway.domain.errors import InvalidInput, StateError, StorageError
 from trackway.settings.table import ROWS, Row, Settings, shown
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
+_COMMANDS: Final = {
+    "account": ("account", "account"),
+    "admin": ("admin", "admin"),
+    "backup": ("backup", "backup"),
+    "demo": ("demo", "demo"),
+    "doctor": ("doctor", "doctor"),
+    "export": ("export_files", "export_files"),
+    "identity": ("identity", "identity"),
+    "import": ("import_files", "import_files"),
+    "init": ("init", "init"),
+    "journal": ("journal", "journal"),
+    "lookup-table": ("lookup_table", "lookup_table"),
+    "migrate": ("migrate", "migrate"),
+    "person": ("person", "person"),
+    "project": ("project", "project"),
+    "restore": ("backup", "restore"),
+    "retention": ("default_retention", "retention"),
+    "sql": ("sql", "sql"),
+    "status": ("status", "status"),
+    "store": ("store", "store"),
+    "user": ("user", "user"),
+}
+"""By the name of a command its module in `commands`, and its name there."""
 
 
 def main() -> NoReturn:
@@ -82,7 +85,32 @@ def _one_line(error: click.ClickException) -> str:
     return f"{message} (see '{path} --help')" if path else message
 
 
-@click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands of this module and of `commands`. To import all of them would take a third of a command's time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands and cmd_name in _COMMANDS:
+            module, attribute = _COMMANDS[cmd_name]
+            found: click.Command = getattr(import_module(f"trackway.commands.{module}"), attribute)
+            self.add_command(_with_server(found))
+        return super().get_command(ctx, cmd_name)
+
+
+def _with_server(command: click.Command) -> click.Command:
+    """A group with its commands that start processes of a server, which `commands` does not import."""
+    if isinstance(command, click.Group) and command.name == "journal":
+        command.add_command(drain)
+    if isinstance(command, click.Group) and command.name == "store":
+        from trackway.commands.store_server import store_server  # noqa: PLC0415  as its group
+
+        command.add_command(store_server(_serve_store))
+    return command
+
+
+@click.group(cls=_Commands, context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="trackway", message="%(prog)s %(version)s")
 def cli() -> None:
     """A self-hosted event server that speaks Mixpanel's HTTP API.
@@ -105,7 +133,7 @@ def serve(**flags: Any) -> int:
     return run_server(settings)
 
 
-@journal.command("drain")
+@click.command("drain")
 @settings_options("data_dir", "journal_url", "store_url", "disk_free_bytes_min", "log_format", "log_level")
 @JSON
 def drain(as_json: bool, **flags: Any) -> None:
@@ -116,6 +144,7 @@ def drain(as_json: bool, **flags: Any) -> None:
     may replace the streams, which are empty then.
     """
     _import_without_threads()
+    from trackway.commands.journal import check_there  # noqa: PLC0415  as its group
     from trackway.supervisor import drain as drain_journal  # noqa: PLC0415  # the whole server
 
     settings = load_flags(flags)
@@ -164,41 +193,17 @@ def _serve_store(settings: Settings, host: str, port: int, password_file: Path) 
     return serve_store(settings, host, port, password_file)
 
 
-store.add_command(store_server(_serve_store))
-for command in (
-    account,
-    admin,
-    backup,
-    demo,
-    doctor,
-    export_files,
-    identity,
-    import_files,
-    init,
-    journal,
-    lookup_table,
-    migrate,
-    person,
-    project,
-    restore,
-    retention,
-    sql,
-    status,
-    store,
-    user,
-):
-    cli.add_command(command)
-
-
-@cli.command(hidden=True)
+@cli.command("reference", hidden=True)
 @click.argument("page", type=click.Choice(["cli", "settings", "parameters", "limits"]))
-def reference(page: str) -> None:
+def print_reference(page: str) -> None:
     """Print docs/cli.md, docs/settings.md, docs/parameters.md or docs/limits.md."""
+    from trackway.commands import limits_reference, reference  # noqa: PLC0415  for maintainers alone
+
     pages = {
-        "cli": lambda: commands_document(cli),
-        "settings": settings_document,
-        "parameters": parameters_document,
-        "limits": limits_document,
+        "cli": lambda: reference.commands_document(cli),
+        "settings": reference.settings_document,
+        "parameters": reference.parameters_document,
+        "limits": limits_reference.limits_document,
     }
     click.echo(pages[page](), nl=False)
 

@@ -7,7 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+import click
+
 from tests.support.forked_process import forked
+from trackway.cli import cli
 
 TRACKWAY = str(Path(sys.executable).with_name("trackway"))
 
@@ -23,6 +26,12 @@ def printed(*arguments: str, **variables: str) -> str:
     done = trackway(*arguments, **variables)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def commands_by_name() -> dict[str, click.Command]:
+    """The commands of `trackway` by name."""
+    context = click.Context(cli)
+    return {name: cli.get_command(context, name) or cli for name in cli.list_commands(context)}
 
 
 def _text(file: IO[bytes]) -> str:

@@ -16,10 +16,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+import trackway.commands
 from tests.support.waiting import wait_until
 
 START_S_MAX = 60.0
-COMMANDS = ("trackway.cli", "trackway.projects.database")
+COMMANDS = (
+    "trackway.cli",
+    "trackway.projects.database",
+    *(f"trackway.commands.{path.stem}" for path in Path(trackway.commands.__path__[0]).glob("*.py")),
+)
 """What the commands need that most tests run."""
 SERVER = (
     "trackway.cli",

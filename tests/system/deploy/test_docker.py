@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.command_line import commands_by_name
 from tests.support.deploy.metric_names import DEPLOY
-from trackway.cli import cli
 from trackway.domain.limits import STOP_S_MAX
 from trackway.settings.table import ROWS_BY_NAME
 
@@ -56,7 +56,7 @@ def test_the_image_runs_as_an_account_without_rights_and_can_be_probed() -> None
     assert re.search(r"^USER [1-9][0-9]*:[1-9][0-9]*$", last, re.MULTILINE)
     [probe] = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", last, re.MULTILINE)
     program, name, flag = json.loads(probe)
-    assert program == "trackway" and flag in {opt for each in cli.commands[name].params for opt in each.opts}
+    assert program == "trackway" and flag in {opt for each in commands_by_name()[name].params for opt in each.opts}
     assert 'ENTRYPOINT ["trackway"]\nCMD ["serve"]' in last
 
 

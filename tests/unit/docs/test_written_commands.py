@@ -32,8 +32,10 @@ def test_commands_within_sentences_are_there_with_their_options(document: Path) 
     for written in _INLINE.findall(text):
         words = written.replace("\n", " ").split()[1:]
         command: click.Command = cli
-        while words and isinstance(command, click.Group) and words[0] in command.commands:
-            command = command.commands[words.pop(0)]
+        context = click.Context(cli)
+        while words and isinstance(command, click.Group) and (inner := command.get_command(context, words[0])):
+            command = inner
+            words.pop(0)
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert not isinstance(command, click.Group) or not words or words == ["…"], f"no such command: {written}"
         asked = {word.partition("=")[0] for word in words if word.startswith("--")}

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.support.command_line import TRACKWAY, printed, trackway
+from tests.support.command_line import TRACKWAY, commands_by_name, printed, trackway
 from trackway import __version__
 from trackway.cli import cli, run
 from trackway.projects.database import ProjectsDatabase
@@ -249,6 +249,7 @@ def test_project_made_beside_a_reader_is_seen_by_it_at_once(elsewhere: Path) -> 
     assert project.name == "second"
 
 
+COMMAND_GROUPS = {name: group for name, group in commands_by_name().items() if isinstance(group, click.Group)}
 COMMANDS = [
     ["account", "create", "n", "--project", "1"],
     ["account", "list"],
@@ -311,8 +312,9 @@ COMMANDS = [
 
 
 def test_every_command_beside_a_server_is_among_those_tried() -> None:
-    groups = {name: group for name, group in cli.commands.items() if isinstance(group, click.Group)}
-    there = {(name, command) for name, group in groups.items() for command in group.commands} - {("store", "serve")}
+    there = {(name, command) for name, group in COMMAND_GROUPS.items() for command in group.commands} - {
+        ("store", "serve")
+    }
     there -= {("backup", "list"), ("backup", "verify")}  # of a place, not of a data directory
     assert {(name, command) for name, command, *_ in COMMANDS} == there | {
         ("demo", "--project"),
@@ -505,7 +507,7 @@ def test_shells_complete_commands() -> None:
     assert completed.stdout == "plain,project\n"
 
 
-@pytest.mark.parametrize("group", [cli, *(each for each in cli.commands.values() if isinstance(each, click.Group))])
+@pytest.mark.parametrize("group", [cli, *COMMAND_GROUPS.values()])
 def test_no_list_of_commands_is_cut_on_a_terminal_of_80_columns(group: click.Group) -> None:
     text = group.get_help(click.Context(group, info_name="trackway", terminal_width=80))
     assert "..." not in text.replace("[ARGS]...", "")
@@ -526,7 +528,7 @@ def test_reader_that_goes_away_is_not_an_error_worth_a_traceback() -> None:
 
 
 def test_every_setting_is_a_flag_of_serve() -> None:
-    options = {option for parameter in cli.commands["serve"].params for option in parameter.opts}
+    options = {option for parameter in commands_by_name()["serve"].params for option in parameter.opts}
     assert {row.flag for row in ROWS} <= options
 
 
