@@ -44,10 +44,18 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give kills no second try: whether something was lost may be seen once in many."""
+    """Give kills no second try: whether something was lost may be seen once in many. A cluster is asked with one seed,
+    since other seeds ask about other data, not about where rows are."""
     for item in items:
         if ON_CLUSTER and item.get_closest_marker("one_machine"):
             item.add_marker(pytest.mark.skip(reason="does not apply to a cluster"))
+        if (
+            ON_CLUSTER
+            and isinstance(item, pytest.Function)
+            and hasattr(item, "callspec")
+            and item.callspec.params.get("seed")
+        ):
+            item.add_marker(pytest.mark.skip(reason="a cluster is asked with one seed"))
         if item.nodeid.replace("/", ".").startswith(("tests.system.crash", "tests.cluster")):
             item.add_marker(pytest.mark.flaky(reruns=0))
 

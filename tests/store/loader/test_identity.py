@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.loader.identity_model import People
 from tests.support.loader.story import Killed, unguarded
-from tests.support.store.process import RunningStore
+from tests.support.store.process import RunningStore, examples
 from trackway.domain import id_clusters
 from trackway.domain.entry import VERSION, Entry, Update
 from trackway.domain.limits import CLUSTER_IDS_MAX
@@ -191,7 +191,9 @@ CUTS = st.lists(
     st.tuples(st.integers(1, 5), st.integers(0, 3), st.sampled_from(["never", "before", "after", "late"])), max_size=8
 )
 ON_THE_STORE = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

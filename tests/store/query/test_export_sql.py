@@ -22,6 +22,7 @@ from tests.support.query.events import (
     event,
     insert_payload,
 )
+from tests.support.store.process import examples
 from tests.support.store.questions import pieces, readers_of
 from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint
@@ -107,7 +108,7 @@ BATCHES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BATCHES)
 def test_any_names_and_values_come_out_as_they_went_in(events: Events, batch: list[tuple[str, dict[str, Any]]]) -> None:
     emptied(events.store, "events")

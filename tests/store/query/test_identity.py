@@ -15,6 +15,7 @@ from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import DAY, NOON_MS, Events, event
 from tests.support.query.links import change, claim, claim_of_id, link
 from tests.support.query.profiles import insert_profiles
+from tests.support.store.process import examples
 from tests.support.store.questions import pieces, readers_of
 from tests.support.store.tables import emptied
 from trackway.domain.link import LinkKind
@@ -212,7 +213,7 @@ IDS = ("a", 'quo"te', "back\\slash", "é😀", "$device:D1")
 CHANGES = st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(("", *IDS, 'U"1\\'))), max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CHANGES)
 def test_any_links_show_the_same_persons_in_lines_and_counts(events: Events, changes: list[tuple[str, str]]) -> None:
     emptied(events.store, "identity_links")
@@ -232,7 +233,7 @@ def test_any_links_show_the_same_persons_in_lines_and_counts(events: Events, cha
 CLAIMS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CLAIMS, st.randoms(use_true_random=False))
 def test_people_do_not_depend_on_the_order_of_loading(
     events: Events, claims: list[tuple[str, str]], random: Any

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.ingest.bodies import ALPHA, BETA, PROJECTS, KnownProject, dumps, record
 from tests.support.query.events import insert_payload
+from tests.support.store.process import examples
 from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint
@@ -118,7 +119,7 @@ def model(sent: list[list[dict[str, Any]]], of: str) -> dict[str, list[int]]:
     return times
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=batches, of=st.sampled_from(("", *EVENTS)), pick=st.randoms(use_true_random=False))
 def test_times_of_any_events_are_those_of_the_model(empty: Store, batches: Any, of: str, pick: Any) -> None:
     emptied(empty, "events")
@@ -164,7 +165,7 @@ def test_no_properties_and_no_events_are_no_question(empty: Store) -> None:
     assert ask(empty, property_times, ALPHA.project_id, "", {"price": (1, 2)}) == {"price": exactly(1, 2)}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.lists(generated, min_size=1, max_size=25), questions=st.integers(0, 12))
 def test_where_time_runs_out_the_truth_lies_within_what_is_told(empty: Store, batch: Any, questions: int) -> None:
     emptied(empty, "events")

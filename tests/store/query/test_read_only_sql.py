@@ -16,7 +16,7 @@ from tests.support.query.events import DAY, NOON_MS, RECEIVED_US, event, insert_
 from tests.support.query.links import claim, link
 from tests.support.query.profiles import INJECTIONS, insert_profiles
 from tests.support.query.sql_statements import OPERATIONS, STATEMENTS
-from tests.support.store.process import RunningStore
+from tests.support.store.process import RunningStore, examples
 from tests.support.store.questions import readers_of
 from tests.support.store.tables import merge_all
 from trackway.domain.endpoint import Endpoint
@@ -245,7 +245,7 @@ def test_no_error_shows_a_value_of_another_project(filled: Store, view: str) -> 
             assert "refuses" not in str(result(filled, text))
 
 
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), suppress_health_check=list(HealthCheck))
 @given(text=OPERATIONS)
 @example("3 < 1 NOT IN (1, 2)")
 @example("2 BETWEEN 1 AND 2 = 1")
@@ -259,7 +259,7 @@ def test_operators_mean_what_they_mean_to_the_store(filled: Store, text: str) ->
     assert found == [list(row) for row in to_the_store]
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(text=STATEMENTS)
 def test_no_statement_sees_another_project_or_a_file(filled: Store, text: str) -> None:
     try:

@@ -202,8 +202,8 @@ def running_chromium(*arguments: str) -> Iterator[Chromium]:
 
 
 async def _launch(opened: contextlib.AsyncExitStack, arguments: Sequence[str]) -> Browser:
-    executable = shutil.which("chromium")
-    assert executable, "no chromium on the PATH; `make test` installs it"
+    executable = shutil.which("chromium-headless-shell")
+    assert executable, "no chromium-headless-shell on the PATH; `make test` installs it"
     playwright = await opened.enter_async_context(async_playwright())
     browser = await playwright.chromium.launch(executable_path=executable, args=[*_ARGUMENTS, *arguments])
     opened.push_async_callback(browser.close)

@@ -1,11 +1,8 @@
 """A part of the store that is damaged while it runs, or while it is stopped: nothing vanishes without a word."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.http.events import import_all, record, track
 from tests.support.http.exchange import Request
@@ -14,7 +11,7 @@ from tests.support.server import Project, Server, running_server
 from tests.support.store.damaged_parts import active, empty_marks, path_of, truncated_data
 from tests.support.store.process import RunningStore, migrated_store
 from tests.support.waiting import wait_until
-from tests.support.web.visitor import Visit, admin_password, signed_in
+from tests.support.web.visitor import admin_password, signed_in
 from trackway.store.client import Store
 
 WAIT_S = 60
@@ -71,32 +68,50 @@ def spoil_facts(store: RunningStore, table: str, project: Project) -> None:
     empty_marks(path_of(store.url, next(each for each in active(store.url, table) if each.name.startswith(of_project))))
 
 
-@pytest.fixture(scope="module")
-def asking_anew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningStore, Server, Visit]]:
-    """A server that keeps no results of reports, its store, and its admin."""
-    directory = tmp_path_factory.mktemp("facts")
+ASKED: dict[str, tuple[str, dict[str, str]]] = {
+    "facts": ("segmentation", {"event": "a", "type": "unique", **DAYS}),
+    "facts_counts": ("segmentation", {"event": "a", **DAYS}),
+    "facts_sums": ("segmentation/sum", {"event": "a", "on": 'properties["n"]', **DAYS}),
+}
+"""A report that reads each table: persons are counted from facts, events and sums from what is derived."""
+
+
+def test_reports_stay_right_beside_damaged_facts_which_are_built_anew(tmp_path: Path) -> None:
+    """By the API and on a page. Each table is damaged for another project, since each waits for the compactor twice."""
     with (
-        migrated_store(directory / "store") as store,
-        running_server(directory / "data", "--store-url", store.url, "--report-cache-bytes", "0") as server,
+        migrated_store(tmp_path / "store") as store,
+        running_server(tmp_path / "data", "--store-url", store.url, "--report-cache-bytes", "0") as server,
     ):
-        yield store, server, signed_in(server, "admin", admin_password(server))
+        visit = signed_in(server, "admin", admin_password(server))
+        projects = {table: server.create_project() for table in ASKED}
+        for project in projects.values():
+            import_all(server, project, some_events(project))
+        server.wait_loaded()
+        expected = {table: numbers(server, projects[table], *asked) for table, asked in ASKED.items()}
+        trends = f"/app/projects/{projects['facts_counts'].project_id}/trends/csv"
+        trends += f"?event=a&from={DAYS['from_date']}&to={DAYS['to_date']}"
+        for project in projects.values():
+            wait_for_facts(server, project)
+        page = visit.get(trends)
+        assert page.status == 200
+
+        for table, project in projects.items():
+            assert numbers(server, project, *ASKED[table]) == expected[table]
+            spoil_facts(store, table, project)
+            if table == "facts_counts":
+                assert visit.get(trends).body == page.body
+            assert numbers(server, project, *ASKED[table]) == expected[table]
+        for table, project in projects.items():
+            wait_for_facts(server, project)
+            assert numbers(server, project, *ASKED[table]) == expected[table]
+            assert f'trackway_damage{{place="{table}"}} 1.0' in metrics(server)
+            health = visit.get(f"/app/projects/{project.project_id}/health").body
+            assert f"1 damaged in {table}".encode() in health
+            assert b"nothing lost" in health
 
 
-@pytest.mark.parametrize(("table", "place"), [("facts", "persons"), ("facts_counts", "events"), ("facts_sums", "sum")])
-def test_reports_stay_right_beside_damaged_facts_which_are_built_anew(
-    asking_anew: tuple[RunningStore, Server, Visit], table: str, place: str
-) -> None:
-    """By the API and on a page; persons are counted from facts, events and sums from what is derived."""
-    asked = {
-        "persons": ("segmentation", {"event": "a", "type": "unique", **DAYS}),
-        "events": ("segmentation", {"event": "a", **DAYS}),
-        "sum": ("segmentation/sum", {"event": "a", "on": 'properties["n"]', **DAYS}),
-    }[place]
-    store, server, visit = asking_anew
-    project = server.create_project()
-    health = f"/app/projects/{project.project_id}/health"
-    trends = f"/app/projects/{project.project_id}/trends/csv?event=a&from={DAYS['from_date']}&to={DAYS['to_date']}"
-    events = [
+def some_events(project: Project) -> list[dict[str, Any]]:
+    return [
         record(
             project,
             "a",
@@ -107,20 +122,3 @@ def test_reports_stay_right_beside_damaged_facts_which_are_built_anew(
         )
         for number in range(EVENTS)
     ]
-    import_all(server, project, events)
-    server.wait_loaded()
-    expected = numbers(server, project, *asked)
-    wait_for_facts(server, project)
-    assert numbers(server, project, *asked) == expected
-    page = visit.get(trends)
-    assert page.status == 200
-
-    spoil_facts(store, table, project)
-    if place == "events":
-        assert visit.get(trends).body == page.body
-    assert numbers(server, project, *asked) == expected
-    wait_for_facts(server, project)
-    assert numbers(server, project, *asked) == expected
-    assert f'trackway_damage{{place="{table}"}} 1.0' in metrics(server)
-    assert f"1 damaged in {table}".encode() in visit.get(health).body
-    assert b"nothing lost" in visit.get(health).body

@@ -26,6 +26,8 @@ from trackway.query.expressions import (
 from trackway.query.expressions.values import kind_of
 from trackway.store.client import Store
 
+pytestmark = pytest.mark.one_machine  # what an expression means depends on no place of rows
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:

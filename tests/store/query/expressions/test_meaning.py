@@ -13,6 +13,8 @@ from trackway.query.expressions import UNDEFINED, Value, evaluate, parse
 from trackway.query.expressions.values import kind_of
 from trackway.store.client import Store
 
+pytestmark = pytest.mark.one_machine  # what an expression means depends on no place of rows
+
 NAMED = {"n": 2.5, "s": "ab", "t": True, "f": False, "l": [1, "a", None, [1]], "o": {"k": 1}, "null": None, "zero": 0}
 NAMED |= {"day": "2026-01-31T00:00:00", "ahead": "2026-01-31T02:00:00+02:00", "days": ["2026-01-31", "2026-02-01", 5]}
 NAMED |= {"$time": "sent by the client", "time": "too"}

@@ -9,6 +9,8 @@ from trackway.query.expressions import raw_in, raw_in_readable, readable
 from trackway.store.client import Store
 from trackway.store.errors import VALUE_REFUSED, StoreError
 
+pytestmark = pytest.mark.one_machine  # what an expression means depends on no place of rows
+
 READABLE: Final = (
     "",
     "{}",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import characters, decimals, integers, lists, text
 
+from tests.support.store.process import examples
 from trackway.query.expressions import parse
 from trackway.query.expressions.rawjson import elements
 from trackway.query.sql.breakdown import breakdown_keys, plain_keys
@@ -92,7 +93,7 @@ class Column:
     numbers=lists(decimals(-(10**10) + 1, 10**10 - 1, places=4)),
     whole=lists(integers(-(10**15) + 1, 10**15 - 1)),
 )
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 def test_plain_values_have_the_same_keys_in_the_shorter_form(
     store: Store, with_undefined: bool, texts: list[str], numbers: list[Decimal], whole: list[int]
 ) -> None:

@@ -12,6 +12,7 @@ from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import NOON_MS, Events, event
 from tests.support.query.links import change, link
 from tests.support.query.profiles import insert_profiles
+from tests.support.store.process import examples
 from tests.support.store.tables import emptied
 from trackway.query.expressions import ExpressionError, Row, evaluate, from_json, parse
 from trackway.query.sql.cohort import Condition, Did, Found, Has, Junction, Not, members
@@ -216,7 +217,7 @@ def persons(world: World) -> Iterable[str]:
     return sorted({world.links.get(each, each) for each in ids})
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=WORLDS, cohorts=st.lists(CONDITIONS, min_size=1, max_size=3))
 def test_members_are_those_of_the_model(store: Store, world: World, cohorts: list[Condition]) -> None:
     clear(store)

@@ -8,6 +8,7 @@ import pytest
 from trackway.query.sql.days import SUNDAY, Days, Unit
 from trackway.store.client import Store
 
+pytestmark = pytest.mark.one_machine  # it reads no table
 WEEKS = {
     "UTC": date(2026, 3, 8),
     "America/New_York": date(2026, 11, 1),
