@@ -40,11 +40,13 @@ _log = logs.get("compactor")
 
 
 class Work(NamedTuple):
-    """A project with about so many events before the cursor that are not in its facts."""
+    """A project with about so many events before the cursor that are not in its facts. `to_rebuild`: somebody waits for
+    all of them to be built anew."""
 
     project_id: int
     events: int
     cursor: int
+    to_rebuild: int
 
 
 class Compactor:
@@ -151,7 +153,7 @@ class Compactor:
         now_s = time.monotonic()
         for work in sorted(waiting, key=lambda work: self._stepped_s.get(work.project_id, 0.0)):
             since_s = now_s - self._stepped_s.get(work.project_id, float("-inf"))
-            if work.events >= STEP_EVENTS_MIN or since_s >= STEP_INTERVAL_S:
+            if work.events >= STEP_EVENTS_MIN or work.to_rebuild or since_s >= STEP_INTERVAL_S:
                 self._stepped_s[work.project_id] = now_s
                 return self._guarded(partial(self._step, cursor=work.cursor), work.project_id)
         return any(self._guarded(self._tidy, project) for project in self._untidy.projects())

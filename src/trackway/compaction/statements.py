@@ -165,7 +165,7 @@ FREQUENT: Final = f"SELECT name {rows_from(_NAMES)} GROUP BY name ORDER BY count
 """The most frequent properties of about `sample` events of the days with most events."""
 EVENTS: Final = f"SELECT count() {rows_in('events')}"
 WORK: Final = """
-SELECT project_id, sum(records), max(to_position) FROM
+SELECT project_id, sum(records), max(to_position), max(asked != rebuilds) FROM
 (
     SELECT project_id, to_position, records FROM loads WHERE outcome = 'stored' AND project_id != 0
 ) AS load
@@ -182,8 +182,8 @@ LEFT ANY JOIN (SELECT project_id, count() AS asked FROM facts_rebuilds GROUP BY 
 USING (project_id)
 WHERE to_position > if(asked = rebuilds, position, 0)
 GROUP BY project_id ORDER BY project_id"""
-"""Projects with events that are not compacted or that are to be compacted anew, about how many, and the position before
-which they are all loaded."""
+"""Projects with events that are not compacted or that are to be compacted anew, about how many, the position before
+which they are all loaded, and whether a rebuild was asked for."""
 BATCHES: Final = """
 SELECT to_position, sum(records) FROM loads
 WHERE project_id = {project:UInt32} AND outcome = 'stored'

@@ -237,6 +237,24 @@ def test_a_rebuild_ends_the_facts_at_once_and_makes_them_anew(place: Place, stor
     assert differences(store) == []
 
 
+def test_a_rebuild_does_not_wait_for_more_events(place: Place, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests, working = filled(place, store, 5), compactor(place, store)
+    place.append_payloads([requests.next(10)])
+    place.load()
+    assert working.turn()
+    monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1_000_000)
+    place.append_payloads([requests.next(10)])
+    place.load()
+    while working.turn():
+        pass
+    facts = ask(store, facts_of, PROJECT)
+    assert facts is not None and facts.has_tail, "a few new events wait for more"
+    ask(store, ask_for_rebuild, PROJECT)
+    while working.turn():
+        pass
+    assert ask(store, state_of, PROJECT)[::2] == (True, 0)
+
+
 def test_a_rebuild_that_is_asked_for_while_one_is_made_begins_again(place: Place, store: Store) -> None:
     filled(place, store, 4)
     ask(store, ask_for_rebuild, PROJECT)
