@@ -39,11 +39,11 @@ def tree(disk: SmallDisk) -> Iterator[TreeOnSmallDisk]:
 
 def healthy(tree: TreeOnSmallDisk) -> bool:
     """Whether each edge process takes events, as far as eight connections tell."""
-    return all(tree.ask(Request("GET", "/healthz")).status == 200 for _ in range(8))
+    return all(tree.ask(Request("GET", "/healthz")).status == 200 for _ in range(24))
 
 
 def held(tree: TreeOnSmallDisk) -> bool:
-    return all(tree.ask(Request("GET", "/healthz")).status == 503 for _ in range(8))
+    return all(tree.ask(Request("GET", "/healthz")).status == 503 for _ in range(24))
 
 
 def ready(tree: TreeOnSmallDisk) -> bool:

@@ -2,7 +2,8 @@
 
 The loader is a synchronous thread, and an edge process has an event loop that must not wait for NATS. Both hand work to
 this thread. The client library reconnects by itself, but may wait without end for a server that is frozen with unsent
-bytes. So here a connection that answers no ping is left, and a new client connects to another server.
+bytes. So here a connection that answers no ping is left, and a new client connects to another server. So is one whose
+server is cut off from the others and acknowledges nothing (`Publisher`).
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import logging
 import os
 import ssl
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -157,6 +159,8 @@ class Connection:
         self._address = address
         self._client: Client | None = None
         self._there = asyncio.Event()
+        self.acknowledged_s = 0.0
+        """When a record of any stream was last acknowledged, or the client was new, by the monotonic clock."""
         self.when_lost: list[Callable[[], None]] = []
         """Called in the thread of the connection, each time that a client is lost."""
         self.listeners: dict[str, Callable[[bytes], None]] = {}
@@ -183,6 +187,11 @@ class Connection:
     def client(self) -> Client | None:
         """The client, while it is connected. This and all below are for the thread of the connection."""
         return self._client
+
+    def leave_unless_acknowledged(self, since_s: float) -> None:
+        """Go on with another server if no record was acknowledged since then: this one answers, but to no avail."""
+        if self._client is not None and self.acknowledged_s <= since_s:
+            _abort(self._client)
 
     async def ready(self, timeout_s: float = STREAM_REQUEST_S_MAX) -> Client:
         """The client, as soon as it is connected. Raises Away."""
@@ -271,6 +280,7 @@ class Connection:
                 for subject, hear in self.listeners.items():
                     await _listen(client, subject, hear)
             self._client = client
+            self.acknowledged_s = time.monotonic()
             self._there.set()
             await _while_it_answers(client)
             self._client = None

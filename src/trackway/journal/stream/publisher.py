@@ -1,9 +1,10 @@
 """Publishes records: each is sent until it is acknowledged by a quorum, or until its time is over.
 
 NATS acknowledges a message when a majority of the stream's servers have it on their disks. A message that gets no
-answer is sent again with the same id, and the stream keeps it once. A payload of several chunks is an atomic batch: all
-of it is kept, or nothing. Records of one process are sent in order, several at once; what is not answered has no
-promised order.
+answer is sent again with the same id, and the stream keeps it once. A server that is cut off from the others answers
+pings and acknowledges nothing: it is left when a record's time is over and nothing else was acknowledged meanwhile. A
+payload of several chunks is an atomic batch: all of it is kept, or nothing. Records of one process are sent in order,
+several at once; what is not answered has no promised order.
 """
 
 import asyncio
@@ -148,6 +149,7 @@ class Publisher:
                 fault = str(error)
                 await asyncio.sleep(min(STREAM_AGAIN_S, max(append.until_s - time.monotonic(), 0)))
             if time.monotonic() >= append.until_s:
+                self._connection.leave_unless_acknowledged(append.began_s)
                 raise Unanswered(f"the journal acknowledges nothing: {fault}")
             answer = await self._try(append)
 
@@ -230,9 +232,13 @@ class Publisher:
             answer.set_exception(_Again("it has no leader"))
         elif reply.data:
             try:
-                answer.set_result(msgspec.json.decode(reply.data, type=_Ack))
+                ack = msgspec.json.decode(reply.data, type=_Ack)
             except msgspec.DecodeError as error:
                 answer.set_exception(_Again(f"its answer cannot be read: {error}"))
+                return
+            answer.set_result(ack)
+            if ack.error is None:
+                self._connection.acknowledged_s = time.monotonic()
 
     def _lose(self) -> None:
         """The connection is lost: nothing that was sent on it is answered any more."""

@@ -34,7 +34,12 @@ class Nats:
         self.when_lost: list[Callable[[], None]] = []
         self.client: Nats | None = self
         self.answer = answer
+        self.acknowledged_s = 0.0
+        self.is_left = False
         self._answered: Callable[[Any], Awaitable[None]] | None = None
+
+    def leave_unless_acknowledged(self, since_s: float) -> None:
+        self.is_left |= self.acknowledged_s <= since_s
 
     def new_inbox(self) -> str:
         return "_INBOX.test"
@@ -115,6 +120,28 @@ def test_silence_ends_in_an_error() -> None:
     nats = Nats(lambda *_: None)
     [result] = published(nats, b"a")
     assert isinstance(result, StorageError)
+
+
+@pytest.mark.parametrize("is_cut_off", [True, False])
+def test_a_server_that_acknowledges_nothing_any_more_is_left(is_cut_off: bool) -> None:
+    def answer(nats: Nats, sent: Sent) -> dict[str, Any] | None:
+        is_lost = sent.headers["Nats-Msg-Id"].startswith("lost")
+        return None if is_lost or (is_cut_off and len(nats.sent) > 1) else {"seq": len(nats.sent)}
+
+    nats, settled = Nats(answer), asyncio.Queue[int | StorageError]()
+
+    async def run() -> None:
+        publisher = Publisher(cast("Connection", nats), STREAM, lambda _, result: settled.put_nowait(result))
+        publisher.publish([Append(b"a", "first")])
+        assert await settled.get() == position_at(2, 1)
+        publisher.publish([Append(b"a", "lost")])
+        await asyncio.sleep(0.1)
+        publisher.publish([Append(b"a", "second")])
+        results = [await settled.get(), await settled.get()]
+        assert len([each for each in results if isinstance(each, StorageError)]) == 1 + is_cut_off
+
+    asyncio.run(run())
+    assert nats.is_left == is_cut_off
 
 
 def test_a_full_stream_refuses_at_once() -> None:
