@@ -95,19 +95,22 @@ class _Commands(click.Group):
         if cmd_name not in self.commands and cmd_name in _COMMANDS:
             module, attribute = _COMMANDS[cmd_name]
             found: click.Command = getattr(import_module(f"trackway.commands.{module}"), attribute)
-            self.add_command(_with_server(found))
+            if isinstance(found, click.Group):
+                for inner in _of_server(cmd_name):
+                    found.add_command(inner)
+            self.add_command(found)
         return super().get_command(ctx, cmd_name)
 
 
-def _with_server(command: click.Command) -> click.Command:
-    """A group with its commands that start processes of a server, which `commands` does not import."""
-    if isinstance(command, click.Group) and command.name == "journal":
-        command.add_command(drain)
-    if isinstance(command, click.Group) and command.name == "store":
+def _of_server(group: str) -> Sequence[click.Command]:
+    """The commands of a group that start processes of a server, which `commands` does not import."""
+    if group == "journal":
+        return [drain]
+    if group == "store":
         from trackway.commands.store_server import store_server  # noqa: PLC0415  as its group
 
-        command.add_command(store_server(_serve_store))
-    return command
+        return [store_server(_serve_store)]
+    return []
 
 
 @click.group(cls=_Commands, context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})

@@ -31,7 +31,8 @@ def printed(*arguments: str, **variables: str) -> str:
 def commands_by_name() -> dict[str, click.Command]:
     """The commands of `trackway` by name."""
     context = click.Context(cli)
-    return {name: cli.get_command(context, name) or cli for name in cli.list_commands(context)}
+    found = ((name, cli.get_command(context, name)) for name in cli.list_commands(context))
+    return {name: command for name, command in found if command is not None}
 
 
 def _text(file: IO[bytes]) -> str:

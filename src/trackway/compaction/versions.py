@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trackway.domain.errors import StorageError
-from trackway.query.sql.segments import TABLES, Derived
+from trackway.query.sql.segments import TABLES, Derived, values_of
 from trackway.query.sql.tables import rows_from, rows_in
 from trackway.store.client import Store
 
@@ -244,20 +244,20 @@ class Versions:
 
 
 def _segment(value: object, derived: Sequence[Derived]) -> Segment:
-    found = Segment(**value) if isinstance(value, dict) else Segment(*value)  # type: ignore[misc]
+    found = Segment(*values_of(value))
     return found._replace(derived=tuple(each for each in derived if each.segment == found.number))
 
 
 def _rollup(value: Any, derived: Sequence[Derived]) -> Rollup:
-    number, segments, links, made = value.values() if isinstance(value, dict) else value
+    number, segments, links, made = values_of(value)
     own = next(each for each in derived if each.segment == number)
     return Rollup(number, tuple(segments), links, made, own)
 
 
 def _derived(value: object) -> Derived:
-    found = Derived(**value) if isinstance(value, dict) else Derived(*value)  # type: ignore[misc]
+    found = Derived(*values_of(value))
     return found._replace(slots=tuple(found.slots))
 
 
 def _retired(value: object) -> Retired:
-    return Retired(**value) if isinstance(value, dict) else Retired(*value)  # type: ignore[misc]
+    return Retired(*values_of(value))

@@ -1,6 +1,6 @@
 """What counts of a project's facts now: for one question, and for people."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,7 +18,7 @@ from trackway.query.sql.facts import (
     VERSION_TABLES,
 )
 from trackway.query.sql.person import Known
-from trackway.query.sql.segments import TABLES, Derived, Facts
+from trackway.query.sql.segments import TABLES, Derived, Facts, values_of
 from trackway.query.sql.tables import KEPT, rows_in
 from trackway.store.errors import UNREADABLE_CODES, StoreError
 from trackway.store.reader import Reader
@@ -34,6 +34,7 @@ _REBUILD_ASKED: Final = f"""
 SELECT ({REBUILDS}) > (SELECT max(rebuilds) {rows_in("facts_versions")})"""
 
 _ROW: Final = msgspec.msgpack.Decoder(list[Any])
+_READ_WHOLE: Final = [each for each in (*VERSION_TABLES, *LINK_TABLES, "events") if each not in TABLES]
 _NOWHERE: Final = (1 << 64) - 1
 """A position beyond that of every record."""
 _Ask = Callable[..., Awaitable[list[Any]]]
@@ -61,15 +62,14 @@ class _State:
     """What a project has, in pieces. Each is asked once for the same parts of the tables that it reads, since a piece
     costs several times what a look at all parts does."""
 
-    def __init__(self, reader: Reader, project_id: int, parts: Mapping[str, Any] | None) -> None:
+    def __init__(self, reader: Reader, project_id: int, parts: Mapping[str, Any]) -> None:
         self._reader = reader
         self._project_id = project_id
         self._parts = parts
 
     async def piece(self, tables: Sequence[str], ask: _Ask, *given: Any) -> list[Any]:
         """What `ask` gives for the project. It asks the store about these tables."""
-        states = self._reader.states
-        if states is None or self._parts is None:
+        if (states := self._reader.states) is None:
             return await ask(self._reader, self._project_id, *given)
         seen = [self._parts.get(each) for each in tables]
         key = msgspec.msgpack.encode((ask.__name__, self._project_id, given, seen))
@@ -110,13 +110,12 @@ async def known_of(reader: Reader, project_id: int) -> Known:
     return Known(bool(links), bool(plain), facts=facts)
 
 
-async def _parts(reader: Reader, project_id: int) -> Mapping[str, Any] | None:
-    """By table what PARTS_NOW says of its parts; None where no state is kept. The parts are looked at first, so a kept
-    piece is never older than they are."""
+async def _parts(reader: Reader, project_id: int) -> Mapping[str, Any]:
+    """By table what PARTS_NOW says of its parts; nothing where no state is kept. The parts are looked at first, so a
+    kept piece is never older than they are."""
     if reader.states is None:
-        return None
-    read = [each for each in (*VERSION_TABLES, *LINK_TABLES, "events") if each not in TABLES]
-    rows = await reader.rows(project_id, PARTS_NOW, {"tables": list(TABLES), "read": read})
+        return {}
+    rows = await reader.rows(project_id, PARTS_NOW, {"tables": list(TABLES), "read": _READ_WHOLE})
     return {table: found for table, *found in rows}
 
 
@@ -127,14 +126,14 @@ async def _version(reader: Reader, project_id: int) -> list[Any]:
     if not rows or not rows[0][1]:
         return []
     position, _, damages, rebuilds, slots, *lists = rows[0]
-    segments, derived, rollups = ([list(_values(each)) for each in some] for some in lists)
+    segments, derived, rollups = ([list(values_of(each)) for each in some] for some in lists)
     numbers = [number for number, *_ in (*segments, *rollups)]
     asked = {"tables": list(TABLES), "partitions": [f"{project_id}-{number}" for number in numbers]}
     [(damages_now, rebuilds_now, rows_now, since_ms)] = await reader.rows(project_id, VERSION_CHECK, asked)
     stored = sum(count for _, count, _ in segments) + sum(count for _, _, count, _ in derived)
     if (damages_now, rebuilds_now, rows_now) != (damages, rebuilds, stored):
         return []
-    links = min((each[2] for each in (*segments, *rollups)), default=position) if segments else position
+    links = min((each[2] for each in (*segments, *rollups)), default=position)
     own = [number for number, *_ in segments]
     return [position, own, slots, links, derived, int(since_ms), [each[:2] for each in rollups]]
 
@@ -156,11 +155,6 @@ async def _tail(reader: Reader, project_id: int, position: int, segments: Sequen
     if found is None:
         return [late_days, events, hashes, []]
     return [found, events, hashes, late_known]
-
-
-def _values(entry: Any) -> Iterable[Any]:
-    """The values of a tuple with names, which may come as an object."""
-    return entry.values() if isinstance(entry, dict) else entry
 
 
 async def _superseded(reader: Reader, project_id: int, position: int, segments: Sequence[int]) -> list[str] | None:

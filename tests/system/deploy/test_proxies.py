@@ -98,7 +98,7 @@ def test_a_large_batch_passes_and_one_over_the_bound_is_refused_by_the_server(
     head, _, text = too_long.stdout.partition(b"\r\n\r\n")
     assert b"413" in head.partition(b"\r\n")[0], too_long.stdout[:500]
     # haproxy 2.6.12 at times ends the stream behind the head, one run in ten, since the upload is broken off.
-    assert b"33554432" in text or not text, too_long.stdout[:500]
+    assert b"33554432" in text or (front.name == "haproxy" and not text), too_long.stdout[:500]
 
 
 def test_the_address_is_the_client_s_whatever_the_client_says(front: Front, admin: Visit, secret: str) -> None:

@@ -356,13 +356,19 @@ def test_page_of_nothing_is_not_found(project: Project, admin: Visit, path: str)
     assert admin.get(below(project, path)).status == 404
 
 
+def kind_of(link: str) -> tuple[str, ...]:
+    """The path of a link, and the names of its parameters."""
+    path, _, query = link.partition("?")
+    return path, *sorted(dict(parse_qsl(query, keep_blank_values=True)))
+
+
 @pytest.mark.parametrize("role", ["consumer", "analyst", "admin", "owner"])
 def test_no_page_links_to_one_that_the_visitor_may_not_open(server: Server, fed: Project, role: Any) -> None:
     """Every link of every page, followed: a page that another role may see is not linked to, or it is a refusal. Of
     links with the same path and the same parameters one is."""
     account = new_account(server, {fed.project_id: role})
     visit = signed_in(server, account.username, account.secret)
-    seen, kinds, waiting = {"/app/"}, set(), ["/app/"]
+    seen, waiting = {kind_of("/app/")}, ["/app/"]
     while waiting and len(seen) < LINKS_MAX:
         path = waiting.pop()
         reply = visit.get(path)
@@ -370,14 +376,11 @@ def test_no_page_links_to_one_that_the_visitor_may_not_open(server: Server, fed:
         is_page = reply.status == 200 and dict(reply.headers)["content-type"].startswith("text/html")
         found = re.findall(r'(?:href|data-times)="(/[^"#]*)', reply.body.decode()) if is_page else []
         found += [value for name, value in reply.headers if name == "location"]
-        fresh = {unescape(link).partition("#")[0] for link in found} - seen
-        seen |= fresh
-        for link in sorted(fresh):
-            path, _, query = link.partition("?")
-            kind = path, *sorted({name for name, _ in parse_qsl(query, keep_blank_values=True)})
-            waiting += [link] if kind not in kinds else []
-            kinds.add(kind)
-    parts = {re.sub(r"^/app/projects/\d+/", "", path).partition("?")[0] for path in seen}
+        for link in sorted({unescape(link).partition("#")[0] for link in found}):
+            if (kind := kind_of(link)) not in seen:
+                seen.add(kind)
+                waiting.append(link)
+    parts = {re.sub(r"^/app/projects/\d+/", "", path) for path, *_ in seen}
     wanted = {"health", "checklist", "settings", "trends"}
     if role != "consumer":
         wanted |= {"events", "names", "names/one", "users", "users/one", "groups", "groups/one", "rejected"}

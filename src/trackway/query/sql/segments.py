@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 COUNTS: Final = "facts_counts"
 """Numbers of facts by name, hour and the value of one slot (`store/migrations/0018_facts_counts.sql`)."""
@@ -91,3 +91,8 @@ class Facts(NamedTuple):
         together = [segment for segments in self.rollups.values() for segment in segments]
         alone = [number for number in self.derived_in(PERSONS, NO_SLOT) if number not in together]
         return ByPerson([*self.rollups, *alone], together + alone)
+
+
+def values_of(entry: Any) -> Iterable[Any]:
+    """The values of a tuple with names from the store, which may come as an object."""
+    return entry.values() if isinstance(entry, dict) else entry

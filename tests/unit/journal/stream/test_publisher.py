@@ -36,10 +36,15 @@ class Nats:
         self.answer = answer
         self.acknowledged_s = 0.0
         self.is_left = False
+        self._client = self
+        self._transport = SimpleNamespace(_io_writer=SimpleNamespace(transport=self))
         self._answered: Callable[[Any], Awaitable[None]] | None = None
 
-    def leave_unless_acknowledged(self, since_s: float) -> None:
-        self.is_left |= self.acknowledged_s <= since_s
+    leave_unless_acknowledged = Connection.leave_unless_acknowledged
+
+    def abort(self) -> None:
+        """The socket of the client is closed."""
+        self.is_left = True
 
     def new_inbox(self) -> str:
         return "_INBOX.test"
