@@ -8,6 +8,7 @@ user's update is for the person that the id belongs to by the links of earlier r
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from tests.support.ingest.bodies import ALPHA, BETA, PROJECTS, dumps, record
@@ -26,6 +27,7 @@ from trackway.loader.profile_loading import ProfileKey
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
+STORY_US = DAY_US + 2 * HOUR_US
 BEGAN_US = 1_760_000_000 * SECOND_US
 
 
@@ -40,9 +42,9 @@ class Sending(NamedTuple):
     endpoint: Endpoint = Endpoint.TRACK
 
 
-def event(number: int | None, received_us: int) -> dict[str, Any]:
-    """The JSON of one event; every third is of another project, and its time tells when it was sent."""
-    properties: dict[str, Any] = {"time": received_us // 1000, "distinct_id": "u"}
+def event(number: int | None, time_us: int) -> dict[str, Any]:
+    """The JSON of one event; every third is of another project."""
+    properties: dict[str, Any] = {"time": time_us // 1000, "distinct_id": "u"}
     if number is not None:
         properties |= {"$insert_id": f"insert-id-{number}", "token": (BETA if number % 3 == 0 else ALPHA).token}
     if number == -1:
@@ -55,6 +57,12 @@ def event(number: int | None, received_us: int) -> dict[str, Any]:
     return changed
 
 
+def late_us(began_us: int) -> int:
+    """How long after it happened an event of a story comes in: so long that all are of one month, as a partition is."""
+    first, last = (datetime.fromtimestamp(us / SECOND_US, UTC).month for us in (began_us, began_us + STORY_US))
+    return 0 if first == last else 2 * DAY_US
+
+
 def payload(sending: Sending, began_us: int = BEGAN_US) -> bytes:
     """The journal payload of a request, made by the real rules."""
     received_us = began_us + sending.after_us
@@ -64,7 +72,8 @@ def payload(sending: Sending, began_us: int = BEGAN_US) -> bytes:
         find_project=PROJECTS.get,
         project=ALPHA if sending.endpoint is Endpoint.IMPORT else None,
     )
-    body = dumps([event(number, received_us) for number in sending.events])
+    time_us = received_us - late_us(began_us)
+    body = dumps([event(number, time_us) for number in sending.events])
     return ingest_events(split_json(body), arrival).payload
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ingest.stored_events import StoredEvent, entry_events
-from tests.support.loader.expected import DAY_US, HOUR_US, SECOND_US, Profiles, Sending, expected_of, payload
+from tests.support.loader.expected import SECOND_US, STORY_US, Profiles, Sending, expected_of, payload
 from tests.support.store.process import RunningStore
 from tests.support.store.tables import empty_all
 from trackway.domain.entry import Rejection, decode_entries, encode_entries
@@ -104,7 +104,7 @@ class Place:
         self.directory = directory / "journal"
         self.url = url
         self.erased = Erased(bytes(KEY_BYTES))
-        self.began_us = time.time_ns() // 1000 - DAY_US - 2 * HOUR_US
+        self.began_us = time.time_ns() // 1000 - STORY_US
         self.payloads: list[bytes] = []
         self.settings = Settings(data_dir=directory, load_interval_ms=10)
         self.journal = SegmentJournal(self.directory, segment_bytes=SEGMENT_BYTES)
