@@ -28,6 +28,9 @@ _EVENTS_AT_ONCE: Final = 64 * 1024
 events it has."""
 _EVENTS_MAX: Final = 512 * 1024
 """About how many events may be counted at once, where a list has more: keys have room for a million persons."""
+_TIMES_AT_ONCE: Final = 512 * 1024
+"""Times of tries that are held before they are added to the numbers of their buckets: each bucket costs some 40 µs,
+however few times it has."""
 _ROUNDS_MAX: Final = 50
 """Tries of a person in a bucket. A person with more first steps is followed alone: a round for few persons is slow."""
 
@@ -42,6 +45,8 @@ class FunnelArrays:
         self._numbers: dict[int, BucketNumbers] = {}
         self._held: list[tuple[Codes, Codes]] = []
         self._held_number = 0
+        self._held_times: list[list[_Times]] = [[] for _ in path.steps]
+        self._held_times_number = 0
 
     def add(self, blocks: "list[Columns]") -> None:
         """Add the next blocks."""
@@ -54,6 +59,7 @@ class FunnelArrays:
     def all(self) -> FunnelNumbers:
         """The numbers of everybody, after the last block."""
         self._count_held()
+        self._add_held_times()
         return {self._keys[bucket]: numbers.steps() for bucket, numbers in self._numbers.items()}
 
     def _count_held(self) -> None:
@@ -105,7 +111,10 @@ class FunnelArrays:
             goes_on = now < ends
             now, ends = now[goes_on], ends[goes_on]
         for step in range(len(self._path.steps)) if not is_first else ():
-            self._add_times(step, *tries.times_of(step))
+            self._held_times[step].append(tries.times_of(step))
+            self._held_times_number += len(self._held_times[step][-1].bucket)
+        if self._held_times_number >= _TIMES_AT_ONCE:
+            self._add_held_times()
 
     def _add_arrived(self, bucket: "Ints", reached: "Ints") -> None:
         """How many reached so many steps, in each bucket."""
@@ -114,13 +123,21 @@ class FunnelArrays:
         for pair, number in zip(pairs.tolist(), numbers.tolist(), strict=True):
             self._of(pair // most).arrived[pair % most] += number
 
-    def _add_times(self, step: int, bucket: "Ints", previous: "Ints", first: "Ints") -> None:
+    def _add_held_times(self) -> None:
+        for step, held in enumerate(self._held_times):
+            if held:
+                self._add_times(step, _together(held))
+            held.clear()
+        self._held_times_number = 0
+
+    def _add_times(self, step: int, times: "_Times") -> None:
+        bucket, previous, first = times
         if not len(bucket):
             return
         if bucket[0] == bucket[-1] and (bucket == bucket[0]).all():
             self._of(int(bucket[0])).add_tries(step, previous, first)
             return
-        order = np.argsort(bucket.astype(np.uint16), kind="stable")  # numpy has a radix sort for 16 bits
+        order = np.argsort(bucket, kind="stable")  # numpy has a radix sort for 16 bits
         numbers, begins = np.unique(bucket[order], return_index=True)
         each = (np.split(values[order], begins[1:]) for values in (previous, first))
         for number, own_previous, own_first in zip(numbers.tolist(), *each, strict=True):
@@ -151,18 +168,27 @@ class _First(NamedTuple):
     bucket: "Ints"
 
 
+class _Times(NamedTuple):
+    """Of tries that reached a step the buckets, and the times since the step before and since the first step."""
+
+    bucket: "NDArray[np.uint16]"
+    previous: "Ints"
+    first: "Ints"
+
+
 class _Tries:
     """Follows many tries at once, and keeps what times they took."""
 
     def __init__(self, places: Places, path: Path) -> None:
         self.places, self._path = places, path
-        self._times: list[list[tuple[Ints, Ints, Ints]]] = [[] for _ in path.steps]
+        self._times: list[list[_Times]] = [[] for _ in path.steps]
 
     def follow(self, start: "Ints", bucket: "Ints") -> "tuple[Ints, Ints]":
         """How many steps each try reaches, and the last place of its steps."""
         keys, times = self.places.keys, self.places.times
         nothing = np.zeros_like(start)
-        self._times[0].append((bucket, nothing, nothing))
+        numbers = bucket.astype(np.uint16)
+        self._times[0].append(_Times(numbers, nothing, nothing))
         reached, last = np.ones_like(start), start.copy()
         going, begin, previous = np.arange(len(start)), keys[start], start
         for step in range(1, len(self._path.steps)):
@@ -170,16 +196,19 @@ class _Tries:
             in_time = keys[found] <= begin + self._path.window_ms
             going, begin, previous, found = going[in_time], begin[in_time], previous[in_time], found[in_time]
             since = times[found]
-            self._times[step].append((bucket[going], since - times[previous], since - times[start[going]]))
+            self._times[step].append(_Times(numbers[going], since - times[previous], since - times[start[going]]))
             reached[going] += 1
             last[going] = np.maximum(last[going], found)
             previous = found.astype(np.int64)
         return reached, last
 
-    def times_of(self, step: int) -> "tuple[Ints, Ints, Ints]":
-        """The buckets of all tries that reached a step, and their times since the step before and since the first."""
-        bucket, previous, first = (np.concatenate(parts) for parts in zip(*self._times[step], strict=True))
-        return bucket, previous, first
+    def times_of(self, step: int) -> _Times:
+        """The times of all tries that reached a step."""
+        return _together(self._times[step])
+
+
+def _together(times: "list[_Times]") -> _Times:
+    return _Times(*(np.concatenate(parts) for parts in zip(*times, strict=True)))
 
 
 def _passed(starts: "Ints", number: int) -> "Ints":

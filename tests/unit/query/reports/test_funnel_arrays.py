@@ -96,6 +96,7 @@ def at_once(
     events_at_once=st.sampled_from([1, 6, 1 << 16]),
     events_max=st.sampled_from([2, 1 << 19]),
     packed_bits=st.sampled_from([0, 64]),
+    times_at_once=st.sampled_from([1, 5, 1 << 19]),
     rounds_max=st.sampled_from([0, 1, 50]),
     walked_max=st.sampled_from([0, 1, 8]),
     loose_max=st.sampled_from([0, 2, 1 << 16]),
@@ -110,6 +111,7 @@ def test_persons_at_once_count_as_each_alone(
     events_at_once: int,
     events_max: int,
     packed_bits: int,
+    times_at_once: int,
     rounds_max: int,
     walked_max: int,
     loose_max: int,
@@ -120,6 +122,7 @@ def test_persons_at_once_count_as_each_alone(
         patch.setattr(funnel_arrays, "_EVENTS_AT_ONCE", events_at_once)
         patch.setattr(funnel_arrays, "_EVENTS_MAX", events_max)
         patch.setattr(funnel_places, "_PACKED_BITS", packed_bits)
+        patch.setattr(funnel_arrays, "_TIMES_AT_ONCE", times_at_once)
         patch.setattr(funnel_arrays, "_ROUNDS_MAX", rounds_max)
         patch.setattr(funnel_places, "_WALKED_MAX", walked_max)
         patch.setattr(funnel_medians, "_LOOSE_MAX", loose_max)
