@@ -18,7 +18,7 @@ from trackway.compaction.statements import Slice, partition_id
 from trackway.compaction.versions import Rollup, Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.query.sql.facts import REBUILDS, partition_rows
-from trackway.query.sql.segments import TABLES, Derived
+from trackway.query.sql.segments import PERSONS, TABLES, Derived
 from trackway.store.client import Store
 from trackway.store.parts import fault_of, parts
 
@@ -83,9 +83,10 @@ class Changes:
         return self._versions.commit(version.with_rewritten(new, old, time.time()))
 
     def roll_up(self, version: Version, segments: Sequence[Segment], cursor: int) -> Version:
-        """Put the times by person of some segments together."""
+        """Put the times by person of some segments together. A rollup may be empty, so that nothing is tried again."""
         number, numbers = version.first_number, tuple(segment.number for segment in segments)
-        derived = put_together(self._store, version.project_id, number, numbers)
+        have = all(segment.has(PERSONS) for segment in segments)
+        derived = put_together(self._store, version.project_id, number, numbers, have=have)
         self._verify(version, number)
         new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, derived)
         return self._versions.commit(version.with_rollup(new, time.time()))

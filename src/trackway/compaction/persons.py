@@ -2,8 +2,9 @@
 
 Retention and counts of persons need of an event its person, its time and its name. With one row for all times of a
 person, they read a few rows, and put nothing together that lies together. Where persons have hardly more than one event
-each, nothing is gained, and nothing is written. The rows of several segments are put together once more: a person has
-events in most segments, and reports would put them together each time.
+each, nothing is gained, and nothing is written. The times of several segments are put together once more: a person has
+events in most segments, and reports would put them together each time. Where a project has so many persons that none
+has more than an event or two in one segment, the times of several segments are all that is kept by person.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ _DAY_MS: Final = 86_400_000
 _PERIOD_MS: Final = PERIOD_DAYS * _DAY_MS
 _NAMES: Final = 1 << 20
 """A number holds a time and, below this, the place of a name."""
-_FACTS: Final = rows_in("facts", "segment = {segment:UInt64}", f"person != {NOBODY}")
+_FACTS: Final = rows_in("facts", "segment IN {old:Array(UInt64)}", f"person != {NOBODY}")
 _SURVEY: Final = f"SELECT count(), uniq(person), uniqExact(event) {_FACTS}"
 _INTO: Final = "project_id, segment, active, period, person, first_day, last_day, times, events"
 _SETTINGS: Final = (
@@ -67,17 +68,24 @@ _PUT_TOGETHER: Final = _put_together()
 
 def derive_persons(store: Store, asked: dict[str, Any]) -> Derived:
     """Write the times of a segment by person, or nothing where it does not pay. Raises StorageError."""
+    return _of_facts(store, asked | {"old": [asked["segment"]]})
+
+
+def put_together(store: Store, project_id: int, number: int, segments: Sequence[int], *, have: bool) -> Derived:
+    """Write the times by person of several segments under a number, or nothing where it does not pay. `have`: all of
+    them have rows of their own, which are read instead of the facts. Raises StorageError."""
+    asked = {"project": project_id, "segment": number, "old": list(segments)}
+    if not have:
+        return _of_facts(store, asked)
+    store.command(_PUT_TOGETHER, asked)
+    return _written(store, asked)
+
+
+def _of_facts(store: Store, asked: dict[str, Any]) -> Derived:
     [(facts, persons, names)] = store.query(_SURVEY, asked)
     if persons > max(facts // PERSONS_SHARE, PERSONS_FEW_ROWS) or names > PERSONS_NAMES_MAX:
         return Derived(asked["segment"], PERSONS, 0, ())
     store.command(_INSERT, asked)
-    return _written(store, asked)
-
-
-def put_together(store: Store, project_id: int, number: int, segments: Sequence[int]) -> Derived:
-    """Write the times by person of segments that have them together, under a number. Raises StorageError."""
-    asked = {"project": project_id, "segment": number}
-    store.command(_PUT_TOGETHER, asked | {"old": list(segments)})
     return _written(store, asked)
 
 

@@ -12,7 +12,6 @@ from trackway.compaction.limits import (
     STEP_EVENTS_MAX,
 )
 from trackway.compaction.versions import Rollup, Segment
-from trackway.query.sql.segments import PERSONS
 
 
 class Days(NamedTuple):
@@ -79,7 +78,7 @@ def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup]) -> list[S
     The time of a fact is written again about once for each time that its rollup grows by half.
     """
     of = {segment.number: segment for segment in segments}
-    new = [each for each in segments if each.rows >= ROLLED_UP_ROWS_MIN and each.has(PERSONS)]
+    new = [each for each in segments if each.rows >= ROLLED_UP_ROWS_MIN]
     for rollup in rollups:
         own = [of[number] for number in rollup.segments]
         if rollup.is_old and min(each.links for each in own) >= rollup.made:

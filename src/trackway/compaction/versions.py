@@ -60,7 +60,7 @@ class Segment(NamedTuple):
 
 
 class Rollup(NamedTuple):
-    """Times by person of several segments together, under a number of its own.
+    """Times by person of several segments together, under a number of its own; none where that did not pay.
 
     Their facts may have been written again since then, with other persons; the numbers in `segments` are those of now.
     Persons are those of all links before the position `links`. `made`: the loader's position when it was made.

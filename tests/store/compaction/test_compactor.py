@@ -25,7 +25,7 @@ from tests.support.store.process import RunningStore
 from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from tests.support.waiting import wait_until
-from trackway.compaction import changes, plan, untidy
+from trackway.compaction import changes, persons, plan, untidy
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
 from trackway.compaction.limits import MERGED_AT_ONCE
@@ -35,7 +35,7 @@ from trackway.domain.errors import StorageError
 from trackway.query import facts_state
 from trackway.query.facts_state import facts_of
 from trackway.query.sql import facts as facts_sql
-from trackway.query.sql.segments import PERSONS, Facts
+from trackway.query.sql.segments import NO_SLOT, PERSONS, Derived, Facts
 from trackway.store.client import Store
 
 
@@ -204,6 +204,27 @@ def test_many_small_steps_become_few_segments_and_nothing_is_left_over(
     assert 1 <= len(facts.segments) <= MERGED_AT_ONCE
     for table, numbers in (("facts", facts.segments), (PERSONS, facts.numbers)):
         assert {int(n) for (n,) in store.query(f"SELECT DISTINCT segment FROM {table}")} == set(numbers), table
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_times_are_put_together_of_segments_that_have_none_where_it_pays(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch, pays: bool
+) -> None:
+    def none(store: Store, asked: dict[str, int]) -> Derived:
+        return Derived(asked["segment"], PERSONS, 0, ())
+
+    monkeypatch.setattr("trackway.compaction.derived.derive_persons", none)
+    monkeypatch.setattr(persons, "PERSONS_FEW_ROWS", 1000 if pays else 0)
+    monkeypatch.setattr(persons, "PERSONS_SHARE", 1 if pays else 1_000_000)
+    requests = Requests(18, place.began_us)
+    for _ in range(3):
+        place.append_payloads([requests.next(20)])
+        place.load()
+        compacted(place, store)
+    facts = check(store)
+    assert facts is not None and not facts.derived_in(PERSONS, NO_SLOT)
+    by_person = facts.by_person
+    assert bool(by_person.numbers) == pays and set(by_person.segments) == (set(facts.segments) if pays else set())
 
 
 def test_times_put_together_stay_while_their_segments_are_written_again(

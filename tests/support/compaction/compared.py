@@ -23,7 +23,7 @@ from trackway.query.sql.events import Events, project_events
 from trackway.query.sql.facts import fact_rows
 from trackway.query.sql.person import Known
 from trackway.query.sql.person_times import Values, has_person_times, person_times
-from trackway.query.sql.segments import COUNTS, NO_SLOT, PERSONS, SUMS, Facts
+from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Facts
 from trackway.query.sql.selector import ACTIVITY
 from trackway.store.client import Store
 
@@ -101,7 +101,7 @@ def times_of_facts(
 ) -> Counter[tuple[Any, ...]]:
     """Names, times and persons of events, nobody's left out, from what is kept by person. `names`: all names of events
     that the project has."""
-    assert has_person_times(events, Known(True, facts=facts)) == bool(facts.derived_in(PERSONS, NO_SLOT))
+    assert has_person_times(events, Known(True, facts=facts)) == bool(facts.by_person.numbers)
     columns = {f"of_{number}": Values("ms", f"event = '{name}'") for number, name in enumerate(names)}
     found = person_times(events, facts, columns | {"every": Values(), "later": Values("ms + 1")})
     assert "FROM facts_persons" in found.sql
@@ -214,7 +214,7 @@ def check(
     assert expected
     missing, strange = expected - found, found - expected
     _check_counts(store, project_id, facts, known, expected, turn)
-    if facts.derived_in(PERSONS, NO_SLOT):
+    if facts.by_person.numbers:
         _check_times(store, project_id, facts, expected, turn)
     assert not missing and not strange, "\n".join(map(str, ["missing", *sorted(missing), "strange", *sorted(strange)]))
     return facts

@@ -80,11 +80,20 @@ def test_most_times_are_put_together_and_each_is_written_a_few_times() -> None:
     assert written <= 5 * taken
 
 
-def test_small_segments_and_those_without_times_by_person_stay_alone() -> None:
+def test_small_segments_stay_alone_and_those_without_times_by_person_do_not() -> None:
     small, without = of_rows(10, ROLLED_UP_ROWS_MIN - 1), of_rows(20, ROLLED_UP_ROWS_MIN, by_person=False)
     large = [of_rows(number, ROLLED_UP_ROWS_MIN) for number in (30, 40)]
-    assert to_roll_up([small, without, *large], []) == large
-    assert to_roll_up([small, without, large[0]], []) == []
+    assert to_roll_up([small, without, *large], []) == [without, *large]
+    assert to_roll_up([small, large[0]], []) == []
+
+
+def test_what_did_not_pay_is_tried_again_with_more_segments() -> None:
+    some = [of_rows(number, ROLLED_UP_ROWS_MIN, by_person=False) for number in range(10, 60, 10)]
+    empty = rolled_up(100, some[:4])._replace(derived=Derived(100, PERSONS, 0, ()))
+    assert to_roll_up(some[:4], [empty]) == []
+    assert to_roll_up(some, [empty]) == []
+    more = [*some, of_rows(110, ROLLED_UP_ROWS_MIN, by_person=False)]
+    assert to_roll_up(more, [empty]) == more
 
 
 def test_an_old_rollup_is_made_anew_when_links_were_looked_for_in_all_its_segments() -> None:
