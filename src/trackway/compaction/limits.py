@@ -12,8 +12,8 @@ SEGMENT_ROWS_MAX = 2_000_000
 MERGED_AT_ONCE = 6
 """Segments of about one size that are merged into one."""
 ROLLUP_ROWS_MAX = 16_000_000
-"""Facts of all segments of a rollup. A rollup is written anew as a whole, which costs 1.5 µs of a core for each
-on a busy machine."""
+"""Facts of all segments of a rollup. A rollup is written anew as a whole, which costs 1.5 to 2 µs of a core for each on
+a busy machine."""
 ROLLED_UP_ROWS_MIN = 100_000
 """Facts of the smallest segment of a rollup: smaller ones are merged soon."""
 ROLLUP_GROWTH = 2
@@ -44,11 +44,12 @@ COUNTED_MEMORY_BYTES_MAX = 32 * 1024 * 1024
 SURVEYED_ROWS = 65_536
 """About so many facts of a segment say which slots are counted."""
 PERSONS_SHARE = 2
-"""Times of facts are kept by person where a person has so many of a segment on average."""
+"""Times of facts are kept by person where a person has so many of a segment, or of a rollup, on average."""
 PERSONS_FEW_ROWS = 1000
-"""They are kept for so few persons of any segment."""
+"""They are kept for so few persons of any segment or rollup."""
 PERSONS_NAMES_MAX = 8192
-"""Names of events of a segment whose times are kept by person. The store has so many names of a column in one list."""
+"""Names of events of a segment or rollup whose times are kept by person. The store has so many names of a column in one
+list."""
 PERSONS_MEMORY_BYTES_MAX = 128 * 1024 * 1024
 """Times of persons in memory; more go to the disk."""
 
