@@ -159,6 +159,7 @@ def test_bodies_of_many_megabytes_are_kept_whole(nats: NatsCluster, tree: Tree) 
 def test_a_stream_that_is_not_safe_is_refused(
     nats: NatsCluster, tmp_path: Path, change: dict[str, Any], fault: str
 ) -> None:
+    new_streams(nats)
     request(nats.url, f"$JS.API.STREAM.DELETE.{STREAM}")
     config = config_of(Stream(STREAM, 1, "0123456789abcdef", 0, 1), 0) | change
     assert b"did_create" in request(nats.url, f"$JS.API.STREAM.CREATE.{STREAM}", config)
@@ -170,6 +171,7 @@ def test_a_stream_that_is_not_safe_is_refused(
 
 
 def test_a_cluster_without_streams_is_refused(nats: NatsCluster, tmp_path: Path) -> None:
+    new_streams(nats)
     request(nats.url, f"$JS.API.STREAM.DELETE.{STREAM}")
     command = [TRACKWAY, "serve", "--port", "0", "--data-dir", str(tmp_path / "data"), "--journal-url", nats.url]
     ended = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
