@@ -12,7 +12,7 @@ from trackway.compaction import statements as sql
 from trackway.compaction.broken_parts import BrokenParts
 from trackway.compaction.derived import derive
 from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
-from trackway.compaction.persons import put_together
+from trackway.compaction.persons import derive_persons, put_together
 from trackway.compaction.plan import Days
 from trackway.compaction.statements import Slice, partition_id
 from trackway.compaction.versions import Rollup, Segment, Version, Versions
@@ -85,8 +85,8 @@ class Changes:
     def roll_up(self, version: Version, segments: Sequence[Segment], cursor: int) -> Version:
         """Put the times by person of some segments together. A rollup may be empty, so that nothing is tried again."""
         number, numbers = version.first_number, tuple(segment.number for segment in segments)
-        have = all(segment.has(PERSONS) for segment in segments)
-        derived = put_together(self._store, version.project_id, number, numbers, have=have)
+        make = put_together if all(segment.has(PERSONS) for segment in segments) else derive_persons
+        derived = make(self._store, version.project_id, number, numbers)
         self._verify(version, number)
         new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, derived)
         return self._versions.commit(version.with_rollup(new, time.time()))

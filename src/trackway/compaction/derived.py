@@ -85,7 +85,7 @@ def derive(
             store.command(statement, asked)
         ((written,),) = store.query(f"SELECT count() {rows_in(table, _SEGMENT)}", asked)
         made.append(Derived(segment, table, int(written), tuple(sorted((*shared, *more)))))
-    return (*made, derive_persons(store, asked))
+    return (*made, derive_persons(store, project_id, segment, [segment]))
 
 
 def _in_all(table: str, old: Sequence[Collection[Derived]]) -> list[int]:

@@ -66,26 +66,21 @@ def _put_together() -> str:
 _PUT_TOGETHER: Final = _put_together()
 
 
-def derive_persons(store: Store, asked: dict[str, Any]) -> Derived:
-    """Write the times of a segment by person, or nothing where it does not pay. Raises StorageError."""
-    return _of_facts(store, asked | {"old": [asked["segment"]]})
-
-
-def put_together(store: Store, project_id: int, number: int, segments: Sequence[int], *, have: bool) -> Derived:
-    """Write the times by person of several segments under a number, or nothing where it does not pay. `have`: all of
-    them have rows of their own, which are read instead of the facts. Raises StorageError."""
+def derive_persons(store: Store, project_id: int, number: int, segments: Sequence[int]) -> Derived:
+    """Write the times by person of the facts of segments under a number, or nothing where it does not pay. Raises
+    StorageError."""
     asked = {"project": project_id, "segment": number, "old": list(segments)}
-    if not have:
-        return _of_facts(store, asked)
-    store.command(_PUT_TOGETHER, asked)
+    [(facts, persons, names)] = store.query(_SURVEY, asked)
+    if persons > max(facts // PERSONS_SHARE, PERSONS_FEW_ROWS) or names > PERSONS_NAMES_MAX:
+        return Derived(number, PERSONS, 0, ())
+    store.command(_INSERT, asked)
     return _written(store, asked)
 
 
-def _of_facts(store: Store, asked: dict[str, Any]) -> Derived:
-    [(facts, persons, names)] = store.query(_SURVEY, asked)
-    if persons > max(facts // PERSONS_SHARE, PERSONS_FEW_ROWS) or names > PERSONS_NAMES_MAX:
-        return Derived(asked["segment"], PERSONS, 0, ())
-    store.command(_INSERT, asked)
+def put_together(store: Store, project_id: int, number: int, segments: Sequence[int]) -> Derived:
+    """Write the times by person of segments that have them together, under a number. Raises StorageError."""
+    asked = {"project": project_id, "segment": number, "old": list(segments)}
+    store.command(_PUT_TOGETHER, asked)
     return _written(store, asked)
 
 

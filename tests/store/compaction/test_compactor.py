@@ -210,8 +210,8 @@ def test_many_small_steps_become_few_segments_and_nothing_is_left_over(
 def test_times_are_put_together_of_segments_that_have_none_where_it_pays(
     place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch, pays: bool
 ) -> None:
-    def none(store: Store, asked: dict[str, int]) -> Derived:
-        return Derived(asked["segment"], PERSONS, 0, ())
+    def none(store: Store, project_id: int, number: int, segments: list[int]) -> Derived:
+        return Derived(number, PERSONS, 0, ())
 
     monkeypatch.setattr("trackway.compaction.derived.derive_persons", none)
     monkeypatch.setattr(persons, "PERSONS_FEW_ROWS", 1000 if pays else 0)

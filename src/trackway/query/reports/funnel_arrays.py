@@ -110,9 +110,9 @@ class FunnelArrays:
             now = np.maximum(following, now + 1)
             goes_on = now < ends
             now, ends = now[goes_on], ends[goes_on]
-        for step in range(len(self._path.steps)) if not is_first else ():
-            self._held_times[step].append(tries.times_of(step))
-            self._held_times_number += len(self._held_times[step][-1].bucket)
+        for held, times in zip(self._held_times, tries.times, strict=True):
+            held.extend(times)
+            self._held_times_number += sum(len(each.bucket) for each in times)
         if self._held_times_number >= _TIMES_AT_ONCE:
             self._add_held_times()
 
@@ -126,12 +126,11 @@ class FunnelArrays:
     def _add_held_times(self) -> None:
         for step, held in enumerate(self._held_times):
             if held:
-                self._add_times(step, _together(held))
+                self._add_times(step, *(np.concatenate(parts) for parts in zip(*held, strict=True)))
             held.clear()
         self._held_times_number = 0
 
-    def _add_times(self, step: int, times: "_Times") -> None:
-        bucket, previous, first = times
+    def _add_times(self, step: int, bucket: "NDArray[np.uint16]", previous: "Ints", first: "Ints") -> None:
         if not len(bucket):
             return
         if bucket[0] == bucket[-1] and (bucket == bucket[0]).all():
@@ -181,14 +180,15 @@ class _Tries:
 
     def __init__(self, places: Places, path: Path) -> None:
         self.places, self._path = places, path
-        self._times: list[list[_Times]] = [[] for _ in path.steps]
+        self.times: list[list[_Times]] = [[] for _ in path.steps]
+        """Of each step, in pieces."""
 
     def follow(self, start: "Ints", bucket: "Ints") -> "tuple[Ints, Ints]":
         """How many steps each try reaches, and the last place of its steps."""
         keys, times = self.places.keys, self.places.times
         nothing = np.zeros_like(start)
         numbers = bucket.astype(np.uint16)
-        self._times[0].append(_Times(numbers, nothing, nothing))
+        self.times[0].append(_Times(numbers, nothing, nothing))
         reached, last = np.ones_like(start), start.copy()
         going, begin, previous = np.arange(len(start)), keys[start], start
         for step in range(1, len(self._path.steps)):
@@ -196,19 +196,11 @@ class _Tries:
             in_time = keys[found] <= begin + self._path.window_ms
             going, begin, previous, found = going[in_time], begin[in_time], previous[in_time], found[in_time]
             since = times[found]
-            self._times[step].append(_Times(numbers[going], since - times[previous], since - times[start[going]]))
+            self.times[step].append(_Times(numbers[going], since - times[previous], since - times[start[going]]))
             reached[going] += 1
             last[going] = np.maximum(last[going], found)
             previous = found.astype(np.int64)
         return reached, last
-
-    def times_of(self, step: int) -> _Times:
-        """The times of all tries that reached a step."""
-        return _together(self._times[step])
-
-
-def _together(times: "list[_Times]") -> _Times:
-    return _Times(*(np.concatenate(parts) for parts in zip(*times, strict=True)))
 
 
 def _passed(starts: "Ints", number: int) -> "Ints":
