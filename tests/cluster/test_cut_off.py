@@ -17,6 +17,7 @@ from tests.support.journal.nats_site import new_streams, run
 from trackway.domain.errors import StorageError
 from trackway.journal.stream import publisher
 from trackway.journal.stream.address import parse_address
+from trackway.journal.stream.connection import connection_of_process
 from trackway.journal.stream.stream_journal import StreamJournal
 
 AGAIN_S_MAX = 40.0
@@ -92,6 +93,49 @@ def test_a_leader_that_is_cut_off_acknowledges_nothing_and_the_others_go_on(
         assert sorted(set(stored)) == sorted(stored), "a record is there twice"
         assert [payload for payload in stored if payload in kept] == kept
         assert set(stored) <= {*kept, *unknown, b"after"}
+
+
+@pytest.mark.timeout(180)
+def test_a_process_leaves_servers_that_acknowledge_nothing_and_tries_each_before_it_comes_back(
+    divided: NatsCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_streams(divided)
+    journal = StreamJournal(parse_address(divided.url), tmp_path / "journal")
+    journal.recover()
+    connection = connection_of_process(parse_address(divided.url))
+    monkeypatch.setattr(publisher, "STREAM_APPEND_S_MAX", 3.0)
+
+    def server() -> str:
+        """The server that the process is connected to; '' in between."""
+
+        async def connected() -> str:
+            url = connection.client and connection.client.connected_url
+            return url.netloc if url else ""
+
+        return connection.call(connected(), AGAIN_S_MAX)
+
+    async def run_it() -> list[str]:
+        appender = journal.partitions[0].appender()
+        await appender.append(b"before")
+        servers = [server()]
+        for each in range(SERVERS):  # nobody has a majority
+            divided.cut(each)
+        for number in range(3):
+            with pytest.raises(StorageError, match="acknowledges nothing"):
+                await appender.append(b"alone %d" % number)
+            until_s = time.monotonic() + AGAIN_S_MAX
+            while (now := server()) in ("", servers[-1]):
+                assert time.monotonic() < until_s, "it stays with a server that acknowledges nothing"
+                await asyncio.sleep(0.05)
+            servers.append(now)
+        divided.join()
+        await asyncio.to_thread(divided.leader)
+        await appender.close()
+        return servers
+
+    servers = asyncio.run(run_it())
+    assert len(set(servers[:3])) == SERVERS
+    assert servers[3] == servers[0]
 
 
 @pytest.mark.timeout(180)

@@ -3,19 +3,21 @@
 The loader is a synchronous thread, and an edge process has an event loop that must not wait for NATS. Both hand work to
 this thread. The client library reconnects by itself, but may wait without end for a server that is frozen with unsent
 bytes. So here a connection that answers no ping is left, and a new client connects to another server. So is one whose
-server is cut off from the others and acknowledges nothing (`Publisher`).
+server is cut off from the others and acknowledges nothing (`Publisher`). A server that was left is tried last.
 """
 
 import asyncio
 import functools
 import logging
 import os
+import random
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
+from urllib.parse import ParseResult
 
 import uvloop
 
@@ -77,14 +79,15 @@ class _Client(Client):
         return super()._connect_command()
 
 
-async def connect(address: Address) -> Client:
-    """A new client of one of the servers. Raises Away."""
+async def connect(address: Address, urls: Sequence[str] = ()) -> Client:
+    """A new client of one of the servers: of the first of `urls` that can be reached, or of any. Raises Away."""
     client = _Client(address)
     try:
         await asyncio.wait_for(
             client.connect(
-                address.urls,
+                list(urls) or address.urls,
                 error_cb=_ignore,
+                dont_randomize=bool(urls),
                 name="trackway",
                 allow_reconnect=False,
                 connect_timeout=round(STREAM_CONNECT_S_MAX),
@@ -157,6 +160,8 @@ class Connection:
 
     def __init__(self, address: Address):
         self._address = address
+        # Each process begins with another server, so that their load is spread.
+        self._urls = random.sample(address.urls, len(address.urls))
         self._client: Client | None = None
         self._there = asyncio.Event()
         self.acknowledged_s = 0.0
@@ -266,7 +271,7 @@ class Connection:
         fault = ""
         while True:
             try:
-                client = await connect(self._address)
+                client = await connect(self._address, self._urls)
             except Away as error:
                 if not fault:
                     _log.warning("%s", error)
@@ -279,6 +284,7 @@ class Connection:
             with suppress(*LOST):
                 for subject, hear in self.listeners.items():
                     await _listen(client, subject, hear)
+            server = client.connected_url
             self._client = client
             self.acknowledged_s = time.monotonic()
             self._there.set()
@@ -287,7 +293,14 @@ class Connection:
             self._there.clear()
             for callback in list(self.when_lost):
                 callback()
+            self._try_last(server)
             await leave(client)
+
+    def _try_last(self, server: ParseResult | None) -> None:
+        """The server was left: the others are tried before it. A server that a cluster told of is in no list."""
+        for url in [url for url in self._urls if server is not None and url.endswith(f"//{server.netloc}")]:
+            self._urls.remove(url)
+            self._urls.append(url)
 
 
 async def _listen(client: Client, subject: str, callback: Callable[[bytes], None]) -> None:
