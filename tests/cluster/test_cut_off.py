@@ -10,17 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash.load import Load
-from tests.support.crash.outage import REQUESTS_MIN, acknowledged
 from tests.support.crash.process_tree import Tree
 from tests.support.journal.nats_cluster import SERVERS, NatsCluster, nats_cluster
-from tests.support.journal.nats_site import new_streams, run
+from tests.support.journal.nats_site import AGAIN_S_MAX, goes_on, new_streams, run
 from trackway.domain.errors import StorageError
 from trackway.journal.stream import publisher
 from trackway.journal.stream.address import parse_address
 from trackway.journal.stream.connection import connection_of_process
 from trackway.journal.stream.stream_journal import StreamJournal
-
-AGAIN_S_MAX = 40.0
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +137,6 @@ def test_a_process_leaves_servers_that_acknowledge_nothing_and_tries_each_before
 
 @pytest.mark.timeout(180)
 def test_under_load_a_division_loses_and_doubles_nothing(divided: NatsCluster, tmp_path: Path) -> None:
-    async def goes_on(load: Load) -> None:
-        before, until_s = acknowledged(load), time.monotonic() + AGAIN_S_MAX
-        while acknowledged(load) < before + REQUESTS_MIN:
-            assert time.monotonic() < until_s, "nothing is acknowledged any more"
-            await asyncio.sleep(0.05)
-
     async def faults(tree: Tree, load: Load) -> None:
         await goes_on(load)
         leader = await asyncio.to_thread(divided.leader)

@@ -14,12 +14,11 @@ import pytest
 from tests.support.crash import checks
 from tests.support.crash.durable import read_store
 from tests.support.crash.load import Load, under_load
-from tests.support.crash.outage import REQUESTS_MIN, acknowledged
 from tests.support.crash.process_tree import Tree
 from tests.support.crash.traffic import Traffic
 from tests.support.http.exchange import Request
 from tests.support.journal.nats_cluster import NatsCluster
-from tests.support.journal.nats_site import KEEP_JOURNAL, new_streams, read_journal, site
+from tests.support.journal.nats_site import KEEP_JOURNAL, goes_on, new_streams, read_journal, site
 from tests.support.projects.postgresql import Cluster
 from tests.support.server import Project, create_project
 from tests.support.store.served import ServedStore
@@ -85,13 +84,6 @@ def run(nats: NatsCluster, machines: Machines, faults: object, tmp_path: Path) -
     checks.check_journal(load.ledger, content, PARTITIONS)
     checks.check_store(content, stored)
     checks.check_export(content, lines, load.ledger)
-
-
-async def goes_on(load: Load) -> None:
-    before, until_s = acknowledged(load), time.monotonic() + 30
-    while acknowledged(load) < before + REQUESTS_MIN:
-        assert time.monotonic() < until_s, "nothing is acknowledged any more"
-        await asyncio.sleep(0.05)
 
 
 async def waits_for_turn(machines: Machines, tree: Tree) -> None:

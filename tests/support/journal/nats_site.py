@@ -15,15 +15,25 @@ from tests.support.crash.process_tree import Tree
 from tests.support.crash.traffic import Traffic
 from tests.support.journal.nats_cluster import NatsCluster
 from trackway.journal.stream.address import parse_address
+from trackway.journal.stream.connection import Away
 from trackway.journal.stream.setup import make_streams
 from trackway.journal.stream.stream_journal import StreamJournal
 
 KEEP_JOURNAL = ("--journal-retention-s", "86400")
+AGAIN_S_MAX = 60.0
+"""A request waits 20 seconds for its server of NATS, which is left then; an election takes ten."""
 
 
 def new_streams(nats: NatsCluster, bytes_max: int = 0, partitions: int = 1) -> int:
-    """Make the streams anew; the server that leads the first."""
-    make_streams(parse_address(nats.url), partitions=partitions, again=True, discard=True, bytes_max=bytes_max)
+    """Make the streams anew; the server that leads the first. After a division the servers may have no leader yet."""
+    until_s = time.monotonic() + AGAIN_S_MAX
+    while True:
+        try:
+            make_streams(parse_address(nats.url), partitions=partitions, again=True, discard=True, bytes_max=bytes_max)
+            break
+        except Away:
+            if time.monotonic() >= until_s:
+                raise
     for number in reversed(range(partitions)):
         leader = nats.leader(f"TRACKWAY_{number}")
     return leader
@@ -33,9 +43,6 @@ def read_journal(nats: NatsCluster, directory: Path) -> Content:
     """All records of all streams, with the data directory of a server."""
     journal = StreamJournal(parse_address(nats.url), directory / "journal")
     return read_sources([each.source() for each in journal.partitions])
-
-
-AGAIN_S_MAX = 30.0
 
 
 async def goes_on(load: Load) -> None:
