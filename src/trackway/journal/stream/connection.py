@@ -297,7 +297,7 @@ class Connection:
             await leave(client)
 
     def _try_last(self, server: ParseResult | None) -> None:
-        """The server was left: the others are tried before it. A server that a cluster told of is in no list."""
+        """The server was left: the others are tried before it. A server that a cluster advertises is in no list."""
         for url in [url for url in self._urls if server is not None and url.endswith(f"//{server.netloc}")]:
             self._urls.remove(url)
             self._urls.append(url)

@@ -49,10 +49,11 @@ class _Again(Exception):
 
 
 class _Ack(msgspec.Struct):
-    """The answer to a message or a batch. `seq`: of the batch's last message."""
+    """The answer to a message or a batch. `seq`: of the batch's last message. `duplicate`: it was stored before."""
 
     seq: int = 0
     count: int = 0
+    duplicate: bool = False
     error: "_AckError | None" = None
 
 
@@ -174,6 +175,8 @@ class Publisher:
         first = await asyncio.wait_for(answer, wait_s)
         if first.error is not None:
             raise _Again(first.error.description)
+        if not first.duplicate:  # the batch was not stored, and now its first message is, alone: readers leave it out
+            raise StorageError("the journal has a part of the record alone")
         return _Ack(first.seq + len(append.chunks) - 1, len(append.chunks))
 
     def _position(self, append: Append, ack: _Ack) -> int:

@@ -121,6 +121,22 @@ def test_without_a_leader_a_message_is_sent_again_until_its_time_is_over(fault: 
     assert len(nats.sent) > 3 and set(ids(nats)) == {"0.0"}
 
 
+@pytest.mark.parametrize("payload", [b"a", LONG])
+def test_a_record_that_is_in_process_is_not_taken_for_stored(payload: bytes) -> None:
+    # nats-server 2.15.1 says so without a majority, see findings/nats-duplicate-in-process.sh.
+    in_process = {"error": {"code": 409, "err_code": 10158, "description": "duplicate message id is in process"}}
+
+    def answer(nats: Nats, sent: Sent) -> dict[str, Any] | None:
+        if "Nats-Batch-Id" in sent.headers and "Nats-Batch-Commit" not in sent.headers:
+            return None
+        number_of_try = ids(nats).count("0.0")
+        return None if number_of_try == 1 else dict(in_process) if number_of_try < 4 else {"seq": 9, "duplicate": True}
+
+    nats = Nats(answer)
+    assert published(nats, payload) == [position_at(2, 7 if payload is LONG else 9)]
+    assert ids(nats).count("0.0") == 4
+
+
 def test_silence_ends_in_an_error() -> None:
     nats = Nats(lambda *_: None)
     [result] = published(nats, b"a")
@@ -177,6 +193,18 @@ def test_a_batch_that_is_there_already_is_found_by_its_first_message() -> None:
     assert published(nats, LONG) == [position_at(2, 10)]
     assert ids(nats) == ["0.0", "0.1", "0.2", "0.0", "0.1", "0.2", "0.0"]
     assert len({sent.headers.get("Nats-Batch-Id") for sent in nats.sent}) == 3
+
+
+def test_a_batch_whose_first_message_is_new_alone_is_not_stored() -> None:
+    def answer(_: Nats, sent: Sent) -> dict[str, Any] | None:
+        if "Nats-Batch-Id" not in sent.headers:
+            return {"seq": 10}
+        if "Nats-Batch-Commit" not in sent.headers:
+            return None
+        return {"error": {"code": 400, "err_code": 10201, "description": "duplicate message id"}}
+
+    [result] = published(Nats(answer), LONG)
+    assert str(result) == "the journal has a part of the record alone"
 
 
 def test_a_lost_connection_fails_no_record_that_the_next_one_can_send() -> None:
