@@ -67,8 +67,8 @@ jdk:
 tests/support/clients/node_modules/.package-lock.json: tests/support/clients/package.json tests/support/clients/package-lock.json node_modules/.package-lock.json
 	npm --prefix tests/support/clients ci --silent --no-audit --no-fund
 
-test-quick: $(VENV)/.dev  ## unit tests: no engine, no server, a minute and a half
-	$(PYTEST) $(or $(TESTS),tests/unit) $(PYTEST_ARGS)
+test-quick: $(VENV)/.dev  ## unit tests: no engine, no server, a minute
+	$(PYTEST) --hypothesis-profile=quick $(or $(TESTS),tests/unit) $(PYTEST_ARGS)
 
 test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit tests, and those with the engine or one server
 	$(PYTEST) $(or $(TESTS),tests/store tests/wire tests/unit) $(PYTEST_ARGS)

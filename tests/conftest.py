@@ -6,11 +6,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 import pytest
 from hypothesis import settings
 
-# A busy machine makes an example slow, and no result wrong. The examples are the same in every run, so that a change is
-# judged by what it changed; `PYTEST_ARGS=--hypothesis-profile=search` draws new ones.
-settings.register_profile("same examples", deadline=None, derandomize=True)
-settings.register_profile("search", deadline=None)
-settings.load_profile("same examples")
 pytest.register_assert_rewrite("tests.support")  # a helper's assertion shows its values, as one of a test does
 
 from tests.support.command_line import TRACKWAY  # noqa: E402
@@ -19,6 +14,14 @@ from tests.support.projects.postgresql import Cluster, running_cluster  # noqa: 
 from tests.support.sdk.browser import Chromium, running_chromium  # noqa: E402
 from tests.support.server import Project, Server, running_server  # noqa: E402
 from tests.support.store.process import ON_CLUSTER  # noqa: E402
+
+# A busy machine makes an example slow, and no result wrong. The examples are the same in every run, so that a change is
+# judged by what it changed; `PYTEST_ARGS=--hypothesis-profile=search` draws new ones. `make test-quick` takes a quarter
+# of them, and so does a cluster, where the same tests follow those on one store.
+settings.register_profile("same examples", deadline=None, derandomize=True)
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("search", deadline=None)
+settings.load_profile("quick" if ON_CLUSTER else "same examples")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

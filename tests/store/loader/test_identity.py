@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.loader.identity_model import People
 from tests.support.loader.story import Killed, unguarded
-from tests.support.store.process import RunningStore, examples
+from tests.support.store.process import RunningStore
 from trackway.domain import id_clusters
 from trackway.domain.entry import VERSION, Entry, Update
 from trackway.domain.limits import CLUSTER_IDS_MAX

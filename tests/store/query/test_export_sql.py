@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import ALPHA, BETA, PROJECTS
 from tests.support.query.events import (
     ALL,
@@ -22,7 +23,6 @@ from tests.support.query.events import (
     event,
     insert_payload,
 )
-from tests.support.store.process import examples
 from tests.support.store.questions import pieces, readers_of
 from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import DAY, NOON_MS, Events, event
 from tests.support.query.links import change, claim, claim_of_id, link
 from tests.support.query.profiles import insert_profiles
-from tests.support.store.process import examples
 from tests.support.store.questions import pieces, readers_of
 from tests.support.store.tables import emptied
 from trackway.domain.link import LinkKind

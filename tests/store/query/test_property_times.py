@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import ALPHA, BETA, PROJECTS, KnownProject, dumps, record
 from tests.support.query.events import insert_payload
-from tests.support.store.process import examples
 from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from trackway.domain.endpoint import Endpoint

@@ -11,12 +11,13 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import ALPHA, BETA, PROJECTS, KnownProject, dumps
 from tests.support.query.events import DAY, NOON_MS, RECEIVED_US, event, insert_payload
 from tests.support.query.links import claim, link
 from tests.support.query.profiles import INJECTIONS, insert_profiles
 from tests.support.query.sql_statements import OPERATIONS, STATEMENTS
-from tests.support.store.process import RunningStore, examples
+from tests.support.store.process import RunningStore
 from tests.support.store.questions import readers_of
 from tests.support.store.tables import merge_all
 from trackway.domain.endpoint import Endpoint

@@ -35,13 +35,6 @@ CLUSTER_ELSEWHERE = os.environ.get("TEST_TRACKWAY_STORE_CLUSTER", "")
 ON_TWO_SHARDS = os.environ.get("TEST_TRACKWAY_STORE") == "two-shards" and not ELSEWHERE
 """Whether the stores of tests are both shards of a cluster."""
 ON_CLUSTER = ON_TWO_SHARDS or bool(CLUSTER_ELSEWHERE)
-
-
-def examples(number: int) -> int:
-    """How many random examples a test takes: a quarter on a cluster, where the same test follows that on one store."""
-    return number // 4 if ON_CLUSTER else number
-
-
 _FORKING = multiprocessing.get_context("forkserver")
 """Stores fork from a process that has imported what they run: the imports cost twice what starting the engine does."""
 _FORKING.set_forkserver_preload([two_shards_store.__name__])

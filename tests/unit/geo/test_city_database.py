@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.geo.city_databases import (
     BERLIN,
     COUNTRY_ONLY,
@@ -61,7 +62,7 @@ def test_what_is_no_address_has_no_place(text: str, tmp_path: Path) -> None:
     assert database.place_of(text) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.text(max_size=60) | st.ip_addresses().map(str))
 def test_any_text_has_a_place_or_none(database: CityDatabase, text: str) -> None:
     place = database.place_of(text)
@@ -252,7 +253,7 @@ def test_what_cannot_be_used_is_an_error_that_names_it(tmp_path: Path) -> None:
         assert str(caught.value) == f"geoip_database {path} {why}"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=8), st.booleans())
 def test_a_damaged_file_gives_a_place_none_or_an_error(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: bool

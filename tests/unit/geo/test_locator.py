@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.geo.city_databases import PARIS, city, write_database
 from trackway.geo.coordinates import Cities
 from trackway.geo.locator import Locator
@@ -114,7 +115,7 @@ def test_what_is_no_point_on_earth_has_no_city(packaged: Locator, latitude: Any,
     assert packaged.nearest(latitude, longitude) is None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_every_point_on_earth_has_a_city(latitude: float, longitude: float) -> None:
     place = CITIES.nearest(latitude, longitude)

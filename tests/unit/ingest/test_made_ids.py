@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import FILLER, LARGE, NOW_S, STRICT, dumps, entries_of, record, send
 from tests.support.ingest.stored_events import StoredEvent, read_events
 from trackway.domain.line_ids import LineSource, made_id, with_insert_id_anyway
@@ -53,7 +54,7 @@ def events_of(found: Ingested) -> list[StoredEvent]:
     return read_events(found.payload)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.sampled_from([*ODD, *LACKING[:3], *map(dumps, FILLER[:3])]), min_size=1, max_size=25),
     st.sampled_from([[], LACKING * LARGE, [dumps(each) for each in FILLER] * LARGE, WITHOUT * LARGE]),

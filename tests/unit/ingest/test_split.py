@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import ALPHA, IMPORT, dumps, record, send
 from trackway.domain.errors import RequestError
 from trackway.domain.limits import EVENT_BYTES_MAX, RECORDS_PER_REQUEST_MAX
@@ -77,7 +78,7 @@ def test_the_byte_is_counted_in_the_body_as_it_was_sent() -> None:
     assert fault_of(GOOD + b"\n" + b"{}x\n", lines=True).endswith(f"at byte {len(GOOD) + 3}")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.integers(1, len(GOOD) - 1), st.booleans())
 def test_a_body_cut_anywhere_is_a_fault_at_its_end_or_before(length: int, listed: bool) -> None:
     body = b"[" + GOOD[:length] if listed else GOOD[:length]
@@ -251,7 +252,7 @@ def test_other_keys_of_a_record_are_passed_over() -> None:
     assert send(b"[" + dumps(record() | extra) + b",5]").event.properties == {}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=40) | st.text('[]{},:"0 \n', max_size=30).map(str.encode))
 def test_any_body_that_the_standard_parser_reads_is_read_and_no_other(body: bytes) -> None:
     try:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.stored_events import StoredEvent
 from tests.support.loader.expected import (
     BEGAN_US,
@@ -94,7 +95,7 @@ SENDINGS = st.lists(st.tuples(STEPS, EVENTS, ENDPOINTS), min_size=1, max_size=12
 CUTS = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), max_size=25)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(SENDINGS, CUTS)
 def test_any_cutting_with_crashes_between_inserts_decides_as_the_model_does(
     steps: list[tuple[int, list[int | None], Endpoint]], cuts: list[tuple[int, int]]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from trackway.loader.seen_keys import CAPACITY_MIN, PIECE_KEYS, Keys, Window
 
 HOUR_US = 3_600_000_000
@@ -21,7 +22,7 @@ def numbered_keys(numbers: list[int]) -> Keys:
     return np.array([[number, number >> 3] for number in numbers], dtype=np.uint64).reshape(-1, 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.lists(st.integers(0, 200), max_size=20), st.integers(0, 20 * HOUR_US)), max_size=15))
 def test_window_never_denies_a_key_of_the_last_day(batches: list[tuple[list[int], int]]) -> None:
     window, arrivals, now_us = Window(DAY_US), dict[int, int](), DAY_US

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from trackway.settings.groups import COMMON
 from trackway.settings.sources import load, of_flags
 from trackway.settings.table import ROWS_BY_NAME
@@ -46,7 +47,7 @@ def test_no_line_is_wider_than_a_terminal() -> None:
     proxies=st.lists(st.sampled_from(["10.0.0.0/8", "::1", "192.0.2.7"]), min_size=1),
     limits=st.booleans(),
 )
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_any_values_are_read_back(
     path: str, port: int, proxies: list[str], limits: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from trackway.store.turns import TooManyWait, Turns
 
 
@@ -89,7 +90,7 @@ PLACES, PROJECT_MAX = 3, 2
 steps = st.lists(st.tuples(st.sampled_from(["take", "give", "leave", "leave, give"]), st.integers(0, 3)), max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(steps)
 def test_no_place_is_lost_or_made_whoever_leaves_when(story: list[tuple[str, int]]) -> None:
     async def run() -> None:

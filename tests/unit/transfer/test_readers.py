@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tests.support.examples import examples
 from trackway.domain.errors import StateError
 from trackway.transfer import readers
 from trackway.transfer.readers import Block, Unreadable, csv_blocks, json_blocks, line_blocks, parquet_blocks
@@ -41,7 +42,7 @@ def piece_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(readers, "READ_BYTES", request.param)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     length=st.sampled_from([3, 50, 4096]),
     wanted=st.lists(VALUES, max_size=5),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import characters, decimals, integers, lists, text
 
-from tests.support.store.process import examples
+from tests.support.examples import examples
 from trackway.query.expressions import parse
 from trackway.query.expressions.rawjson import elements
 from trackway.query.sql.breakdown import breakdown_keys, plain_keys

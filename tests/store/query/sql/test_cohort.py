@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import ALPHA, BETA
 from tests.support.query.events import NOON_MS, Events, event
 from tests.support.query.links import change, link
 from tests.support.query.profiles import insert_profiles
-from tests.support.store.process import examples
 from tests.support.store.tables import emptied
 from trackway.query.expressions import ExpressionError, Row, evaluate, from_json, parse
 from trackway.query.sql.cohort import Condition, Did, Found, Has, Junction, Not, members

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.edge.credentials import access_to
 from tests.support.edge.rate_limit_processes import a_project
+from tests.support.examples import examples
 from tests.support.projects.migrated import migrated_file
 from trackway.domain.errors import RequestError
 from trackway.domain.limits import PROFILE_SESSION_S
@@ -284,7 +285,7 @@ def test_a_body_that_holds_no_parameters_is_refused(encoding: bytes, body: bytes
     assert message in caught.value.message
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=50), st.sampled_from([b"", b"{", b'{"where":', b"distinct_ids=[", b"session_id="]))
 def test_any_body_is_read_or_refused(text: bytes, head: bytes) -> None:
     try:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.edge.rate_limit_processes import a_project
+from tests.support.examples import examples
 from trackway.domain.errors import RequestError, StorageError
 from trackway.edge.api.raw_export import read_query
 from trackway.edge.wire.parameters import read_parameters
@@ -93,7 +94,7 @@ def test_event_must_be_an_array_of_strings(text: str) -> None:
     assert caught.value.status == 400
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=50), st.sampled_from([b"", DATES + b"&", b"event=", DATES + b"&event=["]))
 def test_any_query_string_is_read_or_refused(text: bytes, head: bytes) -> None:
     try:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.edge.credentials import access_to
+from tests.support.examples import examples
 from tests.support.projects.migrated import migrated_file
 from trackway.domain.endpoint import Endpoint
 from trackway.domain.errors import RequestError
@@ -210,7 +211,7 @@ SENDINGS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(SENDINGS)
 def test_whatever_clients_send_at_once_nothing_stays_held(
     edge: Edge, sendings: list[tuple[str, bool, list[bytes], bool, bytes]]

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.edge.credentials import access_to
+from tests.support.examples import examples
 from tests.support.geo.city_databases import BERLIN, GEOLITE2, PARIS, TOKYO, write_database
 from tests.support.ingest.stored_events import entry_events
 from tests.support.memory_directory import memory_directory
@@ -206,7 +207,7 @@ ALONE = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(JOINT + ALONE), st.integers(0, 1)), min_size=1, max_size=20), st.data())
 def test_requests_taken_together_end_as_they_would_alone(
     edge: Edge, kinds: list[tuple[str, int]], data: st.DataObject

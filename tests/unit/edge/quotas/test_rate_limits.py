@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.edge.rate_limit_processes import NOON_S, FileClock, a_project, count
+from tests.support.examples import examples
 from tests.support.memory_directory import memory_directory
 from trackway.domain.entry import NO_PROJECT
 from trackway.domain.errors import RequestError
@@ -134,7 +135,7 @@ def test_a_refusal_says_after_how_many_seconds_a_request_is_let_through(
     assert passed(rates, 9) == 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     limit=st.integers(1, 12),
     steps=st.lists(st.tuples(st.floats(0, 2000, allow_nan=False), st.integers(0, 1), st.integers(1, 8)), max_size=40),

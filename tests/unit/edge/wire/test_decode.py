@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from trackway.domain.errors import RequestError
 from trackway.edge.limits import FORM_FIELDS_MAX, GZIP_MEMBERS_MAX, UNKNOWN_BYTES_MAX
 from trackway.edge.wire.decode import Decoded, decode_request, gunzip, parse_query, read_query
@@ -215,7 +216,7 @@ def test_a_query_string_gives_the_json(value: bytes) -> None:
     assert (decoded.text, decoded.lines, decoded.parameters["verbose"]) == (TEXT, False, "1")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.dictionaries(st.text(), st.integers() | st.text()), st.sampled_from([percent, bytes]), st.booleans())
 def test_any_json_survives_base64_in_a_form(
     value: Mapping[str, object], wrap: Callable[[bytes], bytes], safe: bool
@@ -284,7 +285,7 @@ def test_base64_of_an_impossible_length_is_a_fault() -> None:
     assert fault_of(b"data=abcde").startswith("data, not valid base64 or JSON: ")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     st.binary(max_size=60),
     st.sampled_from([b"", b"data=", b"data=%7B", b"\x1f\x8b", b"{"]),
@@ -357,7 +358,7 @@ def test_a_bomb_is_refused_without_being_unpacked(members: int) -> None:
     assert caught.value.status == 413
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.integers(0, 2), st.data())
 def test_gzip_cut_anywhere_is_a_fault(members: int, data: st.DataObject) -> None:
     packed = gzip.compress(TEXT, mtime=0)
@@ -369,7 +370,7 @@ def test_gzip_cut_anywhere_is_a_fault(members: int, data: st.DataObject) -> None
         assert fault_of(body, encoding=b"gzip") == f"data, not valid gzip: ends too early at byte {len(body)}"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.integers(0, len(gzip.compress(TEXT)) - 1), st.integers(1, 255))
 def test_gzip_with_a_changed_byte_is_a_fault_or_the_same(at: int, change: int) -> None:
     body = bytearray(gzip.compress(TEXT, mtime=0))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest.bodies import BETA, FILLER, HOME, IMPORT, LARGE, PLACES, TRACK, arrival, dumps, record, send
 from tests.support.ingest.stored_events import read_events
 from trackway.domain.limits import SINGLE_BYTES_MAX
@@ -250,7 +251,7 @@ def within(value: Any) -> Iterator[Any]:
         yield from within(inner)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(EVENTS, st.sampled_from([b",", b" ,\n", b"\n", b"\n\n"]))
 def test_what_an_event_may_break_is_suspected_of_it(events: list[dict[str, Any]], between: bytes) -> None:
     texts = [dumps(each) for each in events]

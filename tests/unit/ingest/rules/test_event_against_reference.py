@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ingest import event_reference as reference
 from tests.support.ingest.bodies import (
     ABROAD,
@@ -163,7 +164,7 @@ def links_agree(found: StoredEvent | tuple[str, str] | None, expected: object) -
             assert link.reason == ""
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 @given(RECORDS, ARRIVALS)
 @example({"event": "a", "properties": GOOD | {"time": -1e306}}, TRACK)
 def test_any_record_has_the_outcome_of_the_reference_in_every_form_of_a_body(
@@ -175,7 +176,7 @@ def test_any_record_has_the_outcome_of_the_reference_in_every_form_of_a_body(
         links_agree(found, expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.lists(RECORDS | VALUES, min_size=1, max_size=8), ARRIVALS, st.booleans())
 def test_each_record_of_a_batch_is_judged_for_itself_and_in_order(values: list[Any], to: Arrival, lines: bool) -> None:
     body = b"\n".join(map(dumps, values)) if lines else dumps(values)
@@ -240,7 +241,7 @@ def spelled_records(draw: st.DrawFn) -> str:
     return "{" + draw(SPACES) + ",".join(draw(st.permutations(outer))) + "}"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(spelled_records(), ARRIVALS)
 def test_a_record_means_the_same_however_it_is_spelled(text: str, to: Arrival) -> None:
     expected = reference.judge(json.loads(text), to)
@@ -267,7 +268,7 @@ def answered(body: bytes, to: Arrival, *, lines: bool) -> Sent | str:
 BYTES = st.binary(max_size=60) | st.text('{}[]",:0123456789.eE+-ntfu\\ \n', max_size=60).map(str.encode)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(BYTES, ARRIVALS, st.booleans())
 def test_any_bytes_are_answered(body: bytes, to: Arrival, lines: bool) -> None:
     answered(body, to, lines=lines)
@@ -307,7 +308,7 @@ JUNK = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(JUNK, st.integers(0, 300), st.integers(0, 300), ARRIVALS, st.booleans(), st.booleans())
 def test_what_is_accepted_of_damaged_json_is_json_and_the_same_to_the_reference(
     junk: bytes, at: int, cut: int, to: Arrival, many: bool, lines: bool

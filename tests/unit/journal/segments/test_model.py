@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tests.support.examples import examples
 from tests.support.journal.scenario import SEGMENT_BYTES, Journal
 from tests.support.memory_directory import MEMORY
 from trackway.domain.errors import StorageError
@@ -129,5 +130,5 @@ class JournalMachine(RuleBasedStateMachine):
 
 TestJournal = JournalMachine.TestCase
 TestJournal.settings = settings(
-    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=examples(80), stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
 )

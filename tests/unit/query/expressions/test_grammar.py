@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from trackway.query.expressions import ExpressionError, JsonColumn, Row, Scope, condition, evaluate, fault, parse
 from trackway.query.expressions.tree import user_properties
 from trackway.query.expressions.values import UNDEFINED, Value
@@ -234,7 +235,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(st.text(max_size=40) | st.lists(WORDS, max_size=25).map(" ".join) | st.lists(WORDS, max_size=12).map("".join))
 def test_any_text_is_an_expression_or_refused(text: str) -> None:
     compile_or_refuse(text)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from trackway.query.expressions import Row, evaluate, parse
 from trackway.query.expressions.values import UNDEFINED, Moment, parse_moment
 from trackway.query.sql.days import Days
@@ -33,7 +34,7 @@ def test_every_spelling_of_iso_8601_is_read_as_python_reads_it(time: datetime, s
     assert parse_moment(f"{text[:-3]}{text[-2:]}" if time.utcoffset() else text) == expected  # +0200
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(TIMES, TIMES)
 def test_a_text_beside_a_datetime_compares_by_time(one: datetime, other: datetime) -> None:
     row = Row({"at": one.isoformat()})

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.query.sql_statements import STATEMENTS
 from trackway.query.limits import SQL_BYTES_MAX, SQL_NODES_MAX, SQL_TEXTS_BYTES_MAX
 from trackway.query.read_only_sql.functions import allowed_functions
@@ -199,7 +200,7 @@ String Nullable UInt8 Int64 Date Array
 _KEYWORDS = frozenset(_KEYWORDS_WORDS.split())
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(STATEMENTS)
 def test_what_is_written_has_names_in_quotes_keywords_and_allowed_functions_alone(text: str) -> None:
     try:
