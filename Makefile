@@ -70,11 +70,16 @@ tests/support/clients/node_modules/.package-lock.json: tests/support/clients/pac
 test-quick: $(VENV)/.dev  ## unit tests: no engine, no server, a minute
 	$(PYTEST) --hypothesis-profile=quick $(or $(TESTS),tests/unit) $(PYTEST_ARGS)
 
-test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit tests, and those with the engine or one server
-	$(PYTEST) $(or $(TESTS),tests/store tests/wire tests/unit) $(PYTEST_ARGS)
+# Pages in a browser, commands in processes of their own, and what compacts again and again or asks much at random: two
+# thirds of the time of all tests with an engine or a server. `make test-system` runs them.
+SLOW_TESTS = tests/wire/web tests/wire/cli tests/store/compaction tests/store/query/sql/test_cohort.py \
+	$(addprefix tests/store/query/test_export_,sql.py where.py)
 
-test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql deployed jdk  ## kills, fuzzing, real SDKs and clients
-	$(PYTEST) $(or $(TESTS),tests/system) $(PYTEST_ARGS)
+test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit tests, and those with the engine or one server
+	$(PYTEST) $(or $(TESTS),tests/store tests/wire tests/unit $(addprefix --ignore=,$(SLOW_TESTS))) $(PYTEST_ARGS)
+
+test-system: $(VENV)/.dev node_modules/.package-lock.json .clients/.installed tests/support/clients/node_modules/.package-lock.json chromium postgresql deployed jdk  ## pages, commands, kills, fuzzing, real SDKs and clients
+	$(PYTEST) $(or $(TESTS),tests/system $(SLOW_TESTS)) $(PYTEST_ARGS)
 
 # Every test of queries and of loading, and those of the wire that ask the store most.
 STORE_TESTS = tests/store/store/test_two_shards.py tests/store/query tests/store/loader tests/store/compaction \

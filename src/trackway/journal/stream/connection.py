@@ -298,9 +298,8 @@ class Connection:
 
     def _try_last(self, server: ParseResult | None) -> None:
         """The server was left: the others are tried before it. A server that a cluster advertises is in no list."""
-        for url in [url for url in self._urls if server is not None and url.endswith(f"//{server.netloc}")]:
-            self._urls.remove(url)
-            self._urls.append(url)
+        if server is not None:
+            self._urls.sort(key=lambda url: url.endswith(f"//{server.netloc}"))
 
 
 async def _listen(client: Client, subject: str, callback: Callable[[bytes], None]) -> None:
