@@ -16,6 +16,8 @@ from trackway.query.reports.funnel_person import Events, Path, Person
 from trackway.query.reports.funnel_places import Places, places_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from trackway.store.reader import Columns
@@ -56,10 +58,18 @@ class FunnelArrays:
             if self._held_number >= _EVENTS_AT_ONCE:
                 self._count_held()
 
-    def all(self) -> FunnelNumbers:
-        """The numbers of everybody, after the last block."""
+    def end(self) -> None:
+        """Count what is held, after the last block."""
         self._count_held()
         self._add_held_times()
+
+    def add_all(self, other: "FunnelArrays") -> None:
+        """Add the numbers of another one, which has had its end and is not used any more."""
+        for bucket, numbers in other._numbers.items():
+            self._of(bucket).add_all(numbers)
+
+    def all(self) -> FunnelNumbers:
+        """The numbers of everybody, after the end."""
         return {self._keys[bucket]: numbers.steps() for bucket, numbers in self._numbers.items()}
 
     def _count_held(self) -> None:
@@ -157,6 +167,14 @@ class FunnelArrays:
         if found is None:
             found = self._numbers[bucket] = BucketNumbers(len(self._path.steps))
         return found
+
+
+def all_of(parts: "Sequence[FunnelArrays]") -> FunnelNumbers:
+    """The numbers of everybody. Each part has counted some persons, and has had its end."""
+    first, *others = parts
+    for each in others:
+        first.add_all(each)
+    return first.all()
 
 
 class _First(NamedTuple):

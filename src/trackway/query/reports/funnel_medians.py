@@ -36,6 +36,15 @@ class Seconds:
         if self._loose_number > max(_LOOSE_MAX, counted):
             self._put_together()
 
+    def add_all(self, other: "Seconds") -> None:
+        """Add the times of another one, which is not used any more."""
+        self._singles.update(other._singles)
+        self._loose += other._loose
+        self._loose_number += other._loose_number
+        if other._counted is not None:
+            parts = [other._counted] if self._counted is None else [self._counted, other._counted]
+            self._counted = parts[0] if len(parts) == 1 else _together(parts)
+
     def median(self) -> int:
         """The middle of all, and of two the later one; 0 where there is none."""
         if not self._loose and self._counted is None:

@@ -54,7 +54,21 @@ class BucketNumbers:
             sums[step] += int(since.sum())
             seconds[step].add_many(since)
 
+    def add_all(self, other: "BucketNumbers") -> None:
+        """Add the numbers of another one of as many steps, which is not used any more."""
+        self.arrived = _sums(self.arrived, other.arrived)
+        self._tries = _sums(self._tries, other._tries)
+        self._since_previous = _sums(self._since_previous, other._since_previous)
+        self._since_first = _sums(self._since_first, other._since_first)
+        for own, others in ((self._previous_s, other._previous_s), (self._first_s, other._first_s)):
+            for seconds, more in zip(own, others, strict=True):
+                seconds.add_all(more)
+
     def steps(self) -> list[StepNumbers]:
         medians = [[each.median() for each in timed] for timed in (self._previous_s, self._first_s)]
         sums = (self.counts, self._tries, self._since_previous, self._since_first)
         return [StepNumbers(*each) for each in zip(*sums, *medians, strict=True)]
+
+
+def _sums(one: Sequence[int], other: Sequence[int]) -> list[int]:
+    return [a + b for a, b in zip(one, other, strict=True)]

@@ -5,8 +5,7 @@ are plain, and are followed for many persons at once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -15,10 +14,13 @@ from trackway.query.reports.funnel_events import BITS, choices_of, funnel_events
 from trackway.query.reports.funnel_person import Path
 from trackway.query.reports.funnel_totals import FunnelTotals
 from trackway.query.reports.funnel_tries import path_of
+from trackway.query.reports.pieces import share_out
 from trackway.query.reports.run import Run, Statement
 
 Numbers = tuple[FunnelNumbers, dict[str, FunnelNumbers]]
-Some = TypeVar("Some")
+_COUNTING: Final = 2
+"""Threads that count a plain funnel: numpy lets others run most of the time. Of 2.4 million events and on two cores one
+took 0.51 s, two 0.41 s and three 0.46 s."""
 _NUMBERS: Final = msgspec.msgpack.Decoder(Numbers)
 
 
@@ -34,12 +36,13 @@ async def funnels(run: Run, asked: FunnelQuestion) -> Numbers:
 
 
 async def _of_many(run: Run, statement: Statement, asked: FunnelQuestion, path: Path) -> Numbers:
-    from trackway.query.reports.funnel_arrays import FunnelArrays  # noqa: PLC0415  numpy costs 30 MB
+    from trackway.query.reports.funnel_arrays import FunnelArrays, all_of  # noqa: PLC0415  numpy costs 30 MB
 
-    arrays = FunnelArrays(asked, path)
+    counting = [FunnelArrays(asked, path) for _ in range(_COUNTING)]
     async with run.columns(statement) as blocks:
-        await _add_all(arrays.add, blocks)
-    return await asyncio.to_thread(arrays.all), {}
+        await share_out(blocks, [each.add for each in counting])
+    await asyncio.gather(*(asyncio.to_thread(each.end) for each in counting))
+    return await asyncio.to_thread(all_of, counting), {}
 
 
 async def _of_each(run: Run, statement: Statement, asked: FunnelQuestion, path: Path) -> Numbers:
@@ -48,21 +51,6 @@ async def _of_each(run: Run, statement: Statement, asked: FunnelQuestion, path: 
         async for rows in blocks:
             await asyncio.to_thread(totals.add, rows)
     return await asyncio.to_thread(lambda: (totals.all(), totals.by_value()))
-
-
-async def _add_all(add: Callable[[Some], None], pieces: AsyncIterator[Some]) -> None:
-    """Add pieces in a thread, one after the other, while the store makes the next one."""
-    adding: asyncio.Future[None] | None = None
-    try:
-        async for piece in pieces:
-            if adding is not None:
-                await adding
-            adding = asyncio.ensure_future(asyncio.to_thread(add, piece))
-        if adding is not None:
-            await adding
-    finally:
-        if adding is not None:
-            await asyncio.wait([adding])
 
 
 def is_plain(path: Path, asked: FunnelQuestion) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trackway.query.reports import funnel_arrays, funnel_medians, funnel_places
 from trackway.query.reports.funnel import Count, Funnel, FunnelNumbers, FunnelQuestion, Step
-from trackway.query.reports.funnel_arrays import FunnelArrays
+from trackway.query.reports.funnel_arrays import FunnelArrays, all_of
 from trackway.query.reports.funnel_events import BITS
 from trackway.query.reports.funnel_totals import FunnelTotals
 from trackway.query.reports.funnel_tries import path_of
@@ -80,11 +80,13 @@ def native(persons: Sequence[list[int]], chosen: random.Random) -> bytes:
 def at_once(
     asked: FunnelQuestion, persons: Sequence[list[int]], piece_bytes: int, chosen: random.Random
 ) -> FunnelNumbers:
-    arrays = FunnelArrays(asked, path_of(asked))
+    parts = [FunnelArrays(asked, path_of(asked)) for _ in range(chosen.randint(1, 3))]
     text = native(persons, chosen)
     for blocks in read_blocks(text[at : at + piece_bytes] for at in range(0, len(text), piece_bytes)):
-        arrays.add(blocks)
-    return arrays.all()
+        chosen.choice(parts).add(blocks)
+    for each in parts:
+        each.end()
+    return all_of(parts)
 
 
 @pytest.mark.parametrize("interval", [1, 3])
