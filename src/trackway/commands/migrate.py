@@ -18,7 +18,13 @@ from trackway.commands.import_files import address_of
 from trackway.commands.options import JSON, load_flags, print_table, settings_options
 from trackway.commands.running_server import Server, server_of
 from trackway.domain.errors import ConfigError, StateError
-from trackway.transfer.limits import COMPARE_S_MAX, IMPORT_CONNECTIONS_MAX, MIGRATE_DAYS_MAX, MIXPANEL_REQUESTS_PER_HOUR
+from trackway.transfer.limits import (
+    COMPARE_S_MAX,
+    COMPARE_STILL_S,
+    IMPORT_CONNECTIONS_MAX,
+    MIGRATE_DAYS_MAX,
+    MIXPANEL_REQUESTS_PER_HOUR,
+)
 from trackway.transfer.migration import Migration, Order, Progress
 from trackway.transfer.mixpanel_source import REGIONS, Hosts, MixpanelSource, Pace, day_counts, hosts_of
 
@@ -29,12 +35,12 @@ _POLL_S: Final = 1.0
 
 class DayCounts(NamedTuple):
     """The events of a day: lines that the source exported, and what the reports of the source and of this server count.
-    None: not asked, or refused."""
+    `source` is None where it does not answer."""
 
     day: str
     exported: int
     source: int | None
-    here: int | None
+    here: int
 
 
 @click.command()
@@ -199,15 +205,22 @@ def _compare(server: Server, source: MixpanelSource, days: Sequence[date], progr
         click.echo(f"The source's own numbers are not known: {error}", err=True)
         there = None
     end_s = time.monotonic() + COMPARE_S_MAX
+    counts: list[DayCounts] = []
+    still_since_s = 0.0
     while True:
+        before = counts
         here = day_counts(lambda path, parameters: server.ask("GET", path, parameters), first, last)
         counts = [
             DayCounts(day, lines, None if there is None else there.get(day, 0), here.get(day, 0))
             for day, lines in sorted(progress.days.items())
         ]
-        if all(each.here == each.exported for each in counts) or time.monotonic() > end_s:
-            return counts
-        if progress.rejected and time.monotonic() > end_s - COMPARE_S_MAX + 5:
+        now_s = time.monotonic()
+        if counts != before:
+            still_since_s = now_s
+        # Where events are missing that this server accepted, the loader brings them yet.
+        is_short = not progress.rejected and any(each.here < each.exported for each in counts)
+        is_still = not is_short and now_s > still_since_s + COMPARE_STILL_S
+        if all(each.here == each.exported for each in counts) or is_still or now_s > end_s:
             return counts
         time.sleep(_POLL_S)
 

@@ -70,5 +70,7 @@ EVENT_NAMES_COMPARED_MAX = 5000
 """Names of events that a comparison counts; `events/names` gives as many."""
 COMPARE_S_MAX = 60.0
 """A comparison waits this long for the server to load what was sent."""
+COMPARE_STILL_S = 5.0
+"""A comparison ends after this time without a change where the server has all that was exported, or more."""
 EQUAL_LINES_MAX = 1_000_000
 """Lines of one day without `$insert_id` that are remembered, to number equal ones."""

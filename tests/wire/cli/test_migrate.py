@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.http.exchange import Request
 from tests.support.server import Project, Server, basic
 from tests.support.service_accounts import new_account
 from tests.support.waiting import wait_until
+from trackway.transfer.limits import COMPARE_S_MAX
 
 FIRST = date(2023, 11, 14)
 BEGAN_MS = 1_699_920_000_000
@@ -144,8 +146,10 @@ def test_a_difference_is_shown_and_is_exit_code_1(migrating: Migrating) -> None:
     migrating.send("/import?strict=1", events(10, 1))
     other = [{"event": "e0", "properties": {"time": BEGAN_MS, "distinct_id": "z", "$insert_id": "other"}}]
     migrating.send("/import?strict=1", other, migrating.target)
+    began_s = time.monotonic()
     found = migrating.run("--to-date", FIRST.isoformat(), code=1)
     assert found["days"] == [{"day": FIRST.isoformat(), "exported": 10, "source": 10, "here": 11}]
+    assert time.monotonic() - began_s < COMPARE_S_MAX, "what is more here is not waited for"
 
 
 def test_wrong_credentials_and_arguments_are_refused(migrating: Migrating, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import MakeProjects
 from tests.support.command_line import trackway
 from tests.support.http.events import import_all, record
 from tests.support.http.exchange import Request
@@ -40,28 +39,30 @@ def asked(server: Server, command: str, project: Project, *more: str) -> Any:
     return trackway("store", command, "--project", project.name, "--data-dir", str(server.data_dir), *more)
 
 
-def test_facts_are_rebuilt_checked_and_shown(server: Server, make_projects: MakeProjects) -> None:
-    [project] = make_projects(1)
-    fill(server, project)
-    done = asked(server, "check", project)
-    assert (done.returncode, done.stderr, done.stdout) == (
-        0,
-        "",
-        f"{EVENTS} events compared, no difference, no fault.\n",
-    )
-    at_once = asked(server, "rebuild", project, "--no-wait", "--json")
-    [state] = json.loads(at_once.stdout)
-    assert at_once.returncode == 0 and (state["project_id"], state["events"]) == (project.project_id, EVENTS)
-    wait_until(lambda: "facts rebuilt" in actions(server, project), 30, lambda: "the audit has no entry")
-    done = asked(server, "rebuild", project, "--json")
-    [state] = json.loads(done.stdout)
-    assert done.returncode == 0 and (state["state"], state["behind"], state["percent"]) == ("complete", 0, 100)
-    wait_for_facts(server, project)
-    found = json.loads(asked(server, "check", project, "--json").stdout)
-    [of_project] = found["projects"]
-    assert (of_project["events"], of_project["differing"], of_project["differences"]) == (EVENTS, 0, [])
-    assert (of_project["stored"], of_project["there"], of_project["faults"]) == (EVENTS, EVENTS, [])
-    assert found["store"]["faults"] == [] and found["store"]["parts"] > 5
+def test_facts_are_rebuilt_checked_and_shown(tmp_path: Path) -> None:
+    """On a server of its own: others' projects would be compacted first."""
+    with running_server(tmp_path / "data") as server:
+        project = server.project
+        fill(server, project)
+        done = asked(server, "check", project)
+        assert (done.returncode, done.stderr, done.stdout) == (
+            0,
+            "",
+            f"{EVENTS} events compared, no difference, no fault.\n",
+        )
+        at_once = asked(server, "rebuild", project, "--no-wait", "--json")
+        [state] = json.loads(at_once.stdout)
+        assert at_once.returncode == 0 and (state["project_id"], state["events"]) == (project.project_id, EVENTS)
+        wait_until(lambda: "facts rebuilt" in actions(server, project), 30, lambda: "the audit has no entry")
+        done = asked(server, "rebuild", project, "--json")
+        [state] = json.loads(done.stdout)
+        assert done.returncode == 0 and (state["state"], state["behind"], state["percent"]) == ("complete", 0, 100)
+        wait_for_facts(server, project)
+        found = json.loads(asked(server, "check", project, "--json").stdout)
+        [of_project] = found["projects"]
+        assert (of_project["events"], of_project["differing"], of_project["differences"]) == (EVENTS, 0, [])
+        assert (of_project["stored"], of_project["there"], of_project["faults"]) == (EVENTS, EVENTS, [])
+        assert found["store"]["faults"] == [] and found["store"]["parts"] > 5
 
 
 def test_what_differs_is_printed_and_the_page_shows_the_state(tmp_path: Path) -> None:
