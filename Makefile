@@ -70,10 +70,14 @@ tests/support/clients/node_modules/.package-lock.json: tests/support/clients/pac
 test-quick: $(VENV)/.dev  ## unit tests: no engine, no server, a minute
 	$(PYTEST) --hypothesis-profile=quick $(or $(TESTS),tests/unit) $(PYTEST_ARGS)
 
-# Pages in a browser, commands in processes of their own, and what compacts again and again or asks much at random: two
-# thirds of the time of all tests with an engine or a server. `make test-system` runs them.
-SLOW_TESTS = tests/wire/web tests/wire/cli tests/store/compaction tests/store/query/sql/test_cohort.py \
-	$(addprefix tests/store/query/test_export_,sql.py where.py)
+# Pages in a browser, commands in processes of their own, kills, floods and damage, what waits for deadlines, compacts
+# again and again, or compares much with a model: three quarters of the time of all tests with an engine or a server.
+# `make test-system` runs them.
+SLOW_TESTS = tests/wire/web tests/wire/cli tests/store/compaction tests/store/ageing tests/store/erasure/test_killed.py \
+	tests/store/loader/test_damage.py $(addprefix tests/store/query/,sql/test_cohort.py test_export_sql.py \
+	test_export_where.py expressions/test_against_interpreter.py test_read_only_sql.py) \
+	tests/wire/reports/test_against_model.py $(addprefix tests/wire/test_,alerts.py isolation.py person_tasks.py \
+	rotation.py secrets.py sign_in_flood.py slow_store.py store_on_cluster.py)
 
 test: $(VENV)/.dev node_modules/.package-lock.json chromium postgresql  ## unit tests, and those with the engine or one server
 	$(PYTEST) $(or $(TESTS),tests/store tests/wire tests/unit $(addprefix --ignore=,$(SLOW_TESTS))) $(PYTEST_ARGS)
