@@ -6,6 +6,7 @@ place of that order from one pass over it, and each round makes one try of every
 what `funnel_person` counts (tests/unit/query/reports/test_funnel_arrays.py), in a small part of the time.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -16,8 +17,6 @@ from trackway.query.reports.funnel_person import Events, Path, Person
 from trackway.query.reports.funnel_places import Places, places_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from trackway.store.reader import Columns
@@ -169,7 +168,7 @@ class FunnelArrays:
         return found
 
 
-def all_of(parts: "Sequence[FunnelArrays]") -> FunnelNumbers:
+def all_of(parts: Sequence[FunnelArrays]) -> FunnelNumbers:
     """The numbers of everybody. Each part has counted some persons, and has had its end."""
     first, *others = parts
     for each in others:

@@ -42,8 +42,7 @@ class Seconds:
         self._loose += other._loose
         self._loose_number += other._loose_number
         if other._counted is not None:
-            parts = [other._counted] if self._counted is None else [self._counted, other._counted]
-            self._counted = parts[0] if len(parts) == 1 else _together(parts)
+            self._counted = _together([each for each in (self._counted, other._counted) if each is not None])
 
     def median(self) -> int:
         """The middle of all, and of two the later one; 0 where there is none."""
@@ -62,7 +61,7 @@ class Seconds:
             parts.append((singles[:, 0], singles[:, 1]))
         if self._counted is not None:
             parts.append(self._counted)
-        seconds, numbers = parts[0] if len(parts) == 1 else _together(parts)
+        seconds, numbers = _together(parts)
         self._singles, self._loose, self._loose_number = Counter(), [], 0
         self._counted = seconds, numbers
         return self._counted
@@ -71,6 +70,8 @@ class Seconds:
 def _together(parts: "Sequence[Counted]") -> "Counted":
     import numpy as np  # noqa: PLC0415  numpy costs 30 MB
 
+    if len(parts) == 1:
+        return parts[0]
     seconds, numbers = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.argsort(seconds)
     seconds, numbers = seconds[order], numbers[order]

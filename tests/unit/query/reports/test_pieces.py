@@ -11,6 +11,18 @@ from trackway.query.reports.pieces import share_out
 WAIT_S_MAX = 30
 
 
+class Slow:
+    """A taker that has begun for a while before it has ended."""
+
+    def __init__(self) -> None:
+        self.began, self.ended = threading.Event(), threading.Event()
+
+    def take(self, _: int) -> None:
+        self.began.set()
+        self.ended.wait(0.2)
+        self.ended.set()
+
+
 async def numbers(*given: int | Exception) -> AsyncIterator[int]:
     for each in given:
         if isinstance(each, Exception):
@@ -41,39 +53,29 @@ def test_an_error_of_the_pieces_is_raised_after_what_came_before_it() -> None:
 
 
 def test_no_taker_is_at_work_after_an_error_of_another() -> None:
-    began, ended = threading.Event(), threading.Event()
-
-    def slow(_: int) -> None:
-        began.set()
-        ended.wait(0.2)
-        ended.set()
+    slow = Slow()
 
     def failing(_: int) -> None:
-        assert began.wait(WAIT_S_MAX)
+        assert slow.began.wait(WAIT_S_MAX)
         raise ZeroDivisionError
 
     async def sharing() -> None:
         with pytest.raises(ZeroDivisionError):
-            await share_out(numbers(*range(9)), [slow, failing])
-        assert ended.is_set()
+            await share_out(numbers(*range(9)), [slow.take, failing])
+        assert slow.ended.is_set()
 
     asyncio.run(sharing())
 
 
 def test_a_cancelled_caller_waits_for_its_takers() -> None:
-    began, ended = threading.Event(), threading.Event()
-
-    def slow(_: int) -> None:
-        began.set()
-        ended.wait(0.2)
-        ended.set()
+    slow = Slow()
 
     async def cancelled() -> None:
-        sharing = asyncio.create_task(share_out(numbers(*range(9)), [slow]))
-        await asyncio.to_thread(began.wait, WAIT_S_MAX)
+        sharing = asyncio.create_task(share_out(numbers(*range(9)), [slow.take]))
+        await asyncio.to_thread(slow.began.wait, WAIT_S_MAX)
         sharing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sharing
-        assert ended.is_set()
+        assert slow.ended.is_set()
 
     asyncio.run(cancelled())
