@@ -11,6 +11,7 @@ from types import MappingProxyType
 from trackway.compaction import statements as sql
 from trackway.compaction.broken_parts import BrokenParts
 from trackway.compaction.derived import derive
+from trackway.compaction.hours import derive_hours
 from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
 from trackway.compaction.persons import derive_persons, put_together
 from trackway.compaction.plan import Days
@@ -18,7 +19,7 @@ from trackway.compaction.statements import Slice, partition_id
 from trackway.compaction.versions import Rollup, Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.query.sql.facts import REBUILDS, partition_rows
-from trackway.query.sql.segments import PERSONS, TABLES, Derived
+from trackway.query.sql.segments import COUNTS, PERSONS, TABLES, Derived
 from trackway.store.client import Store
 from trackway.store.parts import fault_of, parts
 
@@ -83,12 +84,15 @@ class Changes:
         return self._versions.commit(version.with_rewritten(new, old, time.time()))
 
     def roll_up(self, version: Version, segments: Sequence[Segment], cursor: int) -> Version:
-        """Put the times by person of some segments together. A rollup may be empty, so that nothing is tried again."""
+        """Put what is derived of some segments together. A rollup may be empty, so that nothing is tried again."""
         number, numbers = version.first_number, tuple(segment.number for segment in segments)
-        make = put_together if all(segment.has(PERSONS) for segment in segments) else derive_persons
-        derived = make(self._store, version.project_id, number, numbers)
+        make = put_together if all(segment.slots(PERSONS) for segment in segments) else derive_persons
+        persons = make(self._store, version.project_id, number, numbers)
+        counted = set.intersection(*({*segment.slots(COUNTS)} for segment in segments))
+        many = [slot for slot in range(len(version.slots)) if slot not in counted]
+        hours = derive_hours(self._store, version.project_id, number, segments, many)
         self._verify(version, number)
-        new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, derived)
+        new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, (persons, hours))
         return self._versions.commit(version.with_rollup(new, time.time()))
 
     def without_erased(self, version: Version, cursor: int) -> Version:

@@ -30,7 +30,7 @@ from trackway.compaction.untidy import Untidy
 from trackway.compaction.versions import Versions
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Mark, Progress
-from trackway.query.sql.segments import DERIVED
+from trackway.query.sql.segments import OF_SEGMENTS
 from trackway.runtime.background import pause
 from trackway.store.client import Store
 from trackway.store.errors import UNREADABLE_CODES, StoreError
@@ -209,7 +209,7 @@ class Compactor:
             self._changes.rewrite(version, old, cursor)
             return True
         for segment in version.segments:
-            if {each.table for each in segment.derived} != set(DERIVED):  # an older version wrote it
+            if {each.table for each in segment.derived} != set(OF_SEGMENTS):  # an older version wrote it
                 self._changes.rewrite(version, [segment], cursor)
                 return True
         if some := to_roll_up(version.segments, version.rollups):

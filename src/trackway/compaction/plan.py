@@ -12,6 +12,7 @@ from trackway.compaction.limits import (
     STEP_EVENTS_MAX,
 )
 from trackway.compaction.versions import Rollup, Segment
+from trackway.query.sql.segments import ROLLED_UP
 
 
 class Days(NamedTuple):
@@ -70,10 +71,10 @@ def to_merge(segments: Sequence[Segment]) -> list[Segment]:
 
 
 def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup]) -> list[Segment]:
-    """Segments whose times by person should be put together, none if all is well.
+    """Segments of which what is derived should be put together, none if all is well.
 
     These are new ones, where they are enough, with those of the smallest rollup; or those of an old rollup, when newer
-    links have been looked for in all of them.
+    links have been looked for in all of them; or those of a rollup that an older version made.
 
     The time of a fact is written again about once for each time that its rollup grows by half.
     """
@@ -81,7 +82,8 @@ def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup]) -> list[S
     new = [each for each in segments if each.rows >= ROLLED_UP_ROWS_MIN]
     for rollup in rollups:
         own = [of[number] for number in rollup.segments]
-        if rollup.is_old and min(each.links for each in own) >= rollup.made:
+        lacks_a_table = {each.table for each in rollup.derived} != set(ROLLED_UP)
+        if lacks_a_table or (rollup.is_old and min(each.links for each in own) >= rollup.made):
             return own
         new = [each for each in new if each.number not in rollup.segments]
     rows = _rows(new)

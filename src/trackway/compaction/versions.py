@@ -6,7 +6,7 @@ the one before. So a version of a killed compactor that arrives late never count
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,7 +46,7 @@ _NEVER = "1970-01-01"
 class Segment(NamedTuple):
     """Facts that were written together. Their persons are those of all links before the position `links`.
 
-    `derived`: what was derived from them, of each table of DERIVED once; nothing where an older version wrote them.
+    `derived`: what was derived from them, of each table of OF_SEGMENTS once; nothing where an older version wrote them.
     """
 
     number: int
@@ -54,13 +54,14 @@ class Segment(NamedTuple):
     links: int
     derived: tuple[Derived, ...] = ()
 
-    def has(self, table: str) -> bool:
-        """Whether a table has rows that are derived from them, for any slot."""
-        return any(each.table == table and each.slots for each in self.derived)
+    def slots(self, table: str) -> Collection[int]:
+        """The slots for which a table has rows that are derived from them."""
+        return next((each.slots for each in self.derived if each.table == table), ())
 
 
 class Rollup(NamedTuple):
-    """Times by person of several segments together, under a number of its own; none where that did not pay.
+    """What is derived of several segments together, of each table of ROLLED_UP once, under a number of its own; nothing
+    where that did not pay, or where an older version made it.
 
     Their facts may have been written again since then, with other persons; the numbers in `segments` are those of now.
     Persons are those of all links before the position `links`. `made`: the loader's position when it was made.
@@ -70,7 +71,7 @@ class Rollup(NamedTuple):
     segments: tuple[int, ...]
     links: int
     made: int
-    derived: Derived
+    derived: tuple[Derived, ...]
 
     @property
     def is_old(self) -> bool:
@@ -121,7 +122,7 @@ class Version(NamedTuple):
     def derived(self) -> list[Derived]:
         """All that was derived from the segments, alone and together."""
         of_segments = [each for segment in self.segments for each in segment.derived]
-        return of_segments + [rollup.derived for rollup in self.rollups]
+        return of_segments + [each for rollup in self.rollups for each in rollup.derived]
 
     @property
     def stored_rows(self) -> int:
@@ -250,8 +251,7 @@ def _segment(value: object, derived: Sequence[Derived]) -> Segment:
 
 def _rollup(value: Any, derived: Sequence[Derived]) -> Rollup:
     number, segments, links, made = values_of(value)
-    own = next(each for each in derived if each.segment == number)
-    return Rollup(number, tuple(segments), links, made, own)
+    return Rollup(number, tuple(segments), links, made, tuple(each for each in derived if each.segment == number))
 
 
 def _derived(value: object) -> Derived:

@@ -43,7 +43,7 @@ TARGETS: Final = (
 )
 """In the order of deletion. Links are last: they say whose the rest is. That another user claimed a device of the
 person, too, stays: it is as if the person had never had the device."""
-FACTS_TABLES: Final = ("facts", "facts_counts", "facts_sums", "facts_persons")
+FACTS_TABLES: Final = ("facts", "facts_counts", "facts_sums", "facts_hours", "facts_persons")
 OF_PROJECT: Final = tuple(
     Target(table, "1", final=False)
     for table in (

@@ -35,7 +35,16 @@ WATCHED = (
     "aged_rows",
 )
 """All tables of the store whose content cannot be derived again."""
-DERIVED = ("facts", "facts_counts", "facts_sums", "facts_persons", "facts_versions", "facts_rebuilds", "profile_pages")
+DERIVED = (
+    "facts",
+    "facts_counts",
+    "facts_sums",
+    "facts_hours",
+    "facts_persons",
+    "facts_versions",
+    "facts_rebuilds",
+    "profile_pages",
+)
 """Tables whose content is made anew where it is missing: by the compactor, or for the next query."""
 
 _log = logs.get("loader")

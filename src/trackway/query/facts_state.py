@@ -18,7 +18,7 @@ from trackway.query.sql.facts import (
     VERSION_TABLES,
 )
 from trackway.query.sql.person import Known
-from trackway.query.sql.segments import PERSONS, TABLES, Derived, Facts, values_of
+from trackway.query.sql.segments import TABLES, Derived, Facts, values_of
 from trackway.query.sql.tables import KEPT, rows_in
 from trackway.store.errors import UNREADABLE_CODES, StoreError
 from trackway.store.reader import Reader
@@ -135,9 +135,7 @@ async def _version(reader: Reader, project_id: int) -> list[Any]:
         return []
     links = min((each[2] for each in (*segments, *rollups)), default=position)
     own = [number for number, *_ in segments]
-    not_empty = {number for number, table, _, served in derived if table == PERSONS and served}
-    together = [each[:2] for each in rollups if each[0] in not_empty]
-    return [position, own, slots, links, derived, int(since_ms), together]
+    return [position, own, slots, links, derived, int(since_ms), [each[:2] for each in rollups]]
 
 
 async def _links(reader: Reader, project_id: int, position: int, since: int) -> list[Any]:

@@ -23,6 +23,7 @@ SHARDING: Final[Mapping[str, str]] = {
     "facts": "if(person = 0, key, person)",
     "facts_counts": "cityHash64(project_id, event, time)",
     "facts_sums": "cityHash64(project_id, event, time)",
+    "facts_hours": "cityHash64(project_id, event, raw)",
     "facts_persons": "person",
 }
 """By table, SQL of the number that says on which shard a row is."""

@@ -26,6 +26,7 @@ OWN = {
     "facts",
     "facts_counts",
     "facts_sums",
+    "facts_hours",
     "facts_persons",
     "facts_versions",
     "facts_rebuilds",

@@ -10,14 +10,14 @@ from tests.support.compaction.damaged_facts import ALL_WAYS, flipped_byte
 from tests.support.loader.story import Place
 from tests.support.store.damaged_parts import WAYS, Damaging, active, empty_marks, path_of, unsound
 from tests.support.store.questions import ask
-from trackway.compaction import changes, untidy
+from trackway.compaction import changes, derived, hours, untidy
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
 from trackway.domain.errors import StorageError
 from trackway.loader.part_verification import DERIVED, WATCHED
 from trackway.query.broken_facts import may_ask_again
 from trackway.query.facts_state import facts_of
-from trackway.query.sql.segments import TABLES
+from trackway.query.sql.segments import HOURS, TABLES
 from trackway.store.client import Store
 from trackway.store.damage_table import Damage, all_damage
 from trackway.store.errors import StoreError
@@ -68,7 +68,9 @@ def asked(store: Store) -> bool:
     return False
 
 
-PAIRS = [(TABLES[number % len(TABLES)], way) for number, way in enumerate((*ALL_WAYS, *WAYS))]
+ONE_SEGMENT = [table for table in TABLES if table != HOURS]
+"""The tables with rows of one segment."""
+PAIRS = [(ONE_SEGMENT[number % len(ONE_SEGMENT)], way) for number, way in enumerate((*ALL_WAYS, *WAYS))]
 """Each way once, and each of three ways with two tables. All pairs give the same (24 of them)."""
 
 
@@ -131,7 +133,7 @@ def test_facts_damaged_in_a_stopped_store_give_no_wrong_answer_and_are_built_ane
         assert unsound(place.url, TABLES) == []
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", ONE_SEGMENT)
 def test_a_compactor_that_cannot_read_facts_builds_them_anew(place: Place, store: Store, table: str) -> None:
     """It reads the facts where it merges segments or links persons anew, and saw no sizes before."""
     finish(compactor(place, store))
@@ -146,6 +148,28 @@ def test_a_compactor_that_cannot_read_facts_builds_them_anew(place: Place, store
     assert working._versions.newest(PROJECT).segments == () != version.segments
     finish(working)
     assert check(store) is not None and [each.place for each in noted_but(store, detached(store))] == [table]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_damaged_hours_of_values_give_no_wrong_answer_and_all_is_built_anew(
+    place: Place, store: Store, way: Damaging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in a rollup of two segments."""
+    monkeypatch.setattr(derived, "COUNTED_BYTES_MAX", 10)
+    monkeypatch.setattr(hours, "HOURS_SHARE", 1)
+    working = compactor(place, store)
+    finish(working)
+    place.append_payloads([Requests(4, place.began_us).next(20)])
+    place.load()
+    finish(working)
+    before = check(store)
+    assert before is not None and any(before.rolled_up(HOURS, slot) for slot in range(3))
+    spoil(place, store, HOURS, way)
+    assert asked(store)
+    finish(working)
+    after = check(store)
+    assert after is not None and not set(after.segments) & set(before.segments)
+    assert unsound(place.url, TABLES) == []
 
 
 def test_only_a_file_that_cannot_be_read_makes_facts_doubtful(place: Place, store: Store) -> None:

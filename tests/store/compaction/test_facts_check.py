@@ -12,11 +12,11 @@ from tests.support.loader.story import Place
 from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from trackway.compaction import compactor as loop
-from trackway.compaction import untidy
+from trackway.compaction import derived, hours, untidy
 from trackway.query import facts_check
 from trackway.query.facts_check import Difference, compare, steps
 from trackway.query.facts_state import ask_for_rebuild, facts_of, state_of
-from trackway.query.sql.segments import COUNTS, PERSONS, SUMS
+from trackway.query.sql.segments import COUNTS, HOURS, PERSONS, SUMS
 from trackway.store.client import Store
 
 STEP_EVENTS = (30, 80)
@@ -153,6 +153,38 @@ def test_a_count_or_sum_that_was_altered_in_place_is_found(
             (event, day, table, facts.slots[slot])
         }, values
         assert sum(each.events - each.facts for each in found) == by, values
+    assert differences(store) == []
+
+
+@pytest.mark.one_machine
+@pytest.mark.parametrize(
+    "values, by",
+    [
+        ("arrayPopBack(hours) AS hours", -1),
+        ("arrayPushBack(hours, hours[1]) AS hours", 1),
+        ("arrayMap(hour -> hour + 1, hours) AS hours", 0),
+        ("concat(raw, '1') AS raw", 0),
+        ("period + 1 AS period", 0),
+    ],
+)
+def test_an_hour_that_was_altered_in_place_is_found(
+    place: Place, store: Store, values: str, by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(derived, "COUNTED_FEW_ROWS", 0)
+    monkeypatch.setattr(derived, "COUNTED_SHARE", 1_000_000)
+    monkeypatch.setattr(hours, "HOURS_SHARE", 1)
+    monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[by == 0])
+    place.append_payloads([filled(place, store, 1).next(20)])
+    place.load()
+    finish(place, store)
+    assert differences(store) == []
+    some = store.query(f"SELECT slot, event, raw FROM {HOURS} WHERE raw != '' ORDER BY ALL")
+    slot, event, raw = random.Random(values).choice(some)
+    chosen = f"slot = {slot} AND event = '{event}' AND hex(raw) = '{raw.encode().hex().upper()}'"
+    with altered(store, HOURS, chosen, values):
+        found = differences(store)
+    assert {(each.event, each.table) for each in found} == {(event, HOURS)}
+    assert sum(each.events - each.facts for each in found) in (by * rows for rows in range(1, 9))
     assert differences(store) == []
 
 

@@ -9,7 +9,15 @@ from tests.support.ingest.bodies import ALPHA, GAMMA
 from trackway.compaction import changes, untidy
 from trackway.compaction import compactor as loop
 
-CHANGED_BY_WORK = {"facts", "facts_counts", "facts_sums", "facts_persons", "facts_versions", "facts_rebuilds"}
+CHANGED_BY_WORK = {
+    "facts",
+    "facts_counts",
+    "facts_sums",
+    "facts_hours",
+    "facts_persons",
+    "facts_versions",
+    "facts_rebuilds",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -23,13 +23,14 @@ from trackway.query.sql.events import Events, project_events
 from trackway.query.sql.facts import fact_rows
 from trackway.query.sql.person import Known
 from trackway.query.sql.person_times import Values, has_person_times, person_times
-from trackway.query.sql.segments import COUNTS, NO_SLOT, SUMS, Facts
+from trackway.query.sql.segments import COUNTS, HOURS, NO_SLOT, SUMS, Facts
 from trackway.query.sql.selector import ACTIVITY
 from trackway.store.client import Store
 
 Question = TypeVar("Question")
 
 PROJECT = ALPHA.project_id
+_HOUR_MS = 3_600_000
 PROPERTIES = ("a", "b", "ü 'x'")
 NAMES = ("seen", "bought", "$identify")
 USERS = ("ann", "bob", "")
@@ -196,6 +197,33 @@ def _check_counts(
         assert counts_of_facts(store, project_id, facts, some) == counted, some
         for name, place in zip(some, at, strict=True):
             _check_sums(store, project_id, facts, name, truly, place)
+            is_counted = len(_counted_segments(facts, [name])) == len(facts.segments)
+            if facts.rolled_up(HOURS, facts.slot_of(name)) and not is_counted:
+                _check_hours(store, project_id, facts, name, truly, place)
+
+
+def _check_hours(
+    store: Store, project_id: int, facts: Facts, name: str, truly: Counter[tuple[Any, ...]], place: int
+) -> None:
+    """Hours by value, facts without them, and newer events together are the events: of all time, and of some hours."""
+    hours = sorted(time_ms // _HOUR_MS for _, time_ms, *_ in truly)
+    first, last = hours[len(hours) // 4], hours[len(hours) * 3 // 4]
+    for begin, end in ((None, None), (first, None), (first, last)):
+        bounds_ms = [None if hour is None else hour * _HOUR_MS for hour in (begin, end)]
+        for by_hour in (True, False):
+            some = project_events(project_id).between(*bounds_ms)
+            asked = {name: "{name:String}"}
+            found = fact_rows(some, facts, asked, persons=False, derived=COUNTS, by_hour=by_hour)
+            assert "FROM facts_hours" in found.sql
+            hour = f", intDiv(toUnixTimestamp64Milli(time), {_HOUR_MS})" * by_hour
+            text = f"SELECT event, raw_0{hour}, sum(times) {found.sql} GROUP BY ALL {found.settings}"
+            rows = store.query(text, found.parameters | {"name": name})
+            expected: Counter[tuple[Any, ...]] = Counter()
+            for row, times in truly.items():
+                of_row = row[1] // _HOUR_MS
+                if (begin is None or begin <= of_row) and (end is None or of_row < end):
+                    expected[row[0], row[place], *[of_row] * by_hour] += times
+            assert {tuple(row): int(times) for *row, times in rows} == dict(expected), (begin, end, by_hour)
 
 
 def check(

@@ -11,7 +11,7 @@ from trackway.compaction.limits import (
 )
 from trackway.compaction.plan import Days, next_days, next_position, to_merge, to_roll_up
 from trackway.compaction.versions import Rollup, Segment, Version
-from trackway.query.sql.segments import NO_SLOT, PERSONS, Derived
+from trackway.query.sql.segments import HOURS, NO_SLOT, PERSONS, Derived
 
 
 def test_days_fill_a_step_and_a_large_day_is_split() -> None:
@@ -53,8 +53,12 @@ def of_rows(number: int, rows: int, links: int = 0, *, by_person: bool = True) -
     return Segment(number, rows, links, (Derived(number, PERSONS, 1, (NO_SLOT,) if by_person else ()),))
 
 
+def made_of(number: int, slots: tuple[int, ...]) -> tuple[Derived, ...]:
+    return Derived(number, PERSONS, len(slots), slots), Derived(number, HOURS, 0, ())
+
+
 def rolled_up(number: int, some: Sequence[Segment], made: int = 0) -> Rollup:
-    return Rollup(number, tuple(each.number for each in some), 0, made, Derived(number, PERSONS, 1, (NO_SLOT,)))
+    return Rollup(number, tuple(each.number for each in some), 0, made, made_of(number, (NO_SLOT,)))
 
 
 def test_most_times_are_put_together_and_each_is_written_a_few_times() -> None:
@@ -89,7 +93,7 @@ def test_small_segments_stay_alone_and_those_without_times_by_person_do_not() ->
 
 def test_what_did_not_pay_is_tried_again_with_more_segments() -> None:
     some = [of_rows(number, ROLLED_UP_ROWS_MIN, by_person=False) for number in range(10, 60, 10)]
-    empty = rolled_up(100, some[:4])._replace(derived=Derived(100, PERSONS, 0, ()))
+    empty = rolled_up(100, some[:4])._replace(derived=made_of(100, ()))
     assert to_roll_up(some[:4], [empty]) == []
     assert to_roll_up(some, [empty]) == []
     more = [*some, of_rows(110, ROLLED_UP_ROWS_MIN, by_person=False)]
@@ -105,3 +109,10 @@ def test_an_old_rollup_is_made_anew_when_links_were_looked_for_in_all_its_segmen
     assert to_roll_up([second, again], [old]) == []
     looked_for = second._replace(links=9)
     assert to_roll_up([looked_for, again], [old]) == [looked_for, again]
+
+
+def test_a_rollup_that_an_older_version_made_is_made_anew() -> None:
+    some = [of_rows(number, ROLLED_UP_ROWS_MIN) for number in (10, 20)]
+    rollup = rolled_up(30, some)
+    assert to_roll_up(some, [rollup]) == []
+    assert to_roll_up(some, [rollup._replace(derived=rollup.derived[:1])]) == some

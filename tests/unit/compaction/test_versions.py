@@ -1,8 +1,8 @@
 from trackway.compaction.versions import Retired, Rollup, Segment, Version
-from trackway.query.sql.segments import NO_SLOT, PERSONS, Derived
+from trackway.query.sql.segments import HOURS, NO_SLOT, PERSONS, Derived
 
 SEGMENTS = tuple(Segment(number, 100, links=number) for number in (1, 2, 3, 4))
-ROLLUP = Rollup(5, (1, 2, 3), 1, 6, Derived(5, PERSONS, 70, (NO_SLOT,)))
+ROLLUP = Rollup(5, (1, 2, 3), 1, 6, (Derived(5, PERSONS, 70, (NO_SLOT,)),))
 VERSION = Version(1, segments=SEGMENTS, rollups=(ROLLUP,))
 
 
@@ -23,7 +23,7 @@ def test_a_rollup_ends_with_any_fact_that_goes() -> None:
 
 
 def test_a_new_rollup_ends_those_of_the_same_segments() -> None:
-    new = Rollup(7, (3, 4), 3, 9, Derived(7, PERSONS, 70, (NO_SLOT,)))
+    new = Rollup(7, (3, 4), 3, 9, (Derived(7, PERSONS, 60, (NO_SLOT,)), Derived(7, HOURS, 10, (3,))))
     made = VERSION.with_rollup(new, 7.0)
     assert made.rollups == (new,) and made.retired == (Retired(5, 7),)
     assert made.stored_rows == 470 and made.numbers == [1, 2, 3, 4, 7]

@@ -1,9 +1,9 @@
-"""What is derived from facts, held against the facts: counts, sums and times of the segments that count, for some days.
+"""What is derived from facts, held against the facts: counts, sums, hours and times of the segments that count.
 
-The facts are grouped again, by segment, name, hour, slot and, for counts, value. So any row that is missing, strange,
-or of another number is found, and nothing is hashed. Only rows that reports read are compared. Whole numbers are added
-up without an error. Other sums depend on the order of their numbers. So two sums of n numbers are equal if they differ
-by at most 2n × 2^-53 of the sum of the magnitudes: rounding can do no more.
+A statement compares some days. The facts are grouped again, by segment, name, hour, slot and, for counts and hours,
+value. So any row that is missing, strange, or of another number is found, and nothing is hashed. Only rows that reports
+read are compared. Whole numbers are added up without an error. Other sums depend on the order of their numbers. So two
+sums of n numbers are equal if they differ by at most 2n × 2^-53 of the sum of the magnitudes: rounding can do no more.
 
 Times that are kept by person are held against the facts event by event, by their hashes: those of each segment, and
 those of several segments together.
@@ -16,7 +16,17 @@ from trackway.query.limits import FACTS_CHECK_MEMORY_BYTES_MAX
 from trackway.query.sql.facts import SLOTS, moved_persons, number_of, slot
 from trackway.query.sql.facts_check import PIECE, WITHIN, Step
 from trackway.query.sql.projection import NOBODY
-from trackway.query.sql.segments import COUNTS, NO_SLOT, PERIOD_DAYS, PERSONS, SUMS, Derived, Facts
+from trackway.query.sql.segments import (
+    COUNTS,
+    HOURS,
+    HOURS_PERIOD_DAYS,
+    NO_SLOT,
+    PERIOD_DAYS,
+    PERSONS,
+    SUMS,
+    Derived,
+    Facts,
+)
 from trackway.query.sql.selector import ACTIVITY
 from trackway.query.sql.tables import rows_from, rows_in
 
@@ -24,13 +34,15 @@ _DAY_MS: Final = 86_400_000
 _HOUR_OF_MS: Final = "intDiv(ms, 3600000) * 3600000"
 _HOUR_MS: Final = "toUnixTimestamp64Milli(time)"
 _HOUR_OF_FACT_MS: Final = f"intDiv({_HOUR_MS}, 3600000) * 3600000"
-_LISTED: Final = "arrayElement({derived_slots:Array(Array(UInt8))}, indexOf({derived_segments:Array(UInt64)}, segment))"
-"""The slots of which a row's segment has derived rows."""
+_LISTED: Final = "arrayElement({derived_slots:Array(Array(UInt8))}, indexOf({derived_segments:Array(UInt64)}, number))"
+"""The slots of which there are derived rows under a `number`."""
+_IS_LISTED: Final = f"has({_LISTED.replace('number', 'segment')}, slot)"
+"""Whether a derived row is of such a slot."""
 _SEGMENTS: Final = "segment IN {derived_segments:Array(UInt64)}"
 _TOGETHER: Final = "segment IN {rollups:Array(UInt64)}"
 _COVERED: Final = "segment IN {covered:Array(UInt64)}"
-_ROLLUP: Final = "transform(segment, {covered:Array(UInt64)}, {covered_by:Array(UInt64)}) AS number"
-"""The rollup of a fact's segment."""
+_NUMBER: Final = "transform(segment, {covered:Array(UInt64)}, {covered_by:Array(UInt64)}) AS number"
+"""The number under which rows are derived from a fact: that of its segment, or of the rollup of it."""
 _SETTINGS: Final = (
     f" SETTINGS max_block_size = 4096, max_bytes_before_external_group_by = {FACTS_CHECK_MEMORY_BYTES_MAX}"
 )
@@ -51,20 +63,23 @@ class Question(NamedTuple):
 def derived_differences(facts: Facts, step: Step, shown_max: int) -> Iterator[Question]:
     """The statements that compare, of tables that have rows of the facts that count."""
     asked = {**step._asdict(), "shown": shown_max}
-    for table, compared in ((COUNTS, _counts()), (SUMS, _sums()), (PERSONS, _persons())):
+    for table, compared in ((COUNTS, _counts()), (SUMS, _sums()), (HOURS, _hours()), (PERSONS, _persons())):
         every = [each for each in facts.derived if each.table == table and each.slots]
-        if found := [each for each in every if each.segment not in facts.rollups]:
-            yield Question(table, f"{_first(compared)}{_SETTINGS}", {**asked, **_bound(found)})
-    if facts.rollups:
+        found = [each for each in every if table == HOURS or each.segment not in facts.rollups]
+        if found:
+            yield Question(table, f"{_first(compared)}{_SETTINGS}", {**asked, **_bound(found, facts.rollups)})
+    if rollups := facts.rolled_up(PERSONS, NO_SLOT):
         moved = moved_persons(facts)
-        bound = {**asked, **_bound_together(facts.rollups), **({"links": facts.links} if moved else {})}
+        bound = {**asked, **_bound_together(rollups), **({"links": facts.links} if moved else {})}
         yield Question(PERSONS, f"{_first(_persons_together(moved))}{_SETTINGS}", bound)
 
 
-def _bound(found: list[Derived]) -> dict[str, Any]:
+def _bound(found: Sequence[Derived], rollups: Mapping[int, Sequence[int]]) -> dict[str, Any]:
+    numbers = [each.segment for each in found]
     return {
-        "derived_segments": [each.segment for each in found],
+        "derived_segments": numbers,
         "derived_slots": [list(each.slots) for each in found],
+        **_bound_together({number: rollups.get(number, [number]) for number in numbers}),
     }
 
 
@@ -80,14 +95,13 @@ def _facts(pair: str) -> str:
     """One row for each fact and slot: `pair` is SQL of a value of the slot `n`, whose raw is `raws[n + 1]`."""
     raws = f"[{', '.join(slot(number) for number in range(SLOTS))}]"
     pairs = f"arrayJoin(arrayMap(n -> (n, {pair}), {_LISTED})) AS pair"
-    rows = f"SELECT segment, event, day, {_HOUR_OF_FACT_MS} AS hour, {raws} AS raws"
-    chosen = rows_in("facts", _SEGMENTS, WITHIN.replace("{day}", "day"), _piece(_HOUR_OF_FACT_MS))
-    return f"SELECT segment, event, day, hour, {pairs} {rows_from(f'{rows} {chosen}')}"
+    rows = f"SELECT {_NUMBER}, event, day, {_HOUR_OF_FACT_MS} AS hour, {raws} AS raws"
+    chosen = rows_in("facts", _COVERED, WITHIN.replace("{day}", "day"), _piece(_HOUR_OF_FACT_MS))
+    return f"SELECT number, event, day, hour, {pairs} {rows_from(f'{rows} {chosen}')}"
 
 
 def _held(table: str) -> str:
-    listed = f"has({_LISTED}, slot)"
-    return rows_in(table, _SEGMENTS, WITHIN.replace("{day}", "day"), _piece(_HOUR_MS), listed)
+    return rows_in(table, _SEGMENTS, WITHIN.replace("{day}", "day"), _piece(_HOUR_MS), _IS_LISTED)
 
 
 def _piece(hour: str) -> str:
@@ -97,10 +111,25 @@ def _piece(hour: str) -> str:
 
 def _counts() -> str:
     """Rows with event, day, slot, facts, events, differs."""
-    key = "segment, event, day, hour"
+    row = f"segment AS number, event, day, {_HOUR_MS} AS hour, slot, raw, 0 AS facts, events AS held"
+    return _by_value(f"SELECT {row} {_held(COUNTS)}")
+
+
+def _hours() -> str:
+    """The same. An hour of another period than its row is held under no slot, where no fact is."""
+    rows = "SELECT segment, event, period, slot AS own, raw, arrayJoin(hours) AS each"
+    rows += f" {rows_in(HOURS, _SEGMENTS, _IS_LISTED)}"
+    slot_of_period = f"if(intDiv(each, {HOURS_PERIOD_DAYS * 24}) = period, own, {NO_SLOT}) AS slot"
+    time = "toDate(toUInt16(intDiv(each, 24))) AS day, toInt64(each) * 3600000 AS hour"
+    held = f"SELECT segment AS number, event, {time}, {slot_of_period}, raw, 0 AS facts, 1 AS held {rows_from(rows)}"
+    return _by_value(f"{held} WHERE {WITHIN.replace('{day}', 'day')} AND {_piece('hour')}")
+
+
+def _by_value(held: str) -> str:
+    """The same of facts and of numbers that are `held` of them by name, hour, slot and value."""
+    key = "number, event, day, hour"
     raw = f"if(n = {NO_SLOT}, '', raws[n + 1])"
     of_facts = f"SELECT {key}, pair.1 AS slot, pair.2 AS raw, 1 AS facts, 0 AS held {rows_from(_facts(raw))}"
-    held = f"SELECT segment, event, day, {_HOUR_MS} AS hour, slot, raw, 0 AS facts, events AS held {_held(COUNTS)}"
     both = f"{of_facts} UNION ALL {held}"
     sums = f"SELECT event, day, slot, sum(facts) AS made, sum(held) AS events {rows_from(both)}"
     rows = f"{sums} GROUP BY {key}, slot, raw"
@@ -109,12 +138,12 @@ def _counts() -> str:
 
 def _sums() -> str:
     """The same. A sum that is missing is of 0 events."""
-    key = "segment, event, day, hour"
+    key = "number, event, day, hour"
     number = number_of("raws[n + 1]")
     of_facts = f"""
 SELECT {key}, pair.1 AS slot, 1 AS facts, 0 AS events, pair.2 AS made, 0. AS held_total {rows_from(_facts(number))}"""
     held = f"""
-SELECT segment, event, day, {_HOUR_MS} AS hour, slot, 0 AS facts, events, 0. AS made, total AS held_total
+SELECT segment AS number, event, day, {_HOUR_MS} AS hour, slot, 0 AS facts, events, 0. AS made, total AS held_total
 {_held(SUMS)}"""
     both = f"{of_facts} UNION ALL {held}"
     sums = """
@@ -134,7 +163,7 @@ def _persons_together(moved: str) -> str:
     """The same of rollups. `moved`: a query's text that gives persons who are left out: segments may have been written
     again, with newer links, since their times were put together."""
     but = f" AND person NOT IN ({moved})" if moved else ""
-    return _times_of(_ROLLUP, f"{_COVERED}{but}", f"{_TOGETHER}{but}")
+    return _times_of(_NUMBER, f"{_COVERED}{but}", f"{_TOGETHER}{but}")
 
 
 def _times_of(number: str, of_facts: str, of_times: str) -> str:

@@ -53,6 +53,11 @@ class Events(NamedTuple):
         return self.is_narrow and whole and not fine
 
     @property
+    def hours(self) -> tuple[int | None, int | None]:
+        """The first of their hours since 1970, and the first hour after them; None: no bound. For `is_by_hour`."""
+        return self._hour(_FROM, "from_ms"), self._hour(_BEFORE, "before_ms")
+
+    @property
     def names(self) -> Sequence[str]:
         """The conditions of the key on more than the project and a range of time."""
         return [each for each in self.key if each not in (_OF_PROJECT, KEPT, _FROM, _BEFORE)]
@@ -72,6 +77,9 @@ class Events(NamedTuple):
             whole = name and self.parameters[name] % _DAY_MS == 0
             conditions.append(by_day if whole else each.replace(DAY, "day"))
         return conditions
+
+    def _hour(self, bound: str, name: str) -> int | None:
+        return max(self.parameters[name], 0) // _HOUR_MS if bound in self.key else None
 
     def having(
         self, *, key: Sequence[str] = (), row: Sequence[str] = (), properties: Sequence[str] = (), **parameters: Any

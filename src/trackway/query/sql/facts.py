@@ -15,8 +15,9 @@ from trackway.query.limits import IDS_LOOKED_UP_MAX, LATE_KNOWN_MAX
 from trackway.query.sql.events import Events
 from trackway.query.sql.person import JOIN_SETTINGS, KNOWN_LINKS
 from trackway.query.sql.scope import Rows
-from trackway.query.sql.segments import DERIVED, NO_SLOT, SUMS, TABLES, Facts
+from trackway.query.sql.segments import COUNTS, HOURS, NO_SLOT, SUMS, TABLES, Facts
 from trackway.query.sql.tables import EVENTS_SINCE, rows_from, rows_in
+from trackway.query.sql.value_hours import value_hours, value_totals
 
 SLOTS: Final = 64
 """Properties of a project that have columns of their own."""
@@ -30,7 +31,7 @@ WHO: Final = "if(user_id = '' AND distinct_id != '', cityHash64(distinct_id), 0)
 PERSON: Final = "if(own = 0, 0, if(link.person != 0, link.person, own))"
 """The person of a row with OWN as `own` that is joined with its `link`."""
 _FROM: Final = "FROM facts WHERE"
-_FROM_DERIVED: Final = {table: f"FROM {table} WHERE" for table in DERIVED}
+_FROM_DERIVED: Final = {table: f"FROM {table} WHERE" for table in (COUNTS, SUMS)}
 _LATE_KNOWN: Final = "cityHash64(position, toDate(time))"
 """Rows of one record and day are in one part of the store, so that either all or none of them are seen."""
 _OF_LATE_DAYS: Final = "toString(day) IN {late_days:Array(String)}"
@@ -131,6 +132,7 @@ def fact_rows(
     *,
     persons: bool = True,
     derived: str | None = None,
+    by_hour: bool = True,
     readable: bool = False,
 ) -> Rows:
     """Events with `event`, `time`, `day`, `times`, and for each of these properties, which have slots, `raw_0` …
@@ -139,10 +141,11 @@ def fact_rows(
     With `persons` also `person_number`, the hash of the person's canonical id, 0 for nobody. `day` is of UTC. The
     events must be narrow.
 
-    `times` is 1, or with `derived`, a table of DERIVED, the number of events that the row is of: of one name and hour,
-    and `time` is the begin of the hour. They have one value with COUNTS; with SUMS rows have `total`, the sum of the
-    numbers of the one property, and no raws. Segments without such rows, and days whose facts may have newer copies,
-    are read as facts. Derived rows have no persons.
+    `times` is 1, or with `derived`, which is COUNTS or SUMS, the number of events that the row is of: of one name and
+    hour, and `time` is the begin of the hour. They have one value with COUNTS; with SUMS rows have `total`, the sum of
+    the numbers of the one property, and no raws. Segments without COUNTS of the property are read by its values, if
+    they have HOURS: then the events of a row have any hours, unless rows are `by_hour`. Segments without such rows, and
+    days whose facts may have newer copies, are read as facts. Derived rows have no persons.
 
     `readable`: the raws of the tail are those of `raw_in_readable`.
     """
@@ -151,7 +154,15 @@ def fact_rows(
     bound = dict(events.parameters) | {"facts_end": facts.position}
     slots = [slot(facts.slot_of(name)) for name in properties]
     in_derived = _derived(events, facts, properties, derived) if derived and not persons else []
-    branches = _branches(events, facts, in_derived, slots, bound, persons)
+    in_hours: Mapping[int, Sequence[int]] = {}
+    if derived == COUNTS and not persons:
+        in_hours = _in_hours(events, facts, properties, in_derived)
+    covered = [segment for segments in in_hours.values() for segment in segments]
+    in_derived = [number for number in in_derived if number not in covered]
+    branches = _branches(events, facts, [*in_derived, *covered], slots, bound, persons)
+    if in_hours:
+        read = value_hours if by_hour else value_totals
+        branches.append(read(events, facts, list(in_hours), _slot_of(facts, properties), bound))
     if facts.has_tail or not (branches or in_derived):
         raw = raw_in_readable if readable else raw_in
         branches.append(_tail(events, facts, [raw("properties", name) for name in properties.values()], persons))
@@ -233,6 +244,15 @@ def _derived(events: Events, facts: Facts, properties: Mapping[str, str], table:
     if len(properties) > 1 or not events.is_by_hour:
         return []
     return facts.derived_in(table, _slot_of(facts, properties))
+
+
+def _in_hours(
+    events: Events, facts: Facts, properties: Mapping[str, str], counted: Sequence[int]
+) -> Mapping[int, Sequence[int]]:
+    """The rollups of which HOURS has the only property, with their segments; none where all segments have counts."""
+    if len(properties) != 1 or not events.is_by_hour or len(counted) == len(facts.segments):
+        return {}
+    return facts.rolled_up(HOURS, _slot_of(facts, properties))
 
 
 def _slot_of(facts: Facts, properties: Mapping[str, str]) -> int:

@@ -7,7 +7,6 @@ than all facts, and facts of persons who have changed by newer links. So each ev
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, Final, NamedTuple
 
 from trackway.query.sql.events import Events
@@ -87,7 +86,7 @@ def _kept(
     if moved:
         conditions.append(f"person NOT IN ({moved})")
     if facts.late_days:
-        bound["late_numbers"] = [_day_number(day) for day in facts.late_days]
+        bound["late_numbers"] = facts.late_numbers
         within.append(f"NOT {_OF_LATE_DAY}")
     every = f"arrayMap(time -> toInt64(period) * {_PERIOD_MS} + time, times) AS kept_ms"
     rows = f"SELECT person AS who, {every}, events AS kept_events {rows_in(PERSONS, *conditions)}"
@@ -112,7 +111,3 @@ def _array(number: str, conditions: Sequence[str]) -> str:
 
 def _reads_event(*texts: str) -> bool:
     return any(_EVENT.search(text) for text in texts)
-
-
-def _day_number(day: str) -> int:
-    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()

@@ -231,7 +231,8 @@ class Projection:
         VALUE_REFUSED where that is not so.
         """
         later = [each for each in self._conditions if _OF_RAW.search(each)]
-        entries = self._entries(derived=COUNTS if self._is_by_hour() else None, readable=plain)
+        derived = COUNTS if self._is_by_hour() else None
+        entries = self._entries(derived=derived, readable=plain)
         columns = {**self._columns, **self._plain} if plain else self._columns
         made = [(name, sql) for name, sql in columns.items() if _OF_RAW.search(sql)]
         of_raw = [*later, *(sql for _, sql in made), *self._looked_up.made]
@@ -241,21 +242,25 @@ class Projection:
         chosen = [each for each in self._conditions if not _OF_RAW.search(each)]
         computed = [f"{sql} AS {name}" for name, sql in made]
 
-        def grouped(by: Sequence[str], columns: Sequence[str], conditions: Sequence[str], more: Sequence[str]) -> str:
+        def grouped(
+            source: Rows, by: Sequence[str], columns: Sequence[str], conditions: Sequence[str], more: Sequence[str]
+        ) -> str:
             """The rows of all combinations of some columns, with what is made of the raw."""
-            each = f"SELECT {', '.join([*columns, _RAW])}, sum(times) AS times {entries.sql}{_where(conditions)}"
+            each = f"SELECT {', '.join([*columns, _RAW])}, sum(times) AS times {source.sql}{_where(conditions)}"
             each += f" GROUP BY {', '.join([*by, _RAW])}"
             shown = ", ".join([*by, *computed, "times", *more])
             return f"SELECT {shown} {self._looked_up.above(rows_from(each))}{_where(later)}"
 
         parameters = entries.parameters
         if top is not None and made and set(read) == {top.by} and self._has_many_values():
+            whole = self._entries(derived=derived, by_hour=False, readable=plain)
             values = f"SELECT {top.key} AS key, sum(times) AS total, groupArray({_RAW}) AS raws"
-            values += f" {rows_from(grouped([], [], chosen, [_RAW]))} GROUP BY key ORDER BY total DESC, key"
+            values += f" {rows_from(grouped(whole, [], [], chosen, [_RAW]))} GROUP BY key ORDER BY total DESC, key"
             # A scalar subquery: the store analyses one within IN for each statement around it.
             values = f"SELECT groupArrayArray(raws) {rows_from(f'{values} LIMIT {{top:UInt32}}')}"
-            chosen, parameters = [*chosen, f"{_RAW} IN (SELECT arrayJoin(({values})))"], parameters | {"top": top.limit}
-        rows = grouped(list(read), [f"{sql} AS {name}" for name, sql in read.items()], chosen, [])
+            chosen.append(f"{_RAW} IN (SELECT arrayJoin(({values})))")
+            parameters = parameters | whole.parameters | {"top": top.limit}
+        rows = grouped(entries, list(read), [f"{sql} AS {name}" for name, sql in read.items()], chosen, [])
         return Rows(rows_from(rows), entries.settings, parameters)
 
     def _read(self, expression: Expression) -> None:
@@ -281,17 +286,18 @@ class Projection:
             return False
         return len(facts.derived_in(COUNTS, facts.slot_of(names[0]))) < len(facts.segments)
 
-    def _entries(self, *, derived: str | None = None, readable: bool = False) -> Rows:
+    def _entries(self, *, derived: str | None = None, by_hour: bool = True, readable: bool = False) -> Rows:
         """The events with `event`, `time` and, where they are read, `person_number` and raws.
 
         `times`: of so many events a row is. Only from a `derived` table, of facts alone, a row may be of several
-        (`query.sql.facts.fact_rows`), and `time` is then the begin of the hour of all of them. `readable` as there.
+        (`query.sql.facts.fact_rows`), and `time` is then the begin of the hour of all of them. `by_hour` and `readable`
+        as there.
         """
         events, facts, names = self._events._replace(parameters=self.parameters), self._known.facts, self._raws.bound
         has_who = "who" in self._columns
         if facts is not None and self._reads_facts():
             self._columns = {name: "day" if sql == DAY else sql for name, sql in self._columns.items()}
-            return fact_rows(events, facts, names, persons=has_who, derived=derived, readable=readable)
+            return fact_rows(events, facts, names, persons=has_who, derived=derived, by_hour=by_hour, readable=readable)
         entries = rows_of(events, self._known, deduplicated=True, needs=self._needs | Needs(person=has_who))
         read = [f"JSONExtractRaw(document, {name}) AS raw_{number}" for number, name in enumerate(names.values())]
         read += [f"{_WHO} AS person_number"] if has_who else []

@@ -1,6 +1,7 @@
 """Which facts of a project count, for one question."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -10,13 +11,19 @@ NO_SLOT: Final = 255
 """In place of a slot: numbers by name and hour alone."""
 SUMS: Final = "facts_sums"
 """Sums of the numbers of one slot by name and hour (`store/migrations/0019_facts_sums.sql`)."""
+HOURS: Final = "facts_hours"
+"""Hours of facts by name and the value of one slot (`store/migrations/0024_facts_hours.sql`)."""
+HOURS_PERIOD_DAYS: Final = 196
+"""Days of a period of HOURS."""
 PERSONS: Final = "facts_persons"
 """Times of facts by person (`store/migrations/0022_facts_persons.sql`). A segment that has them has NO_SLOT."""
 PERIOD_DAYS: Final = 49
 """Days of a period of PERSONS. So many milliseconds are less than 2**32."""
-DERIVED: Final = (COUNTS, SUMS, PERSONS)
+OF_SEGMENTS: Final = (COUNTS, SUMS, PERSONS)
 """The tables with rows that are derived from the facts of each segment."""
-TABLES: Final = ("facts", *DERIVED)
+ROLLED_UP: Final = (HOURS, PERSONS)
+"""The tables with rows that are derived from the facts of several segments together."""
+TABLES: Final = ("facts", COUNTS, SUMS, HOURS, PERSONS)
 """All tables of segments. They have the same partitions."""
 
 
@@ -44,7 +51,7 @@ class Facts(NamedTuple):
     `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on,
     change persons; None if there are none. `late_days`: days on which facts may have a newer copy among the late
     events of the tail. `late_known`: late events of other days, as hashes of their position and day. `derived`:
-    what else there is of the segments. `rollups`: under these numbers PERSONS has times of several segments together.
+    what else there is of the segments. `rollups`: under these numbers tables have rows of several segments together.
     `has_tail`: whether there are events from the position on. `newer`: numbers
     that are others when events, links or refused links come that the facts do not have, the number of these events
     first. `since_ms`: the first instant of which events are kept, 0 where all are.
@@ -72,6 +79,11 @@ class Facts(NamedTuple):
         """How many events are stored from the position on, copies included."""
         return self.newer[0] if self.newer else 0
 
+    @property
+    def late_numbers(self) -> list[int]:
+        """`late_days` as days since 1970."""
+        return [(date.fromisoformat(day) - date(1970, 1, 1)).days for day in self.late_days]
+
     def has(self, properties: Iterable[str]) -> bool:
         """Whether each of these properties has a column."""
         return set(properties) <= set(self.slots)
@@ -88,9 +100,15 @@ class Facts(NamedTuple):
     @property
     def by_person(self) -> ByPerson:
         """The times by person that a report reads: each once, of several segments together where they are."""
-        together = [segment for segments in self.rollups.values() for segment in segments]
+        rollups = self.rolled_up(PERSONS, NO_SLOT)
+        together = [segment for segments in rollups.values() for segment in segments]
         alone = [number for number in self.derived_in(PERSONS, NO_SLOT) if number not in together]
-        return ByPerson([*self.rollups, *alone], together + alone)
+        return ByPerson([*rollups, *alone], together + alone)
+
+    def rolled_up(self, table: str, slot: int) -> Mapping[int, Sequence[int]]:
+        """The rollups with which a table has rows for a slot."""
+        found = {each.segment for each in self.derived if each.table == table and slot in each.slots}
+        return {number: segments for number, segments in self.rollups.items() if number in found}
 
 
 def values_of(entry: Any) -> Iterable[Any]:
