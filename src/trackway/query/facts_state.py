@@ -1,11 +1,12 @@
 """What counts of a project's facts now: for one question, and for people."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from trackway.query.limits import LATE_KNOWN_MAX
+from trackway.query.limits import LATE_KNOWN_MAX, PARTS_STILL_S
 from trackway.query.sql.facts import (
     LINK_TABLES,
     LINKS_NOW,
@@ -33,11 +34,14 @@ SELECT sum(records) {rows_in("loads", "outcome = 'stored'", "to_position > {posi
 _REBUILD_ASKED: Final = f"""
 SELECT ({REBUILDS}) > (SELECT max(rebuilds) {rows_in("facts_versions")})"""
 
+_SEEN: Final = msgspec.msgpack.Decoder(tuple[dict[str, Any], float])
 _ROW: Final = msgspec.msgpack.Decoder(list[Any])
 _READ_WHOLE: Final = [each for each in (*VERSION_TABLES, *LINK_TABLES, "events") if each not in TABLES]
 _NOWHERE: Final = (1 << 64) - 1
 """A position beyond that of every record."""
 _Ask = Callable[..., Awaitable[list[Any]]]
+Parts = Mapping[str, Any]
+"""By table what PARTS_NOW says of its parts; nothing where no state is kept."""
 
 
 class FactsState(NamedTuple):
@@ -62,7 +66,7 @@ class _State:
     """What a project has, in pieces. Each is asked once for the same parts of the tables that it reads, since a piece
     costs several times what a look at all parts does."""
 
-    def __init__(self, reader: Reader, project_id: int, parts: Mapping[str, Any]) -> None:
+    def __init__(self, reader: Reader, project_id: int, parts: Parts) -> None:
         self._reader = reader
         self._project_id = project_id
         self._parts = parts
@@ -81,12 +85,17 @@ class _State:
 
 
 async def known_of(reader: Reader, project_id: int) -> Known:
-    """What a report must know of a project: its links, and its facts. Raises StoreError.
+    """What a report must know of a project now: its links, and its facts. Raises StoreError."""
+    return await known_at(reader, project_id, await parts_now(reader, project_id))
+
+
+async def known_at(reader: Reader, project_id: int, parts: Parts) -> Known:
+    """The same where the store has these parts. Raises StoreError.
 
     There are no facts while they are not complete or do not hold what the events are: after damage, or when a rebuild
     was asked for. Then a report reads the events.
     """
-    state = _State(reader, project_id, await _parts(reader, project_id))
+    state = _State(reader, project_id, parts)
     version = await state.piece(VERSION_TABLES, _version)
     position, since = (version[0], version[3]) if version else (_NOWHERE, _NOWHERE)
     links, plain, *linked = await state.piece(LINK_TABLES, _links, position, since)
@@ -110,13 +119,35 @@ async def known_of(reader: Reader, project_id: int) -> Known:
     return Known(bool(links), bool(plain), facts=facts)
 
 
-async def _parts(reader: Reader, project_id: int) -> Mapping[str, Any]:
-    """By table what PARTS_NOW says of its parts; nothing where no state is kept. The parts are looked at first, so a
-    kept piece is never older than they are."""
+async def parts_now(reader: Reader, project_id: int) -> Parts:
+    """The parts that the store has. They are looked at first, so that a kept piece is never older than they are. Raises
+    StoreError."""
     if reader.states is None:
         return {}
-    rows = await reader.rows(project_id, PARTS_NOW, {"tables": list(TABLES), "read": _READ_WHOLE})
-    return {table: found for table, *found in rows}
+    asked = {"tables": list(TABLES), "read": _READ_WHOLE}
+    rows = await reader.look(project_id, PARTS_NOW, asked)
+    parts = {table: found for table, *found in rows}
+    seen = _last_seen(reader, project_id)
+    if seen is None or seen[0] != parts:
+        reader.states.put(_key_of_parts(project_id), msgspec.msgpack.encode([parts, time.monotonic()]))
+    return parts
+
+
+def parts_before(reader: Reader, project_id: int) -> Parts | None:
+    """The parts that the last look gave, if each look of the last PARTS_STILL_S gave the same. While events are loaded
+    that is never so."""
+    seen = _last_seen(reader, project_id)
+    return seen[0] if seen and time.monotonic() - seen[1] >= PARTS_STILL_S else None
+
+
+def _last_seen(reader: Reader, project_id: int) -> tuple[Parts, float] | None:
+    """The parts that the last look gave, and when a look gave them first."""
+    kept = reader.states and reader.states.get(_key_of_parts(project_id))
+    return _SEEN.decode(kept) if kept else None
+
+
+def _key_of_parts(project_id: int) -> bytes:
+    return msgspec.msgpack.encode(("parts", project_id))
 
 
 async def _version(reader: Reader, project_id: int) -> list[Any]:

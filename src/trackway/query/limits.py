@@ -127,6 +127,8 @@ NAMED_AT_ONCE_MAX = 1000
 LATE_KNOWN_MAX = 5000
 """Late events, as pairs of position and day, that a question about facts names. With more it reads the facts of all
 their days."""
+PARTS_STILL_S = 2.0
+"""Where the store's parts have been the same for so long, a report begins with them while it looks at them again."""
 IDS_LOOKED_UP_MAX = 1000
 """Newer events whose persons a question about facts looks up by the ids. With more it compares the hashes of all links,
 which takes a tenth of a second for a million."""

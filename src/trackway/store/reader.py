@@ -44,19 +44,19 @@ _lines = msgspec.json.Decoder(list[Any]).decode_lines
 class Reader:
     """The store at a URL, for one workload. For one event loop at a time. Every method raises StoreError."""
 
-    def __init__(self, url: str, workload: Workload, results: ResultCache | None = None) -> None:
+    def __init__(self, url: str, asked_by: Workload, results: ResultCache | None = None) -> None:
         self.results = results
         """Where results are kept for the next time, if they are."""
-        self._store = Store(url, workload=workload)
+        self._store = Store(url, workload=asked_by)
         self.on_cluster = self._store.cluster is not None
         self.states = None if self.on_cluster else ResultCache(STATES_BYTES_MAX)
         """Where the states of projects are kept, each by what it depends on; nowhere on a cluster (`open_readers`)."""
         self.refused = ResultCache(REFUSED_BYTES_MAX)
         """What shorter forms of statements were found not to fit, so that they are not asked again."""
         self.holding = self._store.holding
-        self._workload = workload
-        self._turns = Turns(workload.connections, workload.project_max, workload.waiting_max)
-        self._threads = ThreadPoolExecutor(workload.connections, f"store-{workload.name}")
+        self._workload = asked_by
+        self._turns = Turns(asked_by.connections, asked_by.project_max, asked_by.waiting_max)
+        self._threads = ThreadPoolExecutor(asked_by.connections, f"store-{asked_by.name}")
         self._closing: set[asyncio.Task[None]] = set()
         self._asking: set[asyncio.Future[Any]] = set()
         self._given_up = False
@@ -70,7 +70,16 @@ class Reader:
     ) -> list[tuple[Any, ...]]:
         """All rows of a result of moderate size, with values as in JSON: dates and times are texts, and a text that was
         cut within a character ends with U+FFFD. `time_s`: the store's time limit, instead of the workload's."""
-        settings = _WHOLE | self._settings(project_id, time_s or self._workload.question_s_max)
+        return await self._rows(self._workload, project_id, sql, parameters, time_s)
+
+    async def look(self, project_id: int, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        """The same for a short look at the store. What is asked beside it has all cores."""
+        return await self._rows(workload.LOOKS, project_id, sql, parameters, None)
+
+    async def _rows(
+        self, counts_as: Workload, project_id: int, sql: str, parameters: Parameters | None, time_s: float | None
+    ) -> list[tuple[Any, ...]]:
+        settings = _WHOLE | _settings(counts_as, project_id, time_s or counts_as.question_s_max)
         bound = {"project": project_id, **(parameters or {})}
 
         def ask() -> list[tuple[Any, ...]]:
@@ -118,7 +127,7 @@ class Reader:
         time_s: float | None,
     ) -> AsyncIterator[AsyncIterator[Value]]:
         """What `read` makes of the pieces, in the thread that waits for them."""
-        settings = self._settings(project_id, time_s)
+        settings = _settings(self._workload, project_id, time_s)
         bound = {"project": project_id, **(parameters or {})}
         await self._take(project_id)
         blocks = self._store.stream(sql, bound, format, settings)
@@ -147,7 +156,7 @@ class Reader:
     ) -> None:
         """Run a statement without a result, such as an INSERT … SELECT."""
         bound = {"project": project_id, **(parameters or {})}
-        settings = self._settings(project_id, time_s or self._workload.question_s_max)
+        settings = _settings(self._workload, project_id, time_s or self._workload.question_s_max)
         await self._in_turn(project_id, lambda: self._store.command(sql, bound, settings))
 
     async def insert(
@@ -161,7 +170,7 @@ class Reader:
     ) -> int:
         """Insert rows, which a thread iterates; at return they are durable. Returns their number. If the iterator
         raises, its error is raised and nothing is inserted."""
-        wanted = self._settings(project_id, None) | dict(settings or {})
+        wanted = _settings(self._workload, project_id, None) | dict(settings or {})
         return await self._in_turn(project_id, lambda: self._store.insert_rows(table, columns, rows, format, wanted))
 
     def give_up(self) -> None:
@@ -175,10 +184,6 @@ class Reader:
         """Fail everything that waits."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._store.close()
-
-    def _settings(self, project_id: int, time_s: float | None) -> dict[str, str]:
-        named = {"quota_key": self._workload.quota_key(project_id)}
-        return named if time_s is None else named | {"max_execution_time": f"{time_s:.3f}"}
 
     async def _take(self, project_id: int) -> None:
         # Two such queries could wait for each other.
@@ -234,6 +239,11 @@ class Reader:
             await self._run(blocks.close)
         finally:
             self._turns.give(project_id)
+
+
+def _settings(asked_by: Workload, project_id: int, time_s: float | None) -> dict[str, str]:
+    named = {"quota_key": asked_by.quota_key(project_id)}
+    return named if time_s is None else named | {"max_execution_time": f"{time_s:.3f}"}
 
 
 class Readers(NamedTuple):

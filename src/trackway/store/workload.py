@@ -52,6 +52,9 @@ EXPORT: Final = Workload("export", 6, 3, 16, ALL_CORES, 600 * MIB, 120, 300, 1)
 """Exports and pages of profile queries: streams, each as slow as its client, and the queries before them."""
 REPORTS: Final = Workload("reports", 5, 5, 64, SHARED_CORES, 600 * MIB, 300, 330, 10)
 """Reports. Clients wait for up to eight minutes."""
+LOOKS: Final = Workload("looks", 2, 2, 64, 1, 64 * MIB, 30, 45, 10)
+"""Looks at the store's parts, of some milliseconds. They are apart, so that a report that begins beside one has all
+cores."""
 ALERTS: Final = Workload("alerts", 3, 2, 16, 1, 400 * MIB, 60, 90, 12)
 """What alerts look at, for which nobody waits: counts, and saved reports."""
 LOOKUP: Final = Workload("lookup", 3, 2, 16, 1, 600 * MIB, 120, 150, 1)
@@ -65,7 +68,7 @@ BACKUP: Final = Workload("backup", 1, 1, 4, 1, 400 * MIB, None, 300, 15)
 
 WORKLOADS: Final = {
     each.name: each
-    for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, ALERTS, LOOKUP, COMPACTION, ERASURE, BACKUP)
+    for each in (LOADER, HEALTH, API, PAGES, EXPORT, REPORTS, LOOKS, ALERTS, LOOKUP, COMPACTION, ERASURE, BACKUP)
 }
 
 

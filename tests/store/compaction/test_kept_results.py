@@ -48,7 +48,7 @@ class Watched:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.states, self.refused = reader.states, reader.refused
+        self.states, self.refused, self.look = reader.states, reader.refused, reader.look
         self.asked: list[str] = []
 
     async def rows(self, project_id: int, sql: str, *given: Any, **named: Any) -> list[tuple[Any, ...]]:

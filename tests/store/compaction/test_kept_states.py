@@ -37,8 +37,12 @@ class Counted:
         self.asked: list[str] = []
 
     async def rows(self, project_id: int, sql: str, *given: Any, **named: Any) -> list[tuple[Any, ...]]:
-        self.asked += [sql] if sql != PARTS_NOW else []
+        self.asked.append(sql)
         return await self._reader.rows(project_id, sql, *given, **named)
+
+    async def look(self, project_id: int, sql: str, *given: Any) -> list[tuple[Any, ...]]:
+        assert sql == PARTS_NOW
+        return await self._reader.look(project_id, sql, *given)
 
     def known(self, project_id: int = PROJECT) -> Known:
         return asyncio.run(known_of(cast(Reader, self), project_id))

@@ -47,7 +47,7 @@ class LittleMemory:
         self._reader = reader
         self._bytes = megabytes * 1_000_000
         self._roomy = roomy
-        self.states, self.refused = reader.states, reader.refused
+        self.states, self.refused, self.look = reader.states, reader.refused, reader.look
 
     async def rows(self, project_id: int, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         joint = "," if " SETTINGS " in sql else " SETTINGS"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from trackway.query.facts_state import known_of
+from trackway.query.facts_state import Parts, known_at, parts_now
 from trackway.query.limits import REPORT_BLOCKS_S_MAX
 from trackway.query.mapped_tables import Mapped, lookups_of
 from trackway.query.sql.lookups import Lookups
@@ -53,7 +53,8 @@ class Plain(NamedTuple):
 class Run:
     """The statements of one report of a project. Every method raises StoreError.
 
-    `blocks_s_max`: seconds for a result that is read block by block.
+    `blocks_s_max`: seconds for a result that is read block by block. `parts`: what the store has, if that was looked at
+    (`query.reports.assured`).
     """
 
     def __init__(
@@ -63,11 +64,13 @@ class Run:
         mapped: Sequence[Mapped] = (),
         results: ResultCache | None = None,
         blocks_s_max: float = REPORT_BLOCKS_S_MAX,
+        parts: Parts | None = None,
     ) -> None:
         self._reader = reader
         self._mapped = mapped
         self._results = results
         self._blocks_s_max = blocks_s_max
+        self._parts = parts
         self._facts: Facts | None = None
         self._seen: dict[tuple[str, ...], Any] = {}
         self.project_id = project_id
@@ -76,7 +79,8 @@ class Run:
 
     async def known(self) -> Known:
         """What the project's identity has, the facts that may be read instead of its events, and lookup tables."""
-        found = await known_of(self._reader, self.project_id)
+        parts = await parts_now(self._reader, self.project_id) if self._parts is None else self._parts
+        found = await known_at(self._reader, self.project_id, parts)
         self._facts = found.facts
         self._seen.clear()
         return found._replace(lookups=await self.lookups())
