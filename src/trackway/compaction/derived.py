@@ -9,6 +9,7 @@ fewer than the facts get any: of others a report reads the facts.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from trackway.compaction.derived_rows import grouping, written
 from trackway.compaction.limits import (
     COUNTED_AT_ONCE,
     COUNTED_BYTES_MAX,
@@ -29,11 +30,7 @@ _HOUR: Final = f"fromUnixTimestamp64Milli(intDiv(toUnixTimestamp64Milli(time), {
 _SEGMENT: Final = "segment = {segment:UInt64}"
 _KEY: Final = "{project:UInt32}, {segment:UInt64}"
 _OLD: Final = ("segment IN {old:Array(UInt64)}", "slot IN {slots:Array(UInt8)}")
-# In the order of the table, a group of its own for each name and day would take longer than all that is counted.
-_SETTINGS: Final = (
-    "SETTINGS optimize_aggregation_in_order = 0, max_block_size = 16384, max_insert_threads = 1,"
-    f" max_bytes_before_external_group_by = {COUNTED_MEMORY_BYTES_MAX}"
-)
+_SETTINGS: Final = grouping(COUNTED_MEMORY_BYTES_MAX)
 
 
 _COLUMNS: Final = {
@@ -83,8 +80,7 @@ def derive(
             store.command(_added_up(table), asked | {"old": segments, "slots": shared})
         for statement in statements:
             store.command(statement, asked)
-        ((written,),) = store.query(f"SELECT count() {rows_in(table, _SEGMENT)}", asked)
-        made.append(Derived(segment, table, int(written), tuple(sorted((*shared, *more)))))
+        made.append(written(store, table, asked, (*shared, *more)))
     return (*made, derive_persons(store, project_id, segment, [segment]))
 
 

@@ -8,8 +8,9 @@ has more than an event or two in one segment, the times of several segments are 
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
+from trackway.compaction.derived_rows import grouping, written
 from trackway.compaction.limits import (
     PERSONS_FEW_ROWS,
     PERSONS_MEMORY_BYTES_MAX,
@@ -30,10 +31,7 @@ _NAMES: Final = 1 << 20
 _FACTS: Final = rows_in("facts", "segment IN {old:Array(UInt64)}", f"person != {NOBODY}")
 _SURVEY: Final = f"SELECT count(), uniq(person), uniqExact(event) {_FACTS}"
 _INTO: Final = "project_id, segment, active, period, person, first_day, last_day, times, events"
-_SETTINGS: Final = (
-    "SETTINGS optimize_aggregation_in_order = 0, max_block_size = 16384, max_insert_threads = 1,"
-    f" max_bytes_before_external_group_by = {PERSONS_MEMORY_BYTES_MAX}"
-)
+_SETTINGS: Final = grouping(PERSONS_MEMORY_BYTES_MAX)
 
 
 def _insert() -> str:
@@ -74,16 +72,11 @@ def derive_persons(store: Store, project_id: int, number: int, segments: Sequenc
     if persons > max(facts // PERSONS_SHARE, PERSONS_FEW_ROWS) or names > PERSONS_NAMES_MAX:
         return Derived(number, PERSONS, 0, ())
     store.command(_INSERT, asked)
-    return _written(store, asked)
+    return written(store, PERSONS, asked, [NO_SLOT])
 
 
 def put_together(store: Store, project_id: int, number: int, segments: Sequence[int]) -> Derived:
     """Write the times by person of segments that have them together, under a number. Raises StorageError."""
     asked = {"project": project_id, "segment": number, "old": list(segments)}
     store.command(_PUT_TOGETHER, asked)
-    return _written(store, asked)
-
-
-def _written(store: Store, asked: dict[str, Any]) -> Derived:
-    ((rows,),) = store.query(f"SELECT count() {rows_in(PERSONS, 'segment = {segment:UInt64}')}", asked)
-    return Derived(asked["segment"], PERSONS, int(rows), (NO_SLOT,))
+    return written(store, PERSONS, asked, [NO_SLOT])

@@ -3,6 +3,7 @@ deletions for a while."""
 
 from typing import Final, NamedTuple
 
+from trackway.query.sql.segments import TABLES
 from trackway.query.sql.tables import PROJECT, rows_in
 from trackway.store.mutations import checked_partition
 
@@ -43,7 +44,6 @@ TARGETS: Final = (
 )
 """In the order of deletion. Links are last: they say whose the rest is. That another user claimed a device of the
 person, too, stays: it is as if the person had never had the device."""
-FACTS_TABLES: Final = ("facts", "facts_counts", "facts_sums", "facts_hours", "facts_persons")
 OF_PROJECT: Final = tuple(
     Target(table, "1", final=False)
     for table in (
@@ -56,7 +56,7 @@ OF_PROJECT: Final = tuple(
         "lookup_table_versions",
         "identity_refusals",
         "identity_links",
-        *FACTS_TABLES,
+        *TABLES,
     )
 )
 """All that a project has in the store, but for how many records came when: the loader's cursor is among these."""

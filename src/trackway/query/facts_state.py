@@ -84,18 +84,14 @@ class _State:
         return row
 
 
-async def known_of(reader: Reader, project_id: int) -> Known:
-    """What a report must know of a project now: its links, and its facts. Raises StoreError."""
-    return await known_at(reader, project_id, await parts_now(reader, project_id))
-
-
-async def known_at(reader: Reader, project_id: int, parts: Parts) -> Known:
-    """The same where the store has these parts. Raises StoreError.
+async def known_of(reader: Reader, project_id: int, parts: Parts | None = None) -> Known:
+    """What a report must know of a project: its links, and its facts. `parts`: those of the store, if it was looked at.
+    Raises StoreError.
 
     There are no facts while they are not complete or do not hold what the events are: after damage, or when a rebuild
     was asked for. Then a report reads the events.
     """
-    state = _State(reader, project_id, parts)
+    state = _State(reader, project_id, await parts_now(reader, project_id) if parts is None else parts)
     version = await state.piece(VERSION_TABLES, _version)
     position, since = (version[0], version[3]) if version else (_NOWHERE, _NOWHERE)
     links, plain, *linked = await state.piece(LINK_TABLES, _links, position, since)

@@ -10,9 +10,8 @@ from trackway.edge.api.reports.insights import INSIGHTS_REPORT
 from trackway.edge.api.reports.report import Report
 from trackway.projects.audit import Author
 from trackway.projects.project import Project
-from trackway.query.facts_state import Parts
 from trackway.query.mapped_tables import Mapped
-from trackway.query.reports.assured import assured
+from trackway.query.reports.assured import answered
 from trackway.query.reports.run import Run, Statement
 from trackway.store.reader import Reader
 from trackway.web.limits import TREND_VALUES_MAX
@@ -58,13 +57,11 @@ async def answer_bookmark(asking: Asking, params: str, report: Report[Any] = INS
             return complete, mapped_of(opened.saved, asking.project.project_id) if names_columns else ()
 
         wanted, mapped = await asking.changes.run(loaded, asking.author)
-    reader, project_id = asking.reader, asking.project.project_id
 
-    async def answered(parts: Parts | None) -> Answered:
-        run = Run(reader, project_id, mapped, reader.results, parts=parts)
+    async def answer_of_run(run: Run) -> Answered:
         answer = await answer_of(report.answer(run, wanted), SMALLER)
         if asking.for_strangers and report is INSIGHTS_REPORT:
             answer = await answer_of(without_few_users(run, wanted, answer), SMALLER)
         return Answered(answer, run.statements)
 
-    return await assured(reader, project_id, answered)
+    return await answered(asking.reader, asking.project.project_id, mapped, answer_of_run)

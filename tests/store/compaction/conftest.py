@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.loader.story import Place, clear
 from tests.support.store.process import RunningStore, migrated_store
-from trackway.compaction import plan
+from trackway.compaction import derived, hours, plan
 from trackway.query.sql.segments import TABLES
 from trackway.store.client import Store
 
@@ -15,6 +15,14 @@ from trackway.store.client import Store
 def rollups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of any size have rollups."""
     monkeypatch.setattr(plan, "ROLLED_UP_ROWS_MIN", 1)
+
+
+@pytest.fixture
+def many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No property has so few values that they are counted, and all have hours in rollups."""
+    monkeypatch.setattr(derived, "COUNTED_FEW_ROWS", 0)
+    monkeypatch.setattr(derived, "COUNTED_SHARE", 1_000_000)
+    monkeypatch.setattr(hours, "HOURS_SHARE", 1)
 
 
 @pytest.fixture(scope="module")

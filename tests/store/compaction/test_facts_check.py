@@ -12,7 +12,7 @@ from tests.support.loader.story import Place
 from tests.support.store.questions import ask
 from tests.support.store.tables import emptied
 from trackway.compaction import compactor as loop
-from trackway.compaction import derived, hours, untidy
+from trackway.compaction import untidy
 from trackway.query import facts_check
 from trackway.query.facts_check import Difference, compare, steps
 from trackway.query.facts_state import ask_for_rebuild, facts_of, state_of
@@ -168,11 +168,8 @@ def test_a_count_or_sum_that_was_altered_in_place_is_found(
     ],
 )
 def test_an_hour_that_was_altered_in_place_is_found(
-    place: Place, store: Store, values: str, by: int, monkeypatch: pytest.MonkeyPatch
+    place: Place, store: Store, many_values: None, values: str, by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(derived, "COUNTED_FEW_ROWS", 0)
-    monkeypatch.setattr(derived, "COUNTED_SHARE", 1_000_000)
-    monkeypatch.setattr(hours, "HOURS_SHARE", 1)
     monkeypatch.setattr(facts_check, "FACTS_CHECK_EVENTS", STEP_EVENTS[by == 0])
     place.append_payloads([filled(place, store, 1).next(20)])
     place.load()

@@ -9,7 +9,7 @@ from tests.support.compaction.compared import PROJECT, Requests, compacted
 from tests.support.loader.story import Place
 from tests.support.store.questions import ask, readers_of
 from trackway.compaction import compactor as loop
-from trackway.compaction import derived, hours
+from trackway.compaction import hours
 from trackway.query.expressions import parse
 from trackway.query.facts_state import ask_for_rebuild
 from trackway.query.reports.run import Run
@@ -34,14 +34,11 @@ def top(store: Store, limit: int) -> tuple[Series, str]:
 
 @pytest.mark.parametrize("has_hours", [True, False])
 def test_they_have_all_events_of_facts_and_newer_ones(
-    place: Place, store: Store, monkeypatch: pytest.MonkeyPatch, has_hours: bool
+    place: Place, store: Store, many_values: None, monkeypatch: pytest.MonkeyPatch, has_hours: bool
 ) -> None:
     """By the hours of values, and without them."""
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
-    monkeypatch.setattr(derived, "COUNTED_FEW_ROWS", 0)
-    monkeypatch.setattr(derived, "COUNTED_SHARE", 1_000_000)
     monkeypatch.setattr(hours, "COUNTED_BYTES_MAX", 1000 if has_hours else 0)
-    monkeypatch.setattr(hours, "HOURS_SHARE", 1)
     requests = Requests(1, place.began_us)
     for _ in range(2):
         place.append_payloads([requests.next(40) for _ in range(3)])

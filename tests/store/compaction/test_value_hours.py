@@ -16,13 +16,9 @@ from trackway.store.client import Store
 
 
 @pytest.fixture
-def store(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """No property has so few values that they are counted."""
+def store(place: Place, many_values: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
     monkeypatch.setattr(untidy, "TIDY_INTERVAL_S", 0)
-    monkeypatch.setattr(derived, "COUNTED_FEW_ROWS", 0)
-    monkeypatch.setattr(derived, "COUNTED_SHARE", 1_000_000)
-    monkeypatch.setattr(hours, "HOURS_SHARE", 1)
     with closing(Store(place.url)) as made:
         yield made
 

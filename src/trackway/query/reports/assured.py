@@ -6,13 +6,24 @@ changes, so that the report read what it would have read after the look. Else it
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from trackway.query.facts_state import Parts, parts_before, parts_now
+from trackway.query.mapped_tables import Mapped
+from trackway.query.reports.run import Run
 from trackway.store.reader import Reader
 
 Made = TypeVar("Made")
+
+
+def answered(
+    reader: Reader, project_id: int, mapped: Sequence[Mapped], answer: Callable[[Run], Awaitable[Made]]
+) -> Awaitable[Made]:
+    """What `answer` makes with a run of a project whose results are kept. Otherwise as `assured`."""
+    return assured(
+        reader, project_id, lambda parts: answer(Run(reader, project_id, mapped, reader.results, parts=parts))
+    )
 
 
 async def assured(reader: Reader, project_id: int, make: Callable[[Parts | None], Awaitable[Made]]) -> Made:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from trackway.query.facts_state import Parts, known_at, parts_now
+from trackway.query.facts_state import Parts, known_of
 from trackway.query.limits import REPORT_BLOCKS_S_MAX
 from trackway.query.mapped_tables import Mapped, lookups_of
 from trackway.query.sql.lookups import Lookups
@@ -79,8 +79,7 @@ class Run:
 
     async def known(self) -> Known:
         """What the project's identity has, the facts that may be read instead of its events, and lookup tables."""
-        parts = await parts_now(self._reader, self.project_id) if self._parts is None else self._parts
-        found = await known_at(self._reader, self.project_id, parts)
+        found = await known_of(self._reader, self.project_id, self._parts)
         self._facts = found.facts
         self._seen.clear()
         return found._replace(lookups=await self.lookups())

@@ -39,7 +39,6 @@ _LISTED: Final = "arrayElement({derived_slots:Array(Array(UInt8))}, indexOf({der
 _IS_LISTED: Final = f"has({_LISTED.replace('number', 'segment')}, slot)"
 """Whether a derived row is of such a slot."""
 _SEGMENTS: Final = "segment IN {derived_segments:Array(UInt64)}"
-_TOGETHER: Final = "segment IN {rollups:Array(UInt64)}"
 _COVERED: Final = "segment IN {covered:Array(UInt64)}"
 _NUMBER: Final = "transform(segment, {covered:Array(UInt64)}, {covered_by:Array(UInt64)}) AS number"
 """The number under which rows are derived from a fact: that of its segment, or of the rollup of it."""
@@ -63,31 +62,30 @@ class Question(NamedTuple):
 def derived_differences(facts: Facts, step: Step, shown_max: int) -> Iterator[Question]:
     """The statements that compare, of tables that have rows of the facts that count."""
     asked = {**step._asdict(), "shown": shown_max}
-    for table, compared in ((COUNTS, _counts()), (SUMS, _sums()), (HOURS, _hours()), (PERSONS, _persons())):
-        every = [each for each in facts.derived if each.table == table and each.slots]
-        found = [each for each in every if table == HOURS or each.segment not in facts.rollups]
-        if found:
-            yield Question(table, f"{_first(compared)}{_SETTINGS}", {**asked, **_bound(found, facts.rollups)})
-    if rollups := facts.rolled_up(PERSONS, NO_SLOT):
-        moved = moved_persons(facts)
-        bound = {**asked, **_bound_together(rollups), **({"links": facts.links} if moved else {})}
-        yield Question(PERSONS, f"{_first(_persons_together(moved))}{_SETTINGS}", bound)
+    moved = moved_persons(facts)
+    if moved:
+        asked["links"] = facts.links
+    for table, of_segments, of_rollups in (
+        (COUNTS, _counts(), ""),
+        (SUMS, _sums(), ""),
+        (HOURS, "", _hours()),
+        (PERSONS, _persons(""), _persons(moved)),
+    ):
+        found = [each for each in facts.derived if each.table == table and each.slots]
+        alone = [each for each in found if each.segment not in facts.rollups]
+        together = [each for each in found if each.segment in facts.rollups]
+        for compared, some in ((of_segments, alone), (of_rollups, together)):
+            if some:
+                yield Question(table, f"{_first(compared)}{_SETTINGS}", {**asked, **_bound(some, facts.rollups)})
 
 
 def _bound(found: Sequence[Derived], rollups: Mapping[int, Sequence[int]]) -> dict[str, Any]:
-    numbers = [each.segment for each in found]
+    covered = {each.segment: rollups.get(each.segment, [each.segment]) for each in found}
     return {
-        "derived_segments": numbers,
+        "derived_segments": list(covered),
         "derived_slots": [list(each.slots) for each in found],
-        **_bound_together({number: rollups.get(number, [number]) for number in numbers}),
-    }
-
-
-def _bound_together(rollups: Mapping[int, Sequence[int]]) -> dict[str, Any]:
-    return {
-        "rollups": list(rollups),
-        "covered": [segment for segments in rollups.values() for segment in segments],
-        "covered_by": [number for number, segments in rollups.items() for _ in segments],
+        "covered": [segment for segments in covered.values() for segment in segments],
+        "covered_by": [number for number, segments in covered.items() for _ in segments],
     }
 
 
@@ -154,31 +152,23 @@ SELECT event, day, slot, sum(facts) AS facts_of, sum(events) AS events_of, sum(m
     return f"SELECT event, day, slot, facts_of AS facts, events_of AS events, {differs} {rows_from(rows)}"
 
 
-def _persons() -> str:
-    """The same. Facts and times are counted by name and day, and their hashes are added up."""
-    return _times_of("segment AS number", _SEGMENTS, _SEGMENTS)
+def _persons(moved: str) -> str:
+    """The same. Facts and times are counted by name and day, and their hashes are added up.
 
-
-def _persons_together(moved: str) -> str:
-    """The same of rollups. `moved`: a query's text that gives persons who are left out: segments may have been written
-    again, with newer links, since their times were put together."""
+    `moved`: a query's text that gives persons who are left out, '' for none. The segments of a rollup may have been
+    written again, with newer links, since their times were put together."""
     but = f" AND person NOT IN ({moved})" if moved else ""
-    return _times_of(_NUMBER, f"{_COVERED}{but}", f"{_TOGETHER}{but}")
-
-
-def _times_of(number: str, of_facts: str, of_times: str) -> str:
-    """Times of facts and times by person. `number` is SQL of the number under which a fact's time is kept; the others
-    are conditions."""
     ms = "toUnixTimestamp64Milli(time)"
     hash = f"cityHash64(number, person, {ACTIVITY}, ms) AS hash"
     within, piece = WITHIN.replace("{day}", "day"), f"({PIECE.replace('{key}', f'cityHash64(event, {_HOUR_OF_MS})')})"
-    facts = rows_in("facts", of_facts, within, f"person != {NOBODY}")
-    made = f"SELECT toString(event) AS event, day, {ms} AS ms, 1 AS side, {number}, {hash} {facts} AND {piece}"
+    facts = rows_in("facts", f"{_COVERED}{but}", within, f"person != {NOBODY}")
+    made = f"SELECT toString(event) AS event, day, {ms} AS ms, 1 AS side, {_NUMBER}, {hash} {facts} AND {piece}"
     days = "first_day <= toDate({to_date:String}) AND last_day >= toDate({from_date:String})"
     pairs = "arrayJoin(arrayZip(times, events)) AS pair"
     first, last = (f"period * {PERIOD_DAYS} + intDiv(times[{place}], {_DAY_MS})" for place in (1, -1))
     is_right = f"(first_day = toDate(toUInt16({first})) AND last_day = toDate(toUInt16({last}))) AS is_right"
-    kept = f"SELECT segment AS number, person, active, period, {is_right}, {pairs} {rows_in(PERSONS, of_times, days)}"
+    kept = f"SELECT segment AS number, person, active, period, {is_right}, {pairs}"
+    kept += f" {rows_in(PERSONS, f'{_SEGMENTS}{but}', days)}"
     each = f"SELECT *, toString(pair.2) AS event, toInt64(period) * {PERIOD_DAYS * _DAY_MS} + pair.1 AS ms"
     each += f", toDate(toUInt16(intDiv(ms, {_DAY_MS}))) AS day {rows_from(kept)}"
     hash = "cityHash64(number, person, if(is_right, active, 2), ms) AS hash"

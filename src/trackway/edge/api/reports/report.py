@@ -19,9 +19,8 @@ from trackway.edge.wire.parameters import Parameters
 from trackway.edge.wire.replies import CSV, Reply, error_reply
 from trackway.projects.project import Project
 from trackway.projects.roles import Right
-from trackway.query.facts_state import Parts
 from trackway.query.mapped_tables import Mapped
-from trackway.query.reports.assured import assured
+from trackway.query.reports.assured import answered
 from trackway.query.reports.run import Run
 from trackway.store.reader import Readers
 
@@ -88,12 +87,7 @@ class Report(Generic[Wanted]):
         return loaded
 
     def _answer(self, readers: Readers, asked: "_Asked[Wanted]") -> Awaitable[object]:
-        reader = readers.reports
-
-        def run(parts: Parts | None) -> Awaitable[object]:
-            return self._run(Run(reader, asked.project_id, asked.mapped, reader.results, parts=parts), asked)
-
-        return assured(reader, asked.project_id, run)
+        return answered(readers.reports, asked.project_id, asked.mapped, lambda run: self._run(run, asked))
 
     async def _run(self, run: Run, asked: "_Asked[Wanted]") -> object:
         answer = await self.answer(run, asked.wanted)
