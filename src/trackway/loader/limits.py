@@ -49,9 +49,9 @@ ERASED_HASHES_REMEMBERED = 100_000
 FIRST_READ_S_MAX = 5.0
 """How long a loader that begins waits for the first record of each partition. One that is silent joins later."""
 LOADER_POLL_S = 0.05
-"""How often an idle loader reads the journal's head: three words of shared memory."""
+"""How often a loader that is idle or rests reads the journal's head: three words of shared memory."""
 REST_BYTES_MAX = 6 * 1024 * 1024
-"""A loader does not rest between two batches while so many journal bytes wait, about 8000 events of a browser."""
+"""A loader rests between two batches only while fewer journal bytes wait, about 8000 events of a browser."""
 LOADER_BACKOFF_S_MIN = 0.1
 LOADER_BACKOFF_S_MAX = 5.0
 """First and longest wait after a failure of the store. It doubles in between."""

@@ -268,13 +268,16 @@ class Loader:
             self._cursor.advance_beside()
 
     def _rest(self, until_s: float) -> None:
-        """Wait between two batches. If there are no new records, make all batches count."""
+        """Wait between two batches, at most until enough waits for the next. If there are no new records, make all
+        batches count."""
         self._stop.wait(max(min(until_s - time.monotonic(), LOADER_POLL_S), 0.0))
         if self._is_idle:
             self._cursor.advance()
             for lane in self._lanes:
                 self._publish(lane)
-        self._stop.wait(max(until_s - time.monotonic(), 0.0))
+        while (left_s := until_s - time.monotonic()) > 0 and self._lag_bytes() < REST_BYTES_MAX:
+            if self._stop.wait(min(left_s, LOADER_POLL_S)):
+                return
 
     def _begin(self) -> None:
         """Read the cursors from the store, and load again the rows that the store has lost."""

@@ -211,7 +211,10 @@ class Settings:
         highest=3600,
     )
     load_interval_ms: int = _setting(
-        500, "Milliseconds between two loads from the journal into the store.", lowest=10, highest=60_000
+        500,
+        "Milliseconds between two loads from the journal into the store, fewer while much waits.",
+        lowest=10,
+        highest=60_000,
     )
     redirect_hosts: tuple[str, ...] = _setting(
         (), "Hosts that the `redirect` parameter of a request may name.", check=checks.host_names

@@ -13,15 +13,18 @@ import pytest
 
 from tests.support.loader.event_requests import STORY, bad_payload
 from tests.support.loader.expected import DAY_US, SECOND_US, Sending, expected_of, payload
-from tests.support.loader.story import FailingStore, Killed, Place, row_of
+from tests.support.loader.story import LOAD_S_MAX, FailingStore, Killed, Place, row_of
 from tests.support.store.process import RunningStore
 from tests.support.store.tables import emptied
+from tests.support.waiting import wait_until
 from trackway.domain.entry import KEY_BYTES, decode_entries, encode_entries
 from trackway.loader import loop, statements
 from trackway.loader.batch import NOT_STORABLE, Count
 from trackway.loader.duplicates import WINDOW_US
 from trackway.loader.limits import MONTHS_AT_ONCE_MAX
+from trackway.loader.loop import Loader
 from trackway.loader.seen_keys import Window
+from trackway.settings.table import Settings
 from trackway.store.client import Store
 from trackway.store.errors import StoreError
 
@@ -54,6 +57,32 @@ def test_a_loader_rests_only_while_little_waits(
     place.check()
     assert rested[-1] == place.head.synced
     assert (len(rested) == 1) is rests_once
+
+
+def test_a_rest_ends_once_enough_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REST_BYTES_MAX", 1000)
+    settings = Settings(data_dir=place.directory, load_interval_ms=60_000)
+    stop = threading.Event()
+
+    def is_loaded() -> bool:
+        return place.head.loaded == place.head.synced
+
+    with closing(Store(place.url)) as store:
+        loading = threading.Thread(target=Loader(settings, place.journal, store, stop, erased=place.erased).run)
+        loading.start()
+        try:
+            place.append(STORY[0])
+            wait_until(is_loaded, LOAD_S_MAX, lambda: "the loader does not begin")
+            place.append(STORY[1])
+            loading.join(0.5)
+            assert not is_loaded()
+            place.append(*STORY[2:])
+            wait_until(is_loaded, LOAD_S_MAX, lambda: "the loader rests on")
+        finally:
+            stop.set()
+            loading.join(LOAD_S_MAX)
+    assert not loading.is_alive()
+    place.check()
 
 
 def test_a_loader_started_again_loads_nothing_twice(place: Place) -> None:
