@@ -196,7 +196,7 @@ class Loader:
         elif any(loaded):
             self._advance(idle=self._is_idle)
             self._publish_all()
-            if not any(lane.waiting.has_months for lane in self._lanes) and self._lag_bytes() < REST_BYTES_MAX:
+            if self._may_rest:
                 self._rest(started_s + self._settings.load_interval_ms / 1000)
         else:
             self._cursor.advance()
@@ -225,9 +225,11 @@ class Loader:
         """Whether there is nothing more to load now."""
         return all(lane.is_idle for lane in self._lanes)
 
-    def _lag_bytes(self) -> int:
-        """Bytes that can be read and were not."""
-        return sum(lane.progress.lag_bytes(lane.position) for lane in self._lanes if not lane.is_failing)
+    @property
+    def _may_rest(self) -> bool:
+        """Whether little can be read that was not, and nothing that was read must be inserted on at once."""
+        lag_bytes = sum(lane.progress.lag_bytes(lane.position) for lane in self._lanes if not lane.is_failing)
+        return lag_bytes < REST_BYTES_MAX and not any(lane.waiting.has_months for lane in self._lanes)
 
     def _pass_empty(self, lane: Lane) -> None:
         """All batches count. Where nothing is left to read, the cursor reaches the end."""
@@ -275,7 +277,7 @@ class Loader:
             self._cursor.advance()
             for lane in self._lanes:
                 self._publish(lane)
-        while (left_s := until_s - time.monotonic()) > 0 and self._lag_bytes() < REST_BYTES_MAX:
+        while (left_s := until_s - time.monotonic()) > 0 and self._may_rest:
             if self._stop.wait(min(left_s, LOADER_POLL_S)):
                 return
 

@@ -17,7 +17,6 @@ from trackway.backup import snapshot_client
 from trackway.backup.frozen_parts import table_directory
 from trackway.backup.snapshot import SnapshotServer
 from trackway.backup.snapshot_client import with_snapshot
-from trackway.loader.loop import Loader
 from trackway.loader.moments import Moments
 from trackway.loader.part_verification import CONTENT
 from trackway.store.client import Store
@@ -43,32 +42,25 @@ def test_a_damaged_part_that_no_sweep_has_read_is_repaired_and_in_no_snapshot(
     place = Place(tmp_path / "place", running.url, running)
     run_dir = place.settings.run_dir
     run_dir.mkdir(parents=True)
-    stop, moments = threading.Event(), Moments()
-    with closing(Store(running.url)) as store, closing(Store(running.url)) as other:
-        loader = Loader(place.settings, place.journal, store, stop, erased=place.erased, moments=moments)
-        thread = threading.Thread(target=loader.run)
-        thread.start()
-        try:
-            for some in (STORY[:2], STORY[2:4], STORY[4:]):
-                place.append(*some)
-                wait_until(lambda: place.head.loaded >= place.head.synced, LOADED_S_MAX, lambda: "not loaded")
-            merge(running.url, "events")
-            damage(path_of(running.url, active(running.url, "events")[0]))
-            damaged = active(running.url, "events")[0].name
-            server = SnapshotServer(
-                place.settings,
-                other,
-                moments,
-                place.journal.progress(),
-                threading.Lock(),
-                lambda: loader.sweep.read_unread(other),
-            )
-            threading.Thread(target=server.run, daemon=True).start()
-            wait_until((run_dir / "snapshot.sock").exists, LOADED_S_MAX, lambda: "no socket")
-            frozen, _ = with_snapshot(run_dir, "trackway_a", lambda left_bytes: None, str)
-        finally:
-            stop.set()
-            thread.join(LOADED_S_MAX)
+    moments = Moments()
+    with closing(Store(running.url)) as other, place.loading(moments) as loader:
+        for some in (STORY[:2], STORY[2:4], STORY[4:]):
+            place.append(*some)
+            wait_until(lambda: place.head.loaded >= place.head.synced, LOADED_S_MAX, lambda: "not loaded")
+        merge(running.url, "events")
+        damage(path_of(running.url, active(running.url, "events")[0]))
+        damaged = active(running.url, "events")[0].name
+        server = SnapshotServer(
+            place.settings,
+            other,
+            moments,
+            place.journal.progress(),
+            threading.Lock(),
+            lambda: loader.sweep.read_unread(other),
+        )
+        threading.Thread(target=server.run, daemon=True).start()
+        wait_until((run_dir / "snapshot.sock").exists, LOADED_S_MAX, lambda: "no socket")
+        frozen, _ = with_snapshot(run_dir, "trackway_a", lambda left_bytes: None, str)
     assert frozen.name != "trackway_ax0"
     copied = running.directory.rglob(f"shadow/{frozen.name}/{table_directory(frozen.tables['events'])}/*")
     names = {each.name for each in copied if each.is_dir()}

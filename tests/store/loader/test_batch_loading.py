@@ -22,7 +22,6 @@ from trackway.loader import loop, statements
 from trackway.loader.batch import NOT_STORABLE, Count
 from trackway.loader.duplicates import WINDOW_US
 from trackway.loader.limits import MONTHS_AT_ONCE_MAX
-from trackway.loader.loop import Loader
 from trackway.loader.seen_keys import Window
 from trackway.settings.table import Settings
 from trackway.store.client import Store
@@ -61,27 +60,19 @@ def test_a_loader_rests_only_while_little_waits(
 
 def test_a_rest_ends_once_enough_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "REST_BYTES_MAX", 1000)
-    settings = Settings(data_dir=place.directory, load_interval_ms=60_000)
-    stop = threading.Event()
+    place.settings = Settings(data_dir=place.directory, load_interval_ms=60_000)
 
     def is_loaded() -> bool:
         return place.head.loaded == place.head.synced
 
-    with closing(Store(place.url)) as store:
-        loading = threading.Thread(target=Loader(settings, place.journal, store, stop, erased=place.erased).run)
-        loading.start()
-        try:
-            place.append(STORY[0])
-            wait_until(is_loaded, LOAD_S_MAX, lambda: "the loader does not begin")
-            place.append(STORY[1])
-            loading.join(0.5)
-            assert not is_loaded()
-            place.append(*STORY[2:])
-            wait_until(is_loaded, LOAD_S_MAX, lambda: "the loader rests on")
-        finally:
-            stop.set()
-            loading.join(LOAD_S_MAX)
-    assert not loading.is_alive()
+    with place.loading():
+        place.append(STORY[0])
+        wait_until(is_loaded, LOAD_S_MAX, lambda: "the loader does not begin")
+        place.append(STORY[1])
+        time.sleep(0.5)
+        assert not is_loaded()
+        place.append(*STORY[2:])
+        wait_until(is_loaded, LOAD_S_MAX, lambda: "the loader rests on")
     place.check()
 
 

@@ -1,7 +1,6 @@
 """Parts that are not whole: what they held is there once, as long as the journal holds it."""
 
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -316,13 +315,8 @@ def test_a_store_of_a_newer_version_stops_the_loader(own: Place) -> None:
     with closing(Store(own.url)) as store:
         store.command("INSERT INTO schema_migrations (number, name) SELECT 9999, 'later'")
     own.append(*EVENTS)
-    stop = threading.Event()
-    with structlog.testing.capture_logs() as logged, closing(Store(own.url)) as store:
-        loading = threading.Thread(target=Loader(own.settings, own.journal, store, stop).run)
-        loading.start()
+    with structlog.testing.capture_logs() as logged, own.loading():
         wait_until(lambda: bool(logged), LOAD_S_MAX, lambda: "the loader says nothing")
-        stop.set()
-        loading.join(LOAD_S_MAX)
     assert [(each["log_level"], "9999" in each["error"]) for each in logged] == [("critical", True)]
     assert own.head.failing and own.stored() == []
 

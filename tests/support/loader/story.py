@@ -4,8 +4,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from trackway.journal.segments.writer import Writer
 from trackway.loader.batch import Count, read_entries
 from trackway.loader.erased import Erased
 from trackway.loader.loop import Loader
+from trackway.loader.moments import Moments
 from trackway.loader.part_verification import CONTENT
 from trackway.loader.profile_loading import ProfileKey
 from trackway.settings.table import Settings
@@ -132,6 +133,21 @@ class Place:
                 Loader(self.settings, self.journal, chosen, stop, erased=self.erased).run()
             finally:
                 stop.set()
+
+    @contextmanager
+    def loading(self, moments: Moments | None = None) -> Iterator[Loader]:
+        """A loader of its own thread, which loads until the block ends."""
+        stop = threading.Event()
+        with closing(Store(self.url)) as store:
+            loader = Loader(self.settings, self.journal, store, stop, erased=self.erased, moments=moments)
+            thread = threading.Thread(target=loader.run)
+            thread.start()
+            try:
+                yield loader
+            finally:
+                stop.set()
+                thread.join(LOAD_S_MAX)
+        assert not thread.is_alive(), "the loader does not stop"
 
     def stop_store(self) -> None:
         assert self._running is not None, "the store is shared with others"
