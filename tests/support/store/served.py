@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -63,16 +62,21 @@ class ServedStore:
         self.port = int(found[1]) if found else self.port
         return found is not None
 
-    def child(self) -> int:
-        """The process of the store itself, as soon as there is one."""
+    def kill_child(self) -> None:
+        """SIGKILL to the process of the store itself, as soon as there is one. It is started again. Returns when the
+        killed one is gone, so that the next call finds another."""
         assert self._process is not None
         supervisor = psutil.Process(self._process.pid)
-        wait_until(lambda: bool(supervisor.children()), START_S_MAX, lambda: "no process of the store")
-        return supervisor.children()[0].pid
+        found: list[psutil.Process] = []
 
-    def kill_child(self) -> None:
-        """SIGKILL to the process of the store, which is started again."""
-        os.kill(self.child(), signal.SIGKILL)
+        def finds() -> bool:
+            found[:] = supervisor.children()  # asked once: between two looks it may go by itself
+            return bool(found)
+
+        wait_until(finds, START_S_MAX, lambda: "no process of the store")
+        found[0].kill()
+        _, left = psutil.wait_procs(found, STOP_S_MAX)
+        assert not left, "the supervisor does not reap the process of the store"
 
     def kill(self) -> None:
         """SIGKILL to all of it. Returns when it is gone."""
