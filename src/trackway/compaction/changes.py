@@ -19,7 +19,7 @@ from trackway.compaction.statements import Slice, partition_id
 from trackway.compaction.versions import Rollup, Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.query.sql.facts import REBUILDS, partition_rows
-from trackway.query.sql.segments import COUNTS, PERSONS, TABLES, Derived
+from trackway.query.sql.segments import COUNTS, HOURS, PERSONS, TABLES, Derived
 from trackway.store.client import Store
 from trackway.store.parts import fault_of, parts
 
@@ -83,17 +83,25 @@ class Changes:
         new = self._of_facts(version, old, version.first_number, None, cursor)
         return self._versions.commit(version.with_rewritten(new, old, time.time()))
 
-    def roll_up(self, version: Version, segments: Sequence[Segment], cursor: int) -> Version:
-        """Put what is derived of some segments together. A rollup may be empty, so that nothing is tried again."""
+    def roll_up(self, version: Version, segments: Sequence[Segment], table: str, cursor: int) -> Version:
+        """Put what a table of ROLLED_UP has of some segments together. A rollup may be empty, so that nothing is tried
+        again."""
         number, numbers = version.first_number, tuple(segment.number for segment in segments)
-        make = put_together if all(segment.slots(PERSONS) for segment in segments) else derive_persons
-        persons = make(self._store, version.project_id, number, numbers)
+        make = self._hours if table == HOURS else self._persons
+        derived = make(version, number, segments)
+        self._verify(version, number)
+        new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, (derived,))
+        return self._versions.commit(version.with_rollup(new, time.time()))
+
+    def _hours(self, version: Version, number: int, segments: Sequence[Segment]) -> Derived:
         counted = set.intersection(*({*segment.slots(COUNTS)} for segment in segments))
         many = [slot for slot in range(len(version.slots)) if slot not in counted]
-        hours = derive_hours(self._store, version.project_id, number, segments, many)
-        self._verify(version, number)
-        new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, (persons, hours))
-        return self._versions.commit(version.with_rollup(new, time.time()))
+        return derive_hours(self._store, version.project_id, number, segments, many)
+
+    def _persons(self, version: Version, number: int, segments: Sequence[Segment]) -> Derived:
+        make = put_together if all(segment.slots(PERSONS) for segment in segments) else derive_persons
+        rows = sum(segment.rows for segment in segments)
+        return make(self._store, version.project_id, number, [segment.number for segment in segments], rows)
 
     def without_erased(self, version: Version, cursor: int) -> Version:
         """Write each segment anew that has facts of erased ids, without these."""

@@ -30,7 +30,7 @@ from trackway.compaction.untidy import Untidy
 from trackway.compaction.versions import Versions
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Mark, Progress
-from trackway.query.sql.segments import OF_SEGMENTS
+from trackway.query.sql.segments import OF_SEGMENTS, ROLLED_UP
 from trackway.runtime.background import pause
 from trackway.store.client import Store
 from trackway.store.errors import UNREADABLE_CODES, StoreError
@@ -212,9 +212,10 @@ class Compactor:
             if {each.table for each in segment.derived} != set(OF_SEGMENTS):  # an older version wrote it
                 self._changes.rewrite(version, [segment], cursor)
                 return True
-        if some := to_roll_up(version.segments, version.rollups):
-            self._changes.roll_up(version, some, cursor)
-            return True
+        for table in ROLLED_UP:
+            if some := to_roll_up(version.segments, version.rollups, table):
+                self._changes.roll_up(version, some, table, cursor)
+                return True
         for segment in sorted(version.segments, key=lambda segment: segment.links):
             if self._changes.newer_links(version, segment):
                 if self._changes.stale(version, segment):

@@ -81,7 +81,7 @@ def derive(
         for statement in statements:
             store.command(statement, asked)
         made.append(written(store, table, asked, (*shared, *more)))
-    return (*made, derive_persons(store, project_id, segment, [segment]))
+    return (*made, derive_persons(store, project_id, segment, [segment], rows))
 
 
 def _in_all(table: str, old: Sequence[Collection[Derived]]) -> list[int]:

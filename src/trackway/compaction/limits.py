@@ -12,8 +12,13 @@ SEGMENT_ROWS_MAX = 2_000_000
 MERGED_AT_ONCE = 6
 """Segments of about one size that are merged into one."""
 ROLLUP_ROWS_MAX = 16_000_000
-"""Facts of all segments of a rollup. A rollup is written anew as a whole, which costs 1.5 to 2 µs of a core for each on
-a busy machine."""
+"""Facts of all segments of a rollup that grows by new segments. It is written anew as a whole, which costs 1.5 to 2 µs
+of a core for each on a busy machine, and with hours by value up to 3.6 µs more."""
+PERSONS_ROLLUP_ROWS_MAX = 128_000_000
+"""The same of times by person where several rollups are put together, or many segments are new at once."""
+ROLLUPS_AT_ONCE = 4
+"""Rollups of times by person that are put together, of those with more than half of what a rollup may grow to. So many
+stay apart for each that is large."""
 ROLLED_UP_ROWS_MIN = 100_000
 """Facts of the smallest segment of a rollup: smaller ones are merged soon."""
 ROLLUP_GROWTH = 2
@@ -59,6 +64,8 @@ PERSONS_NAMES_MAX = 8192
 list."""
 PERSONS_MEMORY_BYTES_MAX = 128 * 1024 * 1024
 """Times of persons in memory; more go to the disk."""
+PERSONS_FACTS_AT_ONCE = 16_000_000
+"""Facts of one statement that writes times by person. Those of more are written for parts of the persons."""
 
 # Pace
 SHARE_IDLE = 0.7

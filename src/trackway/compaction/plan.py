@@ -1,18 +1,22 @@
 """What to compact next: pure decisions over numbers of rows."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trackway.compaction.limits import (
     MERGED_AT_ONCE,
+    PERSONS_ROLLUP_ROWS_MAX,
     ROLLED_UP_ROWS_MIN,
     ROLLUP_GROWTH,
     ROLLUP_ROWS_MAX,
+    ROLLUPS_AT_ONCE,
     SEGMENT_ROWS_MAX,
     STEP_EVENTS_MAX,
 )
 from trackway.compaction.versions import Rollup, Segment
-from trackway.query.sql.segments import ROLLED_UP
+from trackway.query.sql.segments import HOURS, PERSONS
+
+_ROWS_MAX: Final = {HOURS: ROLLUP_ROWS_MAX, PERSONS: PERSONS_ROLLUP_ROWS_MAX}
 
 
 class Days(NamedTuple):
@@ -70,29 +74,47 @@ def to_merge(segments: Sequence[Segment]) -> list[Segment]:
     return []
 
 
-def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup]) -> list[Segment]:
-    """Segments of which what is derived should be put together, none if all is well.
+def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup], table: str) -> list[Segment]:
+    """Segments of which what a table of ROLLED_UP has should be put together, none if all is well.
 
-    These are new ones, where they are enough, with those of the smallest rollup; or those of an old rollup, when newer
-    links have been looked for in all of them; or those of a rollup that an older version made.
+    These are new ones, where they are enough, with those of the smallest rollup; or those of several rollups that have
+    grown; or those of an old rollup, when newer links have been looked for in all of them. A rollup of several tables,
+    which an older build made, counts as none.
 
-    The time of a fact is written again about once for each time that its rollup grows by half.
+    The time of a fact is written again about once for each time that its rollup grows by half, and twice more until it
+    is in the largest.
     """
     of = {segment.number: segment for segment in segments}
     new = [each for each in segments if each.rows >= ROLLED_UP_ROWS_MIN]
-    for rollup in rollups:
+    held = []
+    for rollup in (each for each in rollups if each.tables == [table]):
         own = [of[number] for number in rollup.segments]
-        lacks_a_table = {each.table for each in rollup.derived} != set(ROLLED_UP)
-        if lacks_a_table or (rollup.is_old and min(each.links for each in own) >= rollup.made):
+        if rollup.is_old and min(each.links for each in own) >= rollup.made:
             return own
         new = [each for each in new if each.number not in rollup.segments]
+        held.append(own)
     rows = _rows(new)
-    held = sorted(([of[number] for number in rollup.segments] for rollup in rollups), key=_rows)
+    held.sort(key=_rows)
     if held and _rows(held[0]) + rows <= ROLLUP_ROWS_MAX:
-        return held[0] + new if rows * ROLLUP_GROWTH >= _rows(held[0]) else []
-    while _rows(new) > ROLLUP_ROWS_MAX:
+        if rows * ROLLUP_GROWTH >= _rows(held[0]):
+            return held[0] + new
+        new = []
+    while _rows(new) > _ROWS_MAX[table]:
         new.pop()
-    return new if len(new) > 1 else []
+    return new if len(new) > 1 else _several(held, _ROWS_MAX[table])
+
+
+def _several(held: Sequence[list[Segment]], rows_max: int) -> list[Segment]:
+    """The segments of the smallest rollups that have grown, of as many as have no more rows together; none of too
+    few. `held`: those of each rollup, the smallest first."""
+    chosen: list[list[Segment]] = []
+    left = rows_max
+    for own in (each for each in held if _rows(each) > ROLLUP_ROWS_MAX // 2):
+        left -= _rows(own)
+        if left < 0:
+            break
+        chosen.append(own)
+    return [segment for own in chosen for segment in own] if len(chosen) >= ROLLUPS_AT_ONCE else []
 
 
 def _rows(segments: Sequence[Segment]) -> int:

@@ -60,8 +60,8 @@ class Segment(NamedTuple):
 
 
 class Rollup(NamedTuple):
-    """What is derived of several segments together, of each table of ROLLED_UP once, under a number of its own; nothing
-    where that did not pay, or where an older version made it.
+    """What one table of ROLLED_UP has of several segments together, under a number of its own; nothing where that did
+    not pay. Older builds made rollups of several tables.
 
     Their facts may have been written again since then, with other persons; the numbers in `segments` are those of now.
     Persons are those of all links before the position `links`. `made`: the loader's position when it was made.
@@ -72,6 +72,11 @@ class Rollup(NamedTuple):
     links: int
     made: int
     derived: tuple[Derived, ...]
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that it is of."""
+        return [each.table for each in self.derived]
 
     @property
     def is_old(self) -> bool:
@@ -172,8 +177,12 @@ class Version(NamedTuple):
         return self._with_only([each for each in self.rollups if not each.is_old], now_s)
 
     def with_rollup(self, new: Rollup, now_s: float) -> "Version":
-        """The version with a rollup instead of all of the same segments."""
-        kept = [each for each in self.rollups if set(each.segments).isdisjoint(new.segments)]
+        """The version with a rollup instead of all of its table that have one of its segments."""
+        kept = [
+            each
+            for each in self.rollups
+            if set(each.segments).isdisjoint(new.segments) or set(each.tables).isdisjoint(new.tables)
+        ]
         made = self._with_only(kept, now_s)
         return made._replace(rollups=(*made.rollups, new))
 

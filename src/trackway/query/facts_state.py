@@ -97,7 +97,7 @@ async def known_of(reader: Reader, project_id: int, parts: Parts | None = None) 
     links, plain, *linked = await state.piece(LINK_TABLES, _links, position, since)
     if not version:
         return Known(bool(links), bool(plain))
-    _, segments, slots, _, made, since_ms, rollups = version
+    _, segments, slots, _, made, since_ms, rollups, rows = version
     late_days, events, hashes, late_known = await state.piece(("events",), _tail, position, segments)
     facts = Facts(
         position,
@@ -111,6 +111,7 @@ async def known_of(reader: Reader, project_id: int, parts: Parts | None = None) 
         since_ms=since_ms,
         late_known=late_known,
         rollups=dict(rollups),
+        rows=rows,
     )
     return Known(bool(links), bool(plain), facts=facts)
 
@@ -147,8 +148,8 @@ def _key_of_parts(project_id: int) -> bytes:
 
 
 async def _version(reader: Reader, project_id: int) -> list[Any]:
-    """Position, segments, slots, position of links, derived, first instant that is kept, and rollups of the newest
-    version; nothing where its facts do not count."""
+    """Position, segments, slots, position of links, derived, first instant that is kept, rollups, and rows of the
+    segments of the newest version; nothing where its facts do not count."""
     rows = await reader.rows(project_id, VERSION)
     if not rows or not rows[0][1]:
         return []
@@ -161,8 +162,8 @@ async def _version(reader: Reader, project_id: int) -> list[Any]:
     if (damages_now, rebuilds_now, rows_now) != (damages, rebuilds, stored):
         return []
     links = min((each[2] for each in (*segments, *rollups)), default=position)
-    own = [number for number, *_ in segments]
-    return [position, own, slots, links, derived, int(since_ms), [each[:2] for each in rollups]]
+    own, facts = ([each[place] for each in segments] for place in (0, 1))
+    return [position, own, slots, links, derived, int(since_ms), [each[:2] for each in rollups], facts]
 
 
 async def _links(reader: Reader, project_id: int, position: int, since: int) -> list[Any]:

@@ -24,6 +24,13 @@ FACTS_CHECK_MEMORY_BYTES_MAX = 32 * 1024 * 1024
 FACTS_CHECK_TRIES = 3
 """A difference counts if it is found so often, since facts change while they are compared."""
 
+# Reports that follow persons
+PERSON_ROWS_AT_ONCE = 1_500_000
+"""Rows of times by person of one statement. Where there are more, it is asked for parts of the persons, one after the
+other, whose groups fit the memory of a report."""
+PERSON_TIMES_AT_ONCE = 16_000_000
+"""The same of the times in these rows."""
+
 # The check of the store
 STORE_CHECK_TRIES = 3
 """A difference between loads and events counts if it is found so often, since events may be replaced meanwhile."""

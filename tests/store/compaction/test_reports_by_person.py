@@ -25,6 +25,7 @@ from trackway.query.reports.return_windows import Windows
 from trackway.query.reports.run import Plain, Run, Statement
 from trackway.query.reports.segmentation import Chosen, Segmentation, segmentation
 from trackway.query.reports.series import Measure
+from trackway.query.sql import person_times
 from trackway.query.sql.buckets import Buckets
 from trackway.query.sql.days import Days, Unit
 from trackway.query.sql.selector import Selector
@@ -42,6 +43,17 @@ class Smallest(Run):
         self, statement: Statement, *smaller: Statement, plain: Plain | None = None
     ) -> list[tuple[Any, ...]]:
         return await super().rows((statement, *smaller)[-1], plain=plain)
+
+
+class InParts(Run):
+    """A run that fails unless each of its statements is asked for parts of the persons."""
+
+    async def rows(
+        self, statement: Statement, *smaller: Statement, plain: Plain | None = None
+    ) -> list[tuple[Any, ...]]:
+        found = await super().rows(statement, *smaller, plain=plain)
+        assert len({each.sql for each in self.statements}) == 1 < len(self.statements)
+        return found
 
 
 def answers(store: Store, seed: int, kind: type[Run] = Run) -> Iterator[tuple[Any, bool]]:
@@ -75,6 +87,7 @@ def test_they_are_the_same_as_of_events_with_links_late_copies_and_newer_events(
     place: Place, store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr(loop, "STEP_EVENTS_MIN", 1)
+    monkeypatch.setattr(persons, "PERSONS_FACTS_AT_ONCE", 40)
     requests = Requests(seed, place.began_us)
     place.append_payloads([requests.next(20) for _ in range(4)])
     place.load()
@@ -84,6 +97,8 @@ def test_they_are_the_same_as_of_events_with_links_late_copies_and_newer_events(
     by_person = list(answers(store, seed))
     assert all(reads for _, reads in by_person)
     assert [answer for answer, _ in answers(store, seed, Smallest)] == [answer for answer, _ in by_person]
+    monkeypatch.setattr(person_times, "PERSON_ROWS_AT_ONCE", 1)
+    assert list(answers(store, seed, InParts)) == by_person
     ask(store, ask_for_rebuild, PROJECT)
     by_events = list(answers(store, seed))
     assert not any(reads for _, reads in by_events)

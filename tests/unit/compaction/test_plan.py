@@ -1,11 +1,15 @@
 import random
 from collections.abc import Sequence
 
+import pytest
+
 from trackway.compaction.limits import (
     MERGED_AT_ONCE,
+    PERSONS_ROLLUP_ROWS_MAX,
     ROLLED_UP_ROWS_MIN,
     ROLLUP_GROWTH,
     ROLLUP_ROWS_MAX,
+    ROLLUPS_AT_ONCE,
     SEGMENT_ROWS_MAX,
     STEP_EVENTS_MAX,
 )
@@ -53,15 +57,13 @@ def of_rows(number: int, rows: int, links: int = 0, *, by_person: bool = True) -
     return Segment(number, rows, links, (Derived(number, PERSONS, 1, (NO_SLOT,) if by_person else ()),))
 
 
-def made_of(number: int, slots: tuple[int, ...]) -> tuple[Derived, ...]:
-    return Derived(number, PERSONS, len(slots), slots), Derived(number, HOURS, 0, ())
+def rolled_up(number: int, some: Sequence[Segment], made: int = 0, table: str = PERSONS) -> Rollup:
+    derived = Derived(number, table, 1, (NO_SLOT,))
+    return Rollup(number, tuple(each.number for each in some), 0, made, (derived,))
 
 
-def rolled_up(number: int, some: Sequence[Segment], made: int = 0) -> Rollup:
-    return Rollup(number, tuple(each.number for each in some), 0, made, made_of(number, (NO_SLOT,)))
-
-
-def test_most_times_are_put_together_and_each_is_written_a_few_times() -> None:
+@pytest.mark.parametrize(("table", "rows_max"), [(HOURS, ROLLUP_ROWS_MAX), (PERSONS, PERSONS_ROLLUP_ROWS_MAX)])
+def test_most_facts_are_rolled_up_and_each_a_few_times(table: str, rows_max: int) -> None:
     rng = random.Random(2)
     segments: list[Segment] = []
     rollups: list[Rollup] = []
@@ -69,50 +71,57 @@ def test_most_times_are_put_together_and_each_is_written_a_few_times() -> None:
     for number in range(400):
         segments.append(of_rows(number * 10, rng.randint(ROLLED_UP_ROWS_MIN, SEGMENT_ROWS_MAX)))
         taken += segments[-1].rows
-        if some := to_roll_up(segments, rollups):
+        while some := to_roll_up(segments, rollups, table):
             rows = sum(each.rows for each in some)
-            assert rows <= ROLLUP_ROWS_MAX and len(some) > 1
-            new = rolled_up(number * 10 + 1, some)
+            assert rows <= rows_max and len(some) > 1
+            new = rolled_up(max(each.number for each in some) + 1, some, table=table)
             rollups = [each for each in rollups if set(each.segments).isdisjoint(new.segments)] + [new]
             written += rows
-        assert not to_roll_up(segments, rollups)
     covered = [number for rollup in rollups for number in rollup.segments]
     assert len(covered) == len(set(covered))
     alone = sum(each.rows for each in segments if each.number not in covered)
     assert alone <= ROLLUP_ROWS_MAX // ROLLUP_GROWTH + SEGMENT_ROWS_MAX
-    assert len(rollups) <= 2 * taken / ROLLUP_ROWS_MAX + 1
+    assert len(rollups) <= 2 * taken / rows_max + (1 if table == HOURS else ROLLUPS_AT_ONCE)
     assert written <= 5 * taken
+
+
+def test_many_new_segments_are_rolled_up_at_once() -> None:
+    many = [of_rows(number, SEGMENT_ROWS_MAX) for number in range(10, 510, 10)]
+    assert to_roll_up(many, [], PERSONS) == many
+    assert sum(each.rows for each in to_roll_up(many, [], HOURS)) == ROLLUP_ROWS_MAX
 
 
 def test_small_segments_stay_alone_and_those_without_times_by_person_do_not() -> None:
     small, without = of_rows(10, ROLLED_UP_ROWS_MIN - 1), of_rows(20, ROLLED_UP_ROWS_MIN, by_person=False)
     large = [of_rows(number, ROLLED_UP_ROWS_MIN) for number in (30, 40)]
-    assert to_roll_up([small, without, *large], []) == [without, *large]
-    assert to_roll_up([small, large[0]], []) == []
+    assert to_roll_up([small, without, *large], [], PERSONS) == [without, *large]
+    assert to_roll_up([small, large[0]], [], PERSONS) == []
 
 
 def test_what_did_not_pay_is_tried_again_with_more_segments() -> None:
     some = [of_rows(number, ROLLED_UP_ROWS_MIN, by_person=False) for number in range(10, 60, 10)]
-    empty = rolled_up(100, some[:4])._replace(derived=made_of(100, ()))
-    assert to_roll_up(some[:4], [empty]) == []
-    assert to_roll_up(some, [empty]) == []
+    empty = rolled_up(100, some[:4])._replace(derived=(Derived(100, PERSONS, 0, ()),))
+    assert to_roll_up(some[:4], [empty], PERSONS) == []
+    assert to_roll_up(some, [empty], PERSONS) == []
     more = [*some, of_rows(110, ROLLED_UP_ROWS_MIN, by_person=False)]
-    assert to_roll_up(more, [empty]) == more
+    assert to_roll_up(more, [empty], PERSONS) == more
 
 
 def test_an_old_rollup_is_made_anew_when_links_were_looked_for_in_all_its_segments() -> None:
     first, second = of_rows(10, ROLLED_UP_ROWS_MIN, links=5), of_rows(20, ROLLED_UP_ROWS_MIN, links=5)
     rollup = rolled_up(30, [first, second], made=7)
-    assert to_roll_up([first, second], [rollup]) == []
+    assert to_roll_up([first, second], [rollup], PERSONS) == []
     again = first._replace(number=40, links=8)
     (old,) = Version(1, segments=(first, second), rollups=(rollup,)).with_rewritten(again, [first], 0.0).rollups
-    assert to_roll_up([second, again], [old]) == []
+    assert to_roll_up([second, again], [old], PERSONS) == []
     looked_for = second._replace(links=9)
-    assert to_roll_up([looked_for, again], [old]) == [looked_for, again]
+    assert to_roll_up([looked_for, again], [old], PERSONS) == [looked_for, again]
 
 
-def test_a_rollup_that_an_older_version_made_is_made_anew() -> None:
+def test_each_table_has_rollups_of_its_own_and_those_of_several_that_an_older_build_made_count_as_none() -> None:
     some = [of_rows(number, ROLLED_UP_ROWS_MIN) for number in (10, 20)]
-    rollup = rolled_up(30, some)
-    assert to_roll_up(some, [rollup]) == []
-    assert to_roll_up(some, [rollup._replace(derived=rollup.derived[:1])]) == some
+    rollup, hours = rolled_up(30, some), rolled_up(30, some, table=HOURS)
+    assert to_roll_up(some, [rollup], PERSONS) == []
+    assert to_roll_up(some, [rollup], HOURS) == some
+    both = rollup._replace(derived=rollup.derived + hours.derived)
+    assert to_roll_up(some, [both], PERSONS) == to_roll_up(some, [both], HOURS) == some

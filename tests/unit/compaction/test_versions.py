@@ -22,11 +22,14 @@ def test_a_rollup_ends_with_any_fact_that_goes() -> None:
     assert not VERSION.emptied(7.0).rollups
 
 
-def test_a_new_rollup_ends_those_of_the_same_segments() -> None:
-    new = Rollup(7, (3, 4), 3, 9, (Derived(7, PERSONS, 60, (NO_SLOT,)), Derived(7, HOURS, 10, (3,))))
+def test_a_new_rollup_ends_those_of_its_table_that_have_one_of_its_segments() -> None:
+    new, hours = (Rollup(7, (3, 4), 3, 9, (Derived(7, table, 60, (NO_SLOT,)),)) for table in (PERSONS, HOURS))
     made = VERSION.with_rollup(new, 7.0)
     assert made.rollups == (new,) and made.retired == (Retired(5, 7),)
-    assert made.stored_rows == 470 and made.numbers == [1, 2, 3, 4, 7]
+    assert made.stored_rows == 460 and made.numbers == [1, 2, 3, 4, 7]
+    assert VERSION.with_rollup(hours, 7.0).rollups == (ROLLUP, hours)
+    both = ROLLUP._replace(derived=ROLLUP.derived + hours.derived)
+    assert VERSION._replace(rollups=(both,)).with_rollup(hours, 7.0).rollups == (hours,)
 
 
 def test_a_rollup_has_the_links_of_its_segments_unless_it_is_old() -> None:

@@ -11,6 +11,7 @@ from trackway.query.expressions import Expression
 from trackway.query.expressions.tree import Equality, EventName, Junction, Literal
 from trackway.query.reports.axis import Axis
 from trackway.query.reports.measures import Measure, Subject, counted_sql, persons_sql
+from trackway.query.reports.parts import in_one
 from trackway.query.reports.run import Plain, Run, Statement
 from trackway.query.reports.sessions import IN_SESSIONS
 from trackway.query.sql.cohort import Condition, members
@@ -85,7 +86,7 @@ async def count_metric(run: Run, wanted: Insights, metric: Metric) -> Counted:
         levels = wanted.levels[:depth]
         smaller = [_statement(wanted, metric, levels, known, spilling=True)] if metric.measure.may_spill else []
         plain = _plain(wanted, metric, levels, known)
-        rows = await run.rows(_statement(wanted, metric, levels, known), *smaller, plain=plain)
+        rows = in_one(await run.rows(_statement(wanted, metric, levels, known), *smaller, plain=plain))
         is_cut = is_cut or len(rows) > wanted.limit
         for row in rows[: wanted.limit]:
             path = tuple(_label(level, str(key)) for level, key in zip(levels, row, strict=False))
@@ -161,7 +162,7 @@ def _segments(
     sql = f"SELECT {keys}{total}{grouped} ORDER BY total DESC{order} LIMIT {{limit:UInt32}}"
     sql += max(rows.settings, settings, key=len)  # those of facts begin as the others do
     parameters = rows.parameters | measure.bound(wanted.axis) | {"limit": wanted.limit + 1}
-    return Statement(sql, parameters)
+    return Statement(sql, parameters, parts=rows.parts)
 
 
 def _top(wanted: Insights, levels: Sequence[Level | CohortLevel]) -> Top | None:

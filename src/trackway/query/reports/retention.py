@@ -3,7 +3,7 @@
 A person begins with an event, the birth, and comes back with another. An event is never its own return.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from trackway.query.reports.births import Births, births_by_person, births_by_row, first_births, has_births_by_person
@@ -46,8 +46,8 @@ async def retention(run: Run, wanted: Retention) -> tuple[RowsByKey, dict[str, R
     plain = wanted._replace(born=wanted.born._replace(on=None))
     every_row = _all(plain, known)
     first = [_in_one_level(every_row)] if has_births_by_person(plain.born, known) else []
-    [[cells]] = await run.rows(*first, every_row)
-    every = _rows(wanted.windows, cells)
+    parts = await run.rows(*first, every_row)
+    every = _rows(wanted.windows, [cell for [cells] in parts for cell in cells])
     if wanted.born.on is None:
         return every, {}
     values = {}
@@ -64,14 +64,15 @@ def _in_one_level(statement: Statement) -> Statement:
     return statement._replace(sql=f"{statement.sql}, {settings}")
 
 
-def _rows(windows: Windows, cells: Sequence[tuple[str, int, int]]) -> RowsByKey:
+def _rows(windows: Windows, cells: Iterable[tuple[str, int, int]]) -> RowsByKey:
+    """The rows of these cells. Those of one row and bucket, of different persons, are added up."""
     rows: RowsByKey = {}
     for key, bucket, persons in cells:
         row = rows.setdefault(key, Row(0, [0] * len(windows.ends)))
         if bucket == _BORN:
-            rows[key] = row._replace(first=persons)
+            rows[key] = row._replace(first=row.first + persons)
         else:
-            row.counts[bucket] = persons
+            row.counts[bucket] += persons
     for row in rows.values() if windows.unbounded else ():
         for bucket in range(len(row.counts) - 1, 0, -1):
             row.counts[bucket - 1] += row.counts[bucket]
@@ -79,12 +80,12 @@ def _rows(windows: Windows, cells: Sequence[tuple[str, int, int]]) -> RowsByKey:
 
 
 def _all(wanted: Retention, known: Known) -> Statement:
-    """One row: the triples of row, bucket and persons."""
+    """One row for each part of the persons: the triples of row, bucket and persons."""
     reached = _reached(wanted, known)
     counted = f"SELECT row, arrayJoin(arrayConcat([{_BORN}], buckets)) AS bucket, count() AS persons"
     counted += f" {reached.sql} GROUP BY row, bucket"
     sql = f"SELECT groupArray((toString(row), bucket, persons)) {rows_from(counted)}{reached.settings}"
-    return Statement(sql, reached.parameters)
+    return Statement(sql, reached.parameters, parts=reached.parts)
 
 
 def _by_value(wanted: Retention, known: Known) -> Statement:

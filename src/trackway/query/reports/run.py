@@ -8,7 +8,7 @@ asks a statement (`query.sql.seen`). So a result is kept under a state that is n
 found only while nothing has changed since.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -35,11 +35,19 @@ _lines = msgspec.json.Decoder(list[Any]).decode_lines
 
 
 class Statement(NamedTuple):
-    """A statement and the values that it binds. `kept`: its result was kept by an earlier run."""
+    """A statement and the values that it binds. `kept`: its result was kept by an earlier run. `parts`: some of these
+    values for each part of the rows, where it is asked for one after the other (`Rows.parts`). Its result has the rows
+    of all."""
 
     sql: str
     parameters: dict[str, Any]
     kept: bool = False
+    parts: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def explained(self) -> dict[str, Any]:
+        """As `explain=sql` shows it."""
+        return {"sql": self.sql, "parameters": self.parameters, "kept": self.kept}
 
 
 class Plain(NamedTuple):
@@ -149,15 +157,20 @@ class Run:
         return await self._rows(*forms)
 
     async def _rows(self, *forms: Statement) -> list[tuple[Any, ...]]:
+        before = len(self.statements)
         for each in forms:
-            self.statements.append(each)
             try:
-                return await self._reader.rows(self.project_id, each.sql, each.parameters)
+                return [row for part in each.parts or [{}] for row in await self._rows_of_part(each, part)]
             except StoreError as error:
                 if error.code != MEMORY_LIMIT_EXCEEDED or each is forms[-1]:
                     raise
-                self.statements.pop()
+                del self.statements[before:]
         raise AssertionError("the last statement returns or raises")
+
+    async def _rows_of_part(self, statement: Statement, part: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        asked = Statement(statement.sql, {**statement.parameters, **part})
+        self.statements.append(asked)
+        return await self._reader.rows(self.project_id, asked.sql, asked.parameters)
 
     async def _key(self, statement: Statement, rule: str) -> bytes | None:
         """The key of a result, None where it is not kept."""

@@ -8,6 +8,7 @@ import math
 from enum import StrEnum
 from typing import Any, Final
 
+from trackway.query.reports.parts import in_one
 from trackway.query.reports.run import Plain, Run, Statement
 from trackway.query.sql.projection import NOBODY, Projection, Top
 from trackway.query.sql.scope import Rows
@@ -51,7 +52,8 @@ async def series(run: Run, projection: Projection, key: str, measure: Measure | 
         rows = await run.rows(_statement(projection, key, measure, limit))
     else:
         projection.add_who()
-        rows = await run.rows(*(_of_persons(projection, key, measure, limit, spilling=each) for each in (False, True)))
+        forms = (_of_persons(projection, key, measure, limit, spilling=each) for each in (False, True))
+        rows = list(in_one(await run.rows(*forms)))
     if isinstance(measure, Action):
         return [(key, {bucket: _number(value) for bucket, value in points}) for key, _, points in rows]
     return [(key, dict(points)) for key, _, points in rows]
@@ -99,4 +101,4 @@ def _best(values: str, rows: Rows, limit: int) -> Statement:
     """The keys with the highest totals. `values`: a query's text that gives key, bucket and value."""
     sql = f"SELECT key, sum(value) AS total, groupArray((toString(bucket), value)) {rows_from(values)}"
     sql += f" GROUP BY key ORDER BY total DESC, key LIMIT {{limit:UInt32}}{rows.settings}"
-    return Statement(sql, rows.parameters | {"limit": limit})
+    return Statement(sql, rows.parameters | {"limit": limit}, parts=rows.parts)

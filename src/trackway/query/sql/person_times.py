@@ -5,13 +5,16 @@ read event by event, as by all reports: other segments, days whose facts may hav
 than all facts, and facts of persons who have changed by newer links. So each event comes once, with its person of now.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from trackway.query.limits import PERSON_ROWS_AT_ONCE, PERSON_TIMES_AT_ONCE
 from trackway.query.sql.events import Events
 from trackway.query.sql.facts import TAIL_SETTINGS, moved_persons, rows_beside
 from trackway.query.sql.person import JOIN_SETTINGS, Known
+from trackway.query.sql.person_ranges import in_range, person_ranges
 from trackway.query.sql.scope import TIME_MS, Rows
 from trackway.query.sql.segments import PERIOD_DAYS, PERSONS, Facts
 from trackway.query.sql.selector import ACTIVITY
@@ -42,7 +45,8 @@ def has_person_times(events: Events, known: Known) -> bool:
 def person_times(events: Events, facts: Facts, columns: Mapping[str, Values]) -> Rows:
     """`who`, a person's number, never NOBODY, and columns with the values of the person's events, Array(Int64).
 
-    A person has several rows. Each event is in one of them. For events with `has_person_times`.
+    A person has several rows. Each event is in one of them. Where there are many rows, they come in parts, each with
+    all rows of some persons. For events with `has_person_times`.
     """
     events = events.since(facts.since_ms)
     bound = dict(events.parameters)
@@ -51,8 +55,12 @@ def person_times(events: Events, facts: Facts, columns: Mapping[str, Values]) ->
     made = ", ".join(_of_one(values, name) for name, values in columns.items())
     for rows in rows_beside(events, facts, kept.segments, moved, bound):
         each = f"SELECT person_number, toString(event) AS event, {TIME_MS} AS ms {rows_from(rows)}"
-        branches.append(f"SELECT person_number AS who, {made} {rows_from(each)} WHERE person_number != {_NOBODY}")
-    return Rows(rows_from(" UNION ALL ".join(branches)), f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", bound)
+        somebody = f"person_number != {_NOBODY} AND {in_range('person_number')}"
+        branches.append(f"SELECT person_number AS who, {made} {rows_from(each)} WHERE {somebody}")
+    most = max(kept.rows / PERSON_ROWS_AT_ONCE, kept.times / PERSON_TIMES_AT_ONCE, 1)
+    parts = person_ranges(math.ceil(most))
+    rows = rows_from(" UNION ALL ".join(branches))
+    return Rows(rows, f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", {**bound, **parts[0]}, parts)
 
 
 def _of_one(values: Values, name: str) -> str:
@@ -71,7 +79,7 @@ def _kept(
     """The rows of what is kept by person."""
     bound["by_person"] = numbers
     is_active = ACTIVITY in events.key
-    conditions = ["segment IN {by_person:Array(UInt64)}", *(["active = 1"] if is_active else [])]
+    conditions = ["segment IN {by_person:Array(UInt64)}", in_range("person"), *(["active = 1"] if is_active else [])]
     within = []
     if "from_ms" in bound:
         conditions.append(

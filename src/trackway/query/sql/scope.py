@@ -5,7 +5,7 @@ person, that is the id that an export shows. The stored id is `properties["$dist
 another one. The server makes these properties, so they count before properties of the same name that a client sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from trackway.domain.export_properties import CONFLICT, EXACT_TIME, ID_BEFORE
@@ -90,11 +90,15 @@ class Needs(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The end of a statement that begins with SELECT: `sql` from FROM on, `settings`, and the values that they bind."""
+    """The end of a statement that begins with SELECT: `sql` from FROM on, `settings`, and the values that they bind.
+
+    `parts`: the values that bind each part of the rows, where they come in parts. `parameters` has those of the first.
+    """
 
     sql: str
     settings: str
     parameters: dict[str, Any]
+    parts: Sequence[Mapping[str, Any]] = ()
 
 
 def needs_of(expression: Expression | None, lookups: Lookups = NO_LOOKUPS) -> Needs:

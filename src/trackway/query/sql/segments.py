@@ -39,22 +39,24 @@ class Derived(NamedTuple):
 
 class ByPerson(NamedTuple):
     """Times that are kept by person: `numbers` are those under which they stand, `segments` those whose facts they are
-    of."""
+    of. `rows` and `times`: how many of both they have."""
 
     numbers: list[int]
     segments: list[int]
+    rows: int
+    times: int
 
 
 class Facts(NamedTuple):
     """The facts of a project that count: those of these segments. They hold the events before a position.
 
-    `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on,
-    change persons; None if there are none. `late_days`: days on which facts may have a newer copy among the late
-    events of the tail. `late_known`: late events of other days, as hashes of their position and day. `derived`:
-    what else there is of the segments. `rollups`: under these numbers tables have rows of several segments together.
-    `has_tail`: whether there are events from the position on. `newer`: numbers
-    that are others when events, links or refused links come that the facts do not have, the number of these events
-    first. `since_ms`: the first instant of which events are kept, 0 where all are.
+    `slots`: the properties that have a column, by their numbers. `links`: newer links, from this position on, change
+    persons; None if there are none. `late_days`: days on which facts may have a newer copy among the late events of the
+    tail. `late_known`: late events of other days, as hashes of their position and day. `derived`: what else there is of
+    the segments. `rows`: how many facts each segment has. `rollups`: under these numbers tables have rows of several
+    segments together. `has_tail`: whether there are events from the position on. `newer`: numbers that are others when
+    events, links or refused links come that the facts do not have, the number of these events first. `since_ms`: the
+    first instant of which events are kept, 0 where all are.
     """
 
     position: int
@@ -68,6 +70,7 @@ class Facts(NamedTuple):
     since_ms: int = 0
     late_known: Sequence[int] = ()
     rollups: Mapping[int, Sequence[int]] = MappingProxyType({})
+    rows: Sequence[int] = ()
 
     @property
     def numbers(self) -> list[int]:
@@ -103,7 +106,11 @@ class Facts(NamedTuple):
         rollups = self.rolled_up(PERSONS, NO_SLOT)
         together = [segment for segments in rollups.values() for segment in segments]
         alone = [number for number in self.derived_in(PERSONS, NO_SLOT) if number not in together]
-        return ByPerson([*rollups, *alone], together + alone)
+        numbers, segments = [*rollups, *alone], {*together, *alone}
+        rows = sum(each.rows for each in self.derived if each.table == PERSONS and each.segment in numbers)
+        facts = zip(self.segments, self.rows, strict=True)
+        times = sum(number for segment, number in facts if segment in segments)
+        return ByPerson(numbers, list(segments), rows, times)
 
     def rolled_up(self, table: str, slot: int) -> Mapping[int, Sequence[int]]:
         """The rollups with which a table has rows for a slot."""

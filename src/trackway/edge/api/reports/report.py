@@ -92,7 +92,7 @@ class Report(Generic[Wanted]):
     async def _run(self, run: Run, asked: "_Asked[Wanted]") -> object:
         answer = await self.answer(run, asked.wanted)
         if asked.explained:
-            return {"statements": [each._asdict() for each in run.statements]}
+            return {"statements": [each.explained for each in run.statements]}
         if asked.as_csv and self.csv:
             return Reply(200, CSV, self.csv(answer).encode())
         return answer
