@@ -138,7 +138,7 @@ class Reader:
 
         async def pieces() -> AsyncIterator[Value]:
             while True:
-                running[:] = [self._run(lambda: call.run(lambda: next(made, None)))]
+                running[:] = [self._run_call(call, lambda: next(made, None))]
                 if (piece := await self._answer(running[0])) is None:
                     return
                 yield piece
@@ -199,7 +199,7 @@ class Reader:
         """The result of `ask` in a thread. Its slot is taken until it is done, even if the caller was cancelled, which
         ends the `call`. What changes the store has no call, and is always finished."""
         await self._take(project_id)
-        asked = self._run(partial(call.run, ask) if call else ask)
+        asked = self._run_call(call, ask) if call else self._run(ask)
         asked.add_done_callback(lambda _: self._turns.give(project_id))
         try:
             return await self._answer(asked)
@@ -223,6 +223,13 @@ class Reader:
 
     def _run(self, ask: Callable[[], Value]) -> "asyncio.Future[Value]":
         return asyncio.get_running_loop().run_in_executor(self._threads, ask)
+
+    def _run_call(self, call: Call, ask: Callable[[], Value]) -> "asyncio.Future[Value]":
+        """The same for a call. When it is ended, nobody waits for its error any more: the event loop does not report
+        it."""
+        asked = self._run(partial(call.run, ask))
+        asked.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return asked
 
     async def _end(self, project_id: int, blocks: Generator[bytes], running: Sequence["asyncio.Future[Any]"]) -> None:
         """Close a stream and release its slot, without waiting for a thread that still waits for the store."""
