@@ -37,7 +37,11 @@ _ENDS = np.dtype("<u8")
 
 
 class _Cut(Exception):
-    """The received bytes end inside a block."""
+    """The received bytes end inside a block, which has so many at least."""
+
+    def __init__(self, size_min: int):
+        super().__init__()
+        self.size_min = size_min
 
 
 def read_blocks(pieces: Iterable[bytes]) -> Generator[list[list[NDArray[np.generic]]]]:
@@ -46,20 +50,27 @@ def read_blocks(pieces: Iterable[bytes]) -> Generator[list[list[NDArray[np.gener
 
     Raises StorageError for other types without a fixed width, and when the stream ends inside a block.
     """
-    rest = b""
+    held: list[bytes] = []
+    size = size_min = 0
     for piece in pieces:
-        data = rest + piece if rest else piece
-        position, blocks = 0, []
-        while position < len(data):
-            try:
-                arrays, position = _block(data, position)
-            except _Cut:
-                break
-            blocks.append(arrays)
-        rest = data[position:]
+        held.append(piece)
+        size += len(piece)
+        blocks: list[list[NDArray[np.generic]]] = []
+        if size >= size_min:  # else a large block would be copied with each of its pieces
+            data = held[0] if len(held) == 1 else b"".join(held)
+            position = size_min = 0
+            while position < len(data):
+                try:
+                    arrays, position = _block(data, position)
+                except _Cut as cut:
+                    size_min = cut.size_min - position
+                    break
+                blocks.append(arrays)
+            held = [data[position:]] if position < len(data) else []
+            size = len(data) - position
         yield blocks
-    if rest:
-        raise StorageError(f"result ends inside a block, {len(rest)} bytes over")
+    if held:
+        raise StorageError(f"result ends inside a block, {size} bytes over")
 
 
 def read_columns(pieces: Iterable[bytes]) -> Iterator[list[NDArray[np.generic]]]:
@@ -88,7 +99,7 @@ def _block(data: bytes, position: int) -> tuple[list[NDArray[np.generic]], int]:
 def _values(data: bytes, position: int, dtype: np.dtype[np.generic], number: int) -> tuple[NDArray[np.generic], int]:
     end = position + number * dtype.itemsize
     if end > len(data):
-        raise _Cut
+        raise _Cut(end)
     return np.frombuffer(data, dtype, number, position), end
 
 
@@ -113,11 +124,11 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 128:
             return value, position
         shift += 7
-    raise _Cut
+    raise _Cut(position + 1)
 
 
 def _string(data: bytes, position: int) -> tuple[str, int]:
     length, position = _varint(data, position)
     if position + length > len(data):
-        raise _Cut
+        raise _Cut(position + length)
     return data[position : position + length].decode(), position + length

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from trackway.domain.errors import StorageError
+from trackway.store import native_arrays
 from trackway.store.native_arrays import read_columns
 
 BLOCK = (
@@ -35,6 +36,22 @@ def test_a_column_of_lists_becomes_their_ends_and_elements(step: int) -> None:
     blocks = list(read_columns(stream[at : at + step] for at in range(0, len(stream), step)))
     found = [[array.tolist() for array in each] for each in blocks]
     assert found == [[[0, 2, 3], [1, 2, 3], [4, 5, 6]], [[], [], []], [[0, 2, 3], [1, 2, 3], [4, 5, 6]]]
+
+
+def test_a_large_block_is_put_together_once_for_each_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def block(data: bytes, position: int) -> object:
+        tried.append(len(data))
+        return read_block(data, position)
+
+    read_block = native_arrays._block
+    monkeypatch.setattr(native_arrays, "_block", block)
+    values = np.arange(20_000, dtype="<u8").tobytes()
+    stream = b"\x02\xa0\x9c\x01" + b"\x01a\x06UInt64" + values + b"\x01b\x06UInt64" + values
+    [[first, second]] = read_columns(stream[at : at + 100] for at in range(0, len(stream), 100))
+    assert first.tobytes() == second.tobytes() == values
+    assert len(tried) <= 5
 
 
 def test_stream_that_ends_inside_a_block_is_an_error() -> None:

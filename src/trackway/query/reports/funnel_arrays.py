@@ -6,7 +6,8 @@ place of that order from one pass over it, and each round makes one try of every
 what `funnel_person` counts (tests/unit/query/reports/test_funnel_arrays.py), in a small part of the time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _EVENTS_AT_ONCE: Final = 64 * 1024
-"""About how many events are counted at once: arrays of so many stay in the caches. A step costs some 20 µs, however few
-events it has."""
-_EVENTS_MAX: Final = 512 * 1024
-"""About how many events may be counted at once, where a list has more: keys have room for a million persons."""
+"""About how many events are counted at once, or up to twice as many: arrays of so many stay in the caches. A step costs
+some 20 µs, however few events it has."""
 _TIMES_AT_ONCE: Final = 512 * 1024
 """Times of tries that are held before they are added to the numbers of their buckets: each bucket costs some 40 µs,
 however few times it has."""
@@ -76,11 +75,8 @@ class FunnelArrays:
             return
         who, events = (np.concatenate(each) for each in zip(*self._held, strict=True))
         self._held, self._held_number = [], 0
-        parts = -(-len(who) // _EVENTS_MAX)
-        part_of = (who >> np.uint64(32)) % np.uint64(parts) if parts > 1 else None
-        for part in range(parts):
-            own = slice(None) if part_of is None else part_of == part
-            self._count(places_of(who[own], events[own], self._path.steps))
+        for some, theirs in _by_person(who, events, max(len(who) // _EVENTS_AT_ONCE, 1)):
+            self._count(places_of(some, theirs, self._path.steps))
 
     def _count(self, places: Places) -> None:
         starts = np.flatnonzero(places.is_first)
@@ -218,6 +214,19 @@ class _Tries:
             last[going] = np.maximum(last[going], found)
             previous = found.astype(np.int64)
         return reached, last
+
+
+def _by_person(who: "Codes", events: "Codes", parts: int) -> "Iterator[tuple[Codes, Codes]]":
+    """Events in so many parts of about one size, each with all events of some persons."""
+    if parts == 1:
+        yield who, events
+        return
+    part_of = ((who >> np.uint64(32)) % np.uint64(parts)).astype(np.uint16)
+    order = np.argsort(part_of, kind="stable")  # of 16 bits, this is no comparison of pairs
+    who, events = who[order], events[order]
+    ends = np.cumsum(np.bincount(part_of, minlength=parts)).tolist()
+    for begin, end in pairwise([0, *ends]):
+        yield who[begin:end], events[begin:end]
 
 
 def _passed(starts: "Ints", number: int) -> "Ints":

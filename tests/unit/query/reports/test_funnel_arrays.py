@@ -96,7 +96,6 @@ def at_once(
     window_ms=st.sampled_from([2000, 3000, DAY_MS // 4, DAY_MS, 3 * DAY_MS]),
     piece_bytes=st.integers(1, 200),
     events_at_once=st.sampled_from([1, 6, 1 << 16]),
-    events_max=st.sampled_from([2, 1 << 19]),
     packed_bits=st.sampled_from([0, 64]),
     times_at_once=st.sampled_from([1, 5, 1 << 19]),
     rounds_max=st.sampled_from([0, 1, 50]),
@@ -111,7 +110,6 @@ def test_persons_at_once_count_as_each_alone(
     window_ms: int,
     piece_bytes: int,
     events_at_once: int,
-    events_max: int,
     packed_bits: int,
     times_at_once: int,
     rounds_max: int,
@@ -122,7 +120,6 @@ def test_persons_at_once_count_as_each_alone(
     asked, given_codes = question(window_ms, counted, interval), [codes(person) for person in persons]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(funnel_arrays, "_EVENTS_AT_ONCE", events_at_once)
-        patch.setattr(funnel_arrays, "_EVENTS_MAX", events_max)
         patch.setattr(funnel_places, "_PACKED_BITS", packed_bits)
         patch.setattr(funnel_arrays, "_TIMES_AT_ONCE", times_at_once)
         patch.setattr(funnel_arrays, "_ROUNDS_MAX", rounds_max)
