@@ -12,7 +12,13 @@ from trackway.compaction import statements as sql
 from trackway.compaction.broken_parts import BrokenParts
 from trackway.compaction.derived import derive
 from trackway.compaction.hours import derive_hours
-from trackway.compaction.limits import RETIRED_KEPT_S, SLOTS_EVENTS_MIN, SLOTS_GROWTH, SLOTS_SAMPLE_EVENTS
+from trackway.compaction.limits import (
+    RETIRED_KEPT_S,
+    ROLLUP_ROWS_MAX,
+    SLOTS_EVENTS_MIN,
+    SLOTS_GROWTH,
+    SLOTS_SAMPLE_EVENTS,
+)
 from trackway.compaction.persons import derive_persons, put_together
 from trackway.compaction.plan import Days
 from trackway.compaction.statements import Slice, partition_id
@@ -85,10 +91,12 @@ class Changes:
 
     def roll_up(self, version: Version, segments: Sequence[Segment], table: str, cursor: int) -> Version:
         """Put what a table of ROLLED_UP has of some segments together. A rollup may be empty, so that nothing is tried
-        again."""
+        again. The version stays the same where nothing comes of many segments: of fewer it may."""
         number, numbers = version.first_number, tuple(segment.number for segment in segments)
         make = self._hours if table == HOURS else self._persons
         derived = make(version, number, segments)
+        if not derived.slots and sum(segment.rows for segment in segments) > ROLLUP_ROWS_MAX:
+            return version
         self._verify(version, number)
         new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, (derived,))
         return self._versions.commit(version.with_rollup(new, time.time()))

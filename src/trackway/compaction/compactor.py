@@ -24,16 +24,16 @@ from trackway.compaction.limits import (
     STEP_INTERVAL_S,
 )
 from trackway.compaction.pace import Pace
-from trackway.compaction.plan import next_days, next_position, to_merge, to_roll_up
+from trackway.compaction.plan import ROLLUP_SIZES, next_days, next_position, to_merge, to_roll_up
 from trackway.compaction.statements import read_cursor
 from trackway.compaction.untidy import Untidy
-from trackway.compaction.versions import Versions
+from trackway.compaction.versions import Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Mark, Progress
-from trackway.query.sql.segments import OF_SEGMENTS, ROLLED_UP
+from trackway.query.sql.segments import OF_SEGMENTS
 from trackway.runtime.background import pause
 from trackway.store.client import Store
-from trackway.store.errors import UNREADABLE_CODES, StoreError
+from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, UNREADABLE_CODES, StoreError
 from trackway.telemetry import logs, metrics
 
 _log = logs.get("compactor")
@@ -76,6 +76,8 @@ class Compactor:
         self._stepped_s: dict[int, float] = {}
         self._untidy = Untidy(store)
         self._doubted_s: dict[int, float] = {}
+        self._not_together: dict[str, list[set[int]]] = {table: [] for table in ROLLUP_SIZES}
+        """Segments of which nothing came where they were rolled up together, by table."""
 
     def run(self) -> None:
         """Compact, and try again while the store fails. Raises only programming errors."""
@@ -89,8 +91,7 @@ class Compactor:
             except StorageError as error:
                 metrics.store_error("compact")
                 _log.warning("cannot compact, will try again", error=str(error))
-                self._versions = Versions(self._store)
-                self._changes = Changes(self._store, self._versions)
+                self._forget()
                 self._wait(lambda: RETRY_S)
                 continue
             took_s = time.monotonic() - began_s
@@ -103,10 +104,15 @@ class Compactor:
 
     def _stand_by(self) -> None:
         """Another machine compacts. What is known of its versions here is out of date when this one's turn comes."""
-        self._versions = Versions(self._store)
-        self._changes = Changes(self._store, self._versions)
+        self._forget()
         self._until = self._progress.ends()
         pause(POLL_S)
+
+    def _forget(self) -> None:
+        """Begin again from the newest version that is stored, with new numbers: a change that has failed may have
+        written under the last ones."""
+        self._versions = Versions(self._store)
+        self._changes = Changes(self._store, self._versions)
 
     def _wait(self, seconds: Callable[[], float]) -> None:
         """Wait in short pieces, since others may be done with their work meanwhile, and then the wait is shorter."""
@@ -124,16 +130,26 @@ class Compactor:
     def without_erased(self, project_id: int) -> None:
         """Leave the facts of ids that are being erased out of what counts. For another thread. The events of these ids
         are gone already. The segments that had them are dropped as other old ones are. Raises StorageError."""
-        with self._turn:
+        with self._changing():
             self._changes.without_erased(self._versions.newest(project_id), read_cursor(self._store, project_id))
 
     def without_aged(self, project_id: int, since_ms: int) -> None:
         """Leave the facts of events that have aged out of what counts. For another thread. These events are gone
         already. Raises StorageError."""
-        with self._turn:
+        with self._changing():
             self._changes.without_aged(
                 self._versions.newest(project_id), read_cursor(self._store, project_id), since_ms
             )
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """A change by another thread."""
+        with self._turn:
+            try:
+                yield
+            except StorageError:
+                self._forget()
+                raise
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -192,6 +208,26 @@ class Compactor:
             self._changes.rewrite(version, old, cursor)
         return True
 
+    def _roll_up(self, version: Version, cursor: int) -> bool:
+        """Make the next rollup. Returns whether any was tried. One person's times of a large rollup may take more
+        memory than there is: then those of fewer segments are put together."""
+        for table, sizes in ROLLUP_SIZES.items():
+            for rows_max in sizes:
+                some = to_roll_up(version.segments, version.rollups, table, rows_max)
+                numbers, failed = {segment.number for segment in some}, self._not_together[table]
+                if not some or numbers in failed or (rows_max > sizes[-1] and any(numbers & each for each in failed)):
+                    continue
+                try:
+                    made = self._changes.roll_up(version, some, table, cursor)
+                except StoreError as error:
+                    if error.code == MEMORY_LIMIT_EXCEEDED:
+                        failed.append(numbers)
+                    raise
+                if made == version:
+                    failed.append(numbers)
+                return True
+        return False
+
     def _tidy(self, project_id: int) -> bool:
         """Merge segments or bring one up to date with newer links, and drop what ended. Returns whether any segment was
         read."""
@@ -212,10 +248,8 @@ class Compactor:
             if {each.table for each in segment.derived} != set(OF_SEGMENTS):  # an older version wrote it
                 self._changes.rewrite(version, [segment], cursor)
                 return True
-        for table in ROLLED_UP:
-            if some := to_roll_up(version.segments, version.rollups, table):
-                self._changes.roll_up(version, some, table, cursor)
-                return True
+        if self._roll_up(version, cursor):
+            return True
         for segment in sorted(version.segments, key=lambda segment: segment.links):
             if self._changes.newer_links(version, segment):
                 if self._changes.stale(version, segment):

@@ -16,7 +16,9 @@ from trackway.compaction.limits import (
 from trackway.compaction.versions import Rollup, Segment
 from trackway.query.sql.segments import HOURS, PERSONS
 
-_ROWS_MAX: Final = {HOURS: ROLLUP_ROWS_MAX, PERSONS: PERSONS_ROLLUP_ROWS_MAX}
+ROLLUP_SIZES: Final = {HOURS: [ROLLUP_ROWS_MAX], PERSONS: [PERSONS_ROLLUP_ROWS_MAX, ROLLUP_ROWS_MAX]}
+"""By table, of how many facts rollups are at most: the next size is for what could not be put together in the one
+before."""
 
 
 class Days(NamedTuple):
@@ -74,8 +76,9 @@ def to_merge(segments: Sequence[Segment]) -> list[Segment]:
     return []
 
 
-def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup], table: str) -> list[Segment]:
-    """Segments of which what a table of ROLLED_UP has should be put together, none if all is well.
+def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup], table: str, rows_max: int) -> list[Segment]:
+    """Segments of which what a table of ROLLED_UP has should be put together, none if all is well. `rows_max`: one of
+    its ROLLUP_SIZES.
 
     These are new ones, where they are enough, with those of the smallest rollup; or those of several rollups that have
     grown; or those of an old rollup, when newer links have been looked for in all of them. A rollup of several tables,
@@ -87,21 +90,22 @@ def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup], table: st
     of = {segment.number: segment for segment in segments}
     new = [each for each in segments if each.rows >= ROLLED_UP_ROWS_MIN]
     held = []
-    for rollup in (each for each in rollups if each.tables == [table]):
+    for rollup in (each for each in rollups if table in each.tables):
         own = [of[number] for number in rollup.segments]
         if rollup.is_old and min(each.links for each in own) >= rollup.made:
             return own
-        new = [each for each in new if each.number not in rollup.segments]
-        held.append(own)
+        if rollup.tables == [table]:
+            new = [each for each in new if each.number not in rollup.segments]
+            held.append(own)
     rows = _rows(new)
     held.sort(key=_rows)
     if held and _rows(held[0]) + rows <= ROLLUP_ROWS_MAX:
         if rows * ROLLUP_GROWTH >= _rows(held[0]):
             return held[0] + new
         new = []
-    while _rows(new) > _ROWS_MAX[table]:
+    while _rows(new) > rows_max:
         new.pop()
-    return new if len(new) > 1 else _several(held, _ROWS_MAX[table])
+    return new if len(new) > 1 else _several(held, rows_max)
 
 
 def _several(held: Sequence[list[Segment]], rows_max: int) -> list[Segment]:

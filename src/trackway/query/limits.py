@@ -30,6 +30,8 @@ PERSON_ROWS_AT_ONCE = 1_500_000
 other, whose groups fit the memory of a report."""
 PERSON_TIMES_AT_ONCE = 16_000_000
 """The same of the times in these rows."""
+PERSON_PARTS_MAX = 16
+"""So many parts at most: each reads newer events and persons with newer links again. Larger ones may go to the disk."""
 
 # The check of the store
 STORE_CHECK_TRIES = 3

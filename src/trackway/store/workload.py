@@ -60,7 +60,7 @@ ALERTS: Final = Workload("alerts", 3, 2, 16, 1, 400 * MIB, 60, 90, 12)
 LOOKUP: Final = Workload("lookup", 3, 2, 16, 1, 600 * MIB, 120, 150, 1)
 """Lookup tables: their lists, and the rows that replace them."""
 COMPACTION: Final = Workload("compaction", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
-"""Facts from events: one step at a time, of a few seconds, with one core."""
+"""Facts from events: one statement at a time, of a few seconds, or half a minute for large rollups, with one core."""
 ERASURE: Final = Workload("erasure", 1, 1, 4, 1, 400 * MIB, None, 900, 15)
 """Erased persons: one statement at a time, with one core."""
 BACKUP: Final = Workload("backup", 1, 1, 4, 1, 400 * MIB, None, 300, 15)

@@ -29,14 +29,15 @@ from trackway.compaction import changes, persons, plan, untidy
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
 from trackway.compaction.limits import MERGED_AT_ONCE
-from trackway.compaction.versions import Versions
+from trackway.compaction.versions import Version, Versions
 from trackway.domain.entry import unlink_payload
 from trackway.domain.errors import StorageError
 from trackway.query import facts_state
 from trackway.query.facts_state import facts_of
 from trackway.query.sql import facts as facts_sql
-from trackway.query.sql.segments import NO_SLOT, PERSONS, Derived, Facts
+from trackway.query.sql.segments import HOURS, NO_SLOT, PERSONS, Derived, Facts
 from trackway.store.client import Store
+from trackway.store.errors import MEMORY_LIMIT_EXCEEDED, StoreError
 
 
 @pytest.fixture
@@ -226,6 +227,74 @@ def test_times_are_put_together_of_segments_that_have_none_where_it_pays(
     assert facts is not None and not facts.derived_in(PERSONS, NO_SLOT)
     by_person = facts.by_person
     assert bool(by_person.numbers) == pays and set(by_person.segments) == (set(facts.segments) if pays else set())
+
+
+@pytest.mark.parametrize("how", ["too little memory", "does not pay"])
+def test_what_cannot_be_one_large_rollup_stays_in_smaller_ones(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    most, tried = 60, list[int]()
+    for module in (plan, changes):
+        monkeypatch.setattr(module, "ROLLUP_ROWS_MAX", most)
+    monkeypatch.setitem(plan.ROLLUP_SIZES, HOURS, [most])
+    monkeypatch.setitem(plan.ROLLUP_SIZES, PERSONS, [10_000, most])
+    monkeypatch.setattr(plan, "ROLLUPS_AT_ONCE", 2)
+    together = persons.put_together
+
+    def limited(store: Store, project_id: int, number: int, segments: list[int], facts: int) -> Derived:
+        if facts <= most:
+            return together(store, project_id, number, segments, facts)
+        tried.append(facts)
+        if how == "does not pay":
+            return Derived(number, PERSONS, 0, ())
+        raise StoreError("store: too little memory", MEMORY_LIMIT_EXCEEDED)
+
+    monkeypatch.setattr(changes, "put_together", limited)
+    requests, working, turns = Requests(19, place.began_us), compactor(place, store), 0
+    for _ in range(8):
+        place.append_payloads([requests.next(20)])
+        place.load()
+        with_more = True
+        while with_more and turns < 200:
+            turns += 1
+            with suppress(StoreError):
+                with_more = working.turn()
+                continue
+            working._forget()  # as `run` does
+    facts = check(store)
+    assert facts is not None and turns < 200
+    assert tried and len(tried) <= 3 and facts.by_person.numbers
+    of = dict(zip(facts.segments, facts.rows, strict=True))
+    for segments in facts.rolled_up(PERSONS, NO_SLOT).values():
+        assert sum(of[number] for number in segments) <= most
+
+
+def test_a_change_of_another_thread_that_failed_may_be_made_again(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = Requests(20, place.began_us)
+    for _ in range(3):
+        place.append_payloads([requests.next(20)])
+        place.load()
+        working = compacted(place, store)
+    since_ms = place.began_us // 1000 - 3_600_000 * 2
+    store.command(
+        "ALTER TABLE events DELETE WHERE toUnixTimestamp64Milli(time) < {ms:Int64} SETTINGS mutations_sync = 2",
+        {"ms": since_ms},
+    )
+    verify, calls = changes.Changes._verify, itertools.count()
+
+    def fails_once(self: changes.Changes, version: Version, number: int) -> None:
+        if next(calls) == 1:
+            raise StorageError("store: away")
+        verify(self, version, number)
+
+    monkeypatch.setattr(changes.Changes, "_verify", fails_once)
+    with pytest.raises(StorageError, match="away"):
+        working.without_aged(PROJECT, since_ms)
+    working.without_aged(PROJECT, since_ms)
+    assert next(calls) > 3
+    assert check(store) is not None
 
 
 def test_times_put_together_stay_while_their_segments_are_written_again(

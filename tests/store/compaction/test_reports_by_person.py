@@ -30,6 +30,7 @@ from trackway.query.sql.buckets import Buckets
 from trackway.query.sql.days import Days, Unit
 from trackway.query.sql.selector import Selector
 from trackway.store.client import Store
+from trackway.store.result_cache import ResultCache
 
 TODAY = datetime.now(UTC).date()
 ZONES = ("UTC", "America/Havana", "Asia/Kathmandu", "Europe/Berlin")
@@ -99,6 +100,13 @@ def test_they_are_the_same_as_of_events_with_links_late_copies_and_newer_events(
     assert [answer for answer, _ in answers(store, seed, Smallest)] == [answer for answer, _ in by_person]
     monkeypatch.setattr(person_times, "PERSON_ROWS_AT_ONCE", 1)
     assert list(answers(store, seed, InParts)) == by_person
+    results, shown = ResultCache(1 << 20), []
+    for _ in range(2):
+        run = Run(readers_of(store).reports, PROJECT, results=results)
+        unique = Segmentation(Chosen(PROJECT, [], Buckets(Days(), TODAY, TODAY)), Measure.UNIQUE, Literal(1, "all"), 1)
+        asyncio.run(segmentation(run, unique))
+        shown.append([(each.sql, each.parameters) for each in run.statements])
+    assert all(each.kept for each in run.statements) and shown[0] == shown[1]
     ask(store, ask_for_rebuild, PROJECT)
     by_events = list(answers(store, seed))
     assert not any(reads for _, reads in by_events)

@@ -71,7 +71,7 @@ def test_most_facts_are_rolled_up_and_each_a_few_times(table: str, rows_max: int
     for number in range(400):
         segments.append(of_rows(number * 10, rng.randint(ROLLED_UP_ROWS_MIN, SEGMENT_ROWS_MAX)))
         taken += segments[-1].rows
-        while some := to_roll_up(segments, rollups, table):
+        while some := to_roll_up(segments, rollups, table, rows_max):
             rows = sum(each.rows for each in some)
             assert rows <= rows_max and len(some) > 1
             new = rolled_up(max(each.number for each in some) + 1, some, table=table)
@@ -87,41 +87,45 @@ def test_most_facts_are_rolled_up_and_each_a_few_times(table: str, rows_max: int
 
 def test_many_new_segments_are_rolled_up_at_once() -> None:
     many = [of_rows(number, SEGMENT_ROWS_MAX) for number in range(10, 510, 10)]
-    assert to_roll_up(many, [], PERSONS) == many
-    assert sum(each.rows for each in to_roll_up(many, [], HOURS)) == ROLLUP_ROWS_MAX
+    assert to_roll_up(many, [], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == many
+    assert sum(each.rows for each in to_roll_up(many, [], PERSONS, ROLLUP_ROWS_MAX)) == ROLLUP_ROWS_MAX
 
 
 def test_small_segments_stay_alone_and_those_without_times_by_person_do_not() -> None:
     small, without = of_rows(10, ROLLED_UP_ROWS_MIN - 1), of_rows(20, ROLLED_UP_ROWS_MIN, by_person=False)
     large = [of_rows(number, ROLLED_UP_ROWS_MIN) for number in (30, 40)]
-    assert to_roll_up([small, without, *large], [], PERSONS) == [without, *large]
-    assert to_roll_up([small, large[0]], [], PERSONS) == []
+    assert to_roll_up([small, without, *large], [], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == [without, *large]
+    assert to_roll_up([small, large[0]], [], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == []
 
 
 def test_what_did_not_pay_is_tried_again_with_more_segments() -> None:
     some = [of_rows(number, ROLLED_UP_ROWS_MIN, by_person=False) for number in range(10, 60, 10)]
     empty = rolled_up(100, some[:4])._replace(derived=(Derived(100, PERSONS, 0, ()),))
-    assert to_roll_up(some[:4], [empty], PERSONS) == []
-    assert to_roll_up(some, [empty], PERSONS) == []
+    assert to_roll_up(some[:4], [empty], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == []
+    assert to_roll_up(some, [empty], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == []
     more = [*some, of_rows(110, ROLLED_UP_ROWS_MIN, by_person=False)]
-    assert to_roll_up(more, [empty], PERSONS) == more
+    assert to_roll_up(more, [empty], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == more
 
 
 def test_an_old_rollup_is_made_anew_when_links_were_looked_for_in_all_its_segments() -> None:
     first, second = of_rows(10, ROLLED_UP_ROWS_MIN, links=5), of_rows(20, ROLLED_UP_ROWS_MIN, links=5)
     rollup = rolled_up(30, [first, second], made=7)
-    assert to_roll_up([first, second], [rollup], PERSONS) == []
+    assert to_roll_up([first, second], [rollup], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == []
     again = first._replace(number=40, links=8)
     (old,) = Version(1, segments=(first, second), rollups=(rollup,)).with_rewritten(again, [first], 0.0).rollups
-    assert to_roll_up([second, again], [old], PERSONS) == []
+    assert to_roll_up([second, again], [old], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == []
     looked_for = second._replace(links=9)
-    assert to_roll_up([looked_for, again], [old], PERSONS) == [looked_for, again]
+    assert to_roll_up([looked_for, again], [old], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == [looked_for, again]
 
 
 def test_each_table_has_rollups_of_its_own_and_those_of_several_that_an_older_build_made_count_as_none() -> None:
     some = [of_rows(number, ROLLED_UP_ROWS_MIN) for number in (10, 20)]
     rollup, hours = rolled_up(30, some), rolled_up(30, some, table=HOURS)
-    assert to_roll_up(some, [rollup], PERSONS) == []
-    assert to_roll_up(some, [rollup], HOURS) == some
+    assert to_roll_up(some, [rollup], PERSONS, PERSONS_ROLLUP_ROWS_MAX) == []
+    assert to_roll_up(some, [rollup], HOURS, ROLLUP_ROWS_MAX) == some
     both = rollup._replace(derived=rollup.derived + hours.derived)
-    assert to_roll_up(some, [both], PERSONS) == to_roll_up(some, [both], HOURS) == some
+    for table in (HOURS, PERSONS):
+        assert to_roll_up(some, [both], table, ROLLUP_ROWS_MAX) == some
+    merged = of_rows(40, 2 * ROLLED_UP_ROWS_MIN, links=9)
+    (old,) = Version(1, segments=tuple(some), rollups=(both,)).with_rewritten(merged, some, 0.0).rollups
+    assert to_roll_up([merged], [old], PERSONS, ROLLUP_ROWS_MAX) == [merged]

@@ -45,6 +45,11 @@ class Statement(NamedTuple):
     parts: Sequence[Mapping[str, Any]] = ()
 
     @property
+    def asked(self) -> "list[Statement]":
+        """What the store is asked: itself, or the same for each part."""
+        return [Statement(self.sql, {**self.parameters, **part}, self.kept) for part in self.parts or [{}]]
+
+    @property
     def explained(self) -> dict[str, Any]:
         """As `explain=sql` shows it."""
         return {"sql": self.sql, "parameters": self.parameters, "kept": self.kept}
@@ -122,7 +127,7 @@ class Run:
             return await make()
         kept = self._results.get(key)
         if kept is not None:
-            self.statements.append(statement._replace(kept=True))
+            self.statements += statement._replace(kept=True).asked
             return decoder.decode(kept)
         result = await make()
         packed = _packed(result)
@@ -160,15 +165,14 @@ class Run:
         before = len(self.statements)
         for each in forms:
             try:
-                return [row for part in each.parts or [{}] for row in await self._rows_of_part(each, part)]
+                return [row for part in each.asked for row in await self._rows_of(part)]
             except StoreError as error:
                 if error.code != MEMORY_LIMIT_EXCEEDED or each is forms[-1]:
                     raise
                 del self.statements[before:]
         raise AssertionError("the last statement returns or raises")
 
-    async def _rows_of_part(self, statement: Statement, part: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        asked = Statement(statement.sql, {**statement.parameters, **part})
+    async def _rows_of(self, asked: Statement) -> list[tuple[Any, ...]]:
         self.statements.append(asked)
         return await self._reader.rows(self.project_id, asked.sql, asked.parameters)
 

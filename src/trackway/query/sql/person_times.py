@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from trackway.query.limits import PERSON_ROWS_AT_ONCE, PERSON_TIMES_AT_ONCE
+from trackway.query.limits import PERSON_PARTS_MAX, PERSON_ROWS_AT_ONCE, PERSON_TIMES_AT_ONCE
 from trackway.query.sql.events import Events
 from trackway.query.sql.facts import TAIL_SETTINGS, moved_persons, rows_beside
 from trackway.query.sql.person import JOIN_SETTINGS, Known
@@ -58,7 +58,7 @@ def person_times(events: Events, facts: Facts, columns: Mapping[str, Values]) ->
         somebody = f"person_number != {_NOBODY} AND {in_range('person_number')}"
         branches.append(f"SELECT person_number AS who, {made} {rows_from(each)} WHERE {somebody}")
     most = max(kept.rows / PERSON_ROWS_AT_ONCE, kept.times / PERSON_TIMES_AT_ONCE, 1)
-    parts = person_ranges(math.ceil(most))
+    parts = person_ranges(min(math.ceil(most), PERSON_PARTS_MAX))
     rows = rows_from(" UNION ALL ".join(branches))
     return Rows(rows, f"{JOIN_SETTINGS}, {TAIL_SETTINGS}", {**bound, **parts[0]}, parts)
 
