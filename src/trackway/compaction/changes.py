@@ -90,8 +90,8 @@ class Changes:
         return self._versions.commit(version.with_rewritten(new, old, time.time()))
 
     def roll_up(self, version: Version, segments: Sequence[Segment], table: str, cursor: int) -> Version:
-        """Put what a table of ROLLED_UP has of some segments together. A rollup may be empty, so that nothing is tried
-        again. The version stays the same where nothing comes of many segments: of fewer it may."""
+        """Put what a table of ROLLUP_SIZES has of some segments together. A rollup may be empty, so that nothing is
+        tried again. The version stays the same where nothing comes of many segments: of fewer it may."""
         number, numbers = version.first_number, tuple(segment.number for segment in segments)
         make = self._hours if table == HOURS else self._persons
         derived = make(version, number, segments)

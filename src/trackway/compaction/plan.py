@@ -77,12 +77,12 @@ def to_merge(segments: Sequence[Segment]) -> list[Segment]:
 
 
 def to_roll_up(segments: Sequence[Segment], rollups: Sequence[Rollup], table: str, rows_max: int) -> list[Segment]:
-    """Segments of which what a table of ROLLED_UP has should be put together, none if all is well. `rows_max`: one of
-    its ROLLUP_SIZES.
+    """Segments of which what a table of ROLLUP_SIZES has should be put together, none if all is well. `rows_max`: one
+    of its sizes.
 
     These are new ones, where they are enough, with those of the smallest rollup; or those of several rollups that have
-    grown; or those of an old rollup, when newer links have been looked for in all of them. A rollup of several tables,
-    which an older build made, counts as none.
+    grown; or those of an old rollup, when newer links have been looked for in all of them. Segments of
+    a rollup of several tables, which an older build made, count as new.
 
     The time of a fact is written again about once for each time that its rollup grows by half, and twice more until it
     is in the largest.

@@ -60,7 +60,7 @@ class Segment(NamedTuple):
 
 
 class Rollup(NamedTuple):
-    """What one table of ROLLED_UP has of several segments together, under a number of its own; nothing where that did
+    """What HOURS or PERSONS has of several segments together, under a number of its own; nothing where that did
     not pay. Older builds made rollups of several tables.
 
     Their facts may have been written again since then, with other persons; the numbers in `segments` are those of now.

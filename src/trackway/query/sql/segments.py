@@ -21,8 +21,6 @@ PERIOD_DAYS: Final = 49
 """Days of a period of PERSONS. So many milliseconds are less than 2**32."""
 OF_SEGMENTS: Final = (COUNTS, SUMS, PERSONS)
 """The tables with rows that are derived from the facts of each segment."""
-ROLLED_UP: Final = (HOURS, PERSONS)
-"""The tables with rows that are derived from the facts of several segments together."""
 TABLES: Final = ("facts", COUNTS, SUMS, HOURS, PERSONS)
 """All tables of segments. They have the same partitions."""
 
@@ -106,11 +104,10 @@ class Facts(NamedTuple):
         rollups = self.rolled_up(PERSONS, NO_SLOT)
         together = [segment for segments in rollups.values() for segment in segments]
         alone = [number for number in self.derived_in(PERSONS, NO_SLOT) if number not in together]
-        numbers, segments = [*rollups, *alone], {*together, *alone}
+        numbers, segments = [*rollups, *alone], together + alone
         rows = sum(each.rows for each in self.derived if each.table == PERSONS and each.segment in numbers)
-        facts = zip(self.segments, self.rows, strict=True)
-        times = sum(number for segment, number in facts if segment in segments)
-        return ByPerson(numbers, list(segments), rows, times)
+        facts = dict(zip(self.segments, self.rows, strict=True))
+        return ByPerson(numbers, segments, rows, sum(facts[segment] for segment in segments))
 
     def rolled_up(self, table: str, slot: int) -> Mapping[int, Sequence[int]]:
         """The rollups with which a table has rows for a slot."""
