@@ -211,7 +211,7 @@ class Settings:
         highest=3600,
     )
     load_interval_ms: int = _setting(
-        500,
+        250,
         "Milliseconds between two loads from the journal into the store, fewer while much waits.",
         lowest=10,
         highest=60_000,
