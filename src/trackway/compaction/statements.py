@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from trackway.query.expressions import readable
 from trackway.query.sql.facts import KEY, LATE, OWN, SLOTS, TAIL_SETTINGS, WHO, newer_links, persons_of, slot
 from trackway.query.sql.person import JOIN_SETTINGS
+from trackway.query.sql.person_ranges import in_range, person_ranges
 from trackway.query.sql.segments import PERSONS
 from trackway.query.sql.tables import CURSOR, rows_from, rows_in
 from trackway.store.client import Store
@@ -52,12 +53,13 @@ def between_positions(begin: int, end: int) -> Slice:
 
 
 def of_days(first: str, last: str, end: int, piece: int = 0, pieces: int = 1) -> Slice:
-    """The events of some days before a position: of equal pieces by their ids, one."""
+    """The events of some days before a position: of pieces by ranges of their ids' hashes, one. The table is sorted by
+    them within a name, so that a piece reads little of the others."""
     key = "toDate(time) >= toDate({first:String}) AND toDate(time) <= toDate({last:String})"
     bound: dict[str, Any] = {"first": first, "last": last, "end": end}
     if pieces > 1:
-        key += " AND cityHash64(distinct_id) % {pieces:UInt32} = {piece:UInt32}"
-        bound |= {"piece": piece, "pieces": pieces}
+        key += f" AND {in_range('cityHash64(distinct_id)')}"
+        bound |= person_ranges(pieces)[piece]
     return Slice(key, "position < {end:UInt64}", bound)
 
 
