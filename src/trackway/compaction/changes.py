@@ -5,12 +5,13 @@ the project changes again.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from types import MappingProxyType
 
 from trackway.compaction import statements as sql
 from trackway.compaction.broken_parts import BrokenParts
 from trackway.compaction.derived import derive
+from trackway.compaction.derived_rows import Deriving
 from trackway.compaction.hours import derive_hours
 from trackway.compaction.limits import (
     RETIRED_KEPT_S,
@@ -89,24 +90,32 @@ class Changes:
         new = self._of_facts(version, old, version.first_number, None, cursor)
         return self._versions.commit(version.with_rewritten(new, old, time.time()))
 
-    def roll_up(self, version: Version, segments: Sequence[Segment], table: str, cursor: int) -> Version:
-        """Put what a table of ROLLUP_SIZES has of some segments together. A rollup may be empty, so that nothing is
-        tried again. The version stays the same where nothing comes of many segments: of fewer it may."""
-        number, numbers = version.first_number, tuple(segment.number for segment in segments)
+    def roll_up(
+        self, version: Version, segments: Sequence[Segment], table: str, cursor: int
+    ) -> Generator[None, None, bool]:
+        """Put what a table of ROLLUP_SIZES has of some segments together, under the version's last number, in steps of
+        one statement. Between two of them the version may change, while it has these segments. Returns whether there is
+        a rollup now. It may be empty, so that nothing is tried again; of many segments there is none then, since of
+        fewer there may be."""
+        number, numbers = version.last_number, tuple(segment.number for segment in segments)
+        links = min(segment.links for segment in segments)
         make = self._hours if table == HOURS else self._persons
-        derived = make(version, number, segments)
+        derived = yield from make(version, number, segments)
         if not derived.slots and sum(segment.rows for segment in segments) > ROLLUP_ROWS_MAX:
-            return version
+            return False
         self._verify(version, number)
-        new = Rollup(number, numbers, min(segment.links for segment in segments), cursor, (derived,))
-        return self._versions.commit(version.with_rollup(new, time.time()))
+        made = self._versions.newest(version.project_id).with_rollup(
+            Rollup(number, numbers, links, cursor, (derived,)), time.time()
+        )
+        self._versions.commit(made)
+        return True
 
-    def _hours(self, version: Version, number: int, segments: Sequence[Segment]) -> Derived:
+    def _hours(self, version: Version, number: int, segments: Sequence[Segment]) -> Deriving:
         counted = set.intersection(*({*segment.slots(COUNTS)} for segment in segments))
         many = [slot for slot in range(len(version.slots)) if slot not in counted]
         return derive_hours(self._store, version.project_id, number, segments, many)
 
-    def _persons(self, version: Version, number: int, segments: Sequence[Segment]) -> Derived:
+    def _persons(self, version: Version, number: int, segments: Sequence[Segment]) -> Deriving:
         make = put_together if all(segment.slots(PERSONS) for segment in segments) else derive_persons
         rows = sum(segment.rows for segment in segments)
         return make(self._store, version.project_id, number, [segment.number for segment in segments], rows)
@@ -147,11 +156,11 @@ class Changes:
         """Note that no newer link concerns a segment."""
         return self._versions.commit(version.with_links(segment.number, cursor))
 
-    def drop_ended(self, version: Version) -> Version:
-        """Drop what does not count and is read by no query."""
+    def drop_ended(self, version: Version, making: int | None = None) -> Version:
+        """Drop what does not count and is read by no query. `making`: the number of a rollup that is being made."""
         now_s = time.time()
         kept = tuple(each for each in version.retired if now_s - each.since_s < RETIRED_KEPT_S)
-        numbers = version.numbers + [each.number for each in kept]
+        numbers = version.numbers + [each.number for each in kept] + ([making] if making else [])
         named = {partition_id(version.project_id, number) for number in numbers}
         asked = {"prefix": f"{version.project_id}-"}
         for table, partition in self._store.query(sql.PARTITIONS, asked | {"tables": list(TABLES)}):

@@ -8,7 +8,7 @@ for a share of its time only (`compaction.pace`).
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from trackway.compaction.pace import Pace
 from trackway.compaction.plan import ROLLUP_SIZES, next_days, next_position, to_merge, to_roll_up
 from trackway.compaction.statements import read_cursor
 from trackway.compaction.untidy import Untidy
-from trackway.compaction.versions import Version, Versions
+from trackway.compaction.versions import Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Mark, Progress
 from trackway.query.sql.segments import OF_SEGMENTS
@@ -47,6 +47,15 @@ class Work(NamedTuple):
     events: int
     cursor: int
     to_rebuild: int
+
+
+class Making(NamedTuple):
+    """A rollup that is being made, a statement a turn: of what, under which number, and its further steps."""
+
+    table: str
+    segments: frozenset[int]
+    number: int
+    steps: Generator[None, None, bool]
 
 
 class Compactor:
@@ -76,7 +85,8 @@ class Compactor:
         self._stepped_s: dict[int, float] = {}
         self._untidy = Untidy(store)
         self._doubted_s: dict[int, float] = {}
-        self._not_together: dict[str, list[set[int]]] = {table: [] for table in ROLLUP_SIZES}
+        self._making: dict[int, Making] = {}
+        self._not_together: dict[str, list[frozenset[int]]] = {table: [] for table in ROLLUP_SIZES}
         """Segments of which nothing came where they were rolled up together, by table."""
 
     def run(self) -> None:
@@ -113,6 +123,7 @@ class Compactor:
         written under the last ones."""
         self._versions = Versions(self._store)
         self._changes = Changes(self._store, self._versions)
+        self._making.clear()
 
     def _wait(self, seconds: Callable[[], float]) -> None:
         """Wait in short pieces, since others may be done with their work meanwhile, and then the wait is shorter."""
@@ -204,29 +215,53 @@ class Compactor:
         asked = {"project": project_id, "begin": version.position, "end": cursor}
         end = next_position([(int(end), int(events)) for end, events in self._store.query(sql.BATCHES, asked)])
         version = self._changes.advance(version, end or cursor, cursor)
-        if old := to_merge(version.segments):
+        if old := self._to_merge(version):
             self._changes.rewrite(version, old, cursor)
         return True
 
+    def _to_merge(self, version: Version) -> list[Segment]:
+        """Segments that should be one, without those of a rollup that is being made."""
+        making = self._made_of(version)
+        return to_merge([each for each in version.segments if not making or each.number not in making.segments])
+
+    def _made_of(self, version: Version) -> Making | None:
+        """The rollup that is being made of segments of a version. One of other segments is given up."""
+        making = self._making.get(version.project_id)
+        if making and not making.segments.issubset(each.number for each in version.segments):
+            del self._making[version.project_id]
+            return None
+        return making
+
     def _roll_up(self, version: Version, cursor: int) -> bool:
-        """Make the next rollup. Returns whether any was tried. One person's times of a large rollup may take more
-        memory than there is: then those of fewer segments are put together."""
+        """Take the next step of a rollup. Returns whether there was any. One person's times of a large rollup may take
+        more memory than there is: then those of fewer segments are put together."""
+        making = self._made_of(version) or self._next_rollup(version, cursor)
+        if making is None:
+            return False
+        self._making[version.project_id] = making
+        try:
+            next(making.steps)
+        except StopIteration as done:
+            del self._making[version.project_id]
+            if not done.value:
+                self._not_together[making.table].append(making.segments)
+        except StoreError as error:
+            if error.code == MEMORY_LIMIT_EXCEEDED:
+                self._not_together[making.table].append(making.segments)
+            raise
+        return True
+
+    def _next_rollup(self, version: Version, cursor: int) -> Making | None:
+        """The rollup that should be made next."""
         for table, sizes in ROLLUP_SIZES.items():
             for rows_max in sizes:
                 some = to_roll_up(version.segments, version.rollups, table, rows_max)
-                numbers, failed = {segment.number for segment in some}, self._not_together[table]
+                numbers, failed = frozenset(each.number for each in some), self._not_together[table]
                 if not some or numbers in failed or (rows_max > sizes[-1] and any(numbers & each for each in failed)):
                     continue
-                try:
-                    made = self._changes.roll_up(version, some, table, cursor)
-                except StoreError as error:
-                    if error.code == MEMORY_LIMIT_EXCEEDED:
-                        failed.append(numbers)
-                    raise
-                if made == version:
-                    failed.append(numbers)
-                return True
-        return False
+                steps = self._changes.roll_up(version, some, table, cursor)
+                return Making(table, numbers, version.last_number, steps)
+        return None
 
     def _tidy(self, project_id: int) -> bool:
         """Merge segments or bring one up to date with newer links, and drop what ended. Returns whether any segment was
@@ -240,8 +275,9 @@ class Compactor:
             self._untidy.has_read(project_id)  # what fails before is doubted still
             if not is_readable:
                 return True
-        version = self._changes.drop_ended(version)
-        if old := to_merge(version.segments):
+        making = self._made_of(version)
+        version = self._changes.drop_ended(version, making and making.number)
+        if old := self._to_merge(version):
             self._changes.rewrite(version, old, cursor)
             return True
         for segment in version.segments:

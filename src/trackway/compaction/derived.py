@@ -9,7 +9,7 @@ fewer than the facts get any: of others a report reads the facts.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from trackway.compaction.derived_rows import grouping, written
+from trackway.compaction.derived_rows import at_once, grouping, written
 from trackway.compaction.limits import (
     COUNTED_AT_ONCE,
     COUNTED_BYTES_MAX,
@@ -81,7 +81,7 @@ def derive(
         for statement in statements:
             store.command(statement, asked)
         made.append(written(store, table, asked, (*shared, *more)))
-    return (*made, derive_persons(store, project_id, segment, [segment], rows))
+    return (*made, at_once(derive_persons(store, project_id, segment, [segment], rows)))
 
 
 def _in_all(table: str, old: Sequence[Collection[Derived]]) -> list[int]:

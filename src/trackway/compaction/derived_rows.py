@@ -1,11 +1,15 @@
 """What all statements that derive rows from facts have in common: their settings, and the look at what they wrote."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from trackway.query.sql.segments import Derived
 from trackway.query.sql.tables import rows_in
 from trackway.store.client import Store
+
+Deriving = Generator[None, None, Derived]
+"""Writes rows under a number, with one statement between two of its steps, and returns what was written. Raises
+StorageError."""
 
 
 def grouping(memory_bytes_max: int) -> str:
@@ -22,3 +26,13 @@ def written(store: Store, table: str, asked: Mapping[str, Any], slots: Iterable[
     StorageError."""
     ((rows,),) = store.query(f"SELECT count() {rows_in(table, 'segment = {segment:UInt64}')}", asked)
     return Derived(asked["segment"], table, int(rows), tuple(sorted(slots)))
+
+
+def at_once(deriving: Deriving) -> Derived:
+    """All steps, and what was written. Raises StorageError."""
+    while True:
+        try:
+            next(deriving)
+        except StopIteration as done:
+            derived: Derived = done.value
+            return derived

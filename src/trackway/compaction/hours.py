@@ -8,7 +8,7 @@ are written with rollups alone, in quiet times: for five properties they cost so
 from collections.abc import Sequence
 from typing import Final
 
-from trackway.compaction.derived_rows import grouping, written
+from trackway.compaction.derived_rows import Deriving, grouping, written
 from trackway.compaction.limits import (
     COUNTED_BYTES_MAX,
     HOURS_MEMORY_BYTES_MAX,
@@ -19,7 +19,7 @@ from trackway.compaction.limits import (
 from trackway.compaction.versions import Segment
 from trackway.query.sql.facts import slot
 from trackway.query.sql.scope import TIME_MS
-from trackway.query.sql.segments import HOURS, HOURS_PERIOD_DAYS, Derived
+from trackway.query.sql.segments import HOURS, HOURS_PERIOD_DAYS
 from trackway.query.sql.tables import rows_from, rows_in
 from trackway.store.client import Store
 
@@ -32,15 +32,15 @@ _SETTINGS: Final = grouping(HOURS_MEMORY_BYTES_MAX)
 
 def derive_hours(
     store: Store, project_id: int, number: int, segments: Sequence[Segment], slots: Sequence[int]
-) -> Derived:
-    """Write the hours of the facts of segments under a number, for those of some slots with far fewer values. Raises
-    StorageError."""
+) -> Deriving:
+    """Write the hours of the facts of segments under a number, for those of some slots with far fewer values."""
     asked = {"project": project_id, "segment": number, "old": [each.number for each in segments]}
     largest = max(segments, key=lambda segment: segment.rows)
     every = max(sum(segment.rows for segment in segments) // SURVEYED_ROWS, 1)
     chosen = _with_few_values(store, project_id, largest, slots)[:HOURS_SLOTS_MAX]
     for each in chosen:
         store.command(_insert(slot(each), every), asked | {"slot": each})
+        yield
     return written(store, HOURS, asked, chosen)
 
 

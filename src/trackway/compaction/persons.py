@@ -10,7 +10,7 @@ has more than an event or two in one segment, the times of several segments are 
 from collections.abc import Sequence
 from typing import Final
 
-from trackway.compaction.derived_rows import grouping, written
+from trackway.compaction.derived_rows import Deriving, grouping, written
 from trackway.compaction.limits import (
     PERSONS_FACTS_AT_ONCE,
     PERSONS_FEW_ROWS,
@@ -68,25 +68,24 @@ def _put_together() -> str:
 _PUT_TOGETHER: Final = _put_together()
 
 
-def derive_persons(store: Store, project_id: int, number: int, segments: Sequence[int], facts: int) -> Derived:
-    """Write the times by person of the facts of segments, so many, under a number, or nothing where it does not pay.
-    Raises StorageError."""
+def derive_persons(store: Store, project_id: int, number: int, segments: Sequence[int], facts: int) -> Deriving:
+    """Write the times by person of the facts of segments, so many, under a number, or nothing where it does not pay."""
     [(found, persons, names)] = store.query(_SURVEY, {"project": project_id, "old": list(segments)})
     if persons > max(found // PERSONS_SHARE, PERSONS_FEW_ROWS) or names > PERSONS_NAMES_MAX:
         return Derived(number, PERSONS, 0, ())
-    return _written(store, _INSERT, project_id, number, segments, facts)
+    return (yield from _written(store, _INSERT, project_id, number, segments, facts))
 
 
-def put_together(store: Store, project_id: int, number: int, segments: Sequence[int], facts: int) -> Derived:
-    """Write the times by person of segments that have them together, under a number. They have so many facts. Raises
-    StorageError."""
+def put_together(store: Store, project_id: int, number: int, segments: Sequence[int], facts: int) -> Deriving:
+    """Write the times by person of segments that have them together, under a number. They have so many facts."""
     return _written(store, _PUT_TOGETHER, project_id, number, segments, facts)
 
 
 def _written(
     store: Store, statement: str, project_id: int, number: int, segments: Sequence[int], facts: int
-) -> Derived:
+) -> Deriving:
     asked = {"project": project_id, "segment": number, "old": list(segments)}
     for part in person_ranges(-(-facts // PERSONS_FACTS_AT_ONCE)):
         store.command(statement, {**asked, **part})
+        yield
     return written(store, PERSONS, asked, [NO_SLOT])

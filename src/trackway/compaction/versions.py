@@ -114,6 +114,11 @@ class Version(NamedTuple):
         return (self.sequence + 1) * NUMBERS
 
     @property
+    def last_number(self) -> int:
+        """The last of these numbers: for what later versions may still be made beside."""
+        return self.first_number + NUMBERS - 1
+
+    @property
     def rows(self) -> int:
         """All facts that count."""
         return sum(segment.rows for segment in self.segments)

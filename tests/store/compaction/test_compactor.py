@@ -28,6 +28,7 @@ from tests.support.waiting import wait_until
 from trackway.compaction import changes, persons, plan, untidy
 from trackway.compaction import compactor as loop
 from trackway.compaction.compactor import Compactor
+from trackway.compaction.derived_rows import Deriving
 from trackway.compaction.limits import MERGED_AT_ONCE
 from trackway.compaction.versions import Version, Versions
 from trackway.domain.entry import unlink_payload
@@ -92,6 +93,12 @@ def test_a_compactor_killed_at_any_statement_changes_nothing_or_all(
 def has_facts_alone(store: Store) -> bool:
     facts = ask(store, facts_of, PROJECT)
     return facts is not None and not facts.has_tail
+
+
+def aged(store: Store, since_ms: int) -> None:
+    """Events before an instant are gone, as ageing deletes them."""
+    gone = "DELETE WHERE toUnixTimestamp64Milli(time) < {ms:Int64} SETTINGS mutations_sync = 2"
+    store.command(f"ALTER TABLE {store.holding('events')} {gone}", {"ms": since_ms})
 
 
 def is_whole(facts: Facts) -> bool:
@@ -212,7 +219,8 @@ def test_many_small_steps_become_few_segments_and_nothing_is_left_over(
 def test_times_are_put_together_of_segments_that_have_none_where_it_pays(
     place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch, pays: bool
 ) -> None:
-    def none(store: Store, project_id: int, number: int, segments: list[int], facts: int) -> Derived:
+    def none(store: Store, project_id: int, number: int, segments: list[int], facts: int) -> Deriving:
+        yield
         return Derived(number, PERSONS, 0, ())
 
     monkeypatch.setattr("trackway.compaction.derived.derive_persons", none)
@@ -241,9 +249,9 @@ def test_what_cannot_be_one_large_rollup_stays_in_smaller_ones(
     monkeypatch.setattr(plan, "ROLLUPS_AT_ONCE", 2)
     together = persons.put_together
 
-    def limited(store: Store, project_id: int, number: int, segments: list[int], facts: int) -> Derived:
+    def limited(store: Store, project_id: int, number: int, segments: list[int], facts: int) -> Deriving:
         if facts <= most:
-            return together(store, project_id, number, segments, facts)
+            return (yield from together(store, project_id, number, segments, facts))
         tried.append(facts)
         if how == "does not pay":
             return Derived(number, PERSONS, 0, ())
@@ -269,6 +277,47 @@ def test_what_cannot_be_one_large_rollup_stays_in_smaller_ones(
         assert sum(of[number] for number in segments) <= most
 
 
+@pytest.mark.parametrize("change", ["more events", "late copies", "ageing", "restart"])
+def test_facts_may_change_between_two_steps_of_a_rollup(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
+    monkeypatch.setattr(persons, "PERSONS_FACTS_AT_ONCE", 5)
+    requests, working = Requests(21, place.began_us), compactor(place, store)
+    for _ in range(2):
+        place.append_payloads([requests.next(20)])
+        place.load()
+        while not ((begun := working._making.get(PROJECT)) and begun.table == PERSONS) and working.turn():
+            pass
+    assert begun
+    stored = f"SELECT count() FROM {PERSONS} WHERE segment = {begun.number}"
+    while store.query(stored) == [(0,)]:
+        assert working.turn()
+    before = check(store)
+    assert before is not None and begun.number not in before.rollups
+
+    if change == "restart":
+        working = compactor(place, store)
+    elif change == "ageing":
+        aged(store, place.began_us // 1000)
+        working.without_aged(PROJECT, place.began_us // 1000)
+    else:
+        place.append_payloads([requests.next(20, days_later=1.2 * (change == "late copies"))])
+        place.load()
+    working.turn()
+    after = check(store)
+    assert after is not None
+    assert (after.position > before.position) == (change in ("more events", "late copies"))
+    assert begun.number not in after.rollups
+    counted = False
+    while working.turn():
+        facts = check(store)
+        counted |= facts is not None and begun.number in facts.rollups
+    assert counted == (change == "more events")
+    assert counted or store.query(stored) == [(0,)]
+    assert finish(place, store).by_person.numbers
+
+
 def test_a_change_of_another_thread_that_failed_may_be_made_again(
     place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,8 +327,7 @@ def test_a_change_of_another_thread_that_failed_may_be_made_again(
         place.load()
         working = compacted(place, store)
     since_ms = place.began_us // 1000 - 3_600_000 * 2
-    gone = "DELETE WHERE toUnixTimestamp64Milli(time) < {ms:Int64} SETTINGS mutations_sync = 2"
-    store.command(f"ALTER TABLE {store.holding('events')} {gone}", {"ms": since_ms})
+    aged(store, since_ms)
     verify, calls = changes.Changes._verify, itertools.count()
 
     def fails_once(self: changes.Changes, version: Version, number: int) -> None:

@@ -6,7 +6,7 @@ from tests.support.compaction.compared import check
 from tests.support.erasure.people import PEOPLE, People, all_ids, mark
 from tests.support.erasure.place import ErasurePlace
 from tests.support.ingest.bodies import ALPHA, GAMMA
-from trackway.compaction import changes, untidy
+from trackway.compaction import changes, persons, plan, untidy
 from trackway.compaction import compactor as loop
 
 CHANGED_BY_WORK = {
@@ -53,6 +53,29 @@ def test_nothing_of_an_erased_person_is_in_any_table_and_others_are_unchanged(
     if with_facts:
         erasing.compact()
         assert check(erasing.store) is not None
+
+
+def test_an_erasure_waits_for_one_step_of_a_rollup_and_leaves_nothing_of_it(
+    erasing: ErasurePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "ROLLED_UP_ROWS_MIN", 1)
+    monkeypatch.setattr(persons, "PERSONS_FACTS_AT_ONCE", 5)
+    people, table, numbers = People(5, erasing.place.began_us), "facts_persons", list[int]()
+    for _ in range(2):
+        erasing.place.append_payloads([people.next(20) for _ in range(3)])
+        erasing.place.load()
+        while not numbers and erasing.compactor.turn():
+            made = {project: each for project, each in erasing.compactor._making.items() if each.table == table}
+            numbers = [each.number for project, each in made.items() if project == ALPHA.project_id]
+    stored = f"SELECT count() FROM {table} WHERE segment = {numbers[0]} AND project_id = {ALPHA.project_id}"
+    while erasing.store.query(stored) == [(0,)]:
+        assert erasing.compactor.turn()
+    assert ALPHA.project_id in erasing.compactor._making
+    task = erasing.erase(ALPHA.project_id, *all_ids(1))
+    assert task.state == "SUCCESS" and not any(task.report["left"].values())
+    assert erasing.store.query(stored) == [(0,)]
+    erasing.compact()
+    assert check(erasing.store) is not None
 
 
 def test_a_deleted_project_leaves_nothing_in_any_table_and_other_projects_stay(erasing: ErasurePlace) -> None:
