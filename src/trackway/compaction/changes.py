@@ -92,23 +92,23 @@ class Changes:
 
     def roll_up(
         self, version: Version, segments: Sequence[Segment], table: str, cursor: int
-    ) -> Generator[None, None, bool]:
+    ) -> Generator[None, None, Rollup | None]:
         """Put what a table of ROLLUP_SIZES has of some segments together, under the version's last number, in steps of
-        one statement. Between two of them the version may change, while it has these segments. Returns whether there is
-        a rollup now. It may be empty, so that nothing is tried again; of many segments there is none then, since of
-        fewer there may be."""
+        about one statement. Between two of them the version may change, while it has these segments. The rollup counts
+        with the version that `with_rollup` makes. It may be empty, so that nothing is tried again; of many segments
+        there is none then, since of fewer there may be."""
         number, numbers = version.last_number, tuple(segment.number for segment in segments)
         links = min(segment.links for segment in segments)
         make = self._hours if table == HOURS else self._persons
         derived = yield from make(version, number, segments)
         if not derived.slots and sum(segment.rows for segment in segments) > ROLLUP_ROWS_MAX:
-            return False
+            return None
         self._verify(version, number)
-        made = self._versions.newest(version.project_id).with_rollup(
-            Rollup(number, numbers, links, cursor, (derived,)), time.time()
-        )
-        self._versions.commit(made)
-        return True
+        return Rollup(number, numbers, links, cursor, (derived,))
+
+    def with_rollup(self, version: Version, made: Rollup) -> Version:
+        """Let a rollup count whose segments are those of the version."""
+        return self._versions.commit(version.with_rollup(made, time.time()))
 
     def _hours(self, version: Version, number: int, segments: Sequence[Segment]) -> Deriving:
         counted = set.intersection(*({*segment.slots(COUNTS)} for segment in segments))
@@ -232,6 +232,8 @@ class Changes:
         links: int,
         old: Sequence[Collection[Derived]] = (),
     ) -> Segment:
+        if number >= version.last_number:
+            raise StorageError("facts: more segments in one change than there are numbers")
         asked = {"project": version.project_id, "segment": number}
         self._store.command(text, bound | asked)
         ((rows,),) = self._store.query(sql.SEGMENT_ROWS, asked)

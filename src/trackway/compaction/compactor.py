@@ -8,7 +8,8 @@ for a share of its time only (`compaction.pace`).
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from trackway.compaction.pace import Pace
 from trackway.compaction.plan import ROLLUP_SIZES, next_days, next_position, to_merge, to_roll_up
 from trackway.compaction.statements import read_cursor
 from trackway.compaction.untidy import Untidy
-from trackway.compaction.versions import Segment, Version, Versions
+from trackway.compaction.versions import Rollup, Segment, Version, Versions
 from trackway.domain.errors import StorageError
 from trackway.journal.log import Mark, Progress
 from trackway.query.sql.segments import OF_SEGMENTS
@@ -50,12 +51,13 @@ class Work(NamedTuple):
 
 
 class Making(NamedTuple):
-    """A rollup that is being made, a statement a turn: of what, under which number, and its further steps."""
+    """A rollup that is being made, a statement a turn: under which claim, of what, its number, and further steps."""
 
+    run: str
     table: str
     segments: frozenset[int]
     number: int
-    steps: Generator[None, None, bool]
+    steps: Generator[None, None, Rollup | None]
 
 
 class Compactor:
@@ -86,8 +88,10 @@ class Compactor:
         self._untidy = Untidy(store)
         self._doubted_s: dict[int, float] = {}
         self._making: dict[int, Making] = {}
-        self._not_together: dict[str, list[frozenset[int]]] = {table: [] for table in ROLLUP_SIZES}
-        """Segments of which nothing came where they were rolled up together, by table."""
+        self._not_together: defaultdict[tuple[int, str], list[frozenset[int]]] = defaultdict(list)
+        """Segments of which nothing came where they were rolled up together, by project and table."""
+        self._tidied_last = 0
+        """The project that was tidied last: the next one is another's turn."""
 
     def run(self) -> None:
         """Compact, and try again while the store fails. Raises only programming errors."""
@@ -101,7 +105,6 @@ class Compactor:
             except StorageError as error:
                 metrics.store_error("compact")
                 _log.warning("cannot compact, will try again", error=str(error))
-                self._forget()
                 self._wait(lambda: RETRY_S)
                 continue
             took_s = time.monotonic() - began_s
@@ -114,7 +117,8 @@ class Compactor:
 
     def _stand_by(self) -> None:
         """Another machine compacts. What is known of its versions here is out of date when this one's turn comes."""
-        self._forget()
+        with self._turn:
+            self._forget()
         self._until = self._progress.ends()
         pause(POLL_S)
 
@@ -135,7 +139,7 @@ class Compactor:
         """Make the next changes of one project. Returns whether there were any to make. Raises StorageError."""
         if not self._progress.has_begun:  # the loader has not begun, and the tables may not be there
             return False
-        with self._turn:
+        with self._changing():
             return self._taken()
 
     def without_erased(self, project_id: int) -> None:
@@ -154,7 +158,7 @@ class Compactor:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """A change by another thread."""
+        """A change. One that fails ends before another thread's may begin."""
         with self._turn:
             try:
                 yield
@@ -183,7 +187,13 @@ class Compactor:
             if work.events >= STEP_EVENTS_MIN or work.to_rebuild or since_s >= STEP_INTERVAL_S:
                 self._stepped_s[work.project_id] = now_s
                 return self._guarded(partial(self._step, cursor=work.cursor), work.project_id)
-        return any(self._guarded(self._tidy, project) for project in self._untidy.projects())
+        return any(self._guarded(self._tidy, project) for project in self._in_turn(self._untidy.projects()))
+
+    def _in_turn(self, projects: Sequence[int]) -> Iterator[int]:
+        """Projects, after the one that was tidied last first, so that none waits for all that another has to do."""
+        for project in sorted(projects, key=lambda project: (project <= self._tidied_last, project)):
+            self._tidied_last = project
+            yield project
 
     def _guarded(self, change: Callable[[int], bool], project_id: int) -> bool:
         """Make a change. Where the store cannot read a file, it may be one of the facts: then these are built anew."""
@@ -225,9 +235,11 @@ class Compactor:
         return to_merge([each for each in version.segments if not making or each.number not in making.segments])
 
     def _made_of(self, version: Version) -> Making | None:
-        """The rollup that is being made of segments of a version. One of other segments is given up."""
+        """The rollup that is being made of segments of a version. One of other segments is given up, and one whose rows
+        another compactor may have dropped."""
         making = self._making.get(version.project_id)
-        if making and not making.segments.issubset(each.number for each in version.segments):
+        is_own = making and making.run == version.run
+        if making and not (is_own and making.segments.issubset(each.number for each in version.segments)):
             del self._making[version.project_id]
             return None
         return making
@@ -239,15 +251,18 @@ class Compactor:
         if making is None:
             return False
         self._making[version.project_id] = making
+        failed = self._not_together[version.project_id, making.table]
         try:
             next(making.steps)
         except StopIteration as done:
             del self._making[version.project_id]
-            if not done.value:
-                self._not_together[making.table].append(making.segments)
+            if done.value is None:
+                failed.append(making.segments)
+            else:
+                self._changes.with_rollup(version, done.value)
         except StoreError as error:
             if error.code == MEMORY_LIMIT_EXCEEDED:
-                self._not_together[making.table].append(making.segments)
+                failed.append(making.segments)
             raise
         return True
 
@@ -256,11 +271,11 @@ class Compactor:
         for table, sizes in ROLLUP_SIZES.items():
             for rows_max in sizes:
                 some = to_roll_up(version.segments, version.rollups, table, rows_max)
-                numbers, failed = frozenset(each.number for each in some), self._not_together[table]
+                numbers, failed = frozenset(each.number for each in some), self._not_together[version.project_id, table]
                 if not some or numbers in failed or (rows_max > sizes[-1] and any(numbers & each for each in failed)):
                     continue
                 steps = self._changes.roll_up(version, some, table, cursor)
-                return Making(table, numbers, version.last_number, steps)
+                return Making(version.run, table, numbers, version.last_number, steps)
         return None
 
     def _tidy(self, project_id: int) -> bool:

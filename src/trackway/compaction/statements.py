@@ -54,7 +54,7 @@ def between_positions(begin: int, end: int) -> Slice:
 
 def of_days(first: str, last: str, end: int, piece: int = 0, pieces: int = 1) -> Slice:
     """The events of some days before a position: of pieces by ranges of their ids' hashes, one. The table is sorted by
-    them within a name, so that a piece reads little of the others."""
+    them within a name, so that a piece reads little of the others where names have many events each."""
     key = "toDate(time) >= toDate({first:String}) AND toDate(time) <= toDate({last:String})"
     bound: dict[str, Any] = {"first": first, "last": last, "end": end}
     if pieces > 1:

@@ -207,13 +207,16 @@ class Versions:
 
     def __init__(self, store: Store):
         self._store = store
-        self._run = uuid.uuid4().hex
+        self._runs: dict[int, str] = {}
+        """Of each project the claim that its versions are made under."""
 
     def newest(self, project_id: int) -> Version:
-        """The newest version of a project, which this compactor has claimed."""
+        """The newest version of a project, which this compactor has claimed. Where another was at work meanwhile, it is
+        claimed again, under another `run`."""
         version = self._read(project_id)
-        if version.run == self._run:
+        if version.run and version.run == self._runs.get(project_id):
             return version
+        self._runs[project_id] = uuid.uuid4().hex
         ((last,),) = self._store.query(_LAST_NUMBER, {"project": project_id})  # the versions may be lost, the facts not
         return self._write(version._replace(sequence=max(version.sequence, last // NUMBERS) + _CLAIM))
 
@@ -222,7 +225,7 @@ class Versions:
         return self._write(version._replace(sequence=version.sequence + 1))
 
     def _write(self, version: Version) -> Version:
-        made = version._replace(run=self._run)
+        made = version._replace(run=self._runs[version.project_id])
         segments = [{name: getattr(each, name) for name in ("number", "rows", "links")} for each in made.segments]
         retired = [each._asdict() for each in made.retired]
         derived = [each._asdict() for each in made.derived]

@@ -27,7 +27,7 @@ from tests.support.store.tables import emptied
 from tests.support.waiting import wait_until
 from trackway.compaction import changes, persons, plan, untidy
 from trackway.compaction import compactor as loop
-from trackway.compaction.compactor import Compactor
+from trackway.compaction.compactor import Compactor, Making
 from trackway.compaction.derived_rows import Deriving
 from trackway.compaction.limits import MERGED_AT_ONCE
 from trackway.compaction.versions import Version, Versions
@@ -101,6 +101,17 @@ def aged(store: Store, since_ms: int) -> None:
     store.command(f"ALTER TABLE {store.holding('events')} {gone}", {"ms": since_ms})
 
 
+def rolling_up(place: Place, requests: Requests, working: Compactor) -> Making:
+    """The rollup of times by person that is begun after some events."""
+    for _ in range(2):
+        place.append_payloads([requests.next(20)])
+        place.load()
+        while not ((begun := working._making.get(PROJECT)) and begun.table == PERSONS) and working.turn():
+            pass
+    assert begun
+    return begun
+
+
 def is_whole(facts: Facts) -> bool:
     """Whether no late event is left to take in."""
     return not facts.late_days and not facts.late_known
@@ -123,11 +134,8 @@ def test_what_a_killed_compactor_inserts_late_never_counts(place: Place, store: 
     killed = Versions(store)
     before = killed.newest(PROJECT)
     finish_by_another = finish(place, store)
-    empty = before._replace(sequence=before.sequence + 1, segments=())
-    late = Versions(store)
-    late._run = before.run  # as the killed one would have written
     with pytest.raises(StorageError):
-        late._write(empty)
+        killed.commit(before._replace(segments=()))
     assert check(store) is not None
     place.append_payloads([requests.next(20)])
     place.load()
@@ -267,8 +275,6 @@ def test_what_cannot_be_one_large_rollup_stays_in_smaller_ones(
             turns += 1
             with suppress(StoreError):
                 with_more = working.turn()
-                continue
-            working._forget()  # as `run` does
     facts = check(store)
     assert facts is not None and turns < 200
     assert tried and len(tried) <= 3 and facts.by_person.numbers
@@ -277,19 +283,14 @@ def test_what_cannot_be_one_large_rollup_stays_in_smaller_ones(
         assert sum(of[number] for number in segments) <= most
 
 
-@pytest.mark.parametrize("change", ["more events", "late copies", "ageing", "restart"])
+@pytest.mark.parametrize("change", ["more events", "late copies", "ageing", "restart", "another compactor"])
 def test_facts_may_change_between_two_steps_of_a_rollup(
     place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     monkeypatch.setattr(changes, "RETIRED_KEPT_S", -1)
     monkeypatch.setattr(persons, "PERSONS_FACTS_AT_ONCE", 5)
     requests, working = Requests(21, place.began_us), compactor(place, store)
-    for _ in range(2):
-        place.append_payloads([requests.next(20)])
-        place.load()
-        while not ((begun := working._making.get(PROJECT)) and begun.table == PERSONS) and working.turn():
-            pass
-    assert begun
+    begun = rolling_up(place, requests, working)
     stored = f"SELECT count() FROM {PERSONS} WHERE segment = {begun.number}"
     while store.query(stored) == [(0,)]:
         assert working.turn()
@@ -298,6 +299,9 @@ def test_facts_may_change_between_two_steps_of_a_rollup(
 
     if change == "restart":
         working = compactor(place, store)
+    elif change == "another compactor":  # of a machine that had the lease for a moment
+        compactor(place, store).turn()
+        assert store.query(stored) == [(0,)]
     elif change == "ageing":
         aged(store, place.began_us // 1000)
         working.without_aged(PROJECT, place.began_us // 1000)
@@ -315,6 +319,28 @@ def test_facts_may_change_between_two_steps_of_a_rollup(
         counted |= facts is not None and begun.number in facts.rollups
     assert counted == (change == "more events")
     assert counted or store.query(stored) == [(0,)]
+    assert finish(place, store).by_person.numbers
+
+
+def test_a_rollup_does_not_count_where_another_compactor_is_at_work(
+    place: Place, store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests, working = Requests(22, place.began_us), compactor(place, store)
+    begun = rolling_up(place, requests, working)
+    verify, others = changes.Changes._verify, [compactor(place, store)]
+
+    def claimed(self: changes.Changes, version: Version, number: int) -> None:
+        verify(self, version, number)
+        if number == begun.number and others:
+            others.pop().turn()
+
+    monkeypatch.setattr(changes.Changes, "_verify", claimed)
+    with pytest.raises(StorageError, match="another compactor"):
+        while working.turn():
+            pass
+    assert not others
+    facts = check(store)
+    assert facts is not None and begun.number not in facts.rollups
     assert finish(place, store).by_person.numbers
 
 

@@ -1,4 +1,4 @@
-"""Ranges of persons' numbers. A person's number is a hash, so ranges of one width have about as many persons each."""
+"""Ranges of persons' numbers, and of those of ids. Each is a hash, so ranges of one width have about as many each."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -8,7 +8,7 @@ _NUMBERS: Final = 1 << 64
 
 
 def in_range(person: str) -> str:
-    """SQL of whether a person's number is in the range that one of `person_ranges` binds."""
+    """SQL of whether such a number is in the range that one of `person_ranges` binds."""
     return f"{person} BETWEEN {{person_from:UInt64}} AND {{person_to:UInt64}}"
 
 
