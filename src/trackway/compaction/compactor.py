@@ -238,8 +238,8 @@ class Compactor:
         """The rollup that is being made of segments of a version. One of other segments is given up, and one whose rows
         another compactor may have dropped."""
         making = self._making.get(version.project_id)
-        is_own = making and making.run == version.run
-        if making and not (is_own and making.segments.issubset(each.number for each in version.segments)):
+        numbers = {each.number for each in version.segments}
+        if making and (making.run != version.run or not making.segments <= numbers):
             del self._making[version.project_id]
             return None
         return making

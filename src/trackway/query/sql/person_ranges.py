@@ -7,9 +7,9 @@ from typing import Final
 _NUMBERS: Final = 1 << 64
 
 
-def in_range(person: str) -> str:
+def in_range(number: str) -> str:
     """SQL of whether such a number is in the range that one of `person_ranges` binds."""
-    return f"{person} BETWEEN {{person_from:UInt64}} AND {{person_to:UInt64}}"
+    return f"{number} BETWEEN {{person_from:UInt64}} AND {{person_to:UInt64}}"
 
 
 def person_ranges(count: int) -> list[Mapping[str, int]]:
