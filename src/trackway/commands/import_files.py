@@ -22,7 +22,7 @@ from trackway.transfer.limits import IMPORT_CONNECTIONS_MAX
 from trackway.transfer.products import PRODUCTS
 from trackway.transfer.progress_file import Progress
 from trackway.transfer.shapes import Mapping, Owner, mapped, profile
-from trackway.transfer.sources import Source, sources_of
+from trackway.transfer.sources import REJECTED_ENDING, Source, sources_of
 
 _CONNECTIONS: Final = 4
 _EXIT_REJECTED: Final = 1
@@ -108,8 +108,13 @@ def import_files(
         raise ConfigError(f"no directory {directory}: name one with --state")
     address = address_of(server)
     target = _target(choice, address)
-    rejected_path = Path(rejected) if rejected else directory / f"{_base(sources[0])}.rejected.ndjson"
-    digest = _digest(server, sources, {**columns, "from": product}, target)
+    rejected_path = Path(rejected) if rejected else directory / f"{_base(sources[0])}{REJECTED_ENDING}"
+    if rejected_path.resolve() in {Path(each.shown).resolve() for each in sources}:
+        raise ConfigError(
+            f"{rejected_path} is one of the files: name another file for rejected records with --rejected"
+        )
+    options = {**columns, "from": product, "group": group, "format": given, "rejected": rejected}
+    digest = _digest(server, sources, options, target)
     progress = Progress(directory / f".trackway-import-{digest}.json")
     if not restart:
         progress.load(sources)
@@ -150,9 +155,9 @@ def _target(choice: Choice, address: Address) -> Target:
     return Target(path, parameters, not address.is_near, with_ids=choice.owner is None, by_operator=by_operator)
 
 
-def _digest(server: Server, sources: list[Source], columns: dict[str, Any], target: Target) -> str:
+def _digest(server: Server, sources: list[Source], options: dict[str, Any], target: Target) -> str:
     """What makes two imports the same one: project, files and options."""
-    same = [server.project.token, [each.name for each in sources], columns, target.path]
+    same = [server.project.token, [each.name for each in sources], options, target.path]
     return sha256(json.dumps(same, default=list).encode()).hexdigest()[:16]
 
 

@@ -45,32 +45,35 @@ class Progress:
         self.rejected_bytes = 0
         """How much of the file of rejected records counts."""
         self.done: dict[str, int] = {}
-        self._heads: dict[str, tuple[int, str]] = {}
+        self._ends: dict[str, tuple[int, str]] = {}
         self.resumed = False
 
     def load(self, sources: list[Source]) -> None:
-        """Read what an interrupted import has left. What cannot be read, or is of other files, is left out."""
+        """Read what an interrupted import has left. What cannot be read, or is of other files, is left out; so is all
+        where a stream is among the sources, which is read anew and counts anew."""
+        if any(source.is_stream for source in sources):
+            return
         try:
             found = json.loads(self.path.read_text())
             if found["version"] != _VERSION:
                 return
-            heads = {name: (int(size), str(digest)) for name, (size, digest) in found["heads"].items()}
+            ends = {name: (int(size), str(digest)) for name, (size, digest) in found["ends"].items()}
             done = {str(name): int(number) for name, number in found["done"].items()}
             counts = (int(found["imported"]), Counter(found["rejected"]), int(found["rejected_bytes"]))
         except (OSError, ValueError, KeyError, TypeError):
             return
-        if any(not _is_same(source, heads[source.name]) for source in sources if source.name in heads):
+        if any(not _is_same(source, ends[source.name]) for source in sources if source.name in ends):
             return
-        self.done, self._heads = done, heads
+        self.done, self._ends = done, ends
         self.imported, self.rejected, self.rejected_bytes = counts
         self.resumed = True
 
     def begin(self, source: Source) -> int:
-        """The records of a file that are done with. A stream has none: it is read anew."""
+        """The records of a file that are done with."""
         if source.is_stream:
             return 0
-        if source.name not in self._heads:
-            self._heads[source.name] = (source.size_bytes, _head(source, source.size_bytes))
+        if source.name not in self._ends:
+            self._ends[source.name] = (source.size_bytes, _ends(source, source.size_bytes))
         return self.done.get(source.name, 0)
 
     def count(self, source: str, end: int, imported: int, reasons: list[str]) -> None:
@@ -89,7 +92,7 @@ class Progress:
             "rejected": dict(self.rejected),
             "rejected_bytes": self.rejected_bytes,
             "done": self.done,
-            "heads": self._heads,
+            "ends": self._ends,
         }
         replace_document(self.path, document)
 
@@ -98,12 +101,15 @@ class Progress:
             self.path.unlink()
 
 
-def _is_same(source: Source, head: tuple[int, str]) -> bool:
-    """Whether a file is the one of that size and beginning, or has grown since."""
-    size, digest = head
-    return source.size_bytes >= size and _head(source, size) == digest
+def _is_same(source: Source, ends: tuple[int, str]) -> bool:
+    """Whether a file is the one of that size, beginning and end, or has grown since."""
+    size, digest = ends
+    return source.size_bytes >= size and _ends(source, size) == digest
 
 
-def _head(source: Source, size: int) -> str:
+def _ends(source: Source, size: int) -> str:
+    """A digest of how the first `size` bytes of a file begin and end: what was put in between moves the end."""
     with source.open_raw() as file:
-        return xxh3_128_hexdigest(file.read(min(size, HEAD_BYTES)))
+        begin = file.read(min(size, HEAD_BYTES))
+        file.seek(max(size - HEAD_BYTES, 0))
+        return xxh3_128_hexdigest(begin + file.read(min(size, HEAD_BYTES)))

@@ -7,11 +7,14 @@ lines, and for all others 1 for the first record. Memory is bounded by the longe
 import csv
 import io
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from io import BufferedIOBase, TextIOBase
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import orjson
 
@@ -39,7 +42,7 @@ _BETWEEN: Final = re.compile(rb"[ \t\r\n,]*")
 def read_blocks(format_: Format, file: Opened, source: Source) -> Iterator[Block]:
     """The records of an opened file, block by block. Raises StateError where the rest of the file cannot be read."""
     if format_ is Format.PARQUET:
-        return parquet_blocks(source)
+        return parquet_blocks(source, file)
     return {Format.LINES: line_blocks, Format.JSON: json_blocks, Format.CSV: csv_blocks}[format_](file.file)
 
 
@@ -74,10 +77,9 @@ def line_pieces(file: BufferedIOBase) -> Iterator[bytes | Unreadable]:
 
 
 def json_blocks(file: BufferedIOBase) -> Iterator[Block]:
-    """The objects of an array, or objects one after another."""
-    buffer = file.read1(READ_BYTES).removeprefix(_MARK).lstrip()
-    is_array, at, number, is_end = buffer.startswith(b"["), 0, 0, False
-    at = 1 if is_array else 0
+    """The objects of arrays, or objects one after another."""
+    buffer = file.read1(READ_BYTES).removeprefix(_MARK)
+    is_array, at, number, is_end = False, 0, 0, False
     while True:
         block: Block = []
         while (end := _object_end(buffer, at := _next(buffer, at))) > 0:
@@ -87,9 +89,10 @@ def json_blocks(file: BufferedIOBase) -> Iterator[Block]:
         if block:
             yield block
         begin = buffer[at : at + 1]
+        if begin == (b"]" if is_array else b"["):
+            is_array, at = not is_array, at + 1
+            continue
         if begin not in (b"{", b""):
-            if is_array and begin == b"]":
-                return
             raise StateError(f"record {number + 1} is no JSON object: it begins with {buffer[at : at + 20]!r}")
         if is_end:
             if begin or is_array:
@@ -174,14 +177,15 @@ def _shown(row: list[str]) -> bytes:
     return ",".join(row).encode(errors="surrogateescape")
 
 
-def parquet_blocks(source: Source) -> Iterator[Block]:
-    """The rows of a Parquet file as objects; nulls are no members."""
+def parquet_blocks(source: Source, opened: Opened) -> Iterator[Block]:
+    """The rows of a Parquet file as objects; nulls are no members. A packed file is unpacked to a temporary one first,
+    since Parquet is read from its end."""
     import pyarrow as pa  # noqa: PLC0415  a tenth of a second
     from pyarrow import parquet  # noqa: PLC0415
 
     if source.is_stream:
         raise StateError("Parquet cannot be read from standard input: give a file")
-    with source.open_raw() as file:
+    with _unpacked_copy(opened.file) if opened.is_packed else source.open_raw() as file:
         try:
             table = parquet.ParquetFile(file)
             _refuse_unreadable_columns(table, pa)
@@ -189,6 +193,14 @@ def parquet_blocks(source: Source) -> Iterator[Block]:
                 yield _row_texts(_with_short_times(batch, pa))
         except pa.ArrowException as error:
             raise StateError(f"{source.shown} cannot be read: {str(error)[:300]}") from error
+
+
+@contextmanager
+def _unpacked_copy(file: BufferedIOBase) -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy, READ_BYTES)
+        copy.seek(0)
+        yield copy
 
 
 def _refuse_unreadable_columns(table: Any, pa: Any) -> None:

@@ -43,7 +43,8 @@ class Mapping(NamedTuple):
 OBJECT: Final = "properties"
 """A column of this name holds an object of properties."""
 _INSERT_ID: Final = "$insert_id"
-_TABLE: Final = frozenset({"event", "time", "distinct_id", "insert_id", "endpoint", "loaded", "properties"})
+_TABLE: Final = frozenset({"event", "time", "insert_id", "endpoint", "loaded", "properties"})
+"""Columns that every row of `trackway export` has. A CSV's empty `distinct_id` is no member of the record."""
 _BEFORE: Final = "$distinct_id_before_identity"
 
 
@@ -57,6 +58,8 @@ def mapped(mapping: Mapping) -> Shape:
         if name is None:
             return Refused("event", f"no value in the column {mapping.event_name!r}")
         properties = properties_of(record, mapping)
+        if (insert_id := record.get(_INSERT_ID)) is not None:
+            properties.setdefault(_INSERT_ID, insert_id)
         if (time := record.get(mapping.time)) is not None:
             properties["time"] = time_value(time)
         if (distinct_id := record.get(mapping.distinct_id)) is not None:
@@ -111,9 +114,9 @@ def of_table(record: Values) -> Values | Refused:
     properties = object_in(record["properties"])
     if properties is None:
         return Refused("properties", "no JSON object in the column 'properties'")
-    own: Values = {"distinct_id": record["distinct_id"], _INSERT_ID: record["insert_id"]}
+    own: Values = {"distinct_id": record.get("distinct_id", ""), _INSERT_ID: record["insert_id"]}
     own["time"] = time_value(record["time"])
-    if record.get("distinct_id_before_identity") not in (None, "", record["distinct_id"]):
+    if record.get("distinct_id_before_identity") not in (None, "", own["distinct_id"]):
         own[_BEFORE] = record["distinct_id_before_identity"]
     return {"event": record["event"], "properties": properties | own}
 

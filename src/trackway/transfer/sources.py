@@ -15,6 +15,8 @@ from trackway.transfer.limits import FILES_MAX, HEAD_BYTES, READ_BYTES
 from trackway.transfer.object_storage import is_object_url, object_storage
 
 STANDARD_INPUT: Final = "-"
+REJECTED_ENDING: Final = ".rejected.ndjson"
+"""The end of the name of a file of rejected records. Within a directory it is none of the files to import."""
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
@@ -37,11 +39,13 @@ class Source(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A file that is being read: its unpacked bytes, the first of them, and how many stored bytes were read."""
+    """A file that is being read: its unpacked bytes, the first of them, how many stored bytes were read, and whether
+    these are packed."""
 
     file: io.BufferedIOBase
     head: bytes
     read_bytes: Callable[[], int]
+    is_packed: bool
 
 
 def sources_of(places: Sequence[str], *, whole_paths: bool = False) -> list[Source]:
@@ -77,7 +81,7 @@ def _sources_at(place: str, whole_paths: bool) -> Iterator[Source]:
 
 def _files_at(path: Path, whole_paths: bool) -> Iterator[Source]:
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith((".", "_")))
+        files = sorted(each for each in path.rglob("*") if each.is_file() and _is_imported(each.name))
     elif path.exists():
         files = [path]
     else:
@@ -86,6 +90,11 @@ def _files_at(path: Path, whole_paths: bool) -> Iterator[Source]:
         name = file.relative_to(path).as_posix() if path.is_dir() else file.name
         size = file.stat().st_size if file.is_file() else 0
         yield Source(str(file) if whole_paths else name, str(file), size, _opener(_open_file, file))
+
+
+def _is_imported(name: str) -> bool:
+    """Whether a file of that name within a directory is one to import."""
+    return not name.startswith((".", "_")) and not name.endswith(REJECTED_ENDING)
 
 
 def _opener(open_: Callable[[Any], IO[bytes]], at: Any) -> Callable[[], IO[bytes]]:
@@ -107,7 +116,7 @@ def opened(source: Source) -> Iterator[Opened]:
         with io.BufferedReader(raw, READ_BYTES) as stored:
             unpacked = _unpacked(stored)
             with io.BufferedReader(unpacked, READ_BYTES) if unpacked is not stored else stored as plain:
-                yield Opened(plain, plain.peek(HEAD_BYTES)[:HEAD_BYTES], raw.read_bytes)
+                yield Opened(plain, plain.peek(HEAD_BYTES)[:HEAD_BYTES], raw.read_bytes, unpacked is not stored)
     except (OSError, EOFError) as error:
         raise StateError(f"{source.shown} cannot be read: {error}") from error
 

@@ -40,6 +40,24 @@ def test_another_file_begins_anew(tmp_path: Path) -> None:
         assert begin_again(tmp_path) == (0, 0)
 
 
+def test_a_file_with_a_line_put_in_or_left_out_behind_its_beginning_begins_anew(tmp_path: Path) -> None:
+    rest = b"12" * HEAD_BYTES
+    for other in (BEGIN + b"0" + rest, BEGIN + rest[1:] + b"34"):
+        saved(tmp_path, BEGIN + rest)
+        (tmp_path / "a").write_bytes(other)
+        assert begin_again(tmp_path) == (0, 0)
+
+
+def test_a_stream_begins_and_counts_anew(tmp_path: Path) -> None:
+    progress, sources = Progress(tmp_path / "progress"), sources_of(["-"])
+    assert progress.begin(sources[0]) == 0
+    progress.count("-", 7, 5, ["r"])
+    progress.save()
+    again = Progress(tmp_path / "progress")
+    again.load(sources)
+    assert (again.begin(sources[0]), again.imported, again.rejected.total(), again.resumed) == (0, 0, 0, False)
+
+
 def test_a_damaged_progress_file_begins_anew(tmp_path: Path) -> None:
     saved(tmp_path, BEGIN)
     for damaged in (b"", b"[]", b'{"version":1}', (tmp_path / "progress").read_bytes()[:-3]):

@@ -1,5 +1,6 @@
 """Records of files in each format, whatever the pieces in which the bytes come."""
 
+import gzip
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -19,7 +21,7 @@ from tests.support.examples import examples
 from trackway.domain.errors import StateError
 from trackway.transfer import readers
 from trackway.transfer.readers import Block, Unreadable, csv_blocks, json_blocks, line_blocks, parquet_blocks
-from trackway.transfer.sources import sources_of
+from trackway.transfer.sources import Source, opened, sources_of
 
 Read = Callable[[io.BytesIO], Iterator[Block]]
 VALUES = st.dictionaries(
@@ -35,6 +37,11 @@ VALUES = st.dictionaries(
 
 def records(read: Read, text: bytes) -> list[bytes | Unreadable]:
     return [each for block in read(io.BytesIO(text)) for each in block]
+
+
+def parquet_rows(source: Source) -> Iterator[Block]:
+    with opened(source) as file:
+        yield from parquet_blocks(source, file)
 
 
 @pytest.fixture(params=[7, 1024 * 1024], autouse=True)
@@ -62,8 +69,18 @@ def test_objects_of_an_array_or_one_after_another_are_found(
 
 
 @pytest.mark.parametrize(
+    "text", [b'[{"a":1}]\n[{"b":2},\n{"c":3}] ', b' [{"a":1},{"b":2}] {"c":3}', b'{"a":1}[{"b":2}],[],[{"c":3}]']
+)
+def test_several_arrays_are_read_to_the_last_one(text: bytes) -> None:
+    assert records(json_blocks, text) == [b'{"a":1}', b'{"b":2}', b'{"c":3}']
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
+        (b'[{"a":1}] x', "record 2 is no JSON object: it begins with b'x"),
+        (b'[{"a":1}]]', "record 2 is no JSON object: it begins with b']"),
+        (b'[{"a":1}][[', "record 2 is no JSON object: it begins with b'\\["),
         (b'[{"a":1},', "ends within record 2"),
         (b'[{"a":1}', "ends within record 2"),
         (b'[{"a":1},{"b":"x', "ends within record 2"),
@@ -138,7 +155,7 @@ def test_values_of_parquet_are_those_of_json(tmp_path: Path) -> None:
     )
     parquet.write_table(table, tmp_path / "a.parquet")
     [source] = sources_of([str(tmp_path / "a.parquet")])
-    [block] = parquet_blocks(source)
+    [block] = parquet_rows(source)
     assert isinstance(block[0], bytes) and json.loads(block[0]) == {
         "ns": "2024-01-02T03:04:05.678000",
         "naive": "2024-01-02T03:04:05.678000",
@@ -155,7 +172,7 @@ def test_values_of_parquet_are_those_of_json(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_make_a_row_unreadable(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"raw": pa.array([b"\xff", b"a"])}), tmp_path / "a.parquet")
     [source] = sources_of([str(tmp_path / "a.parquet")])
-    [[first, second]] = parquet_blocks(source)
+    [[first, second]] = parquet_rows(source)
     assert isinstance(first, Unreadable) and second == b'{"raw":"a"}'
 
 
@@ -166,7 +183,7 @@ def test_a_time_that_python_lacks_makes_a_row_unreadable(tmp_path: Path) -> None
         values = [[most], [0]] if pa.types.is_list(kind) else [most, 0]
         parquet.write_table(pa.table({"at": pa.array(values, kind), "n": [1, 2]}), tmp_path / "a.parquet")
         [source] = sources_of([str(tmp_path / "a.parquet")])
-        [[first, second]] = parquet_blocks(source)
+        [[first, second]] = parquet_rows(source)
         assert isinstance(first, Unreadable) and "years 1 to 9999" in first.reason
         assert isinstance(second, bytes) and json.loads(second)["n"] == 2
 
@@ -185,19 +202,27 @@ def test_a_column_whose_meaning_is_lost_is_refused(tmp_path: Path, value: str, k
     duckdb.execute(f"COPY (SELECT 'Order' AS event, {value} AS properties) TO '{path}' (FORMAT parquet)")
     [source] = sources_of([path])
     with pytest.raises(StateError, match=f"'properties.*type {kind}"):
-        list(parquet_blocks(source))
+        list(parquet_rows(source))
 
 
 def test_a_struct_with_members_like_those_of_a_variant_is_one(tmp_path: Path) -> None:
     path = str(tmp_path / "a.parquet")
     duckdb.execute(f"COPY (SELECT {{'metadata': 'm', 'value': 1}} AS properties) TO '{path}' (FORMAT parquet)")
     [source] = sources_of([path])
-    [[row]] = parquet_blocks(source)
+    [[row]] = parquet_rows(source)
     assert row == b'{"properties":{"metadata":"m","value":1}}'
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_a_packed_parquet_file_is_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    parquet.write_table(pa.table({"n": [1, 2]}), tmp_path / "a.parquet")
+    (tmp_path / "b.data").write_bytes(pack((tmp_path / "a.parquet").read_bytes()))
+    [source] = sources_of([str(tmp_path / "b.data")])
+    assert list(parquet_rows(source)) == [[b'{"n":1}', b'{"n":2}']]
 
 
 def test_a_broken_parquet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     [source] = sources_of([str(tmp_path / "a.parquet")])
     with pytest.raises(StateError, match="cannot be read"):
-        list(parquet_blocks(source))
+        list(parquet_rows(source))

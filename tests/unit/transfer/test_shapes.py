@@ -28,6 +28,12 @@ def test_named_properties_are_the_only_ones() -> None:
     assert shaped(chosen, record)["properties"] == {"price": 2, "a": 1, "time": 1, "distinct_id": "u"}
 
 
+def test_the_id_of_an_event_is_kept_beside_named_properties() -> None:
+    record = {"name": "Buy", "at": 1, "who": "u", "price": 2, "$insert_id": "i", "secret": "s"}
+    chosen = NAMED._replace(properties=("price",))
+    assert shaped(chosen, record)["properties"] == {"price": 2, "$insert_id": "i", "time": 1, "distinct_id": "u"}
+
+
 def test_texts_of_a_csv_are_typed_but_ids_and_times_stay() -> None:
     record = {"event": "7", "time": "1700000000", "distinct_id": "007", "$insert_id": "12", "n": "12.50", "zip": "007"}
     assert shaped(Mapping(is_text=True), record) == {
@@ -54,6 +60,15 @@ def test_a_row_of_an_export_is_the_event_it_was() -> None:
             "$distinct_id_before_identity": "$device:d",
         },
     }  # fmt: skip
+
+
+def test_a_row_of_an_export_may_have_no_user() -> None:
+    """An empty field of a CSV is no member of its record."""
+    row = {"event": "A", "time": "1", "insert_id": "i", "endpoint": "/track", "loaded": "x", "properties": '{"a":1}'}
+    assert shaped(Mapping(is_text=True), row) == {
+        "event": "A",
+        "properties": {"a": 1, "distinct_id": "", "$insert_id": "i", "time": "1"},
+    }
 
 
 @pytest.mark.parametrize(

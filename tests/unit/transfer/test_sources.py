@@ -13,10 +13,11 @@ TEXT = b'{"a":1}\n' * 50_000
 
 
 def test_files_of_a_directory_are_named_by_their_path_in_it(tmp_path: Path) -> None:
-    for name in ("b/part.csv", "a/part.csv", "a/.hidden", "_state.json"):
+    for name in ("b/part.csv", "a/part.csv", "a/.hidden", "_state.json", "b/part.csv.rejected.ndjson"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     assert [each.name for each in sources_of([str(tmp_path)])] == ["a/part.csv", "b/part.csv"]
+    assert sources_of([str(tmp_path / "b/part.csv.rejected.ndjson")]), "named, it is imported"
     two = [str(tmp_path / "a/part.csv"), str(tmp_path / "b/part.csv")]
     with pytest.raises(ConfigError, match="have one name"):
         sources_of(two)

@@ -157,6 +157,32 @@ def test_standard_input_and_directories_are_read(importing: Importing) -> None:
     importing.server.export_when(importing.project, 17)
 
 
+def test_a_directory_is_imported_without_the_records_that_it_rejected(importing: Importing) -> None:
+    importing.file("a.ndjson", b"{\n" * 5)
+    for _ in range(3):
+        found = importing.run(str(importing.directory), code=1)
+        assert (found["imported"], found["rejected"]) == (0, 5)
+        assert len(Path(found["rejected_file"]).read_bytes().splitlines()) == 5
+    command = [
+        "import",
+        str(importing.directory),
+        *importing.where,
+        "--rejected",
+        str(importing.directory / "b.ndjson"),
+    ]
+    assert trackway(*command).returncode == 1
+    again = trackway(*command)
+    assert again.returncode == 2 and "b.ndjson is one of the files" in again.stderr
+
+
+def test_imports_with_other_options_have_a_progress_of_their_own(importing: Importing) -> None:
+    profiles = b"".join(b'{"$distinct_id":"g%d","$properties":{"a":1}}\n' % number for number in range(50_000))
+    broken = importing.file("g.ndjson.gz", gzip.compress(profiles)[:-20])
+    for number, options in enumerate((["g"], ["h"], ["h", "--format", "json"], ["h", "--rejected", "no"]), 1):
+        done = trackway("import", broken, *importing.where, "--group", *options)
+        assert done.returncode == 1 and len(importing.left()) == number, done.stderr
+
+
 def test_rejected_records_are_counted_by_reason_and_kept_with_their_numbers(importing: Importing) -> None:
     good = orjson.dumps(events(1)[0])
     late = orjson.dumps({"event": "e", "properties": {"time": 4_000_000_000, "distinct_id": "u"}})
