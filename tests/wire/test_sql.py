@@ -154,9 +154,20 @@ def test_command_prints_each_format(server: Server, shop: Project) -> None:
         return done.stdout
 
     assert said("csv") == "event,n,x\nOrder,1,\nView,1,\n"
-    assert said("ndjson").splitlines()[0] == '{"event": "Order", "n": 1, "x": null}'
+    assert json.loads(said("ndjson").splitlines()[0]) == {"event": "Order", "n": 1, "x": None}
     assert json.loads(said("json"))["rows"] == [["Order", 1, None], ["View", 1, None]]
     assert [line.split() for line in said("table").splitlines() if "Order" in line] == [["Order", "1"]]
+
+
+def test_each_format_keeps_the_digits_of_a_decimal(server: Server, shop: Project) -> None:
+    query = "SELECT 1234567890123456.78::Decimal(18, 2) AS d, ['a', NULL] AS a, 2.10::Decimal(9, 2) AS e"
+    reply = asked(server, shop, query, format="csv")
+    cells = ["1234567890123456.78", '["a",null]', "2.1"]
+    assert list(csv.reader(io.StringIO(reply.body.decode())))[1] == cells
+    for format_ in ("csv", "json", "ndjson", "table"):
+        here = ("--project", shop.name, "--data-dir", str(server.data_dir))
+        done = trackway("sql", query, "--format", format_, *here)
+        assert done.returncode == 0 and cells[0] in done.stdout, done
 
 
 def test_command_says_what_is_cut_and_what_is_refused(server: Server, shop: Project) -> None:

@@ -69,12 +69,13 @@ class Server(NamedTuple):
         parameters: dict[str, str] | None = None,
         body: Body = None,
         content_type: str = "application/json",
+        parse: Callable[[bytes], Answer] = json.loads,
     ) -> Answer:
         """The server's answer. Raises StateError with the reason of a refusal or of no answer, StorageError for a
         failure of the server."""
         answer = self._answer(method, path, parameters, body, content_type)
         try:
-            parsed: Answer = json.loads(answer)
+            parsed = parse(answer)
         except ValueError as error:
             raise _stranger(HTTPStatus.OK, answer) from error
         return parsed

@@ -3,13 +3,14 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable
 from typing import Any, Final
 
 import click
+import msgspec
 
 from trackway.commands.options import load_flags, print_table, printable, settings_options
 from trackway.commands.running_server import URL, Answer, server_of
+from trackway.domain.json_cell import texts_of
 
 _PATH: Final = "/api/query/sql"
 _FORMATS: Final = ("table", "csv", "json", "ndjson")
@@ -40,7 +41,7 @@ def sql(
     text = sys.stdin.read() if statement == "-" else statement
     asked = {"query": text, "from_date": from_date, "to_date": to_date}
     server = server_of(load_flags(flags), named, url)
-    found = server.ask("POST", _PATH, body=json.dumps(asked).encode())
+    found = server.ask("POST", _PATH, body=json.dumps(asked).encode(), parse=_parsed)
     _print(found, format_)
     if found["truncated"]:
         click.echo(f"trackway: only the first {found['row_count']} rows are shown, there are more", err=True)
@@ -50,20 +51,25 @@ def _print(found: Answer, format_: str) -> None:
     names, rows = [each["name"] for each in found["columns"]], found["rows"]
     match format_:
         case "json":
-            click.echo(json.dumps({name: value for name, value in found.items() if name != "status"}))
+            click.echo(msgspec.json.encode({name: value for name, value in found.items() if name != "status"}))
         case "ndjson":
             for row in rows:
-                click.echo(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False))
+                click.echo(msgspec.json.encode(dict(zip(names, row, strict=True))))
         case "csv":
             table = csv.writer(sys.stdout, lineterminator="\n")
             table.writerow(names)
-            table.writerows(_texts(row) for row in rows)
+            table.writerows(map(texts_of, rows))
         case _:
             print_table(
-                [printable(name) for name in names], [[printable(each) for each in _texts(row)] for row in rows]
+                [printable(name) for name in names], [[printable(each) for each in texts_of(row)] for row in rows]
             )
 
 
-def _texts(row: Iterable[Any]) -> list[str]:
-    """A value as it is, nothing for null, JSON for anything but a text."""
-    return [each if isinstance(each, str) else "" if each is None else json.dumps(each) for each in row]
+def _parsed(answer: bytes) -> Answer:
+    """The answer, with each value of its rows as the text that the store wrote. Raises ValueError for no JSON."""
+    found: Answer = json.loads(answer)
+    return found | {"rows": msgspec.json.decode(answer, type=_Rows).rows}
+
+
+class _Rows(msgspec.Struct):
+    rows: list[list[msgspec.Raw]]

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from trackway.domain.errors import RequestError
+from trackway.domain.json_cell import cells_of
 from trackway.edge.api.endpoint_shell import Noted, Query
 from trackway.edge.api.reports.parameters import day, days_of
 from trackway.edge.limits import QUERY_BODY_BYTES_MAX
@@ -86,7 +87,7 @@ def _json(columns: list[dict[str, Any]], lines: list[bytes], is_cut: bool) -> by
 
 
 def _csv(names: list[str], lines: list[bytes]) -> bytes:
-    return csv_text(names, (orjson.loads(line.decode(errors="replace")) for line in lines)).encode()
+    return csv_text(names, (cells_of(line.decode(errors="replace").encode()) for line in lines)).encode()
 
 
 STATEMENT: Final = Query(
