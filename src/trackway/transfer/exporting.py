@@ -114,6 +114,11 @@ class Exporter:
 
     def _run_range(self, begin: int, wanted_end: int | None) -> Written:
         end, days = self._days(begin, wanted_end)
+        if end < begin:
+            raise StateError(
+                "the server has fewer events than were exported, as after a restore: export everything anew, once "
+                "without --since-last or to another destination"
+            )
         self._save(State(self._export.identity, begin, end))
         self._begin(days)
         files = events = 0

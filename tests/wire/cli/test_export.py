@@ -161,6 +161,20 @@ def test_only_named_events_are_exported(exporting: Exporting) -> None:
     assert exporting.ids() == ["id-1", "id-2"]
 
 
+def test_an_export_of_a_server_with_an_earlier_state_is_refused(exporting: Exporting) -> None:
+    exporting.send(*(event(number) for number in range(3)))
+    assert exporting.run("--since-last")["events"] == 3
+    place = exporting.out / "_trackway_export.json"
+    later = json.loads(place.read_text())
+    place.write_text(json.dumps(later | {"next_position": later["next_position"] + 1}))
+    before = place.read_bytes()
+    done = trackway("export", str(exporting.out), "--since-last", *exporting.where)
+    assert done.returncode == 1 and "as after a restore" in done.stderr
+    assert place.read_bytes() == before
+    assert exporting.run()["events"] == 3
+    assert exporting.run("--since-last")["events"] == 0
+
+
 def test_files_of_another_kind_are_never_mixed(exporting: Exporting) -> None:
     exporting.send(event(1))
     exporting.run("--since-last")
