@@ -9,6 +9,7 @@ import orjson
 from trackway.domain.errors import StateError
 from trackway.domain.limits import EVENT_BYTES_MAX, RECORDS_PER_REQUEST_MAX
 from trackway.domain.line_ids import add_insert_id, with_insert_id
+from trackway.transfer.exact_json import parsed
 from trackway.transfer.formats import Format
 from trackway.transfer.limits import IMPORT_BODY_BYTES_MAX
 from trackway.transfer.readers import Block, Unreadable
@@ -193,8 +194,8 @@ def _native(name: str, number: int, text: bytes, forming: Forming) -> bytes:
 def _shaped(name: str, number: int, text: bytes, forming: Forming) -> bytes | Refused:
     assert forming.shape is not None
     try:
-        record = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        record = parsed(text)
+    except ValueError as error:
         return Refused("", f"no JSON: {error}")
     if not isinstance(record, dict):
         return Refused("", "no JSON object")

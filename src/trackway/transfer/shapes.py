@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from trackway.lookup.csv_values import json_value
+from trackway.transfer.exact_json import parsed
 
 Values = dict[str, Any]
 
@@ -99,8 +100,8 @@ def object_in(value: Any) -> Values | None:
     if not isinstance(value, str) or value[:1] != "{":
         return None
     try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        found = parsed(value.encode())
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 
