@@ -82,6 +82,7 @@ def test_names_come_by_volume(server: Server, project: Project, busy: Project) -
     assert report(server, busy, "events/names", type="general") == ["now", "before"]
     assert report(server, busy, "events/names", type="general", limit=1) == ["now"]
     assert report(server, busy, "events/names", type="general", limit=10**30) == ["now", "before"]
+    assert report(server, busy, "events/names", type="general", limit="0" * 20 + "1") == ["now"]
     wide = report(server, project, "events/names", type="general", from_date="2000-01-01", to_date="2025-03-02")
     assert wide == ["buy", "look"]
     assert report(server, project, "events/names", from_date="2025-01-01", to_date="2025-01-31") == ["look"]

@@ -247,6 +247,35 @@ def test_formulas_count_over_metrics(server: Server, project: Project, own: bool
     }
 
 
+def test_a_segment_without_a_number_has_none_in_a_formula(server: Server, project: Project) -> None:
+    metrics = [metric("buy", "average", "amount"), metric("buy")]
+    wanted = bookmark(formula("A + B", metrics, name="S"), groups=[grouped("country")], chart="bar")
+    [(_, series)] = answered(server, project, wanted)["series"].items()
+    assert values(series) == {"$overall": 18.125, "DE": 8.25, "US": 22, "undefined": None}
+
+
+def test_a_formula_leaves_out_segments_that_a_metric_may_have(server: Server, project: Project) -> None:
+    metrics = [metric("buy", "total", "amount"), metric("buy")]
+    wanted = bookmark(formula("A + B", metrics, name="S"), groups=[grouped("country")], chart="bar")
+    answer = answered(server, project, wanted, queryLimits={"limit": 1})
+    assert values(answer["series"]["S"]) == {"$overall": 57.5}, "US has most of A, DE of B"
+    assert answer["meta"]["is_segmentation_limit_hit"] is True
+    two = answered(server, project, wanted, queryLimits={"limit": 3})["series"]["S"]
+    assert values(two) == {"$overall": 57.5, "DE": 14.5, "US": 42, "undefined": 1}
+
+
+def test_a_number_at_the_bound_of_two_ranges_is_in_the_upper_one(server: Server, make_projects: MakeProjects) -> None:
+    [fractions] = make_projects(1)
+    numbers = [0.3, 0.6, 0.7, 1.2, 1.4, 0.57, -0.3, 0.29]
+    events = [record(fractions, "buy", time=at("2025-03-01T09:00"), distinct_id="u", x=each) for each in numbers]
+    import_numbered(server, fractions, events, 0)
+    for width, starts in ((0.1, ["0.3", "0.6", "0.7", "1.2", "1.4", "0.5", "-0.3", "0.2"]), (0.01, map(str, numbers))):
+        by = grouped("x", "number", customBucket={"bucketSize": width})
+        wanted = bookmark(metric("buy"), groups=[by], chart="bar")
+        [(_, series)] = answered(server, fractions, wanted)["series"].items()
+        assert sorted(name.partition(" - ")[0] for name in series if name != "$overall") == sorted(starts)
+
+
 def test_rolling_means_read_the_days_before(server: Server, project: Project) -> None:
     wanted = bookmark(metric("visit"), analysis="rolling", rollingWindowSize=4)
     assert values(answered(server, project, wanted)["series"]["visit [Total Events]"]) == [0.25, 0.5, 0.5]
@@ -390,6 +419,39 @@ def test_a_funnel_by_time_and_by_a_property(server: Server, project: Project) ->
         "DE": [1, 1],
         "US": [1, 0],
     }
+
+
+def test_a_funnel_by_hours(server: Server, project: Project) -> None:
+    wanted = through(chart="line", unit="hour", days=("2025-03-01", "2025-03-01"))
+    [(_, hours)] = answered(server, project, wanted)["series"].items()
+    assert len(hours) == 24
+    assert {hour[11:13]: counts(numbers) for hour, numbers in hours.items() if any(counts(numbers))} == {
+        "09": [1, 0],
+        "10": [1, 0],
+        "11": [1, 1],
+    }
+
+
+def test_the_parameters_of_a_request_count_before_those_of_a_saved_funnel(server: Server, project: Project) -> None:
+    days = {"from_date": "2025-03-01", "to_date": "2025-03-01"}
+    whole = {"funnel_id": save_report(server, project, "funnels", through()), **days}
+    named = {"events": '["buy","visit"]', "length": 7, "length_unit": "day", **days}
+    found = []
+    for given in (
+        {},
+        {"length": 1, "length_unit": "day"},
+        {"count_type": "general"},
+        {"count_type": "general", "reentry": "optimized"},
+        {"order": "any"},
+        {"hold_constant": '["country"]'},
+        {"exclusions": '[{"event":"visit","steps":{"from":1,"to":2}}]'},
+    ):
+        [day] = report(server, project, "funnels", **whole, **given)["data"].values()
+        assert day == report(server, project, "funnels", **{**named, **given})["data"]["2025-03-01"], given
+        found.append([step["count"] for step in day["steps"]])
+    assert found[:4] == [[2, 1], [2, 0], [2, 1], [3, 1]]
+    for wrong in ({"length": "soon"}, {"order": "none"}, {"hold_constant": "[1]"}, {"exclusions": "{}"}):
+        assert ask_report(server, project, "funnels", **whole, **wrong).status == 400, wrong
 
 
 def test_a_saved_funnel_answers_by_its_id(server: Server, project: Project) -> None:

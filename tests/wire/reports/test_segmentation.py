@@ -96,6 +96,8 @@ def test_explain_gives_the_statement_and_what_it_binds(server: Server, project: 
         ({"on": "properties["}, "on: "),
         ({"where": "properties["}, "where: "),
         ({"limit": "10001"}, "Query limit exceeds max limit of 10000 (10001 was given)"),
+        ({"limit": "9" * 5000}, f"Query limit exceeds max limit of 10000 ({'9' * 20} was given)"),
+        ({"limit": "000"}, "limit must be a whole number from 1 to 10000"),
         ({"type": "median"}, "type must be one of general, unique, average, not 'median'"),
         ({"format": "xml"}, "format must be json or csv"),
         ({"explain": "yes"}, "explain must be sql"),

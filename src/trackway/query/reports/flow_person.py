@@ -50,7 +50,7 @@ class FlowReader:
 
     def __init__(self, asked: FlowQuestion) -> None:
         self._asked = asked
-        self._bounds, self._midnights = list(asked.days.bounds_ms), asked.days.day_bounds_ms()
+        self._bounds, self._midnights = list(asked.days.bounds_ms), asked.days.starts_ms()
         anchors = [anchor.selector for anchor in asked.anchors]
         repeated = [any(each.overlaps(one) for one in anchors[:number]) for number, each in enumerate(anchors)]
         steps = [1 << number for number in range(len(anchors))]

@@ -40,7 +40,7 @@ class FunnelArrays:
 
     def __init__(self, asked: FunnelQuestion, path: Path) -> None:
         self._path, self._keys = path, asked.buckets.keys()
-        self._bounds = np.array(asked.buckets.day_bounds_ms(), dtype=np.int64)
+        self._bounds = np.array(asked.buckets.starts_ms(), dtype=np.int64)
         self._is_unique = asked.funnel.counted is Count.UNIQUE
         self._numbers: dict[int, BucketNumbers] = {}
         self._held: list[tuple[Codes, Codes]] = []

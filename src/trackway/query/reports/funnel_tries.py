@@ -33,7 +33,7 @@ class PersonTries:
 
     def __init__(self, asked: FunnelQuestion) -> None:
         self._asked, self._path = asked, path_of(asked)
-        self._bounds = asked.buckets.day_bounds_ms()
+        self._bounds = asked.buckets.starts_ms()
         self._words = -(-len(choices_of(asked)) // BITS)
 
     def of(self, row: Sequence[Any]) -> Iterator[Tries]:

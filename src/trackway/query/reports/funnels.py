@@ -30,7 +30,7 @@ async def funnels(run: Run, asked: FunnelQuestion) -> Numbers:
     known, path = await run.known(), path_of(asked)
     plain = is_plain(path, asked)
     statement = plain_events(asked, known) if plain else funnel_events(asked, known)
-    rule = repr((path, asked.funnel.counted, asked.buckets.keys(), asked.buckets.day_bounds_ms(), asked.limit))
+    rule = repr((path, asked.funnel.counted, asked.buckets.keys(), asked.buckets.starts_ms(), asked.limit))
     make = _of_many if plain else _of_each
     return await run.made(statement, rule, _NUMBERS, lambda: make(run, statement, asked, path))
 

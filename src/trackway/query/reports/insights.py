@@ -5,6 +5,7 @@ percentiles of the whole do not follow from those of its parts.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from trackway.query.expressions import Expression
@@ -233,8 +234,7 @@ def _add_keys(projection: Projection, number: int, level: Level) -> None:
     if level.width is None:
         projection.add_keys(f"keys_{number}", level.on)
         return
-    bounds: dict[str, Any] = {f"width_{number}": level.width}
-    index = f"toString(toInt64(floor(range_{number} / {{width_{number}:Float64}})))"
+    index, bounds = _range_index(number, level.width)
     if level.high is not None:
         bounds[f"high_{number}"] = level.high
         index = f"if(range_{number} >= {{high_{number}:Float64}}, '{_FROM_HIGH}', {index})"
@@ -244,6 +244,25 @@ def _add_keys(projection: Projection, number: int, level: Level) -> None:
     projection.parameters |= bounds
     projection.add_number(f"range_{number}", level.on)
     projection.add(f"keys_{number}", f"[ifNull({index}, '{_NO_NUMBER}')]")
+
+
+def _range_index(number: int, width: float) -> tuple[str, dict[str, Any]]:
+    """SQL of the number of the range that a level's number lies in, as a text, and what it binds.
+
+    Ranges begin at decimals, such as 0.3 with a width of 0.1. A quotient of two whole numbers is what is nearest to
+    such a decimal, and so is a number that was written as it; a product with the width is not.
+    """
+    parts = Decimal(repr(width)).as_tuple()
+    exponent = int(parts.exponent)
+    units = int("".join(map(str, parts.digits))) * 10 ** max(exponent, 0)
+    bounds: dict[str, Any] = {f"units_{number}": float(units), f"scale_{number}": float(10 ** max(-exponent, 0))}
+    value, units_sql, scale_sql = f"range_{number}", f"{{units_{number}:Float64}}", f"{{scale_{number}:Float64}}"
+    about = f"floor({value} / ({units_sql} / {scale_sql}))"
+    index = (
+        f"{about} + ({value} >= ({about} + 1) * {units_sql} / {scale_sql})"
+        f" - ({value} < {about} * {units_sql} / {scale_sql})"
+    )
+    return f"toString(toInt64({index}))", bounds
 
 
 _BELOW_LOW, _FROM_HIGH, _NO_NUMBER = "<", ">=", "undefined"

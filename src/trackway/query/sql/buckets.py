@@ -52,10 +52,15 @@ class Buckets(NamedTuple):
         starts = range(0, (self.to_date - self.from_date).days + 1, self.interval)
         return [(self.from_date + timedelta(days=start)).isoformat() for start in starts]
 
-    def day_bounds_ms(self) -> list[int]:
-        """The first instants of all buckets that begin with days, and the first instant after the range."""
+    def starts_ms(self) -> list[int]:
+        """The first instants of all buckets, and the first instant after the range."""
         begin_ms, before_ms = self.bounds_ms
-        return [*(max(begin_ms, self.days.start_ms(date.fromisoformat(key))) for key in self.keys()), before_ms]
+        return [*(max(begin_ms, self._start_ms(key)) for key in self.keys()), before_ms]
+
+    def _start_ms(self, key: str) -> int:
+        if self.unit in _CLOCK_UNITS:
+            return self.days.instants_ms(datetime.fromisoformat(key))[0]
+        return self.days.start_ms(date.fromisoformat(key))
 
     def sql(self, parameters: dict[str, Any], time: str = "time") -> str:
         """SQL of the bucket of a time within the range: a Date or DateTime that is written as its key. What it binds

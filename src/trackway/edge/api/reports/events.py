@@ -84,9 +84,10 @@ def read_names(parameters: Parameters, project: Project) -> Names:
 def _clamped(parameters: Parameters) -> int:
     """A limit above the highest one is the highest one: clients ask for more to get all."""
     text = parameters.get("limit", "")
-    if text and (not text.isascii() or not text.isdigit() or not text.strip("0")):
+    digits = text.lstrip("0")
+    if text and (not text.isascii() or not text.isdigit() or not digits):
         raise RequestError(400, f"limit must be a whole number from 1 to {EVENT_NAMES_MAX}")
-    return min(int(text[:20]), EVENT_NAMES_MAX) if text else _NAMES_DEFAULT
+    return min(int(digits[:20]), EVENT_NAMES_MAX) if text else _NAMES_DEFAULT
 
 
 def _now(project: Project) -> Moment:

@@ -115,19 +115,34 @@ def _plain(text: str) -> str:
 
 
 def _bookmarked(bookmark: Bookmark, asked: SavedFunnel) -> FunnelQuestion:
-    """A funnel that Mixpanel's query SDK saved. The request gives the days, and may give a further condition or another
-    breakdown."""
+    """A funnel that Mixpanel's query SDK saved. The request gives the days, and may give a further condition, another
+    breakdown, and what else it may give of any saved funnel."""
     project, given = asked.project, asked.given
     found = bookmarked_funnel(bookmark, Calendar(days_of(project), today(project), time.time()))
     unit, interval = unit_or_interval(given, _INTERVAL_MAX)
     conditions = tuple(each for each in (found.where, expression(given, "where", project)) if each is not None)
     return FunnelQuestion(
         project.project_id,
-        found.funnel,
+        _with_given(found.funnel, given, project),
         buckets(days_of(project), *dates(given, project), unit, interval),
         Junction(1, "and", conditions) if conditions else None,
         breakdown(given, project) or found.on,
         limit(given, LIMIT_DEFAULT, SERIES_MAX),
+    )
+
+
+def _with_given(saved: Funnel, given: Parameters, project: Project) -> Funnel:
+    """The saved funnel, but for what the request says of it."""
+    order = choice(given, "order", tuple(Order), saved.order)
+    exclusions = _exclusions(given, project, len(saved.steps)) if given.get("exclusions") else saved.exclusions
+    check_exclusions(len(exclusions), order, "exclusions")
+    return saved._replace(
+        window_ms=_window_ms(given) if given.get("length") else saved.window_ms,
+        counted=choice(given, "count_type", tuple(Count), saved.counted),
+        order=order,
+        reentry=choice(given, "reentry", tuple(Reentry), saved.reentry),
+        exclusions=exclusions,
+        held=_held(given) or saved.held,
     )
 
 
@@ -149,8 +164,6 @@ def _funnel(parameters: Parameters, project: Project) -> Funnel:
     order = choice(parameters, "order", tuple(Order), Order.LOOSE)
     exclusions = _exclusions(parameters, project, len(steps))
     check_exclusions(len(exclusions), order, "exclusions")
-    names = strings(parameters, "hold_constant") or []
-    check_held(len(names), "hold_constant")
     return Funnel(
         steps,
         _window_ms(parameters),
@@ -158,8 +171,14 @@ def _funnel(parameters: Parameters, project: Project) -> Funnel:
         order,
         choice(parameters, "reentry", tuple(Reentry), Reentry.FIRST),
         exclusions,
-        [Property(1, False, name) for name in names],
+        _held(parameters),
     )
+
+
+def _held(parameters: Parameters) -> list[Property]:
+    names = strings(parameters, "hold_constant") or []
+    check_held(len(names), "hold_constant")
+    return [Property(1, False, name) for name in names]
 
 
 def _steps(parameters: Parameters, project: Project) -> list[Step]:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -48,7 +48,9 @@ Asked = Question | RetentionQuestion | FunnelAsked
 def read(parameters: Parameters, project: Project) -> Asked | Named[Asked]:
     """Raises RequestError 400, naming the field."""
     limits = strict_json(parameters.get("queryLimits") or "{}", _Limits, "queryLimits")
-    if not 1 <= limits.limit <= SEGMENTS_MAX:
+    if limits.limit < 1:
+        raise RequestError(400, f"queryLimits.limit must be a whole number from 1 to {SEGMENTS_MAX}")
+    if limits.limit > SEGMENTS_MAX:
         raise RequestError(400, f"Query limit exceeds max limit of {SEGMENTS_MAX} ({limits.limit} was given)")
     bookmark_id, text = bookmark_id_of(parameters), parameters.get("bookmark", "")
     if bool(text) == (bookmark_id is not None):
@@ -99,22 +101,25 @@ async def answer(run: Run, wanted: Asked | Named[Asked]) -> dict[str, Any]:
 
 async def _insights(run: Run, wanted: Question) -> dict[str, Any]:
     axis = wanted.insights.axis
-    counted, is_cut = [], False
+    counted, is_cut = list[tuple[Segments, Axis]](), list[bool]()
     for each in wanted.metrics:
         read_axis = axis.preceded(each.window) if each.analysis is Analysis.ROLLING else axis
         found = await count_metric(run, wanted.insights._replace(axis=read_axis), each.metric)
-        is_cut = is_cut or found.is_cut
+        is_cut.append(found.is_cut)
         counted.append((found.segments, read_axis))
     # There may be many values, and the process has other clients.
-    series = await asyncio.to_thread(_series, wanted, counted)
-    return _envelope(axis, wanted.headers, series, queries=len(wanted.metrics), is_cut=is_cut)
+    series = await asyncio.to_thread(_series, wanted, counted, is_cut)
+    return _envelope(axis, wanted.headers, series, queries=len(wanted.metrics), is_cut=any(is_cut))
 
 
-def _series(wanted: Question, found: Sequence[tuple[Segments, Axis]]) -> dict[str, Any]:
-    """The series of the answer, of each metric's segments and the axis that was read."""
+def _series(wanted: Question, found: Sequence[tuple[Segments, Axis]], is_cut: Sequence[bool]) -> dict[str, Any]:
+    """The series of the answer, of each metric's segments, the axis that was read, and whether there are more."""
     axis, depth = wanted.insights.axis, len(wanted.insights.levels)
     keys = axis.keys()
-    counted = [_made(each, *of, keys) for each, of in zip(wanted.metrics, found, strict=True)]
+    counted = [
+        Counted(_made(each, *of, keys), None if cut else _made(each, {}, of[1], keys)[()])
+        for each, of, cut in zip(wanted.metrics, found, is_cut, strict=True)
+    ]
     instants = {key: axis.instant(key) for key in keys}
     series = {}
     for one in wanted.series:
@@ -154,17 +159,29 @@ def _made(measured: Measured, segments: Segments, read_axis: Axis, keys: list[st
     return {path: {key: values.get(key, nothing) for key in keys} for path, values in segments.items()}
 
 
-def _values(series: Series, counted: list[dict[Path, Values]], keys: list[str]) -> Mapping[Path, Values]:
-    """A series at every key, by segment. An operand that lacks a segment counts as its metric where nothing was."""
+class Counted(NamedTuple):
+    """A metric's values by segment. `nothing`: those of a segment without events; None where there are more segments
+    than were read, so that one that is not here may have events."""
+
+    segments: Mapping[Path, Values]
+    nothing: Values | None
+
+
+def _values(series: Series, counted: Sequence[Counted], keys: list[str]) -> Mapping[Path, Values]:
+    """A series at every key, by segment. An operand that lacks a segment counts as its metric where nothing was; a
+    segment that it may have is left out."""
     operands = [counted[number] for number in series.operands]
     if series.formula is None:
-        return operands[0]
-    formula, paths = series.formula, dict.fromkeys(path for each in operands for path in each)
-    nothing: Values = dict.fromkeys(keys, 0)
-    return {
-        path: {key: formula.value([each.get(path, nothing)[key] for each in operands]) for key in keys}
-        for path in paths
-    }
+        return operands[0].segments
+    formula, found, left_out = series.formula, dict[Path, Values](), set[Path]()
+    for path in dict.fromkeys(path for each in operands for path in each.segments):
+        values = [each.segments.get(path, each.nothing) for each in operands]
+        known = [each for each in values if each is not None]
+        if len(known) < len(values):
+            left_out.add(path)
+        else:
+            found[path] = {key: formula.value([each[key] for each in known]) for key in keys}
+    return {path: each for path, each in found.items() if left_out.isdisjoint(path[:at] for at in range(len(path)))}
 
 
 def _date_range(axis: Axis) -> dict[str, str]:

@@ -170,8 +170,9 @@ def limit(parameters: Parameters, default: int, highest: int, name: str = "limit
     text = parameters.get(name, "")
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    digits = text.lstrip("0")
+    if not text.isascii() or not text.isdigit() or not digits:
         raise RequestError(400, f"{name} must be a whole number from 1 to {highest}")
-    if len(text) > len(str(highest)) or int(text) > highest:
-        raise RequestError(400, f"Query limit exceeds max limit of {highest} ({text[:20]} was given)")
-    return int(text)
+    if len(digits) > len(str(highest)) or int(digits) > highest:
+        raise RequestError(400, f"Query limit exceeds max limit of {highest} ({digits[:20]} was given)")
+    return int(digits)
