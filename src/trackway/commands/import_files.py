@@ -109,7 +109,7 @@ def import_files(
     address = address_of(server)
     target = _target(choice, address)
     rejected_path = Path(rejected) if rejected else directory / f"{_base(sources[0])}{REJECTED_ENDING}"
-    if rejected_path.resolve() in {Path(each.shown).resolve() for each in sources}:
+    if rejected_path.exists() and rejected_path.resolve() in {Path(each.shown).resolve() for each in sources}:
         raise ConfigError(
             f"{rejected_path} is one of the files: name another file for rejected records with --rejected"
         )

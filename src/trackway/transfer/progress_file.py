@@ -110,6 +110,8 @@ def _is_same(source: Source, ends: tuple[int, str]) -> bool:
 def _ends(source: Source, size: int) -> str:
     """A digest of how the first `size` bytes of a file begin and end: what was put in between moves the end."""
     with source.open_raw() as file:
-        begin = file.read(min(size, HEAD_BYTES))
-        file.seek(max(size - HEAD_BYTES, 0))
-        return xxh3_128_hexdigest(begin + file.read(min(size, HEAD_BYTES)))
+        found = file.read(min(size, HEAD_BYTES))
+        if size > HEAD_BYTES:  # a pipe has no size, and nothing to go back to
+            file.seek(size - HEAD_BYTES)
+            found += file.read(HEAD_BYTES)
+        return xxh3_128_hexdigest(found)

@@ -157,6 +157,15 @@ def test_standard_input_and_directories_are_read(importing: Importing) -> None:
     importing.server.export_when(importing.project, 17)
 
 
+def test_a_pipe_with_a_path_is_read(importing: Importing) -> None:
+    """As a shell's process substitution gives one."""
+    path = importing.file("a.ndjson", lines(events(10)))
+    command = [TRACKWAY, "import", "/dev/stdin", *importing.where]
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
+        done = subprocess.run(command, stdin=cat.stdout, capture_output=True, check=True)
+    assert json.loads(done.stdout)["imported"] == 10
+
+
 def test_a_directory_is_imported_without_the_records_that_it_rejected(importing: Importing) -> None:
     importing.file("a.ndjson", b"{\n" * 5)
     for _ in range(3):
